@@ -1,0 +1,21 @@
+"""Public names, importable from any ``models.py``; loads no models."""
+
+from .declaration import PrivacyMeta
+from .deletion import ANONYMISE
+from .exceptions import AnonymiseError, EventLogError
+from .registry import registry as _registry
+from .rules import Replacement, rule
+
+__version__ = "2.0.0.dev0"
+
+__all__ = [
+    "ANONYMISE",
+    "AnonymiseError",
+    "EventLogError",
+    "PrivacyMeta",
+    "Replacement",
+    "register",
+    "rule",
+]
+
+register = _registry.register

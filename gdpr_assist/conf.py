@@ -1,0 +1,36 @@
+"""The ``GDPR_*`` settings and their defaults; reads nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from appconf import AppConf
+from django.conf import settings as django_settings
+
+settings: Any = django_settings
+
+
+class GdprAssistConf(AppConf):
+    # Name of the class in which a model declares its personal data
+    PRIVACY_CLASS_NAME = "PrivacyMeta"
+
+    # Name of the attribute of a registered model that holds an instance of that class
+    PRIVACY_INSTANCE_NAME = "_privacy_meta"
+
+    # Alias of the database that holds the event log, None for no log
+    LOG_DATABASE_NAME = "gdpr_log"
+
+    # Whether this database may be scrubbed by anonymise_db
+    CAN_ANONYMISE_DATABASE = False
+
+    # Whether anonymising is logged (deleting always is)
+    LOG_ON_ANONYMISE = True
+
+    class Meta:
+        prefix = "gdpr"
+
+
+def log_database() -> str | None:
+    """Return the alias of the log database, or None where the site keeps no log."""
+    name: str | None = settings.GDPR_LOG_DATABASE_NAME
+    return name

@@ -1,0 +1,277 @@
+"""From a ``PrivacyMeta`` to a frozen ``Declaration``, with every mistake in it; loads no models and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationError
+from django.db.models import Field, Model, Q, QuerySet
+
+from .exceptions import AnonymiseError, FieldAnonymiseError
+from .rules import Replacement, field_label, replacement_for
+
+
+class PrivacyMeta:
+    """What a model says about its personal data; every attribute and method may be overridden.
+
+    ``model`` is the registered model. The class that a project writes need not inherit from this one:
+    registering adds it.
+    """
+
+    model: type[Model]
+    fields: Iterable[str] | None = None
+    keep: Iterable[str] = ()
+    can_anonymise: bool = True
+    search_fields: Iterable[str] = ()
+    export_fields: Iterable[str] | None = None
+    export_exclude: Iterable[str] = ()
+    export_filename: str | None = None
+
+    def search(self, term: str) -> QuerySet[Any] | Iterable[Model]:
+        """Return the rows of which any of ``search_fields`` matches ``term``, soft-deleted ones too."""
+        rows = self.model._base_manager.all()
+        condition = Q()
+        for name in self.search_fields:
+            lookup = {(name if "__" in name else f"{name}__iexact"): term}
+            try:
+                rows.filter(**lookup)
+            except (ValueError, TypeError, ValidationError):
+                continue  # this column cannot hold such a term: a word, say, in a number
+            condition |= Q(**lookup)
+        return rows.filter(condition).distinct() if condition else rows.none()
+
+    def export(self, instance: Model) -> dict[str, Any]:
+        """Return what is known of ``instance``, by name of field."""
+        return {name: getattr(instance, name) for name in _export_fields(self)}
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing wrong with a declaration: the number of its check (``"E002"``), a message and the cure."""
+
+    check: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A rule bound to a field: built-in (``replacement``), or the project's own (``anonymiser``)."""
+
+    field: Field[Any, Any]
+    replacement: Replacement | None = None
+    anonymiser: Callable[[Model], Any] | None = None
+
+    @property
+    def in_sql(self) -> bool:
+        """Whether the database can make the change by itself."""
+        return self.replacement is not None and self.replacement.expression is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """What one model declares, validated once."""
+
+    model: type[Model]
+    """The concrete model; its proxies share the declaration."""
+
+    meta: PrivacyMeta
+    """The instance of the project's own class."""
+
+    changes: tuple[Change, ...]
+    """One for each personal field that can be anonymised; the project's own first, so that they see the whole row."""
+
+    mistakes: tuple[Mistake, ...]
+
+    @property
+    def label(self) -> str:
+        return self.model._meta.label
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return _fields(self.meta)
+
+    @property
+    def export_fields(self) -> tuple[str, ...]:
+        return _export_fields(self.meta)
+
+    @property
+    def export_filename(self) -> str:
+        return self.meta.export_filename or f"{self.model._meta.app_label}-{self.model._meta.object_name}.csv"
+
+    @cached_property
+    def errors(self) -> tuple[Mistake, ...]:
+        """Those mistakes that keep the model from being anonymised."""
+        return tuple(mistake for mistake in self.mistakes if mistake.check.startswith("E"))
+
+    def check_can_anonymise(self) -> None:
+        """Raise ``AnonymiseError`` if rows of this model cannot be anonymised."""
+        if not self.meta.can_anonymise:
+            raise AnonymiseError(f"{self.label} cannot be anonymised: its PrivacyMeta says can_anonymise = False.")
+        for mistake in self.errors:
+            raise AnonymiseError(f"{mistake.message} {mistake.hint}")
+
+
+def declare(model: type[Model], meta_class: type) -> Declaration:
+    """Return the declaration of ``model`` that ``meta_class`` makes. Collects mistakes, raises none."""
+    bases = (meta_class,) if issubclass(meta_class, PrivacyMeta) else (meta_class, PrivacyMeta)
+    meta = type(meta_class.__name__, bases, {"__module__": meta_class.__module__, "model": model})()
+    mistakes = [*_shape_mistakes(meta)]
+    if mistakes:  # names cannot be read from these
+        return Declaration(model=model, meta=meta, changes=(), mistakes=tuple(mistakes))
+    mistakes += [*_name_mistakes(meta), *_undeclared(meta)]
+    changes = []
+    if meta.can_anonymise:
+        mistakes += _key_mistakes(meta)
+        for name in _fields(meta):
+            try:
+                changes.append(_change(meta, name))
+            except FieldDoesNotExist:
+                pass  # reported by _name_mistakes
+            except FieldAnonymiseError as error:
+                mistakes.append(Mistake(error.check, str(error), error.hint))
+            except AnonymiseError as error:
+                mistakes.append(Mistake("E004", str(error), "Change the rule, or write an anonymiser."))
+    changes.sort(key=lambda change: change.anonymiser is None)
+    return Declaration(model=model, meta=meta, changes=tuple(changes), mistakes=tuple(mistakes))
+
+
+def _change(meta: PrivacyMeta, name: str) -> Change:
+    field: Any = meta.model._meta.get_field(name)
+    if field.primary_key:
+        raise FieldAnonymiseError(
+            f"Cannot anonymise primary key: {field_label(field)}.",
+            check="E003",
+            hint="Take it out of PrivacyMeta.fields.",
+        )
+    anonymiser = getattr(meta, f"anonymise_{name}", None)
+    if anonymiser is not None:
+        return Change(field=field, anonymiser=anonymiser)
+    return Change(field=field, replacement=replacement_for(field))
+
+
+def _fields(meta: PrivacyMeta) -> tuple[str, ...]:
+    if meta.fields is not None:
+        return tuple(dict.fromkeys(meta.fields))
+    keep = set(meta.keep)
+    return tuple(field.name for field in _declarable(meta.model) if field.name not in keep)
+
+
+def _declarable(model: type[Model]) -> Iterable[Field[Any, Any]]:
+    """The columns about which a declaration has something to say: not keys, pointers to parents, generated columns."""
+    key_parts = {field.name for field in getattr(model._meta, "pk_fields", [model._meta.pk])}
+    return (
+        field
+        for field in model._meta.concrete_fields
+        if field.name not in key_parts
+        and not field.primary_key
+        and not getattr(field.remote_field, "parent_link", False)
+        and not getattr(field, "generated", False)
+    )
+
+
+def _export_fields(meta: PrivacyMeta) -> tuple[str, ...]:
+    if meta.export_fields is not None:
+        names = tuple(meta.export_fields)
+    else:
+        names = tuple(
+            field.name
+            for field in meta.model._meta.concrete_fields
+            if not field.primary_key and not field.is_relation and not _is_hashed_password(field)
+        )
+    exclude = set(meta.export_exclude)
+    return tuple(name for name in names if name not in exclude)
+
+
+def _is_hashed_password(field: Field[Any, Any]) -> bool:
+    # AbstractBaseUser cannot be imported before the apps are loaded; this is what it has beside the column.
+    return field.name == "password" and hasattr(field.model, "check_password")
+
+
+_LISTS = ("fields", "keep", "search_fields", "export_fields", "export_exclude")
+
+
+def _shape_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
+    for attribute in _LISTS:
+        value = getattr(meta, attribute)
+        if value is None and getattr(PrivacyMeta, attribute) is None:
+            continue
+        if not isinstance(value, (list, tuple, set, frozenset, Mapping)) or not all(
+            isinstance(name, str) for name in value
+        ):
+            yield Mistake(
+                "E010",
+                f"{meta.model._meta.label}: PrivacyMeta.{attribute} is not a list of names.",
+                f'Write {attribute} = ["name", ...].',
+            )
+
+
+def _name_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
+    label = meta.model._meta.label
+    names = {field.name for field in meta.model._meta.get_fields() if not field.auto_created or field.concrete}
+    for attribute in ("fields", "keep"):
+        for name in getattr(meta, attribute) or ():
+            if name not in names:
+                yield Mistake(
+                    "E002",
+                    f"{label}: PrivacyMeta.{attribute} names {name}, which is no field of the model.",
+                    f"The fields are {', '.join(sorted(names))}.",
+                )
+    for name in sorted(set(meta.keep) & set(meta.fields or ())):
+        yield Mistake(
+            "E002",
+            f"{label}.{name} is in PrivacyMeta.fields and in PrivacyMeta.keep.",
+            "It is personal or it is not: leave it in one of them.",
+        )
+    for attribute in ("export_fields", "export_exclude"):
+        for name in getattr(meta, attribute) or ():
+            if name not in names and not hasattr(meta.model, name):
+                yield Mistake(
+                    "E002",
+                    f"{label}: PrivacyMeta.{attribute} names {name}, which the model does not have.",
+                    f"The fields are {', '.join(sorted(names))}.",
+                )
+    yield from _lookup_mistakes(meta)
+
+
+def _lookup_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
+    for name in meta.search_fields:
+        lookup = name if "__" in name else f"{name}__iexact"
+        try:
+            meta.model._base_manager.filter(**{lookup: ""})
+        except FieldError:
+            yield Mistake(
+                "E002",
+                f"{meta.model._meta.label}: PrivacyMeta.search_fields names {name}, which cannot be looked up.",
+                "Write a field's name, or a lookup such as author__email__iexact.",
+            )
+        except (ValueError, TypeError, ValidationError):
+            pass  # the lookup is there; this column does not hold text
+
+
+def _key_mistakes(meta: PrivacyMeta) -> list[Mistake]:
+    if len(getattr(meta.model._meta, "pk_fields", [None])) < 2:
+        return []
+    return [
+        Mistake(
+            "E008",
+            f"{meta.model._meta.label} has a composite primary key and cannot be anonymised.",
+            "Give the model a single primary key, or write can_anonymise = False.",
+        )
+    ]
+
+
+def _undeclared(meta: PrivacyMeta) -> Iterable[Mistake]:
+    if meta.fields is None:
+        return
+    said = {*meta.fields, *meta.keep}
+    names = [field.name for field in _declarable(meta.model) if field.name not in said]
+    if names:
+        yield Mistake(
+            "W001",
+            f"{meta.model._meta.label}: {', '.join(names)}: neither in PrivacyMeta.fields nor in PrivacyMeta.keep.",
+            "List personal fields in fields, and those that you looked at and found not personal in keep.",
+        )

@@ -1,0 +1,78 @@
+"""``ANONYMISE``: adds to Django's own plan of a deletion. Writes nothing, so that a preview has no effect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import models
+from django.db.models import QuerySet
+
+from .signals import target_deleted
+
+Action = Callable[..., None]
+
+
+class AnonymiseOnUpdate(QuerySet[Any]):
+    """Rows whose target is being deleted, and that are anonymised before their foreign key is changed.
+
+    Django's Collector keeps such querysets until it acts, joins those of several parents with ``|``, and calls
+    ``update()`` inside the transaction of the deletion.
+    """
+
+    origin: Any = None
+
+    def _clone(self) -> AnonymiseOnUpdate:
+        clone: AnonymiseOnUpdate = super()._clone()  # type: ignore[misc]
+        clone.origin = self.origin
+        return clone
+
+    def update(self, **changes: Any) -> int:
+        rows: QuerySet[Any] = QuerySet(model=self.model, query=self.query.chain(), using=self.db)
+        target_deleted.send(sender=self.model, queryset=rows, origin=self.origin)
+        # The foreign key may be personal itself, and null by now: then these are the rows that kept it.
+        return rows.update(**changes)
+
+    update.alters_data = True  # type: ignore[attr-defined]
+
+
+class ANONYMISE:
+    """``on_delete=ANONYMISE(action)``: anonymise the row, then do ``action``: SET_NULL, SET_DEFAULT or SET(...).
+
+    Raises ``ValueError`` for any other action: those delete the row, refuse, or leave the work to the database.
+    """
+
+    # Nothing is read while a deletion is collected; update() finds the rows.
+    lazy_sub_objs = True
+
+    def __init__(self, action: Action) -> None:
+        if action not in (models.SET_NULL, models.SET_DEFAULT) and not _is_set(action):
+            raise ValueError(f"Cannot ANONYMISE({getattr(action, '__name__', action)})")
+        self.action = action
+
+    def __call__(self, collector: Any, field: Any, sub_objs: QuerySet[Any], using: str) -> None:
+        if not getattr(self.action, "lazy_sub_objs", False) and not sub_objs.exists():
+            return  # Django 6.1 calls SET(callable) only where there are rows
+        rows = AnonymiseOnUpdate(model=sub_objs.model, query=sub_objs.query.chain(), using=using)
+        rows.query.clear_deferred_loading()
+        rows.origin = collector.origin
+        self.action(collector, field, rows, using)
+
+    def deconstruct(self) -> tuple[str, tuple[Action], dict[str, Any]]:
+        return "gdpr_assist.ANONYMISE", (self.action,), {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ANONYMISE) and _identity(self.action) == _identity(other.action)
+
+    def __hash__(self) -> int:
+        return hash(ANONYMISE)
+
+
+def _is_set(action: Any) -> bool:
+    deconstruct = getattr(action, "deconstruct", None)
+    return deconstruct is not None and deconstruct()[0] == "django.db.models.SET"
+
+
+def _identity(action: Any) -> Any:
+    """``SET(x)`` makes a new function each time: what it was made from tells whether two are the same."""
+    return action.deconstruct() if _is_set(action) else action

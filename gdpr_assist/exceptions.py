@@ -1,0 +1,23 @@
+"""The errors of the app. They name fields and models, never values."""
+
+from __future__ import annotations
+
+
+class AnonymiseError(Exception):
+    """Something cannot be anonymised; nothing was changed."""
+
+
+class FieldAnonymiseError(AnonymiseError):
+    """One field cannot be anonymised as it is declared.
+
+    ``check`` is the number of the system check that reports it at start-up (``"E005"``), ``hint`` the cure.
+    """
+
+    def __init__(self, message: str, *, check: str, hint: str) -> None:
+        super().__init__(message)
+        self.check = check
+        self.hint = hint
+
+
+class EventLogError(AnonymiseError):
+    """The event log could not be written; the erasure was refused and nothing was erased."""

@@ -1,0 +1,89 @@
+"""anonymise_db: scrub a copy of the database for development."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError, CommandParser
+from django.db import connections
+from django_rich.management import RichCommand
+from rich.markup import escape
+
+from gdpr_assist import scrubbing
+from gdpr_assist.exceptions import AnonymiseError
+from gdpr_assist.execution import execute_in_ranges
+from gdpr_assist.planning import Plan
+from gdpr_assist.progress import show
+
+
+class Command(RichCommand):
+    help = "Anonymise every row of every registered model. For copies of the database, never for the original."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--noinput", "--no-input", action="store_false", dest="interactive", help="Do not ask.")
+        parser.add_argument("--dry-run", action="store_true", help="Print what would be done and write nothing.")
+        parser.add_argument(
+            "--database",
+            action="append",
+            metavar="ALIAS",
+            help="A database to scrub; may be repeated. Default: all but the log.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.GDPR_CAN_ANONYMISE_DATABASE and not options["dry_run"]:
+            raise CommandError(
+                "This database may not be anonymised: set GDPR_CAN_ANONYMISE_DATABASE = True in the settings of the "
+                "copy, never in those of the original."
+            )
+        aliases = self.aliases(options["database"])
+        plans = self.plans(aliases)
+        if options["dry_run"]:
+            return
+        if options["interactive"]:
+            self.ask(aliases)
+        scrubbing.cut_loose(aliases)
+        for plan in plans:
+            self.scrub(plan)
+        self.stdout.write(f"Anonymised {len(plans)} tables. No event was logged.")
+
+    def aliases(self, chosen: list[str] | None) -> list[str]:
+        there = scrubbing.data_aliases()
+        if unknown := sorted(set(chosen or ()) - set(there)):
+            raise CommandError(
+                f"No database to scrub has the alias {', '.join(unknown)}. There are: {', '.join(there)}."
+            )
+        return chosen or there
+
+    def plans(self, aliases: list[str]) -> list[Plan]:
+        try:
+            plans = scrubbing.plans(aliases)
+        except AnonymiseError as error:
+            raise CommandError(f"Nothing was changed. {error}") from None
+        for plan in plans:
+            self.console.print(f"{plan.using}: {escape(str(plan))}", highlight=False, soft_wrap=True)
+        for declared in scrubbing.kept():
+            self.stdout.write(f"{declared.label}: kept as it is, its PrivacyMeta says can_anonymise = False.")
+        return plans
+
+    def ask(self, aliases: list[str]) -> None:
+        names = ", ".join(f"{connections[alias].settings_dict['NAME']} ({alias})" for alias in aliases)
+        self.stdout.write(
+            f"This anonymises all of the above in {names}, and deletes the stored files that those rows name. "
+            "It cannot be undone."
+        )
+        try:
+            answer = input("Type 'yes' to go on: ")
+        except EOFError:
+            answer = ""
+        if answer != "yes":
+            raise CommandError("Nothing was changed. To run without a question, give --noinput.")
+
+    def scrub(self, plan: Plan) -> None:
+        try:
+            done = show(execute_in_ranges(plan), plan.label, plan.count(), self.console)
+        except AnonymiseError as error:
+            raise CommandError(
+                f"{error} The ranges before it are done; mend this and run the command again."
+            ) from None
+        self.stdout.write(f"{plan.using}: {plan.label}: {done} anonymised")

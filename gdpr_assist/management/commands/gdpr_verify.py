@@ -1,0 +1,34 @@
+"""gdpr_verify: look for anonymised rows that hold something again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django_rich.management import RichCommand
+
+from gdpr_assist import scrubbing
+from gdpr_assist.exceptions import AnonymiseError
+
+
+class Command(RichCommand):
+    help = "Count the anonymised rows of every registered model, and those of them that were filled again since."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--database", action="append", metavar="ALIAS", help="Default: all but the log.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        refilled = 0
+        try:
+            plans = scrubbing.plans(options["database"] or scrubbing.data_aliases())
+        except AnonymiseError as error:
+            raise CommandError(str(error)) from None
+        for plan in plans:
+            count, marked, again = plan.count(), plan.marked().count(), plan.refilled().count()
+            refilled += again
+            self.stdout.write(f"{plan.using}: {plan.label}: {count} rows, {marked} anonymised, {again} refilled")
+        if refilled:
+            raise CommandError(
+                f"{refilled} anonymised rows were filled again. Anonymise them with force: "
+                "Model.anonymisable_manager().filter(...).anonymise(force=True)."
+            )

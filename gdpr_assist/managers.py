@@ -1,0 +1,243 @@
+"""The methods and managers that a registered model gets: the only place that touches a project's model class."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC
+from functools import cache
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import models, router
+from django.db.models import Model, QuerySet
+from django.db.models.manager import BaseManager, ManagerDescriptor
+from django.utils.functional import classproperty
+
+from . import eventlog
+from .conf import settings
+from .declaration import PrivacyMeta
+from .execution import Result, execute
+from .planning import content_type, plan
+from .registry import registry
+from .tables import EventLog, PrivacyAnonymised
+
+
+class PrivacyQuerySet(QuerySet[Any]):
+    """A queryset whose rows can be anonymised."""
+
+    def anonymise(self, force: bool = False) -> Result:
+        """Anonymise the rows: all of them in one transaction, or after an exception none.
+
+        Rows that were anonymised before are left as they are, unless ``force``. Raises ``AnonymiseError``.
+        """
+        return execute(plan(self, force=force))
+
+    anonymise.alters_data = True  # type: ignore[attr-defined]
+
+    async def aanonymise(self, force: bool = False) -> Result:
+        return await sync_to_async(self.anonymise)(force=force)
+
+    aanonymise.alters_data = True  # type: ignore[attr-defined]
+
+    def __reduce__(self) -> Any:
+        # The classes made below cannot be found by name: pickle the class that they were made from.
+        return _unpickled, (getattr(type(self), "_made_from", type(self)),), self.__getstate__()
+
+
+def _unpickled(original: Any) -> Any:
+    kind = queryset_class(original)
+    return kind.__new__(kind)
+
+
+class AnonymisingManager:
+    """What is added to a manager's class: its querysets can be anonymised, and so can all its rows."""
+
+    def get_queryset(self) -> Any:
+        queryset = super().get_queryset()  # type: ignore[misc]
+        if not isinstance(queryset, PrivacyQuerySet):
+            queryset.__class__ = queryset_class(queryset.__class__)
+        return queryset
+
+    def anonymise(self, force: bool = False) -> Result:
+        result: Result = self.get_queryset().anonymise(force=force)
+        return result
+
+    anonymise.alters_data = True  # type: ignore[attr-defined]
+
+    async def aanonymise(self, force: bool = False) -> Result:
+        result: Result = await self.get_queryset().aanonymise(force=force)
+        return result
+
+    aanonymise.alters_data = True  # type: ignore[attr-defined]
+
+    def __eq__(self, other: object) -> bool:
+        # Migrations compare the manager of the model with the one of the class that it was made from.
+        return (
+            isinstance(other, BaseManager)
+            and getattr(type(self), "_made_from", type(self)) is getattr(type(other), "_made_from", type(other))
+            and self._constructor_args == other._constructor_args  # type: ignore[attr-defined]
+        )
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+class PrivacyManager(AnonymisingManager, models.Manager[Any]):
+    """A manager of all rows whose querysets can be anonymised."""
+
+
+@cache
+def queryset_class(original: Any) -> Any:
+    return original if issubclass(original, PrivacyQuerySet) else _made(PrivacyQuerySet, original)
+
+
+@cache
+def manager_class(original: Any) -> Any:
+    return original if issubclass(original, AnonymisingManager) else _made(AnonymisingManager, original)
+
+
+def _made(addition: type, original: type) -> Any:
+    """A subclass that goes by the original's name, so that migrations write the original."""
+    names = {"__module__": original.__module__, "__qualname__": original.__qualname__}
+    return type(original.__name__, (addition, original), {**names, "_made_from": original})
+
+
+class PrivacyModel(ABC):  # noqa: B024
+    """``issubclass(Model, PrivacyModel)`` holds for every registered model; nothing is inherited from it."""
+
+
+# -- the methods of a registered model ---
+
+
+def anonymise(self: Model, force: bool = False) -> Result:
+    """Anonymise this object and its row, once; ``force`` does it again.
+
+    Raises ``AnonymiseError`` if the object is not saved, its row is gone, or an anonymiser fails; nothing was changed
+    then.
+    """
+    return execute(plan(self, force=force))
+
+
+anonymise.alters_data = True  # type: ignore[attr-defined]
+
+
+async def aanonymise(self: Model, force: bool = False) -> Result:
+    """Anonymise this object, from asynchronous code."""
+    return await sync_to_async(execute)(await sync_to_async(plan)(self, force=force))
+
+
+aanonymise.alters_data = True  # type: ignore[attr-defined]
+
+
+def is_anonymised(self: Model) -> bool:
+    """Return whether this object was anonymised."""
+    using = _alias(self)
+    kind = content_type(type(self), using)
+    markers = PrivacyAnonymised.objects.using(using).filter(content_type=kind, object_id=str(self.pk))
+    return self.pk is not None and markers.exists()
+
+
+def _log_gdpr_anonymise(self: Model) -> None:
+    """Log that this object was anonymised, by code that bypasses the app. Raises ``EventLogError``."""
+    eventlog.record_by_hand(EventLog.EVENT_ANONYMISE, self, _alias(self))
+
+
+def _log_gdpr_delete(self: Model) -> None:
+    """Log that this object was deleted, by code that bypasses the app. Raises ``EventLogError``."""
+    eventlog.record_by_hand(EventLog.EVENT_DELETE, self, _alias(self))
+
+
+def _alias(instance: Model) -> str:
+    return instance._state.db or router.db_for_write(type(instance), instance=instance)
+
+
+@classmethod  # type: ignore[misc]
+def anonymisable_manager(cls: type[Model]) -> PrivacyManager:
+    """Return a manager of all rows, whatever the model's own managers leave out."""
+    manager = PrivacyManager()
+    manager.model = cls
+    manager.name = "anonymisable_manager"
+    return manager
+
+
+@classmethod  # type: ignore[misc]
+def check_can_anonymise(cls: type[Model]) -> None:
+    """Raise ``AnonymiseError`` if objects of this model cannot be anonymised."""
+    registry.declaration(cls).check_can_anonymise()
+
+
+@classmethod  # type: ignore[misc]
+def get_privacy_meta(cls: type[Model]) -> PrivacyMeta:
+    """Return the instance of the model's PrivacyMeta."""
+    return registry.declaration(cls).meta
+
+
+METHODS = {
+    "anonymise": anonymise,
+    "aanonymise": aanonymise,
+    "is_anonymised": is_anonymised,
+    "anonymisable_manager": anonymisable_manager,
+    "check_can_anonymise": check_can_anonymise,
+    "get_privacy_meta": get_privacy_meta,
+    "_log_gdpr_anonymise": _log_gdpr_anonymise,
+    "_log_gdpr_delete": _log_gdpr_delete,
+}
+
+# {model: (its managers, the names added to it)}, to undo it
+_before: dict[type[Model], tuple[list[Any], list[str]]] = {}
+
+
+def contribute(model: type[Model]) -> None:
+    """Give ``model``, registered or a proxy of a registered one, its methods and managers.
+
+    A method that the model has already is its own and stays, as with ``get_FOO_display``.
+    """
+    names = {
+        **METHODS,
+        settings.GDPR_PRIVACY_INSTANCE_NAME: classproperty(lambda cls: cls.get_privacy_meta()),
+    }
+    added = [name for name in names if not hasattr(model, name)]
+    _before[model] = (model._meta.local_managers, added)
+    for name in added:
+        setattr(model, name, names[name])
+    _set_managers(model, registry.manager_name(model))
+    PrivacyModel.register(model)
+
+
+def withdraw(model: type[Model]) -> None:
+    """Take off ``model`` what ``contribute`` gave it."""
+    managers, added = _before.pop(model)
+    for name in added:
+        delattr(model, name)
+    _replace_managers(model._meta, managers)
+
+
+def _set_managers(model: type[Model], name: str | None) -> None:
+    """Make the model's managers anonymising ones, or add one of the given name and leave them as they are.
+
+    Inherited managers become the model's own, in the same order: those of the base are shared with models that are not
+    registered. Renewed counters keep the order, on which the default manager depends.
+    """
+    managers: list[Any] = list(model._meta.managers)
+    if name is None:
+        for manager in managers:
+            manager.__class__ = manager_class(manager.__class__)
+    elif name not in model._meta.managers_map:
+        managers.append(_named_manager(model, name))
+    for manager in managers:
+        manager._set_creation_counter()
+    _replace_managers(model._meta, managers)
+
+
+def _replace_managers(opts: Any, managers: list[Any]) -> None:
+    opts.local_managers = managers
+    opts._expire_cache()
+
+
+def _named_manager(model: type[Model], name: str) -> Any:
+    manager: Any = copy.copy(model._default_manager)
+    manager.__class__ = manager_class(manager.__class__)
+    manager.name = name
+    manager.use_in_migrations = False
+    setattr(model, name, ManagerDescriptor(manager))
+    return manager

@@ -1,0 +1,110 @@
+"""What 2.0 adds: operations and outcomes in the log; receipts, instance id and single markers beside the data."""
+
+import uuid
+from typing import Any
+
+import django.db.models.deletion
+from django.db import migrations, models
+from django.db.models import Min
+
+
+def remove_double_markers(apps: Any, schema_editor: Any) -> None:
+    """1.x could mark a row twice; the unique constraint that follows cannot have that."""
+    markers = apps.get_model("gdpr_assist", "PrivacyAnonymised").objects.using(schema_editor.connection.alias)
+    several = (
+        markers.values("content_type", "object_id")
+        .annotate(first=Min("id"), rows=models.Count("id"))
+        .filter(rows__gt=1)
+    )
+    for each in several.iterator():
+        markers.filter(content_type=each["content_type"], object_id=each["object_id"]).exclude(
+            id=each["first"]
+        ).delete()
+
+
+def name_this_database(apps: Any, schema_editor: Any) -> None:
+    """Give the database its id now: a backup made before the first erasure must carry it."""
+    instances = apps.get_model("gdpr_assist", "Instance").objects.using(schema_editor.connection.alias)
+    instances.create(pk=1, instance=uuid.uuid4())
+
+
+class Migration(migrations.Migration):
+    dependencies = [("gdpr_assist", "0001_squashed_0004_auto_20211215_1057")]
+
+    operations = [
+        migrations.CreateModel(
+            name="Instance",
+            fields=[
+                (
+                    "id",
+                    models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False),
+                ),
+                ("instance", models.UUIDField(default=uuid.uuid4, editable=False)),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Operation",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "instance",
+                    models.UUIDField(help_text="Which database the rows were in; see Instance"),
+                ),
+                ("using", models.CharField(help_text="Alias of that database", max_length=255)),
+                ("started", models.DateTimeField(db_index=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Receipt",
+            fields=[
+                ("operation", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("written", models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Outcome",
+            fields=[
+                (
+                    "operation",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        serialize=False,
+                        to="gdpr_assist.operation",
+                    ),
+                ),
+                ("committed", models.BooleanField()),
+                ("decided", models.DateTimeField()),
+            ],
+        ),
+        migrations.AlterField(
+            "eventlog",
+            "model_name",
+            models.CharField(help_text="The object name, as in Order", max_length=255),
+        ),
+        migrations.AddField(
+            "eventlog",
+            "operation",
+            models.ForeignKey(
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="events",
+                to="gdpr_assist.operation",
+            ),
+        ),
+        migrations.RunPython(
+            remove_double_markers,
+            migrations.RunPython.noop,
+            hints={"model_name": "privacyanonymised"},
+        ),
+        migrations.AlterField("privacyanonymised", "object_id", models.CharField(max_length=512)),
+        migrations.AddConstraint(
+            "privacyanonymised",
+            models.UniqueConstraint(fields=("content_type", "object_id"), name="gdpr_assist_one_marker_per_row"),
+        ),
+        migrations.RunPython(name_this_database, migrations.RunPython.noop, hints={"model_name": "instance"}),
+    ]

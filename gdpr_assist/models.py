@@ -1,0 +1,29 @@
+"""What Django and existing code import from ``gdpr_assist.models``; defines nothing."""
+
+from __future__ import annotations
+
+from .declaration import PrivacyMeta
+from .managers import PrivacyManager, PrivacyModel, PrivacyQuerySet
+from .tables import (
+    EventLog,
+    Instance,
+    Operation,
+    Outcome,
+    PersonalData,
+    PrivacyAnonymised,
+    Receipt,
+)
+
+__all__ = [
+    "EventLog",
+    "Instance",
+    "Operation",
+    "Outcome",
+    "PersonalData",
+    "PrivacyAnonymised",
+    "PrivacyManager",
+    "PrivacyMeta",
+    "PrivacyModel",
+    "PrivacyQuerySet",
+    "Receipt",
+]

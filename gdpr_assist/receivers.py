@@ -1,0 +1,90 @@
+"""The functions that ``apps`` connects: deletions are logged, related rows anonymised, late models collected."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import partial
+from typing import Any
+from weakref import WeakValueDictionary
+
+from django.apps import apps
+from django.db import transaction
+from django.db.models import Model, QuerySet
+
+from . import eventlog
+from .exceptions import AnonymiseError
+from .execution import execute, forget_markers
+from .planning import plan
+from .registry import concrete, registry
+from .signals import model_registered
+from .tables import EventLog
+
+
+class Deletion(eventlog.Erasure):
+    """The erasure of one run of Django's Collector: all its pre_delete come before all its post_delete."""
+
+    def __init__(self, using: str) -> None:
+        super().__init__(using)
+        self.deleted: dict[type[Model], list[Any]] = defaultdict(list)
+        self.is_recorded = False
+
+    def delete(self, model: type[Model], key: Any) -> None:
+        self.deleted[model].append(key)
+        self.add(EventLog.EVENT_DELETE, model, [key])
+
+    def record(self) -> None:
+        self.is_recorded = True
+        for model, keys in self.deleted.items():
+            forget_markers(model, keys, self.using)
+        eventlog.record(self)
+
+
+# {(alias, id of the object or queryset from which the deletion started): deletion}
+# Only the transaction's on_commit list holds the values: Django drops that list when it rolls back, and there is no
+# other way to hear of a rollback. So a deletion that failed leaves nothing behind for the next one.
+_deletions: WeakValueDictionary[tuple[str, int], Deletion] = WeakValueDictionary()
+
+
+def begin_deletion(sender: type[Model], instance: Model, using: str, origin: Any = None, **kwargs: Any) -> None:
+    """pre_delete of a registered model: note the row, to be logged with the others of the same run."""
+    if origin is None:
+        return  # a collector of somebody else's: end_deletion logs each row by itself
+    deletion = _deletions.get((using, id(origin)))
+    if deletion is None or deletion.is_recorded:
+        deletion = _deletions[using, id(origin)] = Deletion(using)
+        transaction.on_commit(partial(_forget, deletion), using=using, robust=True)
+    deletion.delete(concrete(sender), instance.pk)
+
+
+def end_deletion(sender: type[Model], instance: Model, using: str, origin: Any = None, **kwargs: Any) -> None:
+    """post_delete of a registered model: the first one of a run logs the whole run, still before COMMIT."""
+    deletion = _deletions.get((using, id(origin)))
+    if deletion is None:
+        deletion = Deletion(using)
+        deletion.delete(concrete(sender), instance.pk)
+    if not deletion.is_recorded:
+        deletion.record()
+
+
+def anonymise_related(sender: type[Model], queryset: QuerySet[Any], origin: Any, **kwargs: Any) -> None:
+    """target_deleted: anonymise the rows, as a part of the deletion's own operation where it has one."""
+    if sender in registry:
+        deletion = _deletions.get((queryset.db, id(origin)))
+        execute(plan(queryset), within=None if deletion is None or deletion.is_recorded else deletion)
+    elif sender._meta.apps is apps:  # a migration's model of the same name declares nothing
+        raise AnonymiseError(
+            f"{sender._meta.label} has on_delete=ANONYMISE but is not registered; nothing was deleted. "
+            "Give it a PrivacyMeta."
+        )
+
+
+def collect_model(sender: type[Model], **kwargs: Any) -> None:
+    """class_prepared after start-up: register what declares personal data, and proxies of what did."""
+    registry.collect(sender)
+    registry.forget_inner_class(sender)
+    if sender._meta.apps is apps and sender in registry:
+        model_registered.send(sender=sender)
+
+
+def _forget(deletion: Deletion) -> None:
+    """Do nothing: being in the on_commit list is what keeps ``deletion`` alive."""

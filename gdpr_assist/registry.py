@@ -1,0 +1,154 @@
+"""Which models are declared; changes no model class and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from django.apps import apps
+from django.db.models import Model, QuerySet
+
+from . import declaration, signals
+from .conf import settings
+from .declaration import Declaration
+
+
+class Registration(NamedTuple):
+    meta_class: type
+    manager_name: str | None
+
+
+class Registry:
+    """The declared models: concrete classes, in the order in which they were registered."""
+
+    def __init__(self) -> None:
+        # {concrete model: what was written about it}
+        self._registrations: dict[type[Model], Registration] = {}
+        # {concrete model: the same, validated}; made when first asked for, since forward references need all models
+        self._declarations: dict[type[Model], Declaration] = {}
+        # proxies with a declaration of their own, which has no effect; a check reports them
+        self.ignored: list[type[Model]] = []
+
+    @property
+    def models(self) -> list[type[Model]]:
+        return list(self._registrations)
+
+    def __contains__(self, model: object) -> bool:
+        return isinstance(model, type) and issubclass(model, Model) and concrete(model) in self._registrations
+
+    def __iter__(self) -> Iterator[Declaration]:
+        return map(self.declaration, self.models)
+
+    def register(
+        self,
+        model: type[Model],
+        PrivacyMeta: type | None = None,
+        gdpr_default_manager_name: str | None = None,
+    ) -> None:
+        """Register ``model`` with the declaration ``PrivacyMeta``; without one, every field of it is personal.
+
+        With ``gdpr_default_manager_name`` the model's managers stay as they are, and a manager of that name is added.
+        Raises ``ValueError`` if the model is registered already, or declares itself in an inner class.
+        """
+        model = concrete(model)
+        if model in self or _declares_itself(model):
+            raise ValueError(f"Model {model._meta.label} already registered")
+        self._registrations[model] = Registration(
+            PrivacyMeta or type("PrivacyMeta", (), {}), gdpr_default_manager_name
+        )
+        if apps.models_ready:  # before that, proxies and children are still to come
+            for each in self.family(model):
+                self.collect(each)
+                signals.model_registered.send(sender=each)
+
+    def declaration(self, model: type[Model]) -> Declaration:
+        """Return the declaration of ``model``. Raises ``KeyError`` if it has none."""
+        model = concrete(model)
+        if model not in self._declarations:
+            self._declarations[model] = declaration.declare(model, self._registrations[model].meta_class)
+        return self._declarations[model]
+
+    def manager_name(self, model: type[Model]) -> str | None:
+        return self._registrations[concrete(model)].manager_name
+
+    def collect(self, model: type[Model]) -> None:
+        """Register ``model`` if it, an abstract base or a multi-table parent declares personal data.
+
+        Models of migrations and others outside the project's app registry are left alone.
+        """
+        opts = model._meta
+        if opts.apps is not apps or opts.abstract or opts.swapped:
+            return
+        if opts.proxy and _declares_itself(model):
+            self.ignored.append(model)
+        elif not opts.proxy and model not in self and (meta_class := self._written_for(model)):
+            self._registrations[model] = Registration(meta_class, None)
+
+    def forget_inner_class(self, model: type[Model]) -> None:
+        """Take the inner class off ``model``: from here on the registry is where to ask."""
+        if _declares_itself(model):
+            delattr(model, settings.GDPR_PRIVACY_CLASS_NAME)
+
+    def family(self, model: type[Model]) -> list[type[Model]]:
+        """Return ``model`` and the models that share its declaration: proxies, and children without their own."""
+        registration = self._registrations[concrete(model)]
+        return [concrete(model)] + [
+            each
+            for each in apps.get_models()
+            if issubclass(each, concrete(model))
+            and each is not concrete(model)
+            and self._registrations.get(concrete(each), registration) is registration
+        ]
+
+    def children(self, model: type[Model]) -> list[type[Model]]:
+        """Return the registered models that add columns to the rows of ``model``: its direct multi-table children."""
+        return [each for each in self._registrations if concrete(model) in each._meta.parents]
+
+    def search(self, term: str) -> list[tuple[type[Model], QuerySet[Any]]]:
+        """Return the models with a row that matches ``term``, each with its matching rows."""
+        found = ((each.model, rows(each, each.meta.search(term))) for each in self)
+        return [(model, matches) for model, matches in found if matches.exists()]
+
+    @contextmanager
+    def registered(
+        self,
+        model: type[Model],
+        PrivacyMeta: type | None = None,
+        gdpr_default_manager_name: str | None = None,
+    ) -> Iterator[Declaration]:
+        """Register ``model`` for the time of a ``with`` block: for tests."""
+        self.register(model, PrivacyMeta, gdpr_default_manager_name)
+        try:
+            yield self.declaration(model)
+        finally:
+            for each in self.family(model):
+                signals.model_unregistered.send(sender=each)
+                self._registrations.pop(each, None)
+                self._declarations.pop(each, None)
+
+    def _written_for(self, model: type[Model]) -> type | None:
+        """The inner class of ``model`` or an abstract base, or else the declaration of its multi-table parent."""
+        parents = (parent for parent in model.mro() if parent in self._registrations)
+        inherited = next((self._registrations[parent].meta_class for parent in parents), None)
+        return getattr(model, settings.GDPR_PRIVACY_CLASS_NAME, inherited)
+
+
+def rows(declared: Declaration, found: Any) -> QuerySet[Any]:
+    """Return what a ``search`` method found as a queryset of the base manager."""
+    if isinstance(found, QuerySet):
+        return found
+    keys = [instance.pk for instance in found]
+    return declared.model._base_manager.filter(pk__in=keys)
+
+
+def concrete(model: type[Model]) -> type[Model]:
+    """Return the model whose table holds the rows: of a proxy, the one it is a proxy of."""
+    return model._meta.concrete_model or model
+
+
+def _declares_itself(model: type[Model]) -> bool:
+    return settings.GDPR_PRIVACY_CLASS_NAME in model.__dict__
+
+
+registry = Registry()

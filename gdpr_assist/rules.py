@@ -1,0 +1,462 @@
+"""What takes the place of a field's value, as SQL for a set of rows and as a value for one. Writes nothing."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Field, Func, Model, Q, Value
+from django.db.models.functions import MD5, Cast, Concat, Left, Replace, Substr
+from django.utils import timezone
+
+from .exceptions import FieldAnonymiseError
+
+# A unique text shorter than this many hex digits is too likely to meet another one.
+SHORTEST_DIGEST = 16
+
+UUID_LENGTH = 36
+
+# A 64-bit integer with its sign
+INTEGER_LENGTH = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replacement:
+    """What takes the place of one field's value. Both ways must give the same.
+
+    ``value(instance)`` is the value for one row. ``expression()`` is the same for a set: a value or an ORM expression;
+    None if it can only be computed in Python. ``holds(name)`` is the condition under which a row already has it, None
+    where that cannot be told (the current time, a random value).
+    """
+
+    value: Callable[[Model], Any]
+    expression: Callable[[], Any] | None = None
+    holds: Callable[[str], Q] | None = None
+
+
+Rule = Callable[[Any], Any]
+R = TypeVar("R", bound=Rule)
+
+# {field class, or its dotted path where importing it needs a database driver: rule}
+_rules: dict[type[Field[Any, Any]] | str, Rule] = {}
+
+
+def rule(*field_classes: type[Field[Any, Any]] | str) -> Callable[[R], R]:
+    """Register the decorated function as the rule of ``field_classes``.
+
+    It is called with the field when its model is declared, and returns what takes the place of the field's value: a
+    constant, a callable that gets the instance, or a ``Replacement``. It is looked up by exact class: a subclass needs
+    a rule of its own. Raises ``AnonymiseError`` inside the rule for a field that cannot be replaced.
+    """
+
+    def register(function: R) -> R:
+        _rules.update(dict.fromkeys(field_classes, function))
+        return function
+
+    return register
+
+
+def constant(value: Any) -> Replacement:
+    """Return the replacement that is ``value`` in every row."""
+
+    def holds(name: str) -> Q:
+        return Q(**{f"{name}__isnull": True}) if value is None else Q(**{name: value})
+
+    return Replacement(value=lambda instance: value, expression=lambda: value, holds=holds)
+
+
+def replacement_for(field: Field[Any, Any]) -> Replacement:
+    """Return what takes the place of ``field``'s value.
+
+    Raises ``FieldAnonymiseError`` if the field has no rule, or its rule cannot serve this field.
+    """
+    function = _rules.get(type(field)) or _rules.get(f"{type(field).__module__}.{type(field).__qualname__}")
+    if function is None:
+        raise _no_rule(field)
+    made = function(field)
+    if isinstance(made, Replacement):
+        return made
+    return Replacement(value=made) if callable(made) else constant(made)
+
+
+def field_label(field: Any) -> str:
+    return f"{field.model._meta.label}.{field.name}"
+
+
+def is_unique(field: Field[Any, Any]) -> bool:
+    """Whether two rows with the same value here could break a constraint, also one over several fields."""
+    return field.unique or any(field.name in names for names in _unique_sets(field.model))
+
+
+def _unique_sets(model: type[Model]) -> list[set[str]]:
+    sets = []
+    for owner in (model, *model._meta.get_parent_list()):
+        sets += [set(names) for names in owner._meta.unique_together]
+        for constraint in owner._meta.constraints:
+            if isinstance(constraint, models.UniqueConstraint):
+                sets.append({*constraint.fields, *_names_in(constraint.expressions)})
+    return sets
+
+
+def _names_in(expressions: Any) -> set[str]:
+    names = set()
+    for expression in expressions:
+        if isinstance(expression, F):
+            names.add(expression.name)  # type: ignore[attr-defined]
+        else:
+            names |= _names_in(expression.get_source_expressions())
+    return names
+
+
+def _null_repeats(field: Field[Any, Any]) -> bool:
+    """Whether any number of rows may be NULL here: SQL holds NULLs to be different unless told otherwise."""
+    return not any(
+        getattr(constraint, "nulls_distinct", None) is False and field.name in constraint.fields
+        for owner in (field.model, *field.model._meta.get_parent_list())
+        for constraint in owner._meta.constraints
+        if isinstance(constraint, models.UniqueConstraint)
+    )
+
+
+def _no_rule(field: Field[Any, Any]) -> FieldAnonymiseError:
+    name = type(field).__name__
+    return FieldAnonymiseError(
+        f"Unknown field type for anonymiser: {field_label(field)} is a {name}.",
+        check="E004",
+        hint=f"Register a rule with @gdpr_assist.rule({name}), write anonymise_{field.name}, "
+        "or list the field in PrivacyMeta.keep.",
+    )
+
+
+def _must_stay_unique(field: Field[Any, Any]) -> FieldAnonymiseError:
+    return FieldAnonymiseError(
+        f"Cannot anonymise {field_label(field)} - it is unique, and the same value would go into every row.",
+        check="E007",
+        hint=f"Write anonymise_{field.name} to make a value for each row, or let the field be null.",
+    )
+
+
+def _too_short(field: Field[Any, Any]) -> FieldAnonymiseError:
+    return FieldAnonymiseError(
+        f"Cannot anonymise {field_label(field)} - {field.max_length} characters are too few for a value of its own "
+        "in every row.",
+        check="E007",
+        hint=f"Write anonymise_{field.name}, or let the field be null.",
+    )
+
+
+def _null_or(field: Field[Any, Any], value: Any) -> Replacement:
+    if field.null and _null_repeats(field):
+        return constant(None)
+    if is_unique(field):
+        raise _must_stay_unique(field)
+    return constant(value)
+
+
+# -- the primary key as text ---
+
+_TEXT_KEYS = (
+    models.CharField,
+    models.TextField,
+    models.SlugField,
+    models.EmailField,
+    models.URLField,
+)
+_INTEGER_KEYS = (
+    models.AutoField,
+    models.BigAutoField,
+    models.SmallAutoField,
+    models.IntegerField,
+    models.BigIntegerField,
+    models.SmallIntegerField,
+    models.PositiveIntegerField,
+    models.PositiveBigIntegerField,
+    models.PositiveSmallIntegerField,
+)
+
+
+def key_field(model: type[Model]) -> Any:
+    """Return the field that holds the primary key's value, through one-to-one keys and multi-table parents."""
+    field: Any = model._meta.pk
+    while field.remote_field:
+        field = field.target_field
+    return field
+
+
+def key_text(model: type[Model], key: Any = "pk") -> Any:
+    """Return the expression equal to ``str(obj.pk)``, or None if the databases write this type in ways of their own.
+
+    A UUID is 32 hex digits on SQLite and on MariaDB before Django 5.0, and has dashes elsewhere: first take all dashes
+    out, then put them where Python does.
+    """
+    text = Cast(key, models.TextField())
+    kind = type(key_field(model))
+    if kind is models.UUIDField:
+        digits = Replace(text, Value("-"), Value(""), output_field=models.TextField())
+        parts: list[Any] = []
+        for start, length in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12)):
+            parts += [Substr(digits, start, length), Value("-")]
+        return Concat(*parts[:-1], output_field=models.TextField())
+    return text if kind in _TEXT_KEYS + _INTEGER_KEYS else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _KeyText:
+    """The primary key as text between ``prefix`` and ``suffix``."""
+
+    model: type[Model]
+    prefix: str
+    suffix: str
+    room: int | None
+    """How much of the key there is room for; None if always all."""
+
+    digest: bool
+    """Whether a digest stands for the key: a key that was cut would not be unique any more."""
+
+    def value(self, instance: Model) -> str:
+        text = str(instance.pk)
+        if self.digest:
+            text = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+        return self.prefix + text[: self.room] + self.suffix
+
+    def expression(self) -> Any:
+        text = key_text(self.model)
+        if self.digest:
+            text = MD5(text)
+        if self.room is not None:
+            text = Left(text, self.room)
+        if not self.prefix + self.suffix:
+            return text
+        return Concat(Value(self.prefix), text, Value(self.suffix), output_field=models.TextField())
+
+    def holds(self, name: str) -> Q:
+        return Q(**{name: self.expression()})
+
+
+def _from_key(field: Field[Any, Any], prefix: str = "", suffix: str = "") -> Replacement:
+    room = None if field.max_length is None else field.max_length - len(prefix) - len(suffix)
+    if room is not None and not _may_exceed(field.model, room):
+        room = None
+    # An integer key is never digested: it has all its digits only in a table of that many rows.
+    digest = room is not None and is_unique(field) and not isinstance(key_field(field.model), _INTEGER_KEYS)
+    if room is not None and room < (SHORTEST_DIGEST if digest else 1):
+        raise _too_short(field)
+    text = _KeyText(model=field.model, prefix=prefix, suffix=suffix, room=room, digest=digest)
+    if key_text(field.model) is None:
+        return Replacement(value=text.value)
+    return Replacement(value=text.value, expression=text.expression, holds=text.holds)
+
+
+def _may_exceed(model: type[Model], room: int) -> bool:
+    key = key_field(model)
+    if isinstance(key, models.UUIDField):
+        return room < UUID_LENGTH
+    if isinstance(key, _INTEGER_KEYS):
+        return room < INTEGER_LENGTH
+    return key.max_length is None or key.max_length > room
+
+
+# -- the default rules, in the order of the documentation's table ---
+
+_POSTGRES = "django.contrib.postgres.fields"
+
+
+@rule(
+    models.CharField,
+    models.SlugField,
+    models.TextField,
+    f"{_POSTGRES}.citext.CICharField",
+    f"{_POSTGRES}.citext.CITextField",
+)
+def text(field: Field[Any, Any]) -> Replacement:
+    if field.blank and not is_unique(field):
+        return constant("")
+    if field.null and _null_repeats(field):
+        return constant(None)
+    return _from_key(field)
+
+
+@rule(models.EmailField, f"{_POSTGRES}.citext.CIEmailField")
+def email(field: Field[Any, Any]) -> Replacement:
+    if field.null and _null_repeats(field):
+        return constant(None)
+    return _from_key(field, suffix="@anon.example.com")
+
+
+@rule(models.URLField)
+def url(field: Field[Any, Any]) -> Replacement:
+    if field.blank and not is_unique(field):
+        return constant("")
+    if field.null and _null_repeats(field):
+        return constant(None)
+    return _from_key(field, prefix="http://", suffix=".anon.example.com")
+
+
+@rule(
+    models.IntegerField,
+    models.BigIntegerField,
+    models.SmallIntegerField,
+    models.PositiveIntegerField,
+    models.PositiveBigIntegerField,
+    models.PositiveSmallIntegerField,
+    models.DecimalField,
+    models.FloatField,
+)
+def number(field: Field[Any, Any]) -> Replacement:
+    return _null_or(field, 0)
+
+
+@rule(models.BooleanField)
+def boolean(field: Field[Any, Any]) -> Replacement:
+    return _null_or(field, False)
+
+
+def _null_or_now(field: Field[Any, Any], now: Callable[[], Any]) -> Replacement:
+    if field.null and _null_repeats(field):
+        return constant(None)
+    if is_unique(field):
+        raise _must_stay_unique(field)
+    return Replacement(value=lambda instance: now(), expression=now)
+
+
+@rule(models.DateField)
+def date(field: Field[Any, Any]) -> Replacement:
+    return _null_or_now(field, _today)
+
+
+def _today() -> datetime.date:
+    return timezone.localdate() if settings.USE_TZ else datetime.date.today()  # noqa: DTZ011
+
+
+@rule(models.DateTimeField)
+def date_time(field: Field[Any, Any]) -> Replacement:
+    return _null_or_now(field, timezone.now)
+
+
+@rule(models.TimeField)
+def time(field: Field[Any, Any]) -> Replacement:
+    return _null_or(field, datetime.time(0, 0))
+
+
+@rule(models.DurationField)
+def duration(field: Field[Any, Any]) -> Replacement:
+    return _null_or(field, datetime.timedelta(0))
+
+
+@rule(models.BinaryField)
+def binary(field: Field[Any, Any]) -> Replacement:
+    return _null_or(field, b"")
+
+
+@rule(models.GenericIPAddressField)
+def ip_address(field: models.GenericIPAddressField[Any, Any]) -> Replacement:
+    return _null_or(field, "::" if field.protocol.lower() == "ipv6" else "0.0.0.0")
+
+
+class RandomUUID(Func):
+    """A new UUID in every row."""
+
+    template = "gen_random_uuid()"
+    arity = 0
+    output_field = models.UUIDField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="LOWER(HEX(RANDOMBLOB(16)))", **context)
+
+    def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="MD5(CONCAT(UUID(), RAND()))", **context)
+
+
+@rule(models.UUIDField)
+def uuid_(field: Field[Any, Any]) -> Replacement:
+    if is_unique(field) and not (field.null and _null_repeats(field)):
+        return Replacement(value=lambda instance: uuid.uuid4(), expression=RandomUUID)
+    return _null_or(field, uuid.UUID(int=0))
+
+
+class EmptyOfSameKind(Func):
+    """``[]`` where the JSON value is an array, ``{}`` elsewhere."""
+
+    output_field = models.JSONField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        template = "CASE JSON_TYPE(%(expressions)s) WHEN 'array' THEN '[]' ELSE '{}' END"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        template = "CASE JSONB_TYPEOF(%(expressions)s) WHEN 'array' THEN '[]'::jsonb ELSE '{}'::jsonb END"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+    def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        template = "CASE JSON_TYPE(%(expressions)s) WHEN 'ARRAY' THEN '[]' ELSE '{}' END"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+
+@rule(models.JSONField)
+def json(field: Field[Any, Any]) -> Replacement:
+    if field.null or is_unique(field):
+        return _null_or(field, {})
+    if callable(field.default) and (empty := field.default()) in ({}, []):
+        return constant(empty)
+    return Replacement(
+        value=lambda instance: [] if isinstance(getattr(instance, field.attname), list) else {},
+        expression=lambda: EmptyOfSameKind(F(field.name)),
+        holds=lambda name: Q(**{name: {}}) | Q(**{name: []}),
+    )
+
+
+@rule(f"{_POSTGRES}.array.ArrayField")
+def array(field: Field[Any, Any]) -> Replacement:
+    return _null_or(field, [])
+
+
+@rule(f"{_POSTGRES}.hstore.HStoreField")
+def hstore(field: Field[Any, Any]) -> Replacement:
+    return _null_or(field, {})
+
+
+@rule(*(f"{_POSTGRES}.ranges.{name}RangeField" for name in ("Integer", "BigInteger", "Decimal", "DateTime", "Date")))
+def range_(field: Any) -> Replacement:
+    return _null_or(field, field.range_type(empty=True))
+
+
+@rule("django.contrib.postgres.search.SearchVectorField")
+def search_vector(field: Field[Any, Any]) -> Replacement:
+    return _null_or(field, "")
+
+
+@rule(models.FileField, models.ImageField, models.FilePathField)
+def file(field: Field[Any, Any]) -> Replacement:
+    if not field.null and not field.blank:
+        raise FieldAnonymiseError(
+            f"Cannot anonymise {field_label(field)} - can only null file fields",
+            check="E005",
+            hint=f"Let the field be null or blank, write anonymise_{field.name}, or list it in PrivacyMeta.keep.",
+        )
+    return _null_or(field, "")
+
+
+@rule(models.ForeignKey, models.OneToOneField)
+def relation(field: Field[Any, Any]) -> Replacement:
+    if not field.null:
+        raise FieldAnonymiseError(
+            f"Cannot anonymise {field_label(field)} - can only null relationship field",
+            check="E005",
+            hint=f"Let the field be null, write anonymise_{field.name}, or list it in PrivacyMeta.keep.",
+        )
+    return _null_or(field, None)
+
+
+@rule(models.ManyToManyField)
+def many_to_many(field: Field[Any, Any]) -> Replacement:
+    raise FieldAnonymiseError(
+        f"Cannot anonymise {field_label(field)} - cannot anonymise ManyToManyField",
+        check="E006",
+        hint=f"Write anonymise_{field.name}, or anonymise the through model.",
+    )

@@ -1,0 +1,50 @@
+"""What there is to scrub in a copy; which rows, on which databases. Writes through ``execution`` only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db import connections, router
+
+from . import eventlog
+from .conf import log_database
+from .declaration import Declaration
+from .planning import Plan, all_rows, plan
+from .registry import registry
+
+
+def data_aliases() -> list[str]:
+    """Return the aliases of all databases but the log."""
+    return [alias for alias in connections if alias != log_database()]
+
+
+def kept() -> list[Declaration]:
+    """Return the declarations whose rows are personal and stay: ``can_anonymise`` is False."""
+    return [declared for declared in registry if not declared.meta.can_anonymise]
+
+
+def plans(aliases: Iterable[str]) -> list[Plan]:
+    """Return a plan for each declared model and alias that holds its table: every row, anonymised before or not.
+
+    Multi-table children go with their parents.
+
+    Raises ``AnonymiseError`` if one of the models cannot be anonymised as it is declared.
+    """
+    found = []
+    anonymisable = [declared for declared in registry if declared.meta.can_anonymise]
+    for using in aliases:
+        tables = set(connections[using].introspection.table_names())
+        found += [
+            plan(all_rows(declared.model, using), force=True)
+            for declared in anonymisable
+            if not any(declared.model in registry.children(parent.model) for parent in anonymisable)
+            and declared.model._meta.db_table in tables
+            and router.allow_migrate_model(using, declared.model)
+        ]
+    return found
+
+
+def cut_loose(aliases: Iterable[str]) -> None:
+    """Give the databases new instance ids, so that no logged erasure of the original is ever replayed here."""
+    for using in aliases:
+        eventlog.renew_instance_id(using)

@@ -1,0 +1,19 @@
+"""Signal definitions; connects nothing.
+
+``pre_anonymise`` and ``post_anonymise`` are for projects: ``sender`` is the model class, ``instance`` the row,
+``using`` the database alias. The others are the app's own: a lower room announces, a higher one acts.
+"""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+pre_anonymise = Signal()
+post_anonymise = Signal()
+
+# sender: the model class
+model_registered = Signal()
+model_unregistered = Signal()
+
+# sender: the model class; queryset: its rows whose target is being deleted; origin: what the deletion started from
+target_deleted = Signal()

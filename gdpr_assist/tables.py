@@ -1,0 +1,113 @@
+"""The app's own tables: the event log in its database, markers and receipts beside the rows. No personal data."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
+
+# In characters; MariaDB's longest index is 3,072 bytes, at 4 bytes a character.
+LONGEST_KEY = 512
+
+
+class Operation(models.Model):
+    """One erasure, written to the log before the erasure is committed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    instance = models.UUIDField(help_text="Which database the rows were in; see Instance")
+    using = models.CharField(max_length=255, help_text="Alias of that database")
+    started = models.DateTimeField(db_index=True)
+
+    class Meta:
+        app_label = "gdpr_assist"
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class EventLog(models.Model):
+    """One row that an operation erased. Rows that 1.x wrote have no operation; they count as committed."""
+
+    EVENT_DELETE = "delete"
+    EVENT_ANONYMISE = "anonymise"
+    EVENT_CHOICES = [(EVENT_DELETE, "Delete"), (EVENT_ANONYMISE, "Anonymise")]
+
+    event = models.CharField(max_length=9, choices=EVENT_CHOICES)
+    app_label = models.CharField(max_length=255)
+    model_name = models.CharField(max_length=255, help_text="The object name, as in Order")
+    target_pk = models.TextField()
+    operation = models.ForeignKey(
+        Operation, null=True, editable=False, on_delete=models.PROTECT, related_name="events"
+    )
+
+    class Meta:
+        app_label = "gdpr_assist"
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.app_label}.{self.model_name}"
+
+
+class Outcome(models.Model):
+    """What became of an operation. An operation without one is undecided."""
+
+    operation = models.OneToOneField(Operation, primary_key=True, on_delete=models.PROTECT)
+    committed = models.BooleanField()
+    decided = models.DateTimeField()
+
+    class Meta:
+        app_label = "gdpr_assist"
+
+    def __str__(self) -> str:
+        return f"{self.operation_id} {'committed' if self.committed else 'rolled back'}"
+
+
+class Receipt(models.Model):
+    """Proof in the data database that an operation took effect there: written in the transaction of the erasure."""
+
+    operation = models.UUIDField(primary_key=True, editable=False)
+    written = models.DateTimeField()
+
+    class Meta:
+        app_label = "gdpr_assist"
+
+    def __str__(self) -> str:
+        return str(self.operation)
+
+
+class Instance(models.Model):
+    """Who this database is: one row. It travels with backups; a scrubbed copy gets a new one."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    instance = models.UUIDField(default=uuid.uuid4, editable=False)
+
+    class Meta:
+        app_label = "gdpr_assist"
+
+    def __str__(self) -> str:
+        return str(self.instance)
+
+
+class PrivacyAnonymised(models.Model):
+    """Marks a row as anonymised, so that it is not anonymised twice."""
+
+    content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE)
+    object_id = models.CharField(max_length=LONGEST_KEY)
+
+    class Meta:
+        app_label = "gdpr_assist"
+        constraints = [
+            models.UniqueConstraint(fields=["content_type", "object_id"], name="gdpr_assist_one_marker_per_row")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.content_type_id} {self.object_id}"
+
+
+class PersonalData(models.Model):  # noqa: DJ008  (there are no objects)
+    """No table: the admin's entry for the Personal data tool, and the permissions to use it."""
+
+    class Meta:
+        app_label = "gdpr_assist"
+        managed = False
+        verbose_name_plural = "personal data"
