@@ -68,11 +68,10 @@ def execute_in_ranges(plan: Plan) -> Iterator[int]:
     Logs nothing: for scrubbing a copy.
     """
     done = 0
-    with eventlog.suspended():
-        for batch in plan.batches():
-            with _explained(plan), _transaction(plan):
-                done += len(_run(plan, batch, eventlog.Erasure(plan.using)))
-            yield done
+    for batch in plan.batches():
+        with eventlog.suspended(), _explained(plan), _transaction(plan):
+            done += len(_run(plan, batch, eventlog.Erasure(plan.using)))
+        yield done
 
 
 def forget_markers(model: type[Model], keys: Iterable[Any], using: str) -> None:

@@ -80,9 +80,11 @@ def anonymise_related(sender: type[Model], queryset: QuerySet[Any], origin: Any,
 
 def collect_model(sender: type[Model], **kwargs: Any) -> None:
     """class_prepared after start-up: register what declares personal data, and proxies of what did."""
+    if sender._meta.apps is not apps:
+        return  # a migration's model, or one of a test's own app registry
     registry.collect(sender)
     registry.forget_inner_class(sender)
-    if sender._meta.apps is apps and sender in registry:
+    if sender in registry:
         model_registered.send(sender=sender)
 
 

@@ -1,0 +1,57 @@
+# Each target does its own set-up; all that is needed is make and Python 3.10 or later.
+
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+MANAGE := $(VENV)/bin/python example_project/manage.py
+
+# What SQLite alone can reach; the gate over all databases is in pyproject.toml.
+SQLITE_COVERAGE := 90
+
+.PHONY: help test demo serve lint docs clean
+
+help:
+	@echo "make test    run the tests on SQLite"
+	@echo "make demo    show what the package does, on the example project"
+	@echo "make serve   open the example project on http://127.0.0.1:8000/admin/"
+	@echo "make lint    check style, types and the contracts between modules"
+	@echo "make docs    build the documentation into docs/_build/html"
+	@echo "make clean   remove what the other targets made"
+
+$(READY): setup.py pyproject.toml tests/requirements.txt example_project/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo "$(PYTHON) is older than Python 3.10; name another: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)/bin/python -m pip install --quiet --editable . \
+		--requirement tests/requirements.txt --requirement example_project/requirements.txt
+	touch $@
+
+$(VENV)/bin/tox: $(READY)
+	$(VENV)/bin/python -m pip install --quiet "tox>=4.11"
+	touch $@
+
+test: $(READY)
+	DB=sqlite $(VENV)/bin/python -m pytest -n auto \
+		--cov --cov-report=term --cov-fail-under=$(SQLITE_COVERAGE)
+
+demo: $(READY)
+	$(VENV)/bin/python example_project/demo.py
+
+serve: $(READY)
+	$(MANAGE) migrate
+	$(MANAGE) migrate --database=gdpr_log
+	$(MANAGE) seed --if-empty
+	$(MANAGE) create_demo_admin
+	$(MANAGE) runserver
+
+lint: $(VENV)/bin/tox
+	$(VENV)/bin/tox run -e lint
+
+docs: $(VENV)/bin/tox
+	$(VENV)/bin/tox run -e docs
+
+clean:
+	rm -rf $(VENV) .tox .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
+		.pytest_cache .ruff_cache build dist *.egg-info docs/_build \
+		example_project/var

@@ -1,0 +1,40 @@
+"""Models of an app that has never heard of gdpr_assist. Other test apps register them."""
+
+from django.db import models
+
+
+class TicketQuerySet(models.QuerySet):
+    def open(self):
+        return self.filter(status="open")
+
+
+class Ticket(models.Model):
+    """Registered by tests.apps.early, with a manager name of its own."""
+
+    reporter = models.EmailField()
+    body = models.TextField(blank=True)
+    status = models.CharField(max_length=10, default="open")
+
+    objects = TicketQuerySet.as_manager()
+
+
+class SubscriberManager(models.Manager):
+    def confirmed(self):
+        return self.filter(is_confirmed=True)
+
+
+class Subscriber(models.Model):
+    """Registered by tests.apps.shop, whose methods then stand on ``objects``."""
+
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=50, blank=True)
+    is_confirmed = models.BooleanField(default=False)
+
+    objects = SubscriberManager()
+
+
+class Device(models.Model):
+    """Not registered, unless a test does it. It names no manager."""
+
+    owner = models.CharField(max_length=50)
+    address = models.GenericIPAddressField()
