@@ -14,6 +14,11 @@ from .exceptions import AnonymiseError, FieldAnonymiseError
 from .rules import Replacement, field_label, replacement_for
 
 
+def all_rows(model: type[Model], using: str | None = None) -> QuerySet[Any]:
+    """Return every row of ``model``, whatever its managers leave out: a soft-deleted row is still personal data."""
+    return QuerySet(model=model, using=using)
+
+
 class PrivacyMeta:
     """What a model says about its personal data; every attribute and method may be overridden.
 
@@ -32,7 +37,7 @@ class PrivacyMeta:
 
     def search(self, term: str) -> QuerySet[Any] | Iterable[Model]:
         """Return the rows of which any of ``search_fields`` matches ``term``, soft-deleted ones too."""
-        rows = self.model._base_manager.all()
+        rows = all_rows(self.model)
         condition = Q()
         for name in self.search_fields:
             lookup = {(name if "__" in name else f"{name}__iexact"): term}
@@ -241,7 +246,7 @@ def _lookup_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
     for name in meta.search_fields:
         lookup = name if "__" in name else f"{name}__iexact"
         try:
-            meta.model._base_manager.filter(**{lookup: ""})
+            all_rows(meta.model).filter(**{lookup: ""})
         except FieldError:
             yield Mistake(
                 "E002",

@@ -11,15 +11,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import partial
+from datetime import datetime
 from typing import Any
 
 from django.db import Error, transaction
 from django.db.models import Model
 from django.utils import timezone
+from django.utils.connection import ConnectionDoesNotExist
 
 from .conf import log_database
-from .exceptions import EventLogError
+from .exceptions import AnonymiseError, EventLogError
 from .tables import EventLog, Instance, Operation, Outcome, Receipt
 
 ROWS_PER_INSERT = 1000
@@ -35,6 +36,8 @@ class Erasure:
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     # [(event, model label, primary key as text)]
     events: list[tuple[str, str, str]] = field(default_factory=list)
+    has_receipt: bool = False
+    started: datetime = field(default_factory=timezone.now)
 
     def add(self, event: str, model: type[Model], keys: Iterable[Any]) -> None:
         self.events += [(event, model._meta.label, str(key)) for key in keys]
@@ -63,20 +66,35 @@ def record(erasure: Erasure) -> None:
     """
     if not erasure.events or not is_kept():
         return
+    if not erasure.has_receipt:
+        begin(erasure)
+    elif not _is_there(erasure.id, erasure.using):
+        raise EventLogError(
+            "A deletion from the same object failed before and was rolled back to a savepoint by hand, so the log "
+            "cannot tell its rows from those of this one; nothing was erased. Delete from a new queryset or object."
+        )
     _write_events(erasure, instance_id(erasure.using))
-    write_receipt(erasure.id, erasure.using)
-    transaction.on_commit(partial(_confirm, erasure.id, erasure.using), using=erasure.using, robust=True)
+    transaction.on_commit(lambda: _confirm(erasure.id, erasure.using), using=erasure.using, robust=True)
+
+
+def begin(erasure: Erasure) -> None:
+    """Write the receipt of ``erasure``. One that is gone later shows that what came before was rolled back."""
+    if is_kept():
+        write_receipt(erasure.id, erasure.using)
+        erasure.has_receipt = True
 
 
 def record_by_hand(event: str, instance: Model, using: str) -> None:
-    """Log one event of an erasure that was done elsewhere, as committed. Raises ``EventLogError``."""
-    if not is_kept():
-        return
+    """Log one event of an erasure that bypassed the app; it counts once the transaction around this call commits.
+
+    Raises ``EventLogError``, and ``AnonymiseError`` for an object that is not saved.
+    """
+    if instance.pk is None:
+        raise AnonymiseError(f"{instance._meta.label}: the object has no primary key to log.")
     erasure = Erasure(using)
     erasure.add(event, instance._meta.concrete_model or type(instance), [instance.pk])
     with transaction.atomic(using=using):
-        _write_events(erasure, instance_id(using), committed=True)
-        write_receipt(erasure.id, using)
+        record(erasure)
 
 
 def instance_id(using: str) -> uuid.UUID:
@@ -98,25 +116,35 @@ def write_receipt(operation: uuid.UUID, using: str) -> None:
     Receipt.objects.using(using).create(operation=operation, written=timezone.now())
 
 
-def _write_events(erasure: Erasure, instance: uuid.UUID, committed: bool = False) -> None:
+def _is_there(operation: uuid.UUID, using: str) -> bool:
+    return Receipt.objects.using(using).filter(operation=operation).exists()
+
+
+def _write_events(erasure: Erasure, instance: uuid.UUID) -> None:
     log = log_database()
-    operation = Operation(id=erasure.id, instance=instance, using=erasure.using, started=timezone.now())
+    operation = Operation(id=erasure.id, instance=instance, using=erasure.using, started=erasure.started)
     try:
-        with transaction.atomic(using=log, durable=True):
+        with _durable(log):
             operation.save(using=log, force_insert=True)
             EventLog.objects.using(log).bulk_create(_rows(operation, erasure.events), batch_size=ROWS_PER_INSERT)
-            if committed:
-                _write_outcome(erasure.id)
-    except Error as error:
+    except (Error, ConnectionDoesNotExist) as error:
         raise EventLogError(
             f"The event log could not be written ({type(error).__name__} on the database alias {log!r}); "
             "nothing was erased. Make the log database reachable and writable, then try again."
         ) from None
-    except RuntimeError:
-        raise EventLogError(
-            f"The event log could not be written: there is a transaction open on the database alias {log!r}, so the "
-            "events could be rolled back; nothing was erased. Erase outside of it."
-        ) from None
+
+
+def _durable(log: str | None) -> transaction.Atomic:
+    """A transaction that is committed at its end. Raises ``EventLogError`` if one around it decides that."""
+    connection = transaction.get_connection(log)
+    # Inside the transaction of a TestCase Django lets durable blocks pass, and so does this.
+    is_test = connection.in_atomic_block and connection.atomic_blocks[-1]._from_testcase
+    if is_test or (connection.get_autocommit() and not connection.in_atomic_block):
+        return transaction.atomic(using=log, durable=True)
+    raise EventLogError(
+        f"The event log could not be written: there is a transaction open on the database alias {log!r}, so the "
+        "events could be rolled back; nothing was erased. Erase outside of it."
+    )
 
 
 def _rows(operation: Operation, events: list[tuple[str, str, str]]) -> Iterator[EventLog]:
@@ -133,9 +161,5 @@ def _rows(operation: Operation, events: list[tuple[str, str, str]]) -> Iterator[
 
 def _confirm(operation: uuid.UUID, using: str) -> None:
     """Append the outcome. The receipt decides: a savepoint rolled back by hand leaves this callback behind."""
-    if Receipt.objects.using(using).filter(operation=operation).exists():
-        _write_outcome(operation)
-
-
-def _write_outcome(operation: uuid.UUID) -> None:
-    Outcome.objects.using(log_database()).create(operation_id=operation, committed=True, decided=timezone.now())
+    if _is_there(operation, using):
+        Outcome.objects.using(log_database()).create(operation_id=operation, committed=True, decided=timezone.now())

@@ -6,9 +6,8 @@ import traceback
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from django.apps import apps
@@ -17,9 +16,9 @@ from django.db.models import FileField, Model, ProtectedError, QuerySet, Restric
 
 from . import eventlog
 from .conf import settings
-from .declaration import Change
+from .declaration import Change, all_rows
 from .exceptions import AnonymiseError
-from .planning import Plan, all_rows, batch_size, chunks, content_type
+from .planning import Plan, batch_size, chunks, content_type
 from .planning import plan as make_plan
 from .signals import post_anonymise, pre_anonymise
 from .tables import LONGEST_KEY, EventLog, PrivacyAnonymised
@@ -40,7 +39,7 @@ class Result:
 def execute(plan: Plan, *, within: eventlog.Erasure | None = None) -> Result:
     """Anonymise the rows of ``plan``: all of them, or after an exception none.
 
-    ``within`` is the erasure of a deletion that is under way; it takes the events, and is logged with it.
+    ``within`` is an erasure that is under way in the same transaction; it takes the events and logs them.
     Raises ``AnonymiseError`` if an anonymiser fails, the database refuses a value, the object of the plan is gone, or
     (``EventLogError``) the log cannot be written.
     """
@@ -60,6 +59,23 @@ def execute(plan: Plan, *, within: eventlog.Erasure | None = None) -> Result:
         skipped=seen - anonymised,
         operation=logged,
     )
+
+
+def execute_together(plans: Iterable[Plan]) -> list[Result]:
+    """Execute ``plans`` as one erasure: one transaction and one operation on each of their databases.
+
+    For a person's rows in several models. All keys are read first, so that a plan which finds its rows through those
+    of another one still finds them. Raises ``AnonymiseError``; then nothing was changed.
+    """
+    pinned = [plan.pinned() for plan in plans]
+    erasures = {plan.using: eventlog.Erasure(plan.using) for plan in pinned}
+    with ExitStack() as transactions:
+        for using in erasures:
+            transactions.enter_context(transaction.atomic(using=using))
+        results = [execute(plan, within=erasures[plan.using]) for plan in pinned]
+        for erasure in erasures.values():
+            eventlog.record(erasure)
+    return results
 
 
 def execute_in_ranges(plan: Plan) -> Iterator[int]:
@@ -95,7 +111,7 @@ def _run(plan: Plan, batch: list[Any], erasure: eventlog.Erasure) -> list[Any]:
     else:
         _run_sets(plan, keys)
     if files:
-        transaction.on_commit(partial(_delete_files, files, plan.using), using=plan.using, robust=True)
+        transaction.on_commit(lambda: _delete_files(files, plan.using), using=plan.using, robust=True)
     if settings.GDPR_LOG_ON_ANONYMISE:
         erasure.add(EventLog.EVENT_ANONYMISE, plan.declaration.model, keys)
     _run_children(plan, keys, erasure)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import islice
 from operator import and_
@@ -14,7 +14,7 @@ from django.db import connections, router
 from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.db.models.signals import post_save, pre_save
 
-from .declaration import Declaration
+from .declaration import Declaration, all_rows
 from .exceptions import AnonymiseError
 from .registry import registry
 from .rules import key_text
@@ -34,7 +34,7 @@ WATCHED = {
 
 MODES: dict[Mode, str] = {
     "set": "one UPDATE for each batch of rows",
-    "mixed": "in batches, the columns with a Python anonymiser through Python",
+    "mixed": "in batches",
     "rows": "row by row",
 }
 
@@ -60,6 +60,9 @@ class Plan:
 
     instance: Model | None = None
     """The object itself, where the plan is for one."""
+
+    keys: tuple[Any, ...] | None = None
+    """The primary keys, once they are read; see ``pinned``."""
 
     @property
     def label(self) -> str:
@@ -105,13 +108,17 @@ class Plan:
         change its mind because those were anonymised. Only a queryset without any condition is read range by range.
         """
         size = batch_size(self.using)
-        if self.instance is not None:
-            yield [self.instance.pk]
-        elif self.queryset.query.where:
-            keys = list(dict.fromkeys(self.queryset.order_by("pk").values_list("pk", flat=True)))
-            yield from chunks(keys, size)
-        else:
+        if self.keys is None and not self.queryset.query.where:
             yield from ranges(self.queryset, size)
+        else:
+            yield from chunks(self.pinned().keys or (), size)
+
+    def pinned(self) -> Plan:
+        """Return the plan with its keys read: for the rows that match now, whatever happens to others."""
+        if self.keys is not None:
+            return self
+        keys = self.queryset.order_by("pk").values_list("pk", flat=True)
+        return replace(self, keys=tuple(dict.fromkeys(keys)))
 
     def describe(self) -> str:
         """Return the plan in a line of plain words, with its numbers."""
@@ -175,12 +182,8 @@ def _plan(
         reason=reason,
         force=force,
         instance=instance,
+        keys=None if instance is None else (instance.pk,),
     )
-
-
-def all_rows(model: type[Model], using: str) -> QuerySet[Any]:
-    """Return every row of ``model``, whatever its managers leave out: a soft-deleted row is still personal data."""
-    return QuerySet(model=model, using=using)
 
 
 def target_alias(queryset: Any) -> str:

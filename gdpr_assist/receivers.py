@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -52,7 +51,8 @@ def begin_deletion(sender: type[Model], instance: Model, using: str, origin: Any
     deletion = _deletions.get((using, id(origin)))
     if deletion is None or deletion.is_recorded:
         deletion = _deletions[using, id(origin)] = Deletion(using)
-        transaction.on_commit(partial(_forget, deletion), using=using, robust=True)
+        transaction.on_commit(lambda: _forget(deletion), using=using, robust=True)
+        eventlog.begin(deletion)
     deletion.delete(concrete(sender), instance.pk)
 
 

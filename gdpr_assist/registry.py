@@ -11,7 +11,7 @@ from django.db.models import Model, QuerySet
 
 from . import declaration, signals
 from .conf import settings
-from .declaration import Declaration
+from .declaration import Declaration, all_rows
 
 
 class Registration(NamedTuple):
@@ -135,11 +135,11 @@ class Registry:
 
 
 def rows(declared: Declaration, found: Any) -> QuerySet[Any]:
-    """Return what a ``search`` method found as a queryset of the base manager."""
+    """Return what a ``search`` method found as a queryset."""
     if isinstance(found, QuerySet):
         return found
     keys = [instance.pk for instance in found]
-    return declared.model._base_manager.filter(pk__in=keys)
+    return all_rows(declared.model).filter(pk__in=keys)
 
 
 def concrete(model: type[Model]) -> type[Model]:

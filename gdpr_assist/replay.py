@@ -16,9 +16,10 @@ from django.db.models import Model
 
 from . import eventlog
 from .conf import log_database
+from .declaration import all_rows
 from .exceptions import AnonymiseError
 from .execution import execute
-from .planning import all_rows, chunks, plan
+from .planning import chunks, plan
 from .registry import registry
 from .tables import EventLog, Operation, Receipt
 

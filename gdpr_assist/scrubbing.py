@@ -8,14 +8,23 @@ from django.db import connections, router
 
 from . import eventlog
 from .conf import log_database
-from .declaration import Declaration
-from .planning import Plan, all_rows, plan
+from .declaration import Declaration, all_rows
+from .exceptions import AnonymiseError
+from .planning import Plan, plan
 from .registry import registry
 
 
-def data_aliases() -> list[str]:
-    """Return the aliases of all databases but the log."""
-    return [alias for alias in connections if alias != log_database()]
+def data_aliases(chosen: Iterable[str] | None = None) -> list[str]:
+    """Return the chosen aliases, by default those of all databases but the log.
+
+    Raises ``AnonymiseError`` for one that there is not, and for the log's.
+    """
+    there = [alias for alias in connections if alias != log_database()]
+    if unknown := sorted(set(chosen or ()) - set(there)):
+        raise AnonymiseError(
+            f"No database with personal data has the alias {', '.join(unknown)}. There are: {', '.join(there)}."
+        )
+    return list(chosen or there)
 
 
 def kept() -> list[Declaration]:
@@ -23,10 +32,10 @@ def kept() -> list[Declaration]:
     return [declared for declared in registry if not declared.meta.can_anonymise]
 
 
-def plans(aliases: Iterable[str]) -> list[Plan]:
+def plans(aliases: Iterable[str], *, children: bool = False) -> list[Plan]:
     """Return a plan for each declared model and alias that holds its table: every row, anonymised before or not.
 
-    Multi-table children go with their parents.
+    Multi-table children go with their parents, unless ``children`` asks for plans of their own.
 
     Raises ``AnonymiseError`` if one of the models cannot be anonymised as it is declared.
     """
@@ -37,7 +46,7 @@ def plans(aliases: Iterable[str]) -> list[Plan]:
         found += [
             plan(all_rows(declared.model, using), force=True)
             for declared in anonymisable
-            if not any(declared.model in registry.children(parent.model) for parent in anonymisable)
+            if (children or not any(declared.model in registry.children(parent.model) for parent in anonymisable))
             and declared.model._meta.db_table in tables
             and router.allow_migrate_model(using, declared.model)
         ]

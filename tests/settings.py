@@ -14,7 +14,9 @@ DB_NAME = os.environ.get("DB_NAME", "gdpr_assist")
 def scratch_directory() -> Path:
     """Return a directory for this run, the same in every process that the run starts."""
     if "TEST_SCRATCH" not in os.environ:
-        os.environ["TEST_SCRATCH"] = tempfile.mkdtemp(prefix="gdpr_assist-")
+        # In memory where there is such a directory: waiting for a disk would take most of the time.
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        os.environ["TEST_SCRATCH"] = tempfile.mkdtemp(prefix="gdpr_assist-", dir=memory)
         atexit.register(shutil.rmtree, os.environ["TEST_SCRATCH"], ignore_errors=True)
     return Path(os.environ["TEST_SCRATCH"])
 

@@ -36,8 +36,12 @@ class Command(RichCommand):
                 "This database may not be anonymised: set GDPR_CAN_ANONYMISE_DATABASE = True in the settings of the "
                 "copy, never in those of the original."
             )
-        aliases = self.aliases(options["database"])
-        plans = self.plans(aliases)
+        try:
+            aliases = scrubbing.data_aliases(options["database"])
+            plans = scrubbing.plans(aliases)
+        except AnonymiseError as error:
+            raise CommandError(f"Nothing was changed. {error}") from None
+        self.show(plans)
         if options["dry_run"]:
             return
         if options["interactive"]:
@@ -47,24 +51,11 @@ class Command(RichCommand):
             self.scrub(plan)
         self.stdout.write(f"Anonymised {len(plans)} tables. No event was logged.")
 
-    def aliases(self, chosen: list[str] | None) -> list[str]:
-        there = scrubbing.data_aliases()
-        if unknown := sorted(set(chosen or ()) - set(there)):
-            raise CommandError(
-                f"No database to scrub has the alias {', '.join(unknown)}. There are: {', '.join(there)}."
-            )
-        return chosen or there
-
-    def plans(self, aliases: list[str]) -> list[Plan]:
-        try:
-            plans = scrubbing.plans(aliases)
-        except AnonymiseError as error:
-            raise CommandError(f"Nothing was changed. {error}") from None
+    def show(self, plans: list[Plan]) -> None:
         for plan in plans:
             self.console.print(f"{plan.using}: {escape(str(plan))}", highlight=False, soft_wrap=True)
         for declared in scrubbing.kept():
             self.stdout.write(f"{declared.label}: kept as it is, its PrivacyMeta says can_anonymise = False.")
-        return plans
 
     def ask(self, aliases: list[str]) -> None:
         names = ", ".join(f"{connections[alias].settings_dict['NAME']} ({alias})" for alias in aliases)

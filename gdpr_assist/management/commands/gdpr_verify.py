@@ -20,7 +20,7 @@ class Command(RichCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         refilled = 0
         try:
-            plans = scrubbing.plans(options["database"] or scrubbing.data_aliases())
+            plans = scrubbing.plans(scrubbing.data_aliases(options["database"]), children=True)
         except AnonymiseError as error:
             raise CommandError(str(error)) from None
         for plan in plans:

@@ -1,0 +1,7 @@
+"""The shop's forum."""
+
+from django.apps import AppConfig
+
+
+class ForumConfig(AppConfig):
+    name = "forum"

@@ -1,0 +1,66 @@
+"""Discussions that must stay readable when one who took part has gone."""
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+import gdpr_assist
+
+ANONYMOUS = "Anonymous user"
+REMOVED = "[removed at the author's request]"
+
+
+class Thread(models.Model):
+    title = models.CharField(max_length=200)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=gdpr_assist.ANONYMISE(models.SET_NULL),
+        related_name="threads",
+    )
+    author_name = models.CharField(max_length=255)
+    started = models.DateTimeField(default=timezone.now)
+
+    class PrivacyMeta:
+        fields = ["author_name"]
+        keep = ["title", "author", "started"]
+        search_fields = ["author__email__iexact", "author_name"]
+        export_filename = "forum-threads.csv"
+
+        def anonymise_author_name(self, instance: "Thread") -> str:
+            return ANONYMOUS
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Comment(models.Model):
+    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="comments")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=gdpr_assist.ANONYMISE(models.SET_NULL),
+        related_name="comments",
+    )
+    display_name = models.CharField(max_length=255)
+    body = models.TextField()
+    ip_address = models.GenericIPAddressField(null=True, blank=True)
+    posted = models.DateTimeField(default=timezone.now)
+
+    class PrivacyMeta:
+        fields = ["display_name", "body", "ip_address"]
+        keep = ["thread", "author", "posted"]
+        search_fields = ["author__email__iexact", "display_name"]
+        export_filename = "forum-comments.csv"
+
+        def anonymise_display_name(self, instance: "Comment") -> str:
+            return ANONYMOUS
+
+        def anonymise_body(self, instance: "Comment") -> None:
+            # Free text: nobody knows what a person wrote about themselves.
+            instance.body = REMOVED
+
+    def __str__(self) -> str:
+        return f"Comment {self.pk}"

@@ -1,0 +1,19 @@
+"""Readers of the newsletter. No foreign key leads here: only a search finds them."""
+
+from django.db import models
+from django.utils import timezone
+
+
+class Subscription(models.Model):
+    email = models.EmailField(unique=True)
+    source = models.CharField(max_length=20)
+    subscribed = models.DateTimeField(default=timezone.now)
+
+    class PrivacyMeta:
+        fields = ["email"]
+        keep = ["source", "subscribed"]
+        search_fields = ["email"]
+        export_filename = "newsletter.csv"
+
+    def __str__(self) -> str:
+        return f"Subscription {self.pk}"

@@ -1,0 +1,7 @@
+"""Products, orders and delivery addresses."""
+
+from django.apps import AppConfig
+
+
+class ShopConfig(AppConfig):
+    name = "shop"

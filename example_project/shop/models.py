@@ -1,0 +1,87 @@
+"""What is sold, to whom, and where it goes."""
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+import gdpr_assist
+
+
+class Product(models.Model):
+    """Nothing personal here: the model is not registered and pays nothing."""
+
+    name = models.CharField(max_length=100, unique=True)
+    price = models.DecimalField(max_digits=8, decimal_places=2)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Address(models.Model):
+    """An entry of a customer's address book: of no use without them, so deleted with them."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="addresses")
+    label = models.CharField(max_length=20, default="Home")
+    recipient = models.CharField(max_length=100)
+    street = models.CharField(max_length=200)
+    town = models.CharField(max_length=100)
+    postcode = models.CharField(max_length=12)
+
+    class Meta:
+        verbose_name_plural = "addresses"
+
+    class PrivacyMeta:
+        fields = ["recipient", "street", "town", "postcode"]
+        keep = ["user", "label"]
+        search_fields = ["user__email__iexact", "recipient", "postcode"]
+        export_filename = "address-book.csv"
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.pk}"
+
+
+class Order(models.Model):
+    """The books need the order for years, not the person: it is anonymised, never deleted."""
+
+    class Status(models.TextChoices):
+        PAID = "paid"
+        SENT = "sent"
+        RETURNED = "returned"
+
+    number = models.CharField(max_length=20, unique=True)
+    customer = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=gdpr_assist.ANONYMISE(models.SET_NULL),
+        related_name="orders",
+        help_text="empty for an order placed as a guest",
+    )
+    email = models.EmailField()
+    delivery_name = models.CharField(max_length=100)
+    delivery_address = models.TextField(blank=True)
+    phone = models.CharField(max_length=30, blank=True)
+    note = models.TextField(blank=True)
+    ip_address = models.GenericIPAddressField(null=True, blank=True)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.PAID)
+    placed = models.DateTimeField(default=timezone.now)
+    total = models.DecimalField(max_digits=9, decimal_places=2, default=0)
+
+    class PrivacyMeta:
+        fields = ["email", "delivery_name", "delivery_address", "phone", "note", "ip_address"]
+        keep = ["number", "customer", "status", "placed", "total"]
+        search_fields = ["email", "customer__email__iexact", "delivery_name", "number"]
+        export_exclude = ["ip_address"]
+        export_filename = "orders.csv"
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class OrderLine(models.Model):
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
+    quantity = models.PositiveSmallIntegerField(default=1)
+
+    def __str__(self) -> str:
+        return f"{self.quantity} x {self.product_id}"

@@ -1,0 +1,360 @@
+"""The main job once, step by step; each step says what it did and checks that it did."""
+
+import csv
+import io
+import sqlite3
+import zipfile
+from contextlib import closing
+from functools import cached_property
+from pathlib import Path
+from subprocess import CompletedProcess
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.models import Count, Exists, OuterRef, QuerySet
+
+from accounts.models import Profile
+from example.seeding import Seeder
+from forum.models import Comment, Thread
+from gdpr_assist.export import write_zip
+from gdpr_assist.models import EventLog
+from gdpr_assist.registry import registry
+from newsletter.models import Subscription
+from shop.models import Address, Order
+
+from . import evidence, places
+from .evidence import Person
+from .transcript import Transcript
+
+PEOPLE = 1000
+ERASED_LATER = 20
+
+
+class Walkthrough:
+    def __init__(self, transcript: Transcript) -> None:
+        self.transcript = transcript
+        self.newcomers = Seeder(seed=2)
+        # every personal text there ever was
+        self.seeded: set[str] = set()
+        # everybody who was erased; of these, whom a restored backup brings back
+        self.erased: list[Person] = []
+        self.restorable: list[Person] = []
+        # of an account that was made and deleted after the backup
+        self.returning_key: int | None = None
+        # what the first erasure left of those whom the backup brings back
+        self.aftermath: list[evidence.Values] = []
+
+    def run(self) -> None:
+        self.migrate()
+        self.seed()
+        self.search()
+        self.export()
+        self.anonymise()
+        self.delete()
+        self.back_up()
+        self.erase_more()
+        self.restore()
+        self.rerun()
+        self.rerun_again()
+        self.refuse_live()
+        self.scrub_copy()
+
+    # -- steps ------------------------------------------------------------------------------
+
+    def migrate(self) -> None:
+        with self.transcript.step("Migrate both databases"):
+            self.manage("migrate", "--verbosity=0")
+            self.manage("migrate", "--database=gdpr_log", "--verbosity=0")
+            self.manage("makemigrations", "--check", "--dry-run")
+            self.manage("check", "--database=default", "--database=gdpr_log")
+
+    def seed(self) -> None:
+        with self.transcript.step(f"Seed {PEOPLE:,} people"):
+            self.manage("seed", f"--people={PEOPLE}")
+            self.manage("create_demo_admin")
+            self.seeded = evidence.declared_values(places.DATABASE)
+            self.transcript.figure("avatars on disk", len(self.avatars()))
+            self.transcript.figure("different personal texts", len(self.seeded))
+            self.transcript.holds(f"{PEOPLE:,} customers", self.customers().count() == PEOPLE)
+
+    def search(self) -> None:
+        with self.transcript.step("Search one person by e-mail, in every registered model"):
+            found = evidence.find(self.first.email)
+            self.transcript.figures(evidence.per_model(found))
+            self.transcript.holds("found in every registered model", set(found) == set(registry.models))
+            guest = Order.objects.filter(pk__in=found[Order], customer=None).count()
+            self.transcript.figure("of these, orders placed as a guest", guest)
+
+    def export(self) -> None:
+        with self.transcript.step("Export them"):
+            places.EXPORTS.mkdir()
+            path = places.EXPORTS / "person.zip"
+            with path.open("wb") as target:
+                write_zip(target, registry.search(self.first.email))
+            self.transcript.note(str(path.relative_to(places.PROJECT.parent)))
+            with zipfile.ZipFile(path) as archive:
+                self.transcript.holds("the zip is whole", archive.testzip() is None)
+                self.check_export(archive)
+
+    def anonymise(self) -> None:
+        with self.transcript.step("Anonymise them"):
+            person, before = self.first, self.events()
+            self.transcript.figures(self.anonymise_rows(person.rows))
+            self.erased.append(person)
+            self.check_gone(person)
+            self.transcript.nothing("their avatar is off the disk", self.files_of([person]))
+            text = evidence.all_text(places.DATABASE)
+            self.transcript.holds("their e-mail is in no column of any table", person.email.lower() not in text)
+            self.transcript.holds("a search finds nothing", not evidence.find(person.email))
+            rows = sum(map(len, person.rows.values()))
+            self.transcript.holds(f"{rows} events logged", self.events() - before == rows)
+
+    def delete(self) -> None:
+        with self.transcript.step("Delete another person, with the cascade"):
+            user = self.well_known().exclude(pk__in=self.first.rows[User]).first()
+            person, before = Person.remember(user), self.events()
+            orders = user.orders.count()
+            _, deleted = user.delete()
+            self.transcript.figures({f"deleted {label}": rows for label, rows in deleted.items()})
+            self.check_cascade(person, orders)
+            beyond = evidence.find(person.email)
+            self.transcript.figures(
+                {f"{label}, out of the cascade's reach": n for label, n in evidence.per_model(beyond).items()}
+            )
+            self.anonymise_rows(beyond)
+            self.erased.append(person)
+            self.check_gone(person)
+            self.transcript.figure("events logged", self.events() - before)
+
+    def back_up(self) -> None:
+        with self.transcript.step("Copy the main database and its uploads away as a backup"):
+            places.copy_site(places.DATABASE, places.MEDIA, places.BACKUP)
+            same = evidence.dump(places.DATABASE) == evidence.dump(places.BACKUP / "db.sqlite3")
+            self.transcript.holds("the backup is equal to the database", same)
+
+    def erase_more(self) -> None:
+        with self.transcript.step("Erase more: what the backup does not know"):
+            before = self.events()
+            users = self.customers().exclude(pk__in=self.first.rows[User]).order_by("-pk")
+            self.restorable = list(map(Person.remember, users[:ERASED_LATER]))
+            anonymised, deleted = self.restorable[::2], self.restorable[1::2]
+            for person in anonymised:
+                self.anonymise_rows(person.rows)
+            self.delete_people(deleted)
+            self.erased += [*self.restorable, self.sign_up_and_leave()]
+            self.transcript.figure("people anonymised", len(anonymised))
+            self.transcript.figure("people deleted", len(deleted))
+            self.transcript.figure("newcomers, one of whom was deleted again", 2)
+            self.transcript.figure("events logged", self.events() - before)
+            self.check_gone(*self.erased)
+            self.aftermath = [person.remains() for person in self.restorable]
+
+    def restore(self) -> None:
+        with self.transcript.step("Restore the backup over the main database"):
+            before = self.events()
+            connections.close_all()
+            backup = places.BACKUP
+            places.copy_site(backup / places.DATABASE.name, backup / places.MEDIA.name, places.VAR)
+            back = sum(person.is_whole() for person in self.restorable)
+            self.transcript.figure("erased people who are back", back)
+            self.transcript.holds("all of them, with every value", back == len(self.restorable))
+            self.transcript.holds("the log still knows", self.events() == before)
+
+    def rerun(self) -> None:
+        with self.transcript.step("gdpr_rerun: erase them again"):
+            state, before = self.state(), self.events()
+            self.manage("gdpr_rerun", "--dry-run")
+            self.transcript.holds("a dry run changes nothing", self.state() == state)
+            self.manage("gdpr_rerun")
+            self.manage("gdpr_verify")
+            self.check_gone(*self.erased)
+            same = self.aftermath == [person.remains() for person in self.restorable]
+            self.transcript.holds("their rows are what the first erasure left of them", same)
+            text = evidence.all_text(places.DATABASE)
+            named = [person.email for person in self.erased if person.email.lower() in text]
+            self.transcript.holds("none of their e-mails is in any column of any table", not named)
+            self.transcript.nothing("their avatars are off the disk", self.files_of(self.erased))
+            self.transcript.holds("no new events", self.events() == before)
+
+    def rerun_again(self) -> None:
+        with self.transcript.step("A second gdpr_rerun does nothing"):
+            user = self.newcomers.newcomer("later")
+            self.transcript.holds(
+                "a newcomer got the primary key of a deleted account",
+                user.pk == self.returning_key,
+            )
+            newcomer = Person.remember(user)
+            self.seeded |= newcomer.texts()
+            state = self.state()
+            self.manage("gdpr_rerun")
+            main, log = (a == b for a, b in zip(state, self.state(), strict=True))
+            self.transcript.holds("main database: every row as before", main)
+            self.transcript.holds("event log: every row as before", log)
+            self.transcript.holds("the newcomer is untouched", newcomer.is_whole())
+            self.transcript.holds("and not marked as anonymised", not user.is_anonymised())
+
+    def refuse_live(self) -> None:
+        with self.transcript.step("anonymise_db refuses to touch the live site"):
+            state = self.state()
+            done = self.manage("anonymise_db", "--noinput", fails=True)
+            self.transcript.holds("it ended with an error", done.returncode != 0)
+            self.transcript.holds("nothing has changed", self.state() == state)
+
+    def scrub_copy(self) -> None:
+        with self.transcript.step("Scrub a copy for development with anonymise_db"):
+            places.copy_site(places.DATABASE, places.MEDIA, places.STAGING)
+            database, media = places.STAGING / "db.sqlite3", places.STAGING / "media"
+            state, avatars = self.state(), self.avatars()
+            self.manage(
+                "anonymise_db",
+                "--noinput",
+                EXAMPLE_DATABASE=str(database),
+                # A copy needs uploads of its own: anonymising removes the files.
+                EXAMPLE_MEDIA=str(media),
+                GDPR_CAN_ANONYMISE_DATABASE="1",
+            )
+            self.check_scrubbed(database)
+            left = len(list(media.rglob("*.png")))
+            self.transcript.holds("no avatar is left beside the copy", not left, left)
+            self.transcript.holds("the live site and the log did not change", self.state() == state)
+            self.transcript.holds("the live avatars are all there", self.avatars() == avatars)
+
+    # -- checks -----------------------------------------------------------------------------
+
+    def check_export(self, archive: zipfile.ZipFile) -> None:
+        """See that the file of each model has every row that was found, with its values."""
+        missing = []
+        for model, keys in self.first.rows.items():
+            declared = registry.declaration(model)
+            text = archive.read(declared.export_filename).decode()
+            rows = list(csv.DictReader(io.StringIO(text, newline="")))
+            self.transcript.figure(f"rows in {declared.export_filename}", len(rows))
+            if len(rows) != len(keys):
+                missing.append(f"{declared.label} has {len(keys)} rows")
+            cells = {cell for row in rows for cell in row.values()}
+            missing += [
+                f"{declared.label} {key} {name}"
+                for key in keys
+                for name, value in self.first.originals[model, key].items()
+                if name in declared.export_fields and isinstance(value, str) and value not in cells
+            ]
+        self.transcript.nothing("every row that was found is in it, with its values", missing)
+
+    def check_gone(self, *people: Person) -> None:
+        left = [each for person in people for each in person.still_there()]
+        who = "that person's" if len(people) == 1 else f"{len(people)} people's"
+        size = sum(person.size() for person in people)
+        self.transcript.nothing(f"none of {who} {size:,} original values and files is left", left)
+
+    def check_cascade(self, person: Person, orders: int) -> None:
+        rows = person.rows
+        gone = User.objects.filter(pk__in=rows[User]) or Address.objects.filter(pk__in=rows[Address])
+        self.transcript.holds("the account and its address book are deleted", not gone)
+        kept = Order.objects.filter(pk__in=rows[Order], customer=None)
+        self.transcript.figure("orders kept, without a customer", kept.count())
+        self.transcript.holds("every order is kept", kept.count() == len(rows[Order]))
+        anonymised = [order for order in kept if order.is_anonymised()]
+        self.transcript.holds(f"{orders} orders are anonymised", len(anonymised) == orders)
+        written = Comment.objects.filter(pk__in=rows[Comment])
+        names = set(written.values_list("author", "display_name"))
+        self.transcript.figure("comments kept, without an author", written.count())
+        self.transcript.holds("all by an anonymous user", names == {(None, "Anonymous user")})
+        self.transcript.nothing("the avatar is off the disk", self.files_of([person]))
+
+    def check_scrubbed(self, database: Path) -> None:
+        left = self.seeded & evidence.declared_values(database)
+        self.transcript.holds(
+            f"none of {len(self.seeded):,} personal texts is in a declared column",
+            not left,
+            len(left),
+        )
+        emails = {value.lower() for value in self.seeded if "@" in value}
+        text = evidence.all_text(database)
+        left = {email for email in emails if email in text}
+        self.transcript.holds(f"none of {len(emails):,} e-mails is in any column of any table", not left, len(left))
+        # SQLite keeps the old bytes in free pages of the file until they are used again.
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("VACUUM")
+        raw = database.read_bytes().lower()
+        left = {email for email in emails if email.encode() in raw}
+        self.transcript.holds("nor, after VACUUM, in the bytes of the file", not left, len(left))
+
+    # -- what the steps are made of -----------------------------------------------------------
+
+    @cached_property
+    def first(self) -> Person:
+        return Person.remember(self.well_known().first())
+
+    def customers(self) -> QuerySet[User]:
+        return User.objects.filter(is_staff=False)
+
+    def well_known(self) -> QuerySet[User]:
+        """Customers who left something in every model, in a lasting order."""
+        mine = {"email__iexact": OuterRef("email")}
+        return (
+            self.customers()
+            .filter(
+                Exists(Profile.objects.filter(user=OuterRef("pk")).exclude(avatar="")),
+                Exists(Address.objects.filter(user=OuterRef("pk"))),
+                Exists(Thread.objects.filter(author=OuterRef("pk"))),
+                Exists(Comment.objects.filter(author=OuterRef("pk"))),
+                Exists(Subscription.objects.filter(**mine)),
+                Exists(Order.objects.filter(customer=None, **mine)),
+            )
+            .annotate(orders_placed=Count("orders"))
+            .filter(orders_placed__gte=2)
+            .order_by("pk")
+        )
+
+    def anonymise_rows(self, rows: evidence.Rows) -> dict[str, int]:
+        """Anonymise one person in every model: all of it or nothing."""
+        done = {}
+        with transaction.atomic(using=DEFAULT_DB_ALIAS):
+            for model, keys in rows.items():
+                result = model.objects.filter(pk__in=keys).anonymise()
+                done[f"anonymised {result.label}"] = result.anonymised
+        return done
+
+    def delete_people(self, people: list[Person]) -> None:
+        """Delete the accounts, then anonymise what no cascade reaches."""
+        keys = [key for person in people for key in person.rows[User]]
+        with transaction.atomic(using=DEFAULT_DB_ALIAS):
+            User.objects.filter(pk__in=keys).delete()
+            for person in people:
+                self.anonymise_rows(evidence.find(person.email))
+
+    def sign_up_and_leave(self) -> Person:
+        """Two people sign up; return the first of them, who has the account deleted again."""
+        leaver = self.newcomers.newcomer("leaver")
+        self.newcomers.newcomer("stayer")
+        self.returning_key = leaver.pk
+        person = Person.remember(leaver)
+        self.delete_people([person])
+        return person
+
+    def files_of(self, people: list[Person]) -> list[str]:
+        return [name for person in people for name in person.files_still_there()]
+
+    def avatars(self) -> set[str]:
+        return {path.name for path in places.MEDIA.rglob("*.png")}
+
+    def events(self) -> int:
+        return EventLog.objects.using(settings.GDPR_LOG_DATABASE_NAME).count()
+
+    def state(self) -> tuple[str, str]:
+        """Fingerprints of the main database and the log."""
+        return evidence.dump(places.DATABASE), evidence.dump(places.LOG)
+
+    def manage(self, *arguments: str, fails: bool = False, **environment: str) -> CompletedProcess[str]:
+        """Run manage.py in a process of its own, show it, and see that it ended as it should."""
+        self.transcript.command("manage.py " + " ".join(arguments))
+        connections.close_all()
+        done = places.manage(*arguments, **environment)
+        self.transcript.output(done.stdout)
+        self.transcript.holds(
+            f"exit status {done.returncode}",
+            bool(done.returncode) == fails,
+            "" if fails else "want 0",
+        )
+        return done

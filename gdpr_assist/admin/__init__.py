@@ -1,0 +1,14 @@
+"""The admin: an action for the project's own models, and the Personal data tool. Erases nothing by itself."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from ..tables import PersonalData
+from .model_admin import ModelAdmin
+from .personal_data import PersonalDataAdmin
+
+__all__ = ["ModelAdmin", "PersonalDataAdmin"]
+
+# Django imports the module ``admin`` of each app for this.
+admin.site.register(PersonalData, PersonalDataAdmin)

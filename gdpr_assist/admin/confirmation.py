@@ -1,0 +1,93 @@
+"""From plans to the page that asks before they are executed, and to the words that say it was done; writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.admin.utils import model_ngettext
+from django.db.models.options import Options
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from ..execution import Result
+from ..planning import Plan
+
+TEMPLATE = "anonymise_confirmation.html"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedModel:
+    """A plan and its numbers, each asked of the database once."""
+
+    plan: Plan
+    rows: int
+    marked: int
+    refilled: int
+
+    @property
+    def name(self) -> str:
+        return model_ngettext(self.plan.model._meta, self.rows)
+
+    @property
+    def fields(self) -> str:
+        return ", ".join(str(change.field.verbose_name) for change in self.plan.declaration.changes)
+
+
+def templates(opts: Options[Any]) -> list[str]:
+    """Return the names under which a project may put a page of its own, most specific first."""
+    return [
+        f"admin/{opts.app_label}/{opts.model_name}/{TEMPLATE}",
+        f"admin/{opts.app_label}/{TEMPLATE}",
+        f"admin/gdpr_assist/{TEMPLATE}",
+    ]
+
+
+def context(plans: Iterable[Plan]) -> dict[str, Any]:
+    """Return what the page says about ``plans``."""
+    planned = [
+        PlannedModel(plan=plan, rows=plan.count(), marked=plan.marked().count(), refilled=plan.refilled().count())
+        for plan in plans
+    ]
+    return {
+        "title": _("Anonymise data"),
+        "subtitle": None,
+        "planned": planned,
+        "rows": sum(each.rows for each in planned),
+        "marked": sum(each.marked for each in planned),
+        "refilled": sum(each.refilled for each in planned),
+    }
+
+
+def is_confirmed(request: HttpRequest) -> bool:
+    return "confirmed" in request.POST
+
+
+def is_forced(request: HttpRequest) -> bool:
+    return "force" in request.POST
+
+
+def outcome(plans: Sequence[Plan], results: Sequence[Result]) -> str:
+    """Return what was done, in numbers and without a value: messages may be kept in a cookie."""
+    sentences = [_sentence(plan, result) for plan, result in zip(plans, results, strict=True)]
+    operations = dict.fromkeys(result.operation for result in results if result.operation)
+    sentences += [_("Operation %(id)s.") % {"id": operation} for operation in operations]
+    return " ".join(sentences)
+
+
+def _sentence(plan: Plan, result: Result) -> str:
+    name = model_ngettext(plan.model._meta, result.anonymised)
+    done = ngettext("%(count)s %(name)s was anonymised.", "%(count)s %(name)s were anonymised.", result.anonymised) % {
+        "count": result.anonymised,
+        "name": name,
+    }
+    if not result.skipped:
+        return done
+    left = ngettext(
+        "%(count)s had been anonymised before and was left as it is.",
+        "%(count)s had been anonymised before and were left as they are.",
+        result.skipped,
+    )
+    return f"{done} {left % {'count': result.skipped}}"

@@ -1,0 +1,126 @@
+"""``ModelAdmin`` with the action "Anonymise data": asks with the plan, then has it executed; writes nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext_lazy
+
+from ..declaration import all_rows
+from ..exceptions import AnonymiseError
+from ..planning import Plan, plan, target_alias
+from . import confirmation
+from .erasure import erase
+from .permissions import can_be_anonymised
+from .selection import (
+    LARGEST_SELECTION,
+    PACKED,
+    SelectionError,
+    key_from_text,
+    key_text,
+    pack,
+    posted,
+)
+
+if TYPE_CHECKING:
+    Base = admin.ModelAdmin[Any]
+else:
+    Base = admin.ModelAdmin
+
+
+class ModelAdmin(Base):
+    """An admin whose rows can be anonymised.
+
+    The action stands beside those of a subclass, unless that says ``actions = None``.
+    """
+
+    anonymise_confirmation_template: str | None = None
+
+    def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
+        super().__init__(model, admin_site)
+        if self.actions is not None and "anonymise" not in self.actions:
+            self.actions = [*self.actions, "anonymise"]
+
+    def has_anonymise_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Return whether the user may anonymise ``obj``, or any row: who may change it, if it can be anonymised."""
+        return can_be_anonymised(self.model) and self.has_change_permission(request, obj)
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_anonymise"
+        view = self.admin_site.admin_view(self.anonymise_view)
+        # Before Django's own, which take anything for a primary key.
+        return [path("anonymise/", view, name=name), *super().get_urls()]
+
+    @admin.action(permissions=["anonymise"], description=gettext_lazy("Anonymise data"))
+    def anonymise(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
+        """Ask whether to anonymise the selected rows."""
+        # One more than allowed, so that packing them says that they are too many
+        keys = queryset.order_by().values_list("pk", flat=True)[: LARGEST_SELECTION + 1]
+        try:
+            return self._confirmation_page(request, dict.fromkeys(keys))
+        except (SelectionError, AnonymiseError) as error:
+            return self._back(request, str(error), messages.ERROR)
+
+    def anonymise_view(self, request: HttpRequest) -> HttpResponse:
+        """Anonymise the rows whose keys were posted by the confirmation page."""
+        if not self.has_anonymise_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseRedirect(self._changelist_url())
+        try:
+            keys = [key_from_text(self.model, text) for text in posted(request, ACTION_CHECKBOX_NAME)]
+            if not confirmation.is_confirmed(request):
+                return self._confirmation_page(request, keys)
+            planned = self._plan(request, keys, force=confirmation.is_forced(request))
+            done = confirmation.outcome([planned], erase([planned], user_id=request.user.pk))
+        except (SelectionError, AnonymiseError) as error:
+            return self._back(request, str(error), messages.ERROR)
+        return self._back(request, done, messages.SUCCESS)
+
+    def _plan(self, request: HttpRequest, keys: Iterable[Any], force: bool = False) -> Plan:
+        """The plan for those of ``keys`` that this admin shows to the user.
+
+        Over the rows themselves: what the admin's queryset adds to show them (joins, annotations) is not wanted here.
+        """
+        shown = self.get_queryset(request).filter(pk__in=list(keys))
+        rows = all_rows(self.model, target_alias(shown))
+        rows = rows.filter(pk__in=list(shown.order_by().values_list("pk", flat=True)))
+        for instance in rows.iterator():
+            if not self.has_anonymise_permission(request, instance):
+                raise PermissionDenied
+        return plan(rows, force=force)
+
+    def _confirmation_page(self, request: HttpRequest, keys: Iterable[Any]) -> HttpResponse:
+        keys = list(keys)
+        packed = pack(map(key_text, keys))
+        context = {
+            **self.admin_site.each_context(request),
+            **confirmation.context([self._plan(request, keys)]),
+            "opts": self.opts,
+            "action_url": self._url("anonymise"),
+            "back_url": self._changelist_url(),
+            "hidden": {PACKED: packed},
+        }
+        request.current_app = self.admin_site.name
+        names = self.anonymise_confirmation_template or confirmation.templates(self.opts)
+        return TemplateResponse(request, names, context)
+
+    def _back(self, request: HttpRequest, message: str, level: int) -> HttpResponseRedirect:
+        """To the list without the filters that were on it: a search for a name would stand in the URL."""
+        self.message_user(request, message, level)
+        return HttpResponseRedirect(self._changelist_url())
+
+    def _changelist_url(self) -> str:
+        return self._url("changelist")
+
+    def _url(self, name: str) -> str:
+        opts = self.opts
+        return reverse(f"admin:{opts.app_label}_{opts.model_name}_{name}", current_app=self.admin_site.name)

@@ -1,0 +1,218 @@
+"""The Personal data tool: search all models, then export or anonymise what is selected. Writes nothing by itself."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import model_ngettext
+from django.contrib.admin.widgets import AdminTextInputWidget
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.db import router
+from django.db.models import Model, QuerySet
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_post_parameters
+
+from ..declaration import all_rows
+from ..exceptions import AnonymiseError
+from ..export import write_zip
+from ..planning import Plan, plan
+from ..registry import registry
+from . import confirmation
+from .erasure import erase
+from .permissions import can_be_anonymised, may_anonymise, may_view
+from .results import is_at_home, tables
+from .selection import (
+    PACKED,
+    SelectionError,
+    check_size,
+    key_from_text,
+    key_text,
+    not_a_selection,
+    pack,
+    posted,
+)
+
+if TYPE_CHECKING:
+    Base = admin.ModelAdmin[Any]
+else:
+    Base = admin.ModelAdmin
+
+Found = list[tuple[type[Model], QuerySet[Any]]]
+
+EXPORT_FILENAME = "personal-data.zip"
+
+
+class SearchForm(forms.Form):
+    """The term is personal data: it is sent by POST, and the browser is asked not to remember it."""
+
+    term = forms.CharField(
+        label=gettext_lazy("Search term"),
+        help_text=gettext_lazy("An e-mail address, a name or whatever else the site knows a person by."),
+        widget=AdminTextInputWidget(attrs={"autocomplete": "off", "autofocus": True}),
+    )
+
+
+class PersonalDataAdmin(Base):
+    """One page in place of the list, and no other: the model has no table.
+
+    Whoever may view personal data may search and export; whoever may change it may anonymise: each only rows of models
+    that they may view or change anyway. Rows that a model's admin hides from its list (soft-deleted ones) are found.
+    """
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.changelist_view)
+        return [path("", view, name="gdpr_assist_personaldata_changelist")]
+
+    # An error report would hold what was searched for.
+    @method_decorator(sensitive_post_parameters())
+    def changelist_view(  # type: ignore[override]  # an export is streamed
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponseBase:
+        """Search, or do with the selected rows what ``action`` says."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        action = request.POST.get("action")
+        try:
+            if action == "export":
+                return self._export(request)
+            if action == "anonymise":
+                return self._anonymise(request)
+            if action:
+                raise SelectionError(_("No such action. Nothing was changed."))
+        except (SelectionError, AnonymiseError) as error:
+            self.message_user(request, str(error), messages.ERROR)
+        return self._page(request)
+
+    def _page(self, request: HttpRequest) -> TemplateResponse:
+        form = SearchForm(request.POST if "term" in request.POST else None)
+        term = form.cleaned_data["term"] if form.is_valid() else None
+        context = {
+            "title": _("Personal data"),
+            "form": form,
+            "term": term,
+            "tables": [] if term is None else list(tables(request, self.admin_site, self._search(request, term))),
+            "may_anonymise": self.has_change_permission(request),
+        }
+        return self._render(request, ["admin/gdpr_assist/personaldata/search.html"], context)
+
+    def _export(self, request: HttpRequest) -> FileResponse:
+        selected = self._selected(request)
+        # Without a name in the file system, so that nothing is left of it whatever happens
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
+        write_zip(file, selected)
+        file.seek(0)
+        return FileResponse(file, as_attachment=True, filename=EXPORT_FILENAME)
+
+    def _anonymise(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        selected = self._selected(request)
+        plans = [
+            plan(rows, force=confirmation.is_forced(request))
+            for model, rows in selected
+            if self._can_anonymise(request, model)
+        ]
+        if not plans:
+            raise SelectionError(_("None of the selected rows can be anonymised. Nothing was changed."))
+        if not confirmation.is_confirmed(request):
+            kept = [(model, rows) for model, rows in selected if not self._can_anonymise(request, model)]
+            return self._confirmation_page(request, plans, kept)
+        results = erase(plans, user_id=request.user.pk)
+        self.message_user(request, confirmation.outcome(plans, results), messages.SUCCESS)
+        return HttpResponseRedirect(self._own_url())
+
+    def _confirmation_page(self, request: HttpRequest, plans: list[Plan], kept: Found) -> HttpResponse:
+        values = [
+            f"{ContentType.objects.get_for_model(each.model).pk}-{key_text(key)}"
+            for each in plans
+            for key in each.queryset.order_by("pk").values_list("pk", flat=True)
+        ]
+        term = request.POST.get("term", "")
+        context = {
+            **confirmation.context(plans),
+            "kept": [_counted(model, rows) for model, rows in kept],
+            "action_url": self._own_url(),
+            "back_url": self._own_url(),
+            "hidden": {"action": "anonymise", "term": term, PACKED: pack(values)},
+            "term": term,
+        }
+        return self._render(request, confirmation.templates(self.opts), context)
+
+    def _can_anonymise(self, request: HttpRequest, model: type[Model]) -> bool:
+        return can_be_anonymised(model) and may_anonymise(request, self.admin_site, model)
+
+    def _search(self, request: HttpRequest, term: str) -> Found:
+        return [
+            (model, matches) for model, matches in registry.search(term) if may_view(request, self.admin_site, model)
+        ]
+
+    def _selected(self, request: HttpRequest) -> Found:
+        """The rows whose checkboxes, or those of their whole table, are ticked, by model.
+
+        Raises ``SelectionError`` if there are none or a value is not one of the page's, ``PermissionDenied`` if the
+        user may not view rows of one of the models.
+        """
+        keys: dict[type[Model], list[Any]] = defaultdict(list)
+        models = _models_by_content_type()
+        for value in posted(request, "obj_pk"):
+            kind, _dash, text = value.partition("-")
+            model = self._viewable(request, models.get(kind))
+            keys[model].append(key_from_text(model, text))
+        whole = {self._viewable(request, models.get(kind)) for kind in request.POST.getlist("all")}
+        for model, matches in self._search_again(request) if whole else ():
+            if model in whole and is_at_home(model, matches):
+                keys[model] += matches.values_list("pk", flat=True)
+        check_size(sum(map(len, keys.values())))
+        return [(model, _rows(model, found)) for model, found in keys.items()]
+
+    def _search_again(self, request: HttpRequest) -> Found:
+        form = SearchForm(request.POST)
+        return self._search(request, form.cleaned_data["term"]) if form.is_valid() else []
+
+    def _viewable(self, request: HttpRequest, model: type[Model] | None) -> type[Model]:
+        if model is None:
+            raise SelectionError(not_a_selection())
+        if not may_view(request, self.admin_site, model):
+            raise PermissionDenied
+        return model
+
+    def _render(self, request: HttpRequest, templates: list[str], context: dict[str, Any]) -> TemplateResponse:
+        request.current_app = self.admin_site.name
+        common = self.admin_site.each_context(request)
+        return TemplateResponse(request, templates, {**common, "opts": self.opts, **context})
+
+    def _own_url(self) -> str:
+        return reverse("admin:gdpr_assist_personaldata_changelist", current_app=self.admin_site.name)
+
+
+def _counted(model: type[Model], rows: QuerySet[Any]) -> str:
+    count = rows.count()
+    return f"{count} {model_ngettext(model._meta, count)}"
+
+
+def _models_by_content_type() -> dict[str, type[Model]]:
+    kinds = ContentType.objects.get_for_models(*registry.models)
+    return {str(kind.pk): model for model, kind in kinds.items()}
+
+
+def _rows(model: type[Model], keys: Iterable[Any]) -> QuerySet[Any]:
+    """The rows themselves, soft-deleted ones too, from where they would be erased."""
+    return all_rows(model, router.db_for_write(model)).filter(pk__in=list(dict.fromkeys(keys))).order_by("pk")

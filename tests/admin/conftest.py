@@ -1,0 +1,52 @@
+"""Users with just the permissions that a test names, and the rows that most tests look for."""
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.utils import timezone
+
+from tests.apps.shop.models import AuditEntry, Customer, Order
+
+# All pages below are under the second site of tests.admin.urls.
+TOOL = "/shop/gdpr_assist/personaldata/"
+CUSTOMERS = "/shop/shop/customer/"
+
+
+@pytest.fixture(autouse=True)
+def _urls(settings):
+    settings.ROOT_URLCONF = "tests.admin.urls"
+
+
+@pytest.fixture
+def log_in(client, db):
+    """Log in a member of staff with the named permissions (``view_customer``); return the client."""
+
+    def log_in(*codenames, **attributes):
+        user = User.objects.create_user("staff", **{"is_staff": True, **attributes})
+        permissions = Permission.objects.filter(codename__in=codenames)
+        assert permissions.count() == len(codenames)
+        user.user_permissions.set(permissions)
+        client.force_login(user)
+        return client
+
+    return log_in
+
+
+@pytest.fixture
+def officer(log_in):
+    """A client of somebody who may do everything."""
+    return log_in(is_superuser=True)
+
+
+@pytest.fixture
+def ada(db):
+    return Customer.objects.create(name="Ada Lovelace", email="ada@example.org", phone="0123")
+
+
+@pytest.fixture
+def ada_order(ada):
+    return Order.objects.create(customer=ada, recipient="Ada Lovelace", email="ada@example.org", placed=timezone.now())
+
+
+@pytest.fixture
+def ada_audit(db):
+    return AuditEntry.objects.create(actor="ada@example.org", action="log in")

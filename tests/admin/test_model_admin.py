@@ -1,0 +1,350 @@
+import json
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+
+from gdpr_assist.models import EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
+from tests.admin.conftest import CUSTOMERS
+from tests.admin.pages import Forms, confirm, said
+from tests.apps.fields.models import TextKey
+from tests.apps.shop.models import AuditEntry, Category, Customer, Order, Reservation
+
+URL = f"{CUSTOMERS}anonymise/"
+
+
+def choose(client, *instances, url=CUSTOMERS, **more):
+    keys = [instance.pk for instance in instances]
+    return client.post(url, {"action": "anonymise", "_selected_action": keys, **more})
+
+
+def values(customer):
+    return Customer.all_objects.values("name", "email", "phone", "notes").get(pk=customer.pk)
+
+
+# -- where the action is offered ---------------------------------------------------------------
+
+
+def actions(client, url):
+    form = client.get(url).context["action_form"]
+    return [] if form is None else [name for name, _label in form.fields["action"].choices]
+
+
+def test_the_action_stands_beside_the_subclass_own(officer, ada):
+    assert {"greet", "anonymise", "delete_selected"} <= set(actions(officer, CUSTOMERS))
+    assert "Anonymise data" in officer.get(CUSTOMERS).content.decode()
+
+
+def test_the_action_works_with_another_admin_class(officer):
+    assert "anonymise" in actions(officer, "/shop/auth/user/")
+
+
+def test_the_action_is_offered_to_who_may_change(log_in, ada):
+    assert "anonymise" in actions(log_in("change_customer"), CUSTOMERS)
+
+
+def test_the_action_is_not_offered_to_who_may_only_view(log_in, ada):
+    assert "anonymise" not in actions(log_in("view_customer"), CUSTOMERS)
+
+
+@pytest.mark.parametrize(("model", "name"), [(AuditEntry, "auditentry"), (Category, "category")])
+def test_the_action_is_not_offered_where_rows_cannot_be_anonymised(officer, model, name):
+    row = model.objects.create()
+    assert "anonymise" not in actions(officer, f"/shop/shop/{name}/")
+    response = officer.post(f"/shop/shop/{name}/anonymise/", {"_selected_action": row.pk})
+    assert response.status_code == 403
+
+
+def test_actions_none_stays_none(officer, ada, monkeypatch):
+    monkeypatch.setattr("tests.admin.urls.CustomerAdmin.actions", None)
+    from tests.admin.urls import CustomerAdmin, site  # noqa: PLC0415 - after the patch
+
+    assert CustomerAdmin(Customer, site).actions is None
+
+
+# -- asking ------------------------------------------------------------------------------------
+
+
+def test_the_action_asks_and_changes_nothing(officer, ada):
+    before = values(ada)
+    page = choose(officer, ada)
+    assert page.status_code == 200
+    assert values(ada) == before
+    assert not PrivacyAnonymised.objects.exists()
+    content = page.content.decode()
+    assert "shop.Customer: 1 row, one UPDATE for each batch of rows" in content
+    assert "fields: name, email, phone, born, notes" in content
+    assert "Ada" not in content
+    assert "no-store" in page.headers["Cache-Control"]
+
+
+def test_the_page_offers_force_for_rows_that_are_marked(officer, ada):
+    assert 'name="force"' not in choose(officer, ada).content.decode()
+    ada.anonymise()
+    page = choose(officer, ada)
+    assert 'name="force"' in page.content.decode()
+    assert (page.context["marked"], page.context["refilled"]) == (1, 0)
+    Customer.objects.filter(pk=ada.pk).update(phone="0456")
+    page = choose(officer, ada)
+    assert page.context["refilled"] == 1
+    assert "1 of them holds personal data again" in page.content.decode()
+
+
+def test_the_page_is_looked_up_from_most_to_least_specific(officer, ada):
+    names = [
+        "admin/shop/customer/anonymise_confirmation.html",
+        "admin/shop/anonymise_confirmation.html",
+        "admin/gdpr_assist/anonymise_confirmation.html",
+    ]
+    assert choose(officer, ada).template_name == names
+
+
+def test_the_action_without_rows_says_so(officer, ada):
+    Customer.objects.filter(pk=ada.pk).update(is_deleted=True)
+    response = choose(officer, ada)
+    assert (response.status_code, response.url) == (302, CUSTOMERS)
+    assert said(response) == ["No rows are selected. Nothing was changed."]
+
+
+def test_too_many_rows_for_a_form_are_refused(officer, ada, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000
+    response = choose(officer, ada)
+    assert said(response) == ["Too many rows are selected for one form. Nothing was changed; please select fewer."]
+
+
+# -- confirming --------------------------------------------------------------------------------
+
+
+def test_confirming_anonymises(officer, ada):
+    response = confirm(officer, choose(officer, ada))
+    assert (response.status_code, response.url) == (302, CUSTOMERS)
+    assert values(ada) == {
+        "name": str(ada.pk),
+        "email": f"{ada.pk}@anon.example.com",
+        "phone": "",
+        "notes": "",
+    }
+    event = EventLog.objects.get()
+    assert (event.event, event.target_pk) == ("anonymise", str(ada.pk))
+    assert said(response) == [f"1 customer was anonymised. Operation {event.operation_id}."]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_confirming_logs_one_committed_operation(officer, ada):
+    confirm(officer, choose(officer, ada))
+    operation = Operation.objects.get()
+    assert Receipt.objects.get().pk == operation.pk
+    assert Outcome.objects.get().committed
+
+
+def test_confirming_skips_marked_rows_unless_forced(officer, ada):
+    other = Customer.objects.create(name="Grace", email="grace@example.org")
+    ada.anonymise()
+    Customer.objects.filter(pk=ada.pk).update(phone="0456")
+    response = confirm(officer, choose(officer, ada, other))
+    assert values(ada)["phone"] == "0456"
+    assert said(response)[0].startswith(
+        "1 customer was anonymised. 1 had been anonymised before and was left as it is."
+    )
+    response = confirm(officer, choose(officer, ada, other), force="yes")
+    assert values(ada)["phone"] == ""
+    assert said(response)[-1].startswith("2 customers were anonymised. Operation")
+
+
+def test_the_history_names_model_and_key_and_no_person(officer, ada):
+    confirm(officer, choose(officer, ada))
+    entry = LogEntry.objects.get()
+    assert entry.object_repr == f"shop.Customer {ada.pk}"
+    assert entry.object_id == str(ada.pk)
+    assert entry.get_edited_object() == ada
+    assert entry.change_message == f"Anonymised (operation {EventLog.objects.get().operation_id})."
+    history = officer.get(f"{CUSTOMERS}{ada.pk}/history/").content.decode()
+    assert "Anonymised (operation" in history
+
+
+def test_the_history_leaves_out_rows_that_were_skipped(officer, ada):
+    ada.anonymise()
+    confirm(officer, choose(officer, ada))
+    assert not LogEntry.objects.exists()
+
+
+def test_without_logging_there_is_no_operation_to_name(officer, ada, settings):
+    settings.GDPR_LOG_ON_ANONYMISE = False
+    assert said(confirm(officer, choose(officer, ada))) == ["1 customer was anonymised."]
+    assert LogEntry.objects.get().change_message == "Anonymised."
+
+
+def test_select_across_takes_all_rows_of_the_filtered_list(officer):
+    for number in range(150):
+        country = "GB" if number % 2 else "FR"
+        Customer.objects.create(name=f"Customer {number}", email=f"{number}@example.org", country=country)
+    first = Customer.objects.filter(country="GB").first()
+    page = choose(officer, first, url=f"{CUSTOMERS}?country=GB", select_across=1)
+    assert page.context["rows"] == 75
+    response = confirm(officer, page)
+    assert response.url == CUSTOMERS
+    assert Customer.objects.filter(name__startswith="Customer", country="GB").count() == 0
+    assert Customer.objects.filter(name__startswith="Customer", country="FR").count() == 75
+    assert LogEntry.objects.count() == 75
+
+
+def test_more_rows_than_a_form_has_fields(officer):
+    Customer.objects.bulk_create(
+        Customer(name=f"Customer {number}", email=f"{number}@example.org") for number in range(1500)
+    )
+    page = choose(officer, Customer.objects.first(), select_across=1)
+    response = confirm(officer, page)
+    assert response.status_code == 302
+    assert not Customer.objects.filter(name__startswith="Customer").exists()
+
+
+def test_no_url_holds_what_the_list_was_searched_for(officer, ada):
+    page = choose(officer, ada, url=f"{CUSTOMERS}?q=Lovelace")
+    assert Forms(page).actions["anonymise-form"] == URL
+    response = confirm(officer, page)
+    assert response.url == CUSTOMERS
+
+
+def test_text_keys(officer):
+    for word in ("a-b-c", "d"):
+        TextKey.objects.create(word=word, name="Ada", email="ada@example.org")
+    url = "/shop/fields/textkey/"
+    confirm(officer, choose(officer, TextKey.objects.get(word="a-b-c"), url=url))
+    assert TextKey.objects.get(word="a-b-c").name == "a-b-c"
+    assert TextKey.objects.get(word="d").name == "Ada"
+    assert LogEntry.objects.get().object_repr == "fields.TextKey a-b-c"
+
+
+def test_a_proxy_has_the_action_too(officer, ada):
+    confirm(officer, choose(officer, ada, url="/shop/shop/foreigncustomer/"))
+    assert values(ada)["phone"] == ""
+    assert LogEntry.objects.get().object_repr == f"shop.ForeignCustomer {ada.pk}"
+
+
+# -- refusing ----------------------------------------------------------------------------------
+
+
+def packed(*keys):
+    return {"selection": json.dumps([str(key) for key in keys]), "confirmed": "yes"}
+
+
+def test_posting_keys_without_confirming_asks(officer, ada):
+    page = officer.post(URL, {"_selected_action": ada.pk})
+    assert page.status_code == 200
+    assert values(ada)["phone"] == "0123"
+
+
+def test_get_goes_back_to_the_list(officer):
+    response = officer.get(f"{URL}?_selected_action=1")
+    assert (response.status_code, response.url) == (302, CUSTOMERS)
+
+
+def test_anonymous_visitors_are_sent_to_the_login(client, ada):
+    response = client.post(URL, packed(ada.pk))
+    assert response.url.startswith("/shop/login/")
+    assert values(ada)["phone"] == "0123"
+
+
+def test_users_who_are_not_staff_are_sent_to_the_login(log_in, ada):
+    response = log_in("change_customer", is_staff=False).post(URL, packed(ada.pk))
+    assert response.url.startswith("/shop/login/")
+    assert values(ada)["phone"] == "0123"
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_who_may_only_view_is_refused(log_in, ada, method):
+    response = getattr(log_in("view_customer"), method)(URL, packed(ada.pk))
+    assert response.status_code == 403
+    assert values(ada)["phone"] == "0123"
+
+
+def test_a_form_without_token_is_refused(officer, ada):
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = officer.cookies
+    assert strict.post(URL, packed(ada.pk)).status_code == 403
+    assert values(ada)["phone"] == "0123"
+
+
+def test_rows_that_the_admin_does_not_show_are_left(officer, ada):
+    Customer.objects.filter(pk=ada.pk).update(is_deleted=True)
+    response = officer.post(URL, packed(ada.pk))
+    assert said(response) == ["0 customers were anonymised."]
+    assert values(ada)["phone"] == "0123"
+
+
+def test_an_object_that_the_user_may_not_anonymise_stops_it(officer, ada):
+    other = Customer.objects.create(name="X", email="x@example.org", phone="1", country="XX")
+    assert officer.post(URL, packed(ada.pk, other.pk)).status_code == 403
+    assert choose(officer, ada, other).status_code == 403
+    assert values(ada)["phone"] == "0123"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"selection": "no JSON"},
+        {"selection": "[" * 100_000},
+        {"selection": '{"a": 1}'},
+        {"selection": "[1]"},
+        {"selection": '["x"]'},
+        {"_selected_action": "x"},
+        {"_selected_action": ""},
+        {"_selected_action": "9" * 30},
+    ],
+    ids=lambda data: str(data)[:40],
+)
+def test_what_is_no_selection_is_refused(officer, ada, data):
+    response = officer.post(URL, {**data, "confirmed": "yes"})
+    assert (response.status_code, response.url) == (302, CUSTOMERS)
+    assert said(response) == ["The selection could not be read. Nothing was changed; please select again."]
+
+
+def test_a_text_key_with_nul_is_refused(officer):
+    url = "/shop/fields/textkey/anonymise/"
+    response = officer.post(url, {"_selected_action": "a\0b", "confirmed": "yes"})
+    assert said(response)[0].startswith("The selection could not be read.")
+
+
+def test_confirming_nothing_does_nothing(officer):
+    assert said(officer.post(URL, packed())) == ["0 customers were anonymised."]
+
+
+def test_a_failing_anonymiser_changes_nothing(officer):
+    row = Reservation.objects.create(guest="Ada", phone="secret")
+    url = "/shop/shop/reservation/"
+    response = confirm(officer, choose(officer, row, url=url))
+    (message,) = said(response)
+    assert "anonymise_phone raised RuntimeError" in message
+    assert "secret" not in message
+    row.refresh_from_db()
+    assert (row.guest, row.phone) == ("Ada", "secret")
+    for model in (PrivacyAnonymised, LogEntry, EventLog, Operation, Receipt):
+        assert not model.objects.exists()
+
+
+def test_a_history_that_cannot_be_written_changes_nothing(officer, ada, monkeypatch):
+    page = choose(officer, ada)
+
+    def fail(*args, **kwargs):
+        raise OSError("no room")
+
+    monkeypatch.setattr("gdpr_assist.admin.erasure.LogEntry.objects.bulk_create", fail)
+    with pytest.raises(OSError, match="no room"):
+        confirm(officer, page)
+    assert values(ada)["phone"] == "0123"
+    for model in (PrivacyAnonymised, LogEntry, Receipt):
+        assert not model.objects.exists()
+
+
+# -- Django's own page for deleting ------------------------------------------------------------
+
+
+def test_the_preview_of_a_deletion_changes_nothing(officer, ada, ada_order):
+    before = Order.objects.values().get()
+    single = officer.get(f"{CUSTOMERS}{ada.pk}/delete/")
+    several = officer.post(CUSTOMERS, {"action": "delete_selected", "_selected_action": ada.pk})
+    assert (single.status_code, several.status_code) == (200, 200)
+    assert Order.objects.values().get() == before
+    assert values(ada)["name"] == "Ada Lovelace"
+    for model in (PrivacyAnonymised, EventLog, Operation, Receipt):
+        assert not model.objects.exists()

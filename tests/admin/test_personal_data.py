@@ -1,0 +1,455 @@
+import csv
+import io
+import json
+import zipfile
+
+import django
+import pytest
+from django.apps import apps
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.test import Client
+from django.urls import reverse
+
+from gdpr_assist.admin import results
+from gdpr_assist.admin.selection import key_text
+from gdpr_assist.models import EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
+from gdpr_assist.registry import registry
+from tests.admin.conftest import CUSTOMERS, TOOL
+from tests.admin.pages import Forms, confirm, obj_pk, said
+from tests.apps.fields.models import TextKey
+from tests.apps.shop.models import AuditEntry, Category, Comment, Customer, Order, Reservation
+
+UNREADABLE = "The selection could not be read. Nothing was changed; please select again."
+
+
+def search(client, term):
+    return client.post(TOOL, {"term": term})
+
+
+def act(client, action, *instances, **more):
+    return client.post(TOOL, {"action": action, "obj_pk": [obj_pk(each) for each in instances], **more})
+
+
+def labels(page):
+    return [table.label for table in page.context["tables"]]
+
+
+def exported(response):
+    """Return the files of the zip: {name: rows}."""
+    with zipfile.ZipFile(io.BytesIO(response.getvalue())) as archive:
+        texts = {name: archive.read(name).decode() for name in archive.namelist()}
+    return {name: list(csv.DictReader(io.StringIO(text))) for name, text in texts.items()}
+
+
+# -- the page ----------------------------------------------------------------------------------
+
+
+@pytest.mark.urls("tests.urls")
+def test_the_default_site_has_the_tool(officer, settings):
+    settings.ROOT_URLCONF = "tests.urls"
+    url = reverse("admin:gdpr_assist_personaldata_changelist")
+    assert url == "/admin/gdpr_assist/personaldata/"
+    index = officer.get("/admin/").content.decode()
+    assert "GDPR" in index
+    assert f'<a href="{url}">Personal data</a>' in index
+    assert officer.get(url).status_code == 200
+
+
+def test_nothing_is_searched_before_a_term_is_posted(officer, ada):
+    page = officer.get(TOOL, {"term": "ada@example.org"})
+    assert page.status_code == 200
+    assert page.context["tables"] == []
+    assert "Ada" not in page.content.decode()
+
+
+def test_no_other_page_of_the_model_is_there(officer):
+    for page in ("add/", "1/", "1/change/", "1/delete/", "1/history/"):
+        assert officer.get(f"{TOOL}{page}").status_code == 404
+    assert "/personaldata/add/" not in officer.get("/shop/").content.decode()
+
+
+@pytest.mark.parametrize("codename", ["view_personaldata", "change_personaldata"])
+def test_who_may_view_or_change_personal_data_may_search(log_in, codename):
+    assert log_in(codename).get(TOOL).status_code == 200
+
+
+def test_others_are_refused(log_in, ada):
+    client = log_in("view_customer", "change_customer")
+    assert client.get(TOOL).status_code == 403
+    assert search(client, "ada@example.org").status_code == 403
+    assert act(client, "export", ada).status_code == 403
+    assert act(client, "anonymise", ada).status_code == 403
+
+
+def test_anonymous_visitors_are_sent_to_the_login(client, ada):
+    assert client.get(TOOL).url.startswith("/shop/login/")
+    assert act(client, "export", ada).url.startswith("/shop/login/")
+
+
+def test_users_who_are_not_staff_are_sent_to_the_login(log_in):
+    client = log_in("view_personaldata", is_staff=False)
+    assert client.get(TOOL).url.startswith("/shop/login/")
+
+
+def test_a_form_without_token_is_refused(officer, ada):
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = officer.cookies
+    assert search(strict, "ada@example.org").status_code == 403
+    assert act(strict, "anonymise", ada, confirmed="yes").status_code == 403
+
+
+# -- searching ---------------------------------------------------------------------------------
+
+
+def test_search_groups_what_it_finds_by_model(officer, ada, ada_order, ada_audit):
+    page = search(officer, " ada@example.org ")
+    assert sorted(labels(page)) == ["shop.AuditEntry", "shop.Customer", "shop.Order"]
+    content = page.content.decode()
+    for row in (ada, ada_order, ada_audit):
+        assert f'name="obj_pk" value="{obj_pk(row)}"' in content
+    assert "no-store" in page.headers["Cache-Control"]
+
+
+def test_results_link_to_the_row_where_it_has_a_page(officer, ada):
+    Comment.objects.create(display_name="Ada Lovelace", body="x", email="ada@example.org", posted="2020-01-01T00:00Z")
+    page = search(officer, "Ada Lovelace")
+    urls = {table.label: table.rows[0].url for table in page.context["tables"]}
+    assert urls == {"shop.Customer": f"{CUSTOMERS}{ada.pk}/change/", "shop.Comment": None}
+
+
+def test_columns_are_what_is_searched_and_exported(officer, ada):
+    Customer.objects.filter(pk=ada.pk).update(born="1815-12-10")
+    (table,) = search(officer, "ada@example.org").context["tables"]
+    assert table.headers == ["email", "name", "phone", "born"]
+    assert table.rows[0].cells == ["ada@example.org", "Ada Lovelace", "0123", "Dec. 10, 1815"]
+
+
+def test_columns_are_few_and_cells_are_short(officer):
+    Comment.objects.create(display_name="Ada", body="x" * 500, email="ada@example.org", posted="2020-01-01T00:00Z")
+    (table,) = search(officer, "ada@example.org").context["tables"]
+    assert len(table.headers) <= 5
+    assert table.rows[0].cells[1] == "x" * 79 + "…"
+
+
+def test_values_are_escaped(officer):
+    Customer.objects.create(name="<script>alert(1)</script>", email="x@example.org")
+    content = search(officer, "x@example.org").content.decode()
+    assert "<script>alert" not in content
+    assert "&lt;script&gt;alert(1)" in content
+
+
+def test_soft_deleted_rows_are_found_exported_and_anonymised(officer, ada):
+    Customer.objects.filter(pk=ada.pk).update(is_deleted=True)
+    assert labels(search(officer, "ada@example.org")) == ["shop.Customer"]
+    assert exported(act(officer, "export", ada))["shop-Customer.csv"][0]["name"] == "Ada Lovelace"
+    confirm(officer, act(officer, "anonymise", ada))
+    assert Customer.all_objects.get(pk=ada.pk).phone == ""
+
+
+def test_nothing_found(officer):
+    assert "Nothing was found." in search(officer, "nobody").content.decode()
+
+
+@pytest.mark.parametrize("term", ["", "  ", "a\0b"])
+def test_what_is_no_term_is_refused(officer, term):
+    page = search(officer, term)
+    assert page.status_code == 200
+    assert page.context["form"].errors["term"]
+
+
+def test_models_that_the_user_may_not_view_are_not_shown(log_in, ada, ada_order, ada_audit):
+    client = log_in("view_personaldata", "view_customer")
+    page = search(client, "ada@example.org")
+    assert labels(page) == ["shop.Customer"]
+    assert "shop.Order" not in page.content.decode()
+
+
+def test_the_permission_counts_where_a_model_has_no_admin(log_in):
+    Comment.objects.create(display_name="Ada", body="x", email="ada@example.org", posted="2020-01-01T00:00Z")
+    assert labels(search(log_in("view_personaldata", "view_comment"), "Ada")) == ["shop.Comment"]
+
+
+def test_who_may_not_anonymise_is_not_offered_it(log_in, ada):
+    page = search(log_in("view_personaldata", "change_customer"), "ada@example.org")
+    assert 'value="export"' in page.content.decode()
+    assert 'value="anonymise"' not in page.content.decode()
+
+
+def test_tables_of_models_that_cannot_be_anonymised_say_so(officer, ada, ada_audit):
+    page = search(officer, "ada@example.org")
+    offered = {table.label: table.can_anonymise for table in page.context["tables"]}
+    assert offered == {"shop.Customer": True, "shop.AuditEntry": False}
+    assert page.content.decode().count("export only") == 1
+
+
+def test_more_rows_than_a_page_shows(officer, ada, monkeypatch):
+    monkeypatch.setattr(results, "ROWS_PER_MODEL", 2)
+    for _number in range(5):
+        Order.objects.create(recipient="Ada", email="ada@example.org", placed="2020-01-01T00:00Z")
+    page = search(officer, "ada@example.org")
+    table = next(table for table in page.context["tables"] if table.label == "shop.Order")
+    assert (len(table.rows), table.total) == (2, 5)
+    everything = {"all": table.content_type, "term": "ada@example.org"}
+    rows = exported(act(officer, "export", ada, **everything))
+    assert {name: len(found) for name, found in rows.items()} == {
+        "shop-Customer.csv": 1,
+        "orders.csv": 5,
+    }
+    confirm(officer, act(officer, "anonymise", **everything))
+    assert not Order.objects.filter(recipient="Ada").exists()
+    assert Customer.objects.get().name == "Ada Lovelace"
+
+
+def test_the_page_has_no_more_fields_than_a_form_may_have(officer, ada, ada_order, settings):
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = results.OTHER_FIELDS + 1
+    page = search(officer, "ada@example.org")
+    assert sorted((len(table.rows), table.total) for table in page.context["tables"]) == [
+        (0, 1),
+        (1, 1),
+    ]
+
+
+def test_rows_of_another_database_than_the_key_means_cannot_be_selected(officer, ada, monkeypatch):
+    meta = registry.declaration(Customer).meta
+    elsewhere = Customer.all_objects.using("other")
+    elsewhere.create(pk=ada.pk, name="Somebody else", email="else@example.org")
+    monkeypatch.setattr(meta, "search", lambda term: elsewhere.filter(email=term), raising=False)
+    page = search(officer, "else@example.org")
+    assert labels(page) == ["shop.Customer"]
+    assert 'name="obj_pk"' not in page.content.decode()
+    kind = ContentType.objects.get_for_model(Customer).pk
+    response = act(officer, "anonymise", all=kind, term="else@example.org", confirmed="yes")
+    assert said(response) == ["No rows are selected. Nothing was changed."]
+    assert Customer.objects.get(pk=ada.pk).name == "Ada Lovelace"
+
+
+# -- exporting ---------------------------------------------------------------------------------
+
+
+def test_export_is_a_zip_with_a_file_for_each_model(officer, ada, ada_order, ada_audit):
+    Customer.objects.create(name="Not Ada", email="other@example.org")
+    response = act(officer, "export", ada, ada_order, ada_audit)
+    assert response.headers["Content-Type"] == "application/zip"
+    assert response.headers["Content-Disposition"] == 'attachment; filename="personal-data.zip"'
+    assert "no-store" in response.headers["Cache-Control"]
+    files = exported(response)
+    assert sorted(files) == ["orders.csv", "shop-AuditEntry.csv", "shop-Customer.csv"]
+    assert files["shop-Customer.csv"] == [
+        {"name": "Ada Lovelace", "email": "ada@example.org", "phone": "0123", "born": ""}
+    ]
+    assert files["shop-AuditEntry.csv"] == [{"actor": "ada@example.org"}]
+
+
+def test_export_takes_view_permission_only(log_in, ada):
+    client = log_in("view_personaldata", "view_customer")
+    assert "shop-Customer.csv" in exported(act(client, "export", ada))
+
+
+def test_rows_of_models_that_the_user_may_not_view_are_refused(log_in, ada, ada_order):
+    client = log_in("change_personaldata", "change_customer")
+    for action in ("export", "anonymise"):
+        assert act(client, action, ada, ada_order).status_code == 403
+        assert act(client, action, all=obj_pk(ada_order).split("-")[0], term="x").status_code == 403
+
+
+# -- anonymising -------------------------------------------------------------------------------
+
+
+def test_anonymise_asks_with_the_plan_of_each_model(officer, ada, ada_order):
+    page = act(officer, "anonymise", ada, ada_order, term="ada@example.org")
+    assert page.status_code == 200
+    content = page.content.decode()
+    assert "shop.Customer: 1 row, one UPDATE for each batch of rows; fields: name," in content
+    assert "shop.Order: 1 row, one UPDATE for each batch of rows; fields: recipient," in content
+    assert Forms(page).actions["anonymise-form"] == TOOL
+    assert ("term", "ada@example.org") in Forms(page).forms["back-form"]
+    assert not PrivacyAnonymised.objects.exists()
+    assert Customer.objects.get().name == "Ada Lovelace"
+    assert "no-store" in page.headers["Cache-Control"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_confirming_anonymises_all_models_in_one_operation(officer, ada, ada_order):
+    response = confirm(officer, act(officer, "anonymise", ada, ada_order, term="ada@example.org"))
+    assert (response.status_code, response.url) == (302, TOOL)
+    assert Customer.objects.values_list("name", "email", "phone").get() == (
+        str(ada.pk),
+        f"{ada.pk}@anon.example.com",
+        "",
+    )
+    assert Order.objects.get().email == f"{ada_order.pk}@anon.example.com"
+    operation = Operation.objects.get()
+    events = operation.events.values_list("event", "model_name", "target_pk")
+    assert sorted(events) == [
+        ("anonymise", "Customer", str(ada.pk)),
+        ("anonymise", "Order", str(ada_order.pk)),
+    ]
+    assert Receipt.objects.get().pk == operation.pk
+    assert Outcome.objects.get().committed
+    assert said(response) == [f"1 customer was anonymised. 1 order was anonymised. Operation {operation.pk}."]
+
+
+def test_the_history_names_model_and_key_and_no_person(officer, ada, ada_order):
+    confirm(officer, act(officer, "anonymise", ada, ada_order))
+    entries = LogEntry.objects.values_list("object_repr", flat=True)
+    assert sorted(entries) == [f"shop.Customer {ada.pk}", f"shop.Order {ada_order.pk}"]
+    assert not LogEntry.objects.filter(change_message__icontains="ada").exists()
+
+
+def test_marked_rows_stay_unless_forced(officer, ada):
+    ada.anonymise()
+    Customer.objects.filter(pk=ada.pk).update(phone="0456")
+    page = act(officer, "anonymise", ada)
+    assert (page.context["marked"], page.context["refilled"]) == (1, 1)
+    assert 'name="force"' in page.content.decode()
+    confirm(officer, page)
+    assert Customer.objects.get().phone == "0456"
+    confirm(officer, page, force="yes")
+    assert Customer.objects.get().phone == ""
+
+
+def test_rows_that_cannot_be_anonymised_are_named_and_stay(officer, ada, ada_audit):
+    page = act(officer, "anonymise", ada, ada_audit)
+    assert page.context["kept"] == ["1 audit entry"]
+    assert "1 audit entry" in page.content.decode()
+    confirm(officer, page)
+    act(officer, "anonymise", ada_audit, ada, confirmed="yes")
+    assert AuditEntry.objects.get().actor == "ada@example.org"
+    assert Customer.objects.get().phone == ""
+
+
+def test_nothing_that_can_be_anonymised(officer, ada_audit):
+    response = act(officer, "anonymise", ada_audit)
+    assert said(response) == ["None of the selected rows can be anonymised. Nothing was changed."]
+
+
+def test_anonymising_takes_permission_to_change_personal_data(log_in, ada):
+    client = log_in("view_personaldata", "change_customer")
+    assert act(client, "anonymise", ada).status_code == 403
+    assert act(client, "anonymise", ada, confirmed="yes").status_code == 403
+    assert Customer.objects.get().phone == "0123"
+
+
+def test_anonymising_takes_permission_to_change_the_model(log_in, ada):
+    client = log_in("change_personaldata", "view_customer")
+    for more in ({}, {"confirmed": "yes"}):
+        response = act(client, "anonymise", ada, **more)
+        assert said(response)[-1].startswith("None of the selected rows can be anonymised.")
+    assert Customer.objects.get().phone == "0123"
+
+
+def test_both_permissions_are_enough(log_in, ada):
+    client = log_in("change_personaldata", "change_customer")
+    confirm(client, act(client, "anonymise", ada))
+    assert Customer.objects.get().phone == ""
+
+
+def test_an_admin_in_which_nobody_may_edit_does_not_stop_an_erasure(log_in, ada_order):
+    client = log_in("change_personaldata", "view_order", "change_order")
+    confirm(client, act(client, "anonymise", ada_order))
+    assert Order.objects.get().recipient != "Ada Lovelace"
+
+
+def test_a_failing_anonymiser_changes_nothing_in_any_model(officer, ada):
+    reservation = Reservation.objects.create(guest="Ada", phone="secret")
+    page = act(officer, "anonymise", ada, reservation, term="ada@example.org")
+    response = confirm(officer, page)
+    assert response.status_code == 200
+    assert "anonymise_phone raised RuntimeError" in said(response)[0]
+    assert "secret" not in said(response)[0]
+    assert labels(response) == ["shop.Customer"]
+    assert Customer.objects.get().name == "Ada Lovelace"
+    assert Reservation.objects.get().phone == "secret"
+    for model in (PrivacyAnonymised, LogEntry, EventLog, Operation, Receipt):
+        assert not model.objects.exists()
+
+
+def test_keys_with_dashes(officer):
+    for word in ("a-b-c", "a"):
+        TextKey.objects.create(word=word, name="Ada", email="ada@example.org")
+    row = TextKey.objects.get(word="a-b-c")
+    assert exported(act(officer, "export", row))["fields-TextKey.csv"][0]["name"] == "Ada"
+    confirm(officer, act(officer, "anonymise", row))
+    assert TextKey.objects.get(word="a-b-c").name == "a-b-c"
+    assert TextKey.objects.get(word="a").name == "Ada"
+
+
+# -- bad input ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("action", ["export", "anonymise"])
+def test_no_selection(officer, ada, action):
+    page = officer.post(TOOL, {"action": action, "term": "ada@example.org"})
+    assert page.status_code == 200
+    assert said(page) == ["No rows are selected. Nothing was changed."]
+    assert labels(page) == ["shop.Customer"]
+
+
+def test_no_such_action(officer, ada):
+    assert said(act(officer, "delete", ada)) == ["No such action. Nothing was changed."]
+
+
+@pytest.mark.parametrize("action", ["export", "anonymise"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("", "-", "x", "1", "999999-1", "x-1", "-1-1", "{category}-1"),
+        *("{customer}", "{customer}-", "{customer}-x", "{customer}-1-2", "{text}-a\0b"),
+        "{customer}-" + "9" * 30,
+    ],
+)
+def test_values_that_are_none_of_the_page(officer, ada, action, value):
+    kinds = {
+        name: ContentType.objects.get_for_model(model).pk
+        for name, model in {"customer": Customer, "category": Category, "text": TextKey}.items()
+    }
+    page = officer.post(TOOL, {"action": action, "obj_pk": value.format(**kinds)})
+    assert page.status_code == 200
+    assert said(page) == [UNREADABLE]
+
+
+def test_a_selection_that_is_no_json(officer):
+    response = officer.post(TOOL, {"action": "anonymise", "selection": "[["})
+    assert said(response) == [UNREADABLE]
+
+
+def test_a_whole_table_that_is_none(officer):
+    assert said(act(officer, "export", all="x", term="y")) == [UNREADABLE]
+
+
+def test_rows_that_are_gone_by_now(officer, ada):
+    page = act(officer, "anonymise", ada)
+    ada.delete()
+    response = confirm(officer, page)
+    assert said(response) == ["0 customers were anonymised."]
+
+
+def test_the_selection_may_be_packed(officer, ada):
+    packed = json.dumps([obj_pk(ada)])
+    files = exported(officer.post(TOOL, {"action": "export", "selection": packed}))
+    assert list(files) == ["shop-Customer.csv"]
+
+
+@pytest.mark.skipif(django.VERSION < (5, 2), reason="no composite keys before Django 5.2")
+def test_composite_keys_can_be_exported(officer):
+    model = apps.get_model("fields", "CompositeKey")
+    meta = type("PrivacyMeta", (), {"can_anonymise": False, "search_fields": ["email"]})
+    for number in (1, 2):
+        model.objects.create(tenant=7, number=number, name=f"Ada {number}", email="a@example.org")
+    kind = ContentType.objects.get_for_model(model).pk
+    with registry.registered(model, meta):
+        (table,) = search(officer, "a@example.org").context["tables"]
+        assert sorted(row.value for row in table.rows) == [
+            f'{kind}-["7", "1"]',
+            f'{kind}-["7", "2"]',
+        ]
+        response = officer.post(TOOL, {"action": "export", "obj_pk": f'{kind}-["7", "2"]'})
+        assert [row["name"] for row in exported(response)["fields-CompositeKey.csv"]] == ["Ada 2"]
+        for value in ('["7"]', "7", "[[", '["7", "x"]', "null"):
+            page = officer.post(TOOL, {"action": "export", "obj_pk": f"{kind}-{value}"})
+            assert said(page) == [UNREADABLE]
+
+
+def test_composite_keys_are_written_as_they_are_read():
+    assert key_text((7, "a")) == '["7", "a"]'

@@ -1,0 +1,54 @@
+"""A site of the tests' own beside the default one, with admins for some models and none for others."""
+
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import User
+from django.urls import path
+
+import gdpr_assist.admin
+from gdpr_assist.models import PersonalData
+from tests.apps.fields.models import TextKey
+from tests.apps.shop.models import AuditEntry, Category, Customer, ForeignCustomer, Order, Reservation
+
+site = admin.AdminSite(name="shop_admin")
+
+
+@admin.action(description="Greet")
+def greet(model_admin, request, queryset):
+    pass
+
+
+@admin.register(Customer, site=site)
+class CustomerAdmin(gdpr_assist.admin.ModelAdmin):
+    """Shows what the default manager shows: no soft-deleted customers."""
+
+    actions = [greet]
+    list_filter = ["country"]
+    search_fields = ["name"]
+
+    def has_anonymise_permission(self, request, obj=None):
+        allowed = super().has_anonymise_permission(request, obj)
+        return allowed and (obj is None or obj.country != "XX")
+
+
+@admin.register(AuditEntry, Category, ForeignCustomer, Reservation, TextKey, site=site)
+class PlainAdmin(gdpr_assist.admin.ModelAdmin):
+    """Category is not registered with gdpr_assist, AuditEntry cannot be anonymised."""
+
+
+@admin.register(Order, site=site)
+class ReadOnlyAdmin(admin.ModelAdmin):
+    def has_change_permission(self, request, obj=None):
+        return False
+
+
+@admin.register(User, site=site)
+class AccountAdmin(gdpr_assist.admin.ModelAdmin, UserAdmin):
+    pass
+
+
+site.register(LogEntry)
+site.register(PersonalData, gdpr_assist.admin.PersonalDataAdmin)
+
+urlpatterns = [path("admin/", admin.site.urls), path("shop/", site.urls)]

@@ -1,0 +1,145 @@
+"""Whole databases: how tests look at everything in one, break one, and make one for themselves."""
+
+import uuid
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
+from django.db import connections
+from django.test import override_settings
+
+ALIASES = ("default", "other", "gdpr_log")
+
+
+def dump(*aliases):
+    """Return every row of every table as text, sorted: {(alias, table): [row]}."""
+    found = {}
+    for using in aliases or ALIASES:
+        connection = connections[using]
+        with connection.cursor() as cursor:
+            for table in connection.introspection.table_names(cursor):
+                cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
+                found[using, table] = sorted(map(repr, cursor.fetchall()))
+    return found
+
+
+@contextmanager
+def untouched(*aliases):
+    """Fail if the block changes anything in any of the databases."""
+    before = dump(*aliases)
+    yield
+    after = dump(*aliases)
+    assert {key: after[key] for key in after if after[key] != before.get(key)} == {}
+    assert after.keys() == before.keys()
+
+
+# -- a log that cannot be written ------------------------------------------------------------------
+
+
+def refused(log):
+    """Nobody listens there."""
+    nowhere = {"NAME": Path(settings.SCRATCH) / "no such directory" / "log.sqlite3"}
+    address = nowhere if log.vendor == "sqlite" else {"HOST": "127.0.0.1", "PORT": "1"}
+    log.settings_dict = {**log.settings_dict, **address}
+
+
+def without_tables(log):
+    """The database is there, and was never migrated."""
+    empty = {"sqlite": ":memory:", "postgresql": "postgres", "mysql": "mysql"}[log.vendor]
+    log.settings_dict = {**log.settings_dict, "NAME": empty}
+
+
+def read_only(log):
+    log.ensure_connection()
+    with log.cursor() as cursor:
+        cursor.execute(
+            {
+                "sqlite": "PRAGMA query_only = ON",
+                "postgresql": "SET default_transaction_read_only = on",
+                "mysql": "SET SESSION TRANSACTION READ ONLY",
+            }[log.vendor]
+        )
+
+
+def closed(log):
+    """The server has hung up, and Django does not know it yet."""
+    log.ensure_connection()
+    log.connection.close()
+
+
+FAULTS = [refused, without_tables, read_only, closed]
+
+
+@contextmanager
+def log_is(fault):
+    """Put a connection with ``fault`` in the place of the log's for the time of the block."""
+    healthy = connections["gdpr_log"]
+    broken = healthy.copy()
+    fault(broken)
+    connections["gdpr_log"] = broken
+    try:
+        yield
+    finally:
+        connections["gdpr_log"] = healthy
+        if fault is not closed:
+            broken.close()
+
+
+# -- databases of a test's own ---------------------------------------------------------------------
+
+
+@contextmanager
+def scratch(name):
+    """Create an empty database, give its alias, and drop it."""
+    alias = f"{name}_{uuid.uuid4().hex[:8]}"
+    default = connections["default"]
+    if default.vendor == "sqlite":
+        path = Path(settings.SCRATCH) / f"{alias}.sqlite3"
+        create, drop, database = None, partial(path.unlink, missing_ok=True), path
+    else:
+        create, drop = f"CREATE DATABASE {alias}", f"DROP DATABASE {alias}"
+        if default.vendor == "mysql":
+            create += " CHARACTER SET utf8mb4"
+        database = alias
+    if create:
+        _on_server(create)
+    connections.databases[alias] = {**default.settings_dict, "NAME": database}
+    try:
+        yield alias
+    finally:
+        connections[alias].close()
+        del connections[alias]
+        del connections.databases[alias]
+        ContentType.objects.clear_cache()
+        if default.vendor == "sqlite":
+            drop()
+        else:
+            _on_server(drop)
+
+
+@contextmanager
+def scratch_site():
+    """Create the two databases of a site, data and log; give their aliases."""
+    with scratch("site") as main, scratch("site_log") as log, override_settings(GDPR_LOG_DATABASE_NAME=log):
+        yield main, log
+
+
+@contextmanager
+def unblocked_site(blocker):
+    """The same for tests and fixtures that open no database of the test run."""
+    with blocker.unblock(), scratch_site() as aliases:
+        yield aliases
+
+
+def migrate(*aliases, target=()):
+    for using in aliases:
+        call_command("migrate", "gdpr_assist", *target, database=using, verbosity=0)
+
+
+def _on_server(sql):
+    default = connections["default"]
+    with default._nodb_cursor() as cursor:
+        cursor.execute(sql)

@@ -1,0 +1,171 @@
+"""The laws of the design that can be read off the source."""
+
+import ast
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gdpr_assist
+
+PACKAGE = Path(gdpr_assist.__file__).parent
+MODULES = {
+    path.relative_to(PACKAGE).with_suffix("").as_posix(): ast.parse(path.read_text())
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+# Written once, and never changed after a release
+CODE = {name: tree for name, tree in MODULES.items() if not name.startswith("migrations/")}
+
+
+def offenders(predicate, allowed=()):
+    """Return where, outside of the allowed modules, there is a node of which ``predicate`` holds."""
+    return [
+        f"{module}:{node.lineno}"
+        for module, tree in CODE.items()
+        if module not in allowed
+        for node in ast.walk(tree)
+        if predicate(node)
+    ]
+
+
+def is_call(node, *methods):
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in methods
+
+
+def is_write(node):
+    """Whether it is a call of the ORM that writes rows. A dict's update(x) and a storage's delete(name) are not."""
+    if is_call(node, "delete", "_raw_delete", "save"):
+        return not node.args
+    if is_call(node, "update"):
+        return not node.args and bool(node.keywords)
+    return is_call(
+        node,
+        "create",
+        "bulk_create",
+        "bulk_update",
+        "get_or_create",
+        "update_or_create",
+        "save_base",
+    )
+
+
+# execution: personal data; eventlog: events and receipts; replay: deletes what was deleted before; deletion: called by
+# Django's Collector at its own UPDATE; upgrading: an operation of a migration; admin/erasure: Django's own history.
+WRITERS = {"execution", "eventlog", "replay", "deletion", "upgrading", "admin/erasure"}
+
+
+def test_only_execution_and_eventlog_write_rows():
+    assert offenders(is_write, WRITERS) == []
+
+
+def test_that_law_is_about_something():
+    assert {place.split(":")[0] for place in offenders(is_write)} == WRITERS
+
+
+def test_replay_writes_nothing_but_deletes():
+    writes = [node for node in ast.walk(CODE["replay"]) if is_write(node)]
+    assert {node.func.attr for node in writes} == {"delete"}
+
+
+def test_the_admin_writes_nothing_but_its_history():
+    writes = [ast.unparse(node.func) for node in ast.walk(CODE["admin/erasure"]) if is_write(node)]
+    assert writes == ["LogEntry.objects.bulk_create"]
+
+
+def test_planning_and_what_is_below_it_open_no_transaction():
+    below = {"rules", "declaration", "registry", "planning", "deletion", "checks", "export"}
+    everywhere = offenders(lambda node: is_call(node, "atomic", "on_commit"))
+    assert {place.split(":")[0] for place in everywhere} & below == set()
+    assert everywhere != []
+
+
+def test_only_apps_connects():
+    assert offenders(lambda node: is_call(node, "connect", "disconnect"), {"apps"}) == []
+    decorators = offenders(
+        lambda node: (
+            isinstance(node, ast.FunctionDef) and any("receiver" in ast.dump(each) for each in node.decorator_list)
+        )
+    )
+    assert decorators == []
+
+
+def test_only_managers_touches_classes_of_others():
+    def touches(node):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            return node.func.id in {"setattr", "delattr"} and (
+                isinstance(node.args[0], ast.Name) and node.args[0].id in {"model", "cls", "sender", "child", "each"}
+            )
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        return any(
+            isinstance(target, ast.Attribute) and target.attr in {"__class__", "local_managers"} for target in targets
+        )
+
+    assert offenders(touches, {"managers"}) == []
+
+
+def test_no_bases_are_assigned():
+    assert [name for name, tree in CODE.items() if "__bases__" in ast.dump(tree)] == []
+
+
+def test_no_import_inside_a_function_but_ready():
+    inside = [
+        f"{module}:{node.lineno}"
+        for module, tree in MODULES.items()
+        for function in ast.walk(tree)
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and (module, function.name) != ("apps", "ready")
+        for node in ast.walk(function)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+    ]
+    assert inside == []
+
+
+def test_no_branch_on_the_vendor_of_a_database():
+    assert offenders(lambda node: isinstance(node, ast.Attribute) and node.attr == "vendor") == []
+
+
+def test_each_module_says_what_it_is():
+    docs = {
+        name: ast.get_docstring(tree)
+        for name, tree in CODE.items()
+        if not name.endswith("__init__") or name == "__init__"
+    }
+    assert [name for name, doc in docs.items() if not doc] == []
+
+
+@pytest.mark.parametrize("word", ["anonymize", "anonymiz", "anonymization"])
+def test_the_spelling_is_british(word):
+    sources = {path: path.read_text().lower() for path in PACKAGE.rglob("*.py")}
+    assert [path.name for path, text in sources.items() if word in text] == []
+
+
+def test_the_names_for_a_models_module_load_no_models():
+    """As a project's models.py does it: the app registry is not ready then."""
+    script = (
+        "import sys\n"
+        "from django.conf import settings\n"
+        "settings.configure()\n"
+        "from gdpr_assist import ANONYMISE, AnonymiseError, EventLogError, PrivacyMeta\n"
+        "from gdpr_assist import register, rule\n"
+        "loaded = {'gdpr_assist.models', 'gdpr_assist.tables', 'gdpr_assist.execution'}\n"
+        "print(sorted(loaded & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+# Part of the lint environment, not of every test environment.
+if importlib.util.find_spec("importlinter"):
+
+    def test_a_lower_room_never_imports_a_higher_one():
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"],
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "0 broken" in done.stdout

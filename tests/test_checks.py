@@ -1,0 +1,671 @@
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import django
+import pytest
+from django.apps import apps
+from django.core.checks import Error, Warning, run_checks
+from django.db import models
+from django.db.models import Q
+from django.test.utils import isolate_apps
+
+from gdpr_assist import ANONYMISE
+from gdpr_assist.registry import registry
+from tests.apps.shop.models import (
+    AuditEntry,
+    Badge,
+    Customer,
+    Department,
+    Employee,
+    ForeignCustomer,
+    Membership,
+    Product,
+)
+from tests.apps.thirdparty.models import Device
+
+CONDITION = "condition" if django.VERSION >= (5, 1) else "check"
+
+
+def reported(**kwargs):
+    """Return {id: [message]} of all messages of the app's own."""
+    found = {}
+    for each in run_checks(**kwargs):
+        if each.id.startswith("gdpr_assist."):
+            found.setdefault(each.id.removeprefix("gdpr_assist."), []).append(each)
+    return found
+
+
+def only(check, **kwargs):
+    """Return the one message there is, which has this id, and a hint that names its section in the docs."""
+    found = reported(**kwargs)
+    assert list(found) == [check]
+    [message] = found[check]
+    kind = Warning if check.startswith("W") else Error
+    assert type(message) is kind
+    assert message.hint.endswith(f" See gdpr_assist.{check} in docs/checks.rst.")
+    return message
+
+
+def meta(**attributes):
+    return type("PrivacyMeta", (), {"search_fields": [], "search": lambda *args: [], **attributes})
+
+
+def device(**attributes):
+    """Register Device, which has the columns owner and address, for the time of a block."""
+    return registry.registered(Device, meta(**attributes))
+
+
+def test_the_test_project_has_nothing_to_report():
+    assert reported() == {}
+
+
+@pytest.mark.django_db
+def test_nor_if_its_databases_are_asked():
+    assert reported(databases=["default", "other", "gdpr_log"]) == {}
+
+
+def test_right_declarations_have_nothing_to_report():
+    with device(fields=["owner"], keep=["address"]):
+        assert reported() == {}
+    with device(fields=["owner", "address"], export_exclude=["address"]):
+        assert reported() == {}
+    with device(keep=["address"], search_fields=["owner__icontains"]):
+        assert reported() == {}
+    with registry.registered(Device, type("PrivacyMeta", (), {"search_fields": ("owner",)})):
+        assert reported() == {}
+
+
+# -- E001 ------------------------------------------------------------------------------------------
+
+FLAG_MIGRATIONS = {
+    "0001_initial": """
+        migrations.CreateModel("Person", [
+            ("id", models.BigAutoField(primary_key=True)),
+            ("anonymised", models.BooleanField(default=False)),
+        ]),
+        migrations.CreateModel("Place", [
+            ("id", models.BigAutoField(primary_key=True)),
+            ("anonymised", models.BooleanField(default=False)),
+            ("visited", models.BooleanField(default=False)),
+        ]),
+""",
+}
+MIGRATE = 'MigrateGdprAnonymised("Person"),'
+REMOVE = 'migrations.RemoveField("person", "anonymised"),'
+
+
+@pytest.fixture
+def migrations(settings, tmp_path, monkeypatch):
+    """Write the migrations of the app "early" for the time of the test; it has none."""
+
+    def write(safe=False, **operations):
+        package = tmp_path / f"migrations_{tmp_path.name.replace('-', '_')}"
+        package.mkdir()
+        (package / "__init__.py").touch()
+        previous = None
+        for name, text in {**FLAG_MIGRATIONS, **operations}.items():
+            dependencies = [("gdpr_assist", "0002_privacyanonymised")]
+            dependencies += [("early", previous)] if previous else []
+            (package / f"{name}.py").write_text(
+                "from django.db import migrations, models\n"
+                "from gdpr_assist.upgrading import MigrateGdprAnonymised\n\n\n"
+                "class Migration(migrations.Migration):\n"
+                f"    gdpr_assist_safe = {safe}\n"
+                f"    dependencies = {dependencies}\n"
+                f"    operations = [{text}]\n"
+            )
+            previous = name
+        settings.MIGRATION_MODULES = {"early": package.name}
+
+    monkeypatch.syspath_prepend(tmp_path)
+    return write
+
+
+class TestE001:
+    """None of these tests may open a database, so the check does not."""
+
+    def test_gdpr_assist_E001(self, migrations):
+        migrations(**{"0002_remove": REMOVE})
+        message = only("E001")
+        assert message.msg == (
+            "Migration early.0002_remove removes the field anonymised of person, and with it the "
+            "knowledge which rows are anonymised."
+        )
+        assert 'gdpr_assist.upgrading.MigrateGdprAnonymised("person")' in message.hint
+        assert "gdpr_assist_safe = True" in message.hint
+
+    def test_the_operation_before_it(self, migrations):
+        migrations(**{"0002_remove": MIGRATE + REMOVE})
+        assert reported() == {}
+
+    def test_the_operation_in_an_earlier_migration(self, migrations):
+        migrations(**{"0002_migrate": MIGRATE, "0003_nothing": "", "0004_remove": REMOVE})
+        assert reported() == {}
+
+    def test_the_operation_after_it_is_too_late(self, migrations):
+        migrations(**{"0002_remove": REMOVE + MIGRATE})
+        only("E001")
+
+    def test_the_operation_in_a_later_migration_is_too_late(self, migrations):
+        migrations(**{"0002_remove": REMOVE, "0003_migrate": MIGRATE})
+        only("E001")
+
+    def test_the_operation_for_another_model(self, migrations):
+        migrations(**{"0002_remove": MIGRATE + REMOVE.replace("person", "place")})
+        assert "of place" in only("E001").msg
+
+    def test_a_migration_that_says_it_is_safe(self, migrations):
+        migrations(safe=True, **{"0002_remove": REMOVE})
+        assert reported() == {}
+
+    def test_a_field_of_another_name(self, migrations):
+        migrations(**{"0002_remove": 'migrations.RemoveField("place", "visited"),'})
+        assert reported() == {}
+
+    def test_each_model_is_reported(self, migrations):
+        migrations(**{"0002_remove": REMOVE + REMOVE.replace("person", "place")})
+        assert len(reported()["E001"]) == 2
+
+
+# -- declarations ----------------------------------------------------------------------------------
+
+
+class TestE002:
+    @pytest.mark.parametrize("attribute", ["fields", "keep"])
+    def test_gdpr_assist_E002(self, attribute):
+        right = {"fields": ["owner"], "keep": ["address"]}
+        with device(**{**right, attribute: [*right[attribute], "ownr"]}):
+            message = only("E002")
+        assert message.msg == (
+            f"thirdparty.Device: PrivacyMeta.{attribute} names ownr, which is no field of the model."
+        )
+        assert message.hint.startswith("The fields are address, id, owner.")
+        assert message.obj is Device
+
+    def test_a_field_that_is_both(self):
+        with device(fields=["owner", "address"], keep=["owner"]):
+            message = only("E002")
+        assert message.msg == ("thirdparty.Device.owner is in PrivacyMeta.fields and in PrivacyMeta.keep.")
+
+    @pytest.mark.parametrize("attribute", ["export_fields", "export_exclude"])
+    def test_an_export_of_what_is_not_there(self, attribute):
+        with device(**{attribute: ["ownr"]}):
+            message = only("E002")
+        assert message.msg == (
+            f"thirdparty.Device: PrivacyMeta.{attribute} names ownr, which the model does not have."
+        )
+
+    @pytest.mark.parametrize("name", ["ownr", "ownr__icontains", "owner__nonsense"])
+    def test_a_search_that_cannot_be_made(self, name):
+        with device(search_fields=[name]):
+            message = only("E002")
+        assert message.msg == (
+            f"thirdparty.Device: PrivacyMeta.search_fields names {name}, which cannot be looked up."
+        )
+
+    def test_each_name_is_reported(self):
+        with device(fields=["one", "owner", "two"], keep=["address"]):
+            assert len(reported()["E002"]) == 2
+
+
+def test_gdpr_assist_E003():
+    with device(fields=["id", "owner"], keep=["address"]):
+        message = only("E003")
+    assert message.msg == "Cannot anonymise primary key: thirdparty.Device.id."
+    assert message.hint.startswith("Take it out of PrivacyMeta.fields.")
+
+
+@contextmanager
+def made(**attributes):
+    """Register a model that is made with these attributes, for the time of a block."""
+    declaration = attributes.pop("PrivacyMeta", meta())
+    options = type("Meta", (), {"app_label": "shop"})
+    with isolate_apps("tests.apps.shop"):
+        model = type("Made", (models.Model,), {"__module__": __name__, "Meta": options, **attributes})
+    with registry.registered(model, declaration):
+        yield model
+
+
+class ShoutField(models.CharField):
+    pass
+
+
+class TestE004:
+    def test_gdpr_assist_E004(self):
+        with made(nick=ShoutField(max_length=50)):
+            message = only("E004")
+        assert message.msg == "Unknown field type for anonymiser: shop.Made.nick is a ShoutField."
+        assert "@gdpr_assist.rule(ShoutField)" in message.hint
+        assert "anonymise_nick" in message.hint
+        assert "PrivacyMeta.keep" in message.hint
+
+    def test_an_anonymiser_of_its_own(self):
+        declaration = meta(anonymise_nick=lambda self, instance: "anonymous")
+        with made(nick=ShoutField(max_length=50), PrivacyMeta=declaration):
+            assert reported() == {}
+
+    def test_a_field_that_is_kept(self):
+        with made(nick=ShoutField(max_length=50), PrivacyMeta=meta(keep=["nick"])):
+            assert reported() == {}
+
+    def test_a_model_that_is_not_anonymised(self):
+        with made(nick=ShoutField(max_length=50), PrivacyMeta=meta(can_anonymise=False)):
+            assert reported() == {}
+
+
+class TestE005:
+    def test_gdpr_assist_E005(self):
+        with made(scan=models.FileField()):
+            message = only("E005")
+        assert message.msg == "Cannot anonymise shop.Made.scan - can only null file fields"
+        assert "Let the field be null or blank" in message.hint
+
+    @pytest.mark.parametrize("kind", [models.ForeignKey, models.OneToOneField])
+    def test_a_relation(self, kind):
+        with made(product=kind(Product, models.CASCADE, related_name="+")):
+            message = only("E005")
+        assert message.msg == ("Cannot anonymise shop.Made.product - can only null relationship field")
+        assert "Let the field be null" in message.hint
+
+    def test_what_can_be_emptied(self):
+        with made(
+            scan=models.FileField(blank=True),
+            photo=models.FileField(null=True),
+            product=models.ForeignKey(Product, models.CASCADE, null=True, related_name="+"),
+        ):
+            assert reported() == {}
+
+
+class TestE006:
+    def test_gdpr_assist_E006(self):
+        products = models.ManyToManyField(Product, related_name="+")
+        with made(products=products, PrivacyMeta=meta(fields=["products"])):
+            message = only("E006")
+        assert message.msg == ("Cannot anonymise shop.Made.products - cannot anonymise ManyToManyField")
+        assert "anonymise_products" in message.hint
+
+    def test_one_that_is_not_named_is_not_personal(self):
+        with made(products=models.ManyToManyField(Product, related_name="+")):
+            assert reported() == {}
+
+
+class TestE007:
+    @pytest.mark.parametrize(
+        "field",
+        [
+            models.IntegerField(unique=True),
+            models.DateField(unique=True),
+            models.DecimalField(unique=True, max_digits=5, decimal_places=2),
+        ],
+        ids=lambda field: type(field).__name__,
+    )
+    def test_gdpr_assist_E007(self, field):
+        with made(code=field):
+            message = only("E007")
+        assert message.msg == (
+            "Cannot anonymise shop.Made.code - it is unique, and the same value would go into every row."
+        )
+        assert "anonymise_code" in message.hint
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"unique_together": [("code", "place")]},
+            {"constraints": [models.UniqueConstraint(fields=["code", "place"], name="one_code")]},
+        ],
+        ids=["unique_together", "constraint"],
+    )
+    def test_unique_with_another_column(self, options):
+        with made(
+            code=models.IntegerField(),
+            place=models.CharField(max_length=50),
+            Meta=type("Meta", (), {"app_label": "shop", **options}),
+        ):
+            message = only("E007")
+        assert "shop.Made.code" in message.msg
+
+    def test_what_may_be_null(self):
+        with made(code=models.IntegerField(unique=True, null=True)):
+            assert reported() == {}
+
+    def test_what_is_made_from_the_key(self):
+        with made(code=models.CharField(unique=True, max_length=50)):
+            assert reported() == {}
+
+
+if django.VERSION >= (5, 2):
+
+    class TestE008:
+        def composite(self, **attributes):
+            return made(
+                pk=models.CompositePrimaryKey("tenant", "number"),
+                tenant=models.IntegerField(),
+                number=models.IntegerField(),
+                name=models.CharField(max_length=50),
+                **attributes,
+            )
+
+        def test_gdpr_assist_E008(self):
+            with self.composite(PrivacyMeta=meta(fields=["name"])):
+                message = only("E008")
+            assert message.msg == ("shop.Made has a composite primary key and cannot be anonymised.")
+            assert "can_anonymise = False" in message.hint
+
+        def test_a_model_that_is_not_anonymised(self):
+            with self.composite(PrivacyMeta=meta(fields=["name"], can_anonymise=False)):
+                assert reported() == {}
+
+
+class TestE009:
+    def test_gdpr_assist_E009(self, settings):
+        settings.GDPR_LOG_DATABASE_NAME = "nowhere"
+        message = only("E009")
+        assert message.msg == "The event log's database 'nowhere' is not in DATABASES."
+        assert 'DATABASES["nowhere"]' in message.hint
+
+    @pytest.mark.parametrize("alias", ["other", "gdpr_log"])
+    def test_an_alias_that_is_there(self, alias, settings):
+        settings.GDPR_LOG_DATABASE_NAME = alias
+        assert reported() == {}
+
+
+class TestE010:
+    @pytest.mark.parametrize("attribute", ["fields", "keep", "search_fields", "export_fields", "export_exclude"])
+    @pytest.mark.parametrize("value", ["owner", 7, [7], True], ids=repr)
+    def test_gdpr_assist_E010(self, attribute, value):
+        with device(**{attribute: value}):
+            message = only("E010")
+        assert message.msg == (f"thirdparty.Device: PrivacyMeta.{attribute} is not a list of names.")
+        assert f"{attribute} = [" in message.hint
+
+    def test_the_rows_of_such_a_model_are_not_anonymised(self):
+        with device(fields="owner") as declared:
+            assert [mistake.check for mistake in declared.errors] == ["E010"]
+
+
+class TestE011:
+    @pytest.mark.parametrize("routers", [[], ["tests.test_checks.OtherRouter"]])
+    def test_gdpr_assist_E011(self, routers, settings):
+        settings.DATABASE_ROUTERS = routers
+        message = only("E011")
+        assert message.msg == "The event log is not routed to its database."
+        assert '"gdpr_assist.routers.EventLogRouter"' in message.hint
+
+    def test_a_subclass_or_an_instance_will_do(self, settings):
+        from_path = "gdpr_assist.routers.EventLogRouter"
+        settings.DATABASE_ROUTERS = ["tests.test_checks.OtherRouter", from_path]
+        assert reported() == {}
+
+
+class OtherRouter:
+    pass
+
+
+# -- on_delete -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def altered(monkeypatch):
+    """Change attributes of a field of a model for the time of the test."""
+
+    def alter(model, name, on_delete=None, **attributes):
+        field = model._meta.get_field(name)
+        for attribute, value in attributes.items():
+            monkeypatch.setattr(field, attribute, value)
+        if on_delete is not None:
+            monkeypatch.setattr(field.remote_field, "on_delete", on_delete)
+
+    return alter
+
+
+def test_gdpr_assist_E012(altered):
+    altered(Badge, "department", null=False)
+    message = only("E012")
+    assert message.msg == ("shop.Badge.department has on_delete=ANONYMISE(SET_NULL) but cannot be null.")
+    assert message.hint.startswith("Set null=True, or use another action.")
+    assert message.obj is Badge._meta.get_field("department")
+
+
+def test_gdpr_assist_E013(altered):
+    altered(Employee, "company", default=models.NOT_PROVIDED)
+    message = only("E013")
+    assert message.msg == ("shop.Employee.company has on_delete=ANONYMISE(SET_DEFAULT) but no default.")
+    assert message.hint.startswith("Set a default, or use another action.")
+
+
+class TestE014:
+    def test_gdpr_assist_E014(self, altered):
+        altered(Department, "company", on_delete=ANONYMISE(models.SET_NULL), null=True)
+        message = only("E014")
+        assert message.msg == ("shop.Department.company has on_delete=ANONYMISE, but its model cannot be anonymised.")
+        assert "PrivacyMeta" in message.hint
+
+    def test_a_model_that_stays_as_it_is(self, altered):
+        altered(AuditEntry, "customer", on_delete=ANONYMISE(models.SET_NULL))
+        assert "shop.AuditEntry.customer" in only("E014").msg
+
+
+def DB_CASCADE(collector, field, sub_objs, using):
+    """Stand for what Django has from 6.1 on."""
+
+
+class TestE015:
+    on_delete = staticmethod(getattr(models, "DB_CASCADE", DB_CASCADE))
+
+    def test_gdpr_assist_E015(self, altered):
+        altered(AuditEntry, "customer", on_delete=self.on_delete)
+        found = reported()["E015"]
+        assert [each.msg for each in found] == [
+            "shop.AuditEntry.customer has on_delete=DB_CASCADE: its rows are deleted without a signal, and not logged."
+        ]
+        assert found[0].hint == (
+            "Use models.CASCADE, or on_delete=ANONYMISE(...). See gdpr_assist.E015 in docs/checks.rst."
+        )
+        assert list(reported()) == ["E015"]
+
+    def test_a_model_that_is_not_registered(self, altered):
+        altered(Department, "company", on_delete=self.on_delete)
+        assert reported() == {}
+
+
+class TestE016:
+    def test_gdpr_assist_E016(self):
+        inner = meta(fields=["name"])
+        options = type("Meta", (), {"proxy": True, "app_label": "shop"})
+        attributes = {"__module__": __name__, "Meta": options, "PrivacyMeta": inner}
+        proxy = type("DeclaringProxy", (Customer,), attributes)
+        try:
+            message = only("E016")
+            assert message.msg == ("shop.DeclaringProxy is a proxy: its declaration has no effect.")
+            assert message.hint.startswith("Declare shop.Customer;")
+            assert proxy.get_privacy_meta() is Customer.get_privacy_meta()
+            assert not hasattr(proxy, "PrivacyMeta")
+        finally:
+            registry.ignored.remove(proxy)
+            del apps.all_models["shop"]["declaringproxy"]
+            apps.clear_cache()
+
+    def test_a_proxy_without_one(self):
+        assert ForeignCustomer not in registry.ignored
+
+
+@pytest.mark.django_db
+class TestE017:
+    def constraint(self, monkeypatch, condition):
+        constraint = models.CheckConstraint(**{CONDITION: condition}, name="shop_condition")
+        monkeypatch.setattr(Membership._meta, "constraints", [constraint])
+        monkeypatch.setattr(Membership._meta, "unique_together", ())
+        registry._declarations.pop(Membership, None)
+
+    @pytest.fixture(autouse=True)
+    def declared_again(self):
+        yield
+        registry._declarations.pop(Membership, None)
+
+    def test_gdpr_assist_E017(self, monkeypatch):
+        self.constraint(monkeypatch, Q(visits__gte=1))
+        message = only("E017", databases=["default"])
+        assert message.msg == ("shop.Membership: the constraint shop_condition refuses the new value of visits.")
+        assert "Write anonymise_visits" in message.hint
+
+    def test_only_where_a_database_is_named(self, monkeypatch):
+        self.constraint(monkeypatch, Q(visits__gte=1))
+        assert reported() == {}
+        assert reported(databases=[]) == {}
+        assert reported(databases=["gdpr_log"]) == {}
+
+    def test_of_several_columns(self, monkeypatch):
+        self.constraint(monkeypatch, ~Q(nickname="") | Q(visits__gte=5))
+        message = only("E017", databases=["default"])
+        assert "nickname, visits" in message.msg
+
+    @pytest.mark.parametrize(
+        "condition",
+        [
+            Q(visits__gte=0),
+            Q(visits__gte=1) | Q(nickname=""),
+            Q(visits__gte=1) & Q(club="Ada's"),  # depends on a column that stays
+        ],
+        ids=["allows", "allows one of two", "cannot be told"],
+    )
+    def test_one_that_allows_the_value(self, monkeypatch, condition):
+        self.constraint(monkeypatch, condition)
+        assert reported(databases=["default"]) == {}
+
+
+# -- warnings --------------------------------------------------------------------------------------
+
+
+class TestW001:
+    def test_gdpr_assist_W001(self):
+        with device(fields=["owner"]):
+            message = only("W001")
+        assert message.msg == ("thirdparty.Device: address: neither in PrivacyMeta.fields nor in PrivacyMeta.keep.")
+        assert "keep" in message.hint
+
+    def test_without_fields_everything_is_personal(self):
+        with device():
+            assert reported() == {}
+
+    def test_a_warning_keeps_nobody_from_anonymising(self):
+        with device(fields=["owner"]) as declared:
+            assert declared.errors == ()
+
+
+class TestW002:
+    def test_gdpr_assist_W002(self, settings):
+        settings.GDPR_LOG_DATABASE_NAME = None
+        message = only("W002")
+        assert message.msg.startswith("GDPR_LOG_DATABASE_NAME is None: erasures are not logged.")
+        assert "Configure a log database" in message.hint
+
+    def test_without_a_log_its_alias_and_router_are_not_missed(self, settings):
+        settings.GDPR_LOG_DATABASE_NAME = None
+        settings.DATABASE_ROUTERS = []
+        assert list(reported()) == ["W002"]
+
+
+class TestW003:
+    def test_gdpr_assist_W003(self):
+        with registry.registered(Device, type("PrivacyMeta", (), {})):
+            message = only("W003")
+        assert message.msg == (
+            "thirdparty.Device declares no search_fields: the Personal data tool cannot find its rows."
+        )
+        assert "search method" in message.hint
+
+    def test_a_search_method_will_do(self):
+        declaration = type("PrivacyMeta", (), {"search": lambda self, term: []})
+        with registry.registered(Device, declaration):
+            assert reported() == {}
+
+
+# -- all of them -----------------------------------------------------------------------------------
+
+
+def test_only_the_apps_that_were_asked_for_are_checked():
+    with device(fields=["ownr"], keep=["owner", "address"]):
+        assert reported(app_configs=[apps.get_app_config("shop")]) == {}
+        assert list(reported(app_configs=[apps.get_app_config("thirdparty")])) == ["E002"]
+
+
+def test_each_mistake_of_a_declaration_is_reported():
+    with device(fields=["id", "ownr"], search_fields=["nothing"]):
+        assert {check: len(found) for check, found in reported().items()} == {
+            "E002": 2,
+            "E003": 1,
+            "W001": 1,
+        }
+
+
+WRONG_APP = """
+from django.db import models
+
+import gdpr_assist
+
+
+class Odd(models.CharField):
+    pass
+
+
+class Wrong(models.Model):
+    name = Odd(max_length=50)
+    number = models.IntegerField(unique=True)
+    scan = models.FileField()
+    others = models.ManyToManyField("self")
+    other = models.ForeignKey("self", on_delete=gdpr_assist.ANONYMISE(models.SET_NULL))
+
+    class PrivacyMeta:
+        fields = ["id", "name", "number", "scan", "others", "nothing"]
+        keep = ["other"]
+
+
+class Strange(models.Model):
+    name = models.CharField(max_length=50)
+
+    class PrivacyMeta:
+        fields = 7
+"""
+
+WRONG_SETTINGS = """
+from tests.settings import *
+
+INSTALLED_APPS = [*INSTALLED_APPS, "wrong"]
+"""
+
+
+@pytest.fixture(scope="module")
+def wrong_site(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("wrong_site")
+    (directory / "wrong").mkdir()
+    (directory / "wrong" / "__init__.py").touch()
+    (directory / "wrong" / "models.py").write_text(WRONG_APP)
+    (directory / "wrong_settings.py").write_text(WRONG_SETTINGS)
+    root = str(Path(__file__).parents[1])
+    environment = {
+        **os.environ,
+        "DB": "sqlite",
+        "DJANGO_SETTINGS_MODULE": "wrong_settings",
+        "PYTHONPATH": os.pathsep.join([str(directory), root]),
+    }
+
+    def python(*args):
+        return subprocess.run([sys.executable, *args], env=environment, capture_output=True, text=True, check=False)
+
+    return python
+
+
+def test_a_wrong_declaration_does_not_keep_the_site_from_starting(wrong_site):
+    done = wrong_site("-c", "import django; django.setup(); print('started')")
+    assert (done.returncode, done.stdout) == (0, "started\n"), done.stderr
+
+
+def test_manage_py_check_reports_it(wrong_site):
+    done = wrong_site("-m", "django", "check")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    for check in ("E002", "E003", "E004", "E005", "E006", "E007", "E010", "E012"):
+        assert f"(gdpr_assist.{check})" in done.stderr

@@ -1,0 +1,302 @@
+"""Stored files: gone after COMMIT, unless a row still names them."""
+
+import datetime
+import logging
+import uuid
+from pathlib import Path
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
+from django.db import transaction
+from django.utils import timezone
+from model_bakery import baker
+
+from gdpr_assist.exceptions import AnonymiseError
+from gdpr_assist.planning import plan
+from gdpr_assist.signals import pre_anonymise
+from tests.apps.fields.models import VALUES, BlankFields, NullBlankFields, NullFields
+
+from .observing import listening, row
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media_root")]
+
+
+EMPTY = (None, "")
+
+
+def upload(column="file", name="passport.pdf", model=NullBlankFields, using="default"):
+    instance = model(**required(model))
+    getattr(instance, column).save(name, ContentFile(b"personal"), save=False)
+    instance.save(using=using)
+    return instance
+
+
+def required(model):
+    """Values for the columns of the one variant here that is not null."""
+    if model is not BlankFields:
+        return {}
+    numbers = [name for name in VALUES if "integer" in name or name in ("decimal", "float")]
+    return dict.fromkeys(numbers, 1) | {
+        "date": datetime.date(2001, 2, 3),
+        "date_time": timezone.now(),
+        "time": datetime.time(4, 5),
+        "duration": datetime.timedelta(days=6),
+        "uuid": uuid.uuid4(),
+        "boolean": True,
+        "json": {"name": "Ada"},
+    }
+
+
+def stored(instance, column="file"):
+    return Path(getattr(instance, column).path)
+
+
+@pytest.fixture(params=["object", "set", "rows"])
+def anonymise(request, django_capture_on_commit_callbacks):
+    """Anonymise some rows of one model in each of the ways, up to the COMMIT."""
+
+    def receiver(**kwargs):
+        pass
+
+    def run(*instances, force=False, commit=True):
+        model, using = type(instances[0]), instances[0]._state.db
+        queryset = model.objects.using(using).filter(pk__in=[each.pk for each in instances])
+        with django_capture_on_commit_callbacks(using=using, execute=commit):
+            if request.param == "object":
+                for each in instances:
+                    each.anonymise(force=force)
+            elif request.param == "set":
+                assert plan(queryset).mode == "set"
+                queryset.anonymise(force=force)
+            else:
+                with listening(pre_anonymise, receiver, sender=model):
+                    assert plan(queryset).mode == "rows"
+                    queryset.anonymise(force=force)
+
+    return run
+
+
+@pytest.mark.parametrize("column", ["file", "image"])
+@pytest.mark.parametrize("model", [NullBlankFields, NullFields, BlankFields])
+def test_the_stored_file_goes_with_its_name(anonymise, model, column):
+    instance = upload(column, model=model)
+    path = stored(instance, column)
+    assert path.exists()
+
+    anonymise(instance)
+
+    assert not path.exists()
+    assert row(instance)[column] in EMPTY
+
+
+@pytest.mark.parametrize("model", [NullBlankFields, NullFields, BlankFields])
+def test_the_ways_agree_on_what_an_empty_file_is(model):
+    """Django itself writes "" for a file field that is set to None."""
+
+    def receiver(**kwargs):
+        pass
+
+    by_set, by_rows, by_itself = (upload(model=model, name=f"{n}.pdf") for n in range(3))
+    model.objects.filter(pk=by_set.pk).anonymise()
+    with listening(pre_anonymise, receiver, sender=model):
+        model.objects.filter(pk=by_rows.pk).anonymise()
+    by_itself.anonymise()
+
+    assert row(by_set)["file"] == row(by_rows)["file"] == row(by_itself)["file"]
+
+
+def test_each_file_of_a_row_goes(anonymise):
+    instance = upload("file")
+    instance.image.save("face.png", ContentFile(b"personal"))
+    paths = [stored(instance, "file"), stored(instance, "image")]
+
+    anonymise(instance)
+
+    assert [path.exists() for path in paths] == [False, False]
+
+
+def test_the_files_of_other_rows_stay(anonymise):
+    instance, other = upload(name="a.pdf"), upload(name="b.pdf")
+    path = stored(other)
+
+    anonymise(instance)
+
+    assert path.exists()
+    assert row(other)["file"] == "files/b.pdf"
+
+
+def test_the_file_stays_until_commit(django_capture_on_commit_callbacks):
+    instance = upload()
+    path = stored(instance)
+
+    with django_capture_on_commit_callbacks() as callbacks:
+        instance.anonymise()
+    assert path.exists()
+
+    for callback in callbacks:
+        callback()
+    assert not path.exists()
+
+
+def test_the_file_stays_if_the_transaction_is_rolled_back(anonymise, django_capture_on_commit_callbacks):
+    instance = upload()
+    path = stored(instance)
+
+    with django_capture_on_commit_callbacks(execute=True) as callbacks, transaction.atomic():
+        anonymise(instance, commit=False)
+        transaction.set_rollback(True)
+
+    assert callbacks == []
+
+    assert path.exists()
+    assert row(instance)["file"] == "files/passport.pdf"
+
+
+def test_the_file_stays_if_anonymising_fails(anonymise):
+    def refuse(**kwargs):
+        raise AnonymiseError("not today")
+
+    instance = upload()
+    path = stored(instance)
+    with listening(pre_anonymise, refuse), pytest.raises(AnonymiseError):
+        NullBlankFields.objects.anonymise()
+
+    assert path.exists()
+    assert instance.file.name == row(instance)["file"] == "files/passport.pdf"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_real_commit_and_a_real_rollback():
+    kept, gone = upload(name="kept.pdf"), upload(name="gone.pdf")
+    kept_path, gone_path = stored(kept), stored(gone)
+
+    with transaction.atomic():
+        kept.anonymise()
+        transaction.set_rollback(True)
+    gone.anonymise()
+
+    assert kept_path.exists()
+    assert not gone_path.exists()
+
+
+@pytest.mark.parametrize("column", ["file", "image"])
+@pytest.mark.parametrize("model", [NullBlankFields, NullFields])
+def test_a_file_that_another_row_names_stays(anonymise, model, column):
+    """In the same column or another, of the same model or another."""
+    instance = upload("file")
+    path = stored(instance)
+    other = baker.make(model, **{column: instance.file.name})
+
+    anonymise(instance)
+
+    assert path.exists()
+    assert row(instance)["file"] in EMPTY
+    assert row(other)[column] == "files/passport.pdf"
+
+
+def test_a_shared_file_goes_with_the_last_row_that_names_it(anonymise):
+    first = upload()
+    path = stored(first)
+    second = baker.make(NullBlankFields, file=first.file.name)
+
+    anonymise(first)
+    assert path.exists()
+    anonymise(second)
+    assert not path.exists()
+
+
+def test_a_file_shared_by_rows_of_one_queryset_goes(anonymise):
+    first = upload()
+    path = stored(first)
+    second = baker.make(NullBlankFields, file=first.file.name)
+
+    anonymise(first, second)
+
+    assert not path.exists()
+
+
+def test_a_name_that_is_like_it_does_not_keep_a_file(anonymise):
+    instance = upload(name="a.pdf")
+    baker.make(NullBlankFields, file="files/a.pdf.bak")
+    path = stored(instance)
+
+    anonymise(instance)
+
+    assert not path.exists()
+
+
+def test_the_file_of_a_row_in_another_database(anonymise):
+    instance = upload(using="other")
+    path = stored(instance)
+
+    anonymise(instance)
+
+    assert not path.exists()
+
+
+def test_a_file_that_is_missing_is_no_error(anonymise):
+    instance = upload()
+    stored(instance).unlink()
+
+    anonymise(instance)
+
+    assert row(instance)["file"] in EMPTY
+
+
+def test_a_file_that_cannot_be_deleted_is_logged_and_does_not_keep_the_others(
+    django_capture_on_commit_callbacks, monkeypatch, caplog
+):
+    """The rows are committed by then: the caller must not hear that it failed."""
+    instances = [upload(name=f"{number}.pdf") for number in range(4)]
+    paths = [stored(each) for each in instances]
+    delete = FileSystemStorage.delete
+
+    def refuse(storage, name):
+        if name.endswith(("1.pdf", "2.pdf")):
+            raise PermissionError("read-only")
+        delete(storage, name)
+
+    monkeypatch.setattr(FileSystemStorage, "delete", refuse)
+    with django_capture_on_commit_callbacks(execute=True):
+        NullBlankFields.objects.anonymise()
+
+    assert [path.exists() for path in paths] == [False, True, True, False]
+    assert logging.ERROR in {record.levelno for record in caplog.records}
+    assert [row(each)["file"] in EMPTY for each in instances] == [True] * 4
+
+
+def test_the_file_of_a_file_path_field_stays(anonymise, media_root):
+    """It is one of a server's directory, which the row did not bring."""
+    media_root.mkdir()
+    path = media_root / "letterhead.pdf"
+    path.write_bytes(b"of the firm")
+    instance = baker.make(NullBlankFields, file_path=str(path))
+
+    anonymise(instance)
+
+    assert path.exists()
+    assert row(instance)["file_path"] in EMPTY
+
+
+def test_a_new_file_is_deleted_by_force(anonymise):
+    instance = upload()
+    anonymise(instance)
+    instance.file.save("again.pdf", ContentFile(b"personal"))
+    path = stored(instance)
+
+    anonymise(instance)
+    assert path.exists()
+    anonymise(instance, force=True)
+    assert not path.exists()
+
+
+def test_many_files_are_looked_up_together(anonymise):
+    instances = [upload(name=f"{number}.pdf") for number in range(30)]
+    paths = [stored(each) for each in instances]
+    kept = baker.make(NullFields, image=instances[7].file.name)
+
+    anonymise(*instances)
+
+    assert [path for path in paths if path.exists()] == [paths[7]]
+    assert row(kept)["image"] == "files/7.pdf"

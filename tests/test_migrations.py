@@ -1,0 +1,338 @@
+"""Sites of 1.x and new ones end with the same schema. Each test migrates databases of its own."""
+
+from io import StringIO
+
+import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
+from django.db import IntegrityError, connections, transaction
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+from gdpr_assist.models import EventLog, Instance, Operation, Outcome, PrivacyAnonymised, Receipt
+from tests.databases import migrate, scratch_site, unblocked_site
+
+OF_1X = [
+    "0001_initial",
+    "0002_privacyanonymised",
+    "0003_auto_20210205_1657",
+    "0004_auto_20211215_1057",
+]
+SQUASHED = ("gdpr_assist", "0001_squashed_0004_auto_20211215_1057")
+
+# The tables of 1.4 as Django made them, by vendor; {auto} is the type of the key.
+EVENT_LOG = {
+    "sqlite": """
+        CREATE TABLE gdpr_assist_eventlog (
+            id integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+            event varchar(9) NOT NULL,
+            app_label varchar(255) NOT NULL,
+            model_name varchar(255) NOT NULL,
+            target_pk text NOT NULL
+        )
+    """,
+    "postgresql": """
+        CREATE TABLE gdpr_assist_eventlog (
+            id {auto} NOT NULL PRIMARY KEY,
+            event varchar(9) NOT NULL,
+            app_label varchar(255) NOT NULL,
+            model_name varchar(255) NOT NULL,
+            target_pk text NOT NULL
+        )
+    """,
+    "mysql": """
+        CREATE TABLE gdpr_assist_eventlog (
+            id {auto} AUTO_INCREMENT NOT NULL PRIMARY KEY,
+            event varchar(9) NOT NULL,
+            app_label varchar(255) NOT NULL,
+            model_name varchar(255) NOT NULL,
+            target_pk longtext NOT NULL
+        )
+    """,
+}
+MARKERS = {
+    "sqlite": """
+        CREATE TABLE gdpr_assist_privacyanonymised (
+            id integer NOT NULL PRIMARY KEY AUTOINCREMENT,
+            object_id varchar(36) NOT NULL,
+            content_type_id integer NOT NULL
+                REFERENCES django_content_type (id) DEFERRABLE INITIALLY DEFERRED
+        );
+        CREATE INDEX gdpr_assist_privacyanonymised_content_type_id_1
+            ON gdpr_assist_privacyanonymised (content_type_id)
+    """,
+    "postgresql": """
+        CREATE TABLE gdpr_assist_privacyanonymised (
+            id {auto} NOT NULL PRIMARY KEY,
+            object_id varchar(36) NOT NULL,
+            content_type_id integer NOT NULL
+                REFERENCES django_content_type (id) DEFERRABLE INITIALLY DEFERRED
+        );
+        CREATE INDEX gdpr_assist_privacyanonymised_content_type_id_1
+            ON gdpr_assist_privacyanonymised (content_type_id)
+    """,
+    "mysql": """
+        CREATE TABLE gdpr_assist_privacyanonymised (
+            id {auto} AUTO_INCREMENT NOT NULL PRIMARY KEY,
+            object_id varchar(36) NOT NULL,
+            content_type_id integer NOT NULL
+        );
+        ALTER TABLE gdpr_assist_privacyanonymised
+            ADD CONSTRAINT gdpr_assist_privacya_content_type_id_1_fk_django_co
+            FOREIGN KEY (content_type_id) REFERENCES django_content_type (id)
+    """,
+}
+# Before the last migration of 1.x the keys were of 32 bits. Sites of that time have serials on PostgreSQL.
+SMALL = {"sqlite": "", "postgresql": "serial", "mysql": "integer"}
+BIG = {"sqlite": "", "postgresql": "bigserial", "mysql": "bigint"}
+
+TABLES = {
+    "log": {"gdpr_assist_eventlog", "gdpr_assist_operation", "gdpr_assist_outcome"},
+    "main": {
+        "gdpr_assist_instance",
+        "gdpr_assist_privacyanonymised",
+        "gdpr_assist_receipt",
+        "django_content_type",
+    },
+}
+
+
+@pytest.fixture
+def site(django_db_blocker):
+    """The aliases of two empty databases, for data and for the log."""
+    with unblocked_site(django_db_blocker) as aliases:
+        yield aliases
+
+
+def execute(alias, statements, **types):
+    with connections[alias].cursor() as cursor:
+        for statement in statements.split(";"):
+            cursor.execute(statement.format(**types))
+
+
+def old_site(site, applied=4):
+    """Make the tables of a site that has run so many of the migrations of 1.x."""
+    main, log = site
+    vendor = connections[main].vendor
+    auto = (BIG if applied == len(OF_1X) else SMALL)[vendor]
+    for alias in site:
+        call_command("migrate", "contenttypes", database=alias, verbosity=0)
+        recorder = MigrationRecorder(connections[alias])
+        for name in OF_1X[:applied]:
+            recorder.record_applied("gdpr_assist", name)
+    execute(log, EVENT_LOG[vendor], auto=auto)
+    if applied > 1:
+        execute(main, MARKERS[vendor], auto=auto)
+
+
+def schema(alias):
+    """Return all that introspection tells of the tables, but for names of indexes and for the migrations' own.
+
+    Serial or identity is no difference: Django leaves the keys of old sites on PostgreSQL as they were made.
+    """
+    connection = connections[alias]
+    with connection.cursor() as cursor:
+        introspection = connection.introspection
+        tables = set(introspection.table_names(cursor)) - {"django_migrations"}
+        return {table: _table(introspection, cursor, table) for table in tables}
+
+
+def _table(introspection, cursor, table):
+    columns = {
+        column.name: (
+            introspection.get_field_type(column.type_code, column),
+            column.display_size or column.internal_size,
+            column.null_ok,
+        )
+        for column in introspection.get_table_description(cursor, table)
+    }
+    constraints = sorted(
+        repr(
+            (
+                tuple(each["columns"] or ()),
+                each["primary_key"],
+                each["unique"],
+                each["foreign_key"],
+                each["check"],
+                each["index"],
+            )
+        )
+        for each in introspection.get_constraints(cursor, table).values()
+    )
+    return columns, constraints
+
+
+@pytest.fixture(scope="module")
+def new_site(django_db_blocker):
+    """Return the schema of a new site's databases: (main, log)."""
+    with unblocked_site(django_db_blocker) as aliases:
+        migrate(*aliases)
+        return tuple(map(schema, aliases))
+
+
+def kinds(main):
+    """Return the ids of two content types."""
+    types = ContentType.objects.using(main)
+    return [types.get_or_create(app_label="shop", model=model)[0].pk for model in ("customer", "order")]
+
+
+class TestNewSite:
+    def test_its_tables(self, new_site):
+        main, log = new_site
+        assert set(main) == TABLES["main"]
+        assert set(log) == TABLES["log"]
+
+    def test_its_log_has_the_columns_of_1x_and_the_operation(self, new_site):
+        columns, _ = new_site[1]["gdpr_assist_eventlog"]
+        assert list(columns) == [
+            "id",
+            "event",
+            "app_label",
+            "model_name",
+            "target_pk",
+            "operation_id",
+        ]
+        assert [name for name, (_, _, null) in columns.items() if null] == ["operation_id"]
+
+    def test_it_works(self, site):
+        main, log = site
+        migrate(main, log)
+        assert Instance.objects.using(main).count() == 1
+        kind = ContentType.objects.db_manager(main).get_for_model(Instance)
+        marker = PrivacyAnonymised.objects.using(main)
+        marker.create(content_type=kind, object_id="x" * 512)
+        with pytest.raises(IntegrityError), transaction.atomic(using=main):
+            marker.create(content_type=kind, object_id="x" * 512)
+        assert EventLog.objects.using(log).count() == 0
+        assert Operation.objects.using(log).count() == 0
+        assert Outcome.objects.using(log).count() == 0
+        assert Receipt.objects.using(main).count() == 0
+
+    def test_its_id_is_its_own_and_stays(self, site):
+        main = site[0]
+        migrate(main)
+        ours = Instance.objects.using(main).get().instance
+        migrate(main)
+        assert Instance.objects.using(main).get().instance == ours
+        with scratch_site() as others:
+            migrate(others[0])
+            assert Instance.objects.using(others[0]).get().instance != ours
+
+    def test_migrating_again_does_nothing(self, site):
+        migrate(*site)
+        out = StringIO()
+        for alias in site:
+            call_command("migrate", "gdpr_assist", database=alias, stdout=out, verbosity=1)
+        assert out.getvalue().count("No migrations to apply.") == 2
+
+    def test_backwards_to_nothing_and_forwards_again(self, site, new_site):
+        migrate(*site)
+        migrate(*site, target=["zero"])
+        for alias in site:
+            assert {table for table in schema(alias) if table.startswith("gdpr")} == set()
+        migrate(*site)
+        assert tuple(map(schema, site)) == new_site
+
+
+class Upgraded:
+    """A site of 1.x with events and markers, after migrating. ``rows`` are the markers that it had, some twice."""
+
+    def __init__(self, site, applied):
+        self.main, self.log = site
+        self.applied = applied
+        old_site(site, applied)
+        execute(
+            self.log,
+            "INSERT INTO gdpr_assist_eventlog (event, app_label, model_name, target_pk) VALUES "
+            "('delete', 'shop', 'Customer', '4711'), ('anonymise', 'shop', 'Order', 'a-key')",
+        )
+        self.rows = []
+        if applied > 1:
+            one, other = kinds(self.main)
+            self.rows = [(one, "1")] * 3 + [(one, "2"), (other, "1"), (other, "1"), (other, "a-key")]
+            execute(
+                self.main,
+                "INSERT INTO gdpr_assist_privacyanonymised (content_type_id, object_id) VALUES "
+                + ", ".join(f"({kind}, '{key}')" for kind, key in self.rows),
+            )
+        out = StringIO()
+        for alias in site:
+            call_command("migrate", "gdpr_assist", database=alias, stdout=out, verbosity=1)
+        self.printed = out.getvalue()
+
+
+@pytest.fixture(scope="class", params=[4, 3, 2, 1], ids=["1.4", "to 0003", "to 0002", "to 0001"])
+def upgraded(request, django_db_blocker):
+    with unblocked_site(django_db_blocker) as aliases:
+        yield Upgraded(aliases, request.param)
+
+
+class TestUpgrade:
+    """The tests of one site share it, and write nothing but new rows."""
+
+    def test_it_ends_as_a_new_site(self, upgraded, new_site):
+        assert schema(upgraded.main) == new_site[0]
+        assert schema(upgraded.log) == new_site[1]
+
+    def test_events_are_kept_and_have_no_operation(self, upgraded):
+        events = EventLog.objects.using(upgraded.log).filter(pk__lte=2).order_by("pk")
+        assert list(events.values_list("event", "app_label", "model_name", "target_pk", "operation")) == [
+            ("delete", "shop", "Customer", "4711", None),
+            ("anonymise", "shop", "Order", "a-key", None),
+        ]
+
+    def test_new_events_go_on_from_there(self, upgraded):
+        event = EventLog.objects.using(upgraded.log).create(
+            event="delete", app_label="shop", model_name="Customer", target_pk="4712"
+        )
+        assert event.pk == 3
+
+    def test_one_marker_of_each_row_is_left(self, upgraded):
+        left = PrivacyAnonymised.objects.using(upgraded.main)
+        assert sorted(left.values_list("content_type_id", "object_id")) == sorted(set(upgraded.rows))
+
+    def test_the_database_gets_its_id(self, upgraded):
+        assert Instance.objects.using(upgraded.main).count() == 1
+
+    def test_what_1x_ran_is_not_run_again(self, upgraded):
+        ran = [f"Applying gdpr_assist.{name}..." in upgraded.printed for name in OF_1X]
+        assert ran == [number >= upgraded.applied for number in range(len(OF_1X))]
+        assert "Applying gdpr_assist.0001_squashed" not in upgraded.printed
+        assert upgraded.printed.count("Applying gdpr_assist.0005_operations_and_receipts") == 2
+
+    def test_only_the_tables_of_the_log_are_in_the_log_database(self, upgraded):
+        assert set(schema(upgraded.log)) == TABLES["log"]
+        assert set(schema(upgraded.main)) == TABLES["main"]
+
+
+class TestNamesOf1x:
+    """Migrations of users depend on them; see tests.apps.migrated."""
+
+    @pytest.mark.parametrize("applied", [0, 2, len(OF_1X)])
+    def test_a_migration_that_depends_on_one_loads(self, applied, site):
+        if applied:
+            old_site(site, applied)
+        graph = MigrationLoader(connections[site[0]]).graph
+        plan = graph.forwards_plan(("migrated", "0001_initial"))
+        expected = ("gdpr_assist", OF_1X[1]) if applied == 2 else SQUASHED
+        assert expected in plan
+
+    @pytest.mark.parametrize("name", OF_1X)
+    def test_each_is_on_disk_and_replaced(self, name):
+        loader = MigrationLoader(None)
+        assert ("gdpr_assist", name) in loader.disk_migrations
+        assert ("gdpr_assist", name) in loader.disk_migrations[SQUASHED].replaces
+
+    def test_the_migration_runs_on_an_upgraded_site(self, site):
+        old_site(site)
+        migrate(site[0])
+        call_command("migrate", "migrated", database=site[0], verbosity=0)
+        assert "migrated_letter" in schema(site[0])
+
+
+@pytest.mark.django_db
+def test_no_migration_is_missing():
+    """Of ours, of the test apps that have some, and of auth, whose User is registered."""
+    out = StringIO()
+    call_command("makemigrations", "--check", "--dry-run", stdout=out)
+    assert out.getvalue() == "No changes detected\n"

@@ -1,0 +1,331 @@
+"""Plans: which rows, which columns, in which way. A plan writes nothing."""
+
+import pytest
+from django.db.models import F
+from django.db.models.signals import post_save, pre_save
+from model_bakery import baker
+
+from gdpr_assist import planning
+from gdpr_assist.planning import plan
+from gdpr_assist.registry import registry
+from gdpr_assist.signals import post_anonymise, pre_anonymise
+from tests.apps.fields.models import TextKey, UUIDKey
+from tests.apps.shop.models import (
+    Comment,
+    Customer,
+    ForeignCustomer,
+    GiftOrder,
+    Order,
+    Product,
+)
+
+from .observing import listening, queries, unchanged
+
+SIGNALS = {
+    "pre_anonymise": pre_anonymise,
+    "post_anonymise": post_anonymise,
+    "pre_save": pre_save,
+    "post_save": post_save,
+}
+
+pytestmark = pytest.mark.django_db
+
+
+def ignore(**kwargs):
+    """Be a receiver."""
+
+
+def make(model, quantity):
+    """Make rows; of the keys, only words are not made by the model itself."""
+    if model is TextKey:
+        return [baker.make(TextKey, word=f"word-{number}") for number in range(quantity)]
+    return baker.make(model, _quantity=quantity)
+
+
+# -- in which way ------------------------------------------------------------------------------
+
+
+def test_nobody_watches_so_it_is_a_set():
+    found = plan(Customer.objects.all())
+
+    assert (found.mode, found.reason) == ("set", "")
+
+
+def test_a_python_anonymiser_makes_it_mixed_and_the_reason_names_its_fields():
+    found = plan(Comment.objects.all())
+
+    assert found.mode == "mixed"
+    assert "display_name" in found.reason
+    assert "body" in found.reason
+    assert "email" not in found.reason  # of which the database takes care
+
+
+def test_a_single_object_is_always_saved_by_itself():
+    found = plan(baker.make(Customer))
+
+    assert found.mode == "rows"
+    assert "single object" in found.reason
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+@pytest.mark.parametrize("model", [Customer, Comment])
+def test_a_receiver_makes_it_row_by_row_and_the_reason_names_the_signal(name, model):
+    with listening(SIGNALS[name], ignore, sender=model):
+        found = plan(model.objects.all())
+
+    assert found.mode == "rows"
+    assert name in found.reason
+    assert plan(model.objects.all()).mode != "rows"
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_a_receiver_for_every_model_watches_this_one_too(name):
+    with listening(SIGNALS[name], ignore):
+        assert plan(Customer.objects.all()).mode == "rows"
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_a_receiver_for_another_model_changes_nothing(name):
+    with listening(SIGNALS[name], ignore, sender=Comment):
+        assert plan(Customer.objects.all()).mode == "set"
+
+
+def test_receivers_of_a_proxy_watch_its_rows():
+    with listening(pre_anonymise, ignore, sender=ForeignCustomer):
+        assert plan(ForeignCustomer.objects.all()).mode == "rows"
+        assert plan(Customer.objects.all()).mode == "set"
+
+
+# -- of what -----------------------------------------------------------------------------------
+
+
+def test_a_plan_names_the_model_and_the_columns_that_it_will_write():
+    found = plan(Customer.objects.all())
+
+    assert found.label == "shop.Customer"
+    assert sorted(found.fields) == ["born", "email", "name", "notes", "phone"]
+    assert found.force is False
+    assert plan(Customer.objects.all(), force=True).force is True
+
+
+def test_a_plan_is_for_the_database_that_the_rows_are_from():
+    baker.make(Customer, _quantity=2)
+    there = baker.make(Customer, _using="other")
+
+    assert plan(Customer.objects.using("other")).using == "other"
+    assert plan(Customer.objects.using("other")).count() == 1
+    assert plan(there).using == "other"
+    assert plan(there.orders.all()).using == "other"
+    assert plan(Customer.objects.all()).using == "default"
+
+
+def test_a_plan_for_one_object_counts_one():
+    baker.make(Customer, _quantity=3)
+
+    assert plan(Customer.objects.first()).count() == 1
+
+
+def test_a_soft_deleted_object_is_planned_too():
+    assert plan(baker.make(Customer, is_deleted=True)).count() == 1
+
+
+def test_count_is_the_number_of_rows_not_of_joined_ones():
+    customer = baker.make(Customer)
+    baker.make(Order, customer=customer, total=5, _quantity=3)
+    customer.orders.last().anonymise()
+    customer.anonymise()
+
+    joined = plan(Customer.objects.filter(orders__total=5))
+
+    assert joined.count() == 1
+    assert joined.marked().count() == 1
+
+
+def test_count_of_a_queryset_with_a_joined_annotation():
+    baker.make(Order, customer=baker.make(Customer), total=5, _quantity=3)
+
+    assert plan(Customer.objects.annotate(spent=F("orders__total"))).count() == 1
+
+
+# -- what was done before ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [Customer, UUIDKey, TextKey])
+def test_marked_are_the_rows_that_were_anonymised(model):
+    first, second, third = make(model, 3)
+    second.anonymise()
+
+    found = plan(model.objects.all())
+
+    assert found.count() == 3
+    assert list(found.marked()) == [second]
+    assert list(plan(model.objects.filter(pk__in=[first.pk, third.pk])).marked()) == []
+
+
+def test_marks_of_the_same_key_in_another_database_or_model_do_not_count():
+    here = baker.make(Customer, pk=7)
+    baker.make(Customer, pk=7, _using="other").anonymise()
+    baker.make(Order, pk=7).anonymise()
+
+    assert not plan(Customer.objects.all()).marked().exists()
+    assert not here.is_anonymised()
+
+
+def test_refilled_are_the_marked_rows_that_hold_something_again():
+    untouched, clean, filled = baker.make(Customer, phone="555", _quantity=3)
+    Customer.objects.filter(pk__in=[clean.pk, filled.pk]).anonymise()
+    Customer.objects.filter(pk=filled.pk).update(phone="666")
+
+    found = plan(Customer.objects.all())
+
+    assert list(found.marked().order_by("pk")) == [clean, filled]
+    assert list(found.refilled()) == [filled]
+    assert untouched.is_anonymised() is False
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("name", "Ada"),
+        ("email", "ada@example.com"),
+        ("phone", "1"),
+        ("born", "1815-12-10"),
+        ("notes", "x"),
+    ],
+)
+def test_each_personal_column_can_be_refilled(column, value):
+    customer = baker.make(Customer)
+    customer.anonymise()
+    assert not plan(Customer.objects.all()).refilled().exists()
+
+    Customer.objects.update(**{column: value})
+
+    assert plan(Customer.objects.all()).refilled().exists()
+    assert plan(customer).refilled().exists()
+
+
+def test_a_column_that_is_kept_does_not_count_as_refilled():
+    customer = baker.make(Customer)
+    customer.anonymise()
+    Customer.objects.update(country="IT", is_deleted=True)
+
+    assert not plan(customer).refilled().exists()
+
+
+# -- in words ----------------------------------------------------------------------------------
+
+
+def test_describe_says_what_how_and_how_many():
+    baker.make(Customer, _quantity=3)
+
+    text = plan(Customer.objects.all()).describe()
+
+    assert text.startswith("shop.Customer: 3 rows, ")
+    for name in ("name", "email", "phone", "born", "notes"):
+        assert name in text
+    assert "anonymised before" not in text
+    assert "refilled" not in text
+
+
+def test_describe_gives_the_reason_for_the_slow_way():
+    baker.make(Comment)
+    found = plan(Comment.objects.all())
+
+    assert found.describe().startswith("shop.Comment: 1 row, ")
+    assert f"because {found.reason}" in found.describe()
+
+
+def test_describe_counts_what_was_anonymised_before_and_offers_force():
+    customers = baker.make(Customer, _quantity=5)
+    Customer.objects.filter(pk__in=[each.pk for each in customers[:3]]).anonymise()
+    Customer.objects.filter(pk=customers[0].pk).update(notes="moved to Rome")
+
+    text = plan(Customer.objects.all()).describe()
+    forced = plan(Customer.objects.all(), force=True).describe()
+
+    assert "5 rows" in text
+    assert "3 anonymised before, left as they are" in text
+    assert "1 of these refilled since" in text
+    assert "force" in text
+    assert "3 anonymised before, again" in forced
+
+
+def test_describe_names_the_children_whose_part_goes_with_it():
+    baker.make(Order)
+
+    assert "shop.GiftOrder" in plan(Order.objects.all()).describe()
+    assert "shop.ExpressOrder" in plan(Order.objects.all()).describe()
+    assert "shop.Order" not in plan(GiftOrder.objects.all()).describe()
+
+
+def test_a_plan_prints_as_its_description():
+    found = plan(Customer.objects.all())
+
+    assert str(found) == found.describe()
+
+
+def test_planning_and_describing_write_nothing():
+    baker.make(Comment, _quantity=3)
+    Comment.objects.first().anonymise()
+
+    def describe():
+        for found in (plan(Comment.objects.all()), plan(Comment.objects.last())):
+            found.describe()
+            list(found.batches())
+
+    with unchanged(Comment):
+        statements = queries(describe)
+
+    assert statements
+    assert all(each.startswith("SELECT") for each in statements)
+
+
+# -- in batches --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [Customer, UUIDKey, TextKey])
+@pytest.mark.parametrize("filtered", [False, True])
+def test_batches_hold_each_key_once(monkeypatch, model, filtered):
+    monkeypatch.setattr(planning, "LARGEST_BATCH", 3)
+    made = make(model, 7)
+    everything = model.anonymisable_manager().all()
+    queryset = everything.exclude(name="nobody") if filtered else everything
+
+    batches = list(plan(queryset).batches())
+
+    keys = [key for batch in batches for key in batch]
+    assert len(batches) > 2
+    assert sorted(keys) == sorted(each.pk for each in made)
+
+
+def test_the_keys_of_a_condition_are_read_before_the_first_batch_is_given_out(monkeypatch):
+    monkeypatch.setattr(planning, "LARGEST_BATCH", 3)
+    baker.make(Customer, name="Ada", _quantity=7)
+    batches = plan(Customer.objects.filter(name="Ada")).batches()
+
+    seen = list(next(batches))
+    Customer.objects.update(name="somebody else")
+    seen += [key for batch in batches for key in batch]
+
+    assert len(seen) == 7
+
+
+def test_the_memory_of_a_whole_table_is_that_of_one_batch(monkeypatch):
+    """Without a condition each range is read when it is its turn."""
+    monkeypatch.setattr(planning, "LARGEST_BATCH", 3)
+    baker.make(Customer, _quantity=9)
+
+    statements = queries(lambda: next(plan(Customer.all_objects.all()).batches()))
+
+    assert len(statements) == 1
+    assert "LIMIT" in statements[0]
+
+
+def test_a_model_registered_for_a_test_can_be_planned():
+    class ProductPrivacy:
+        fields = ["name"]
+        keep = ["category"]
+
+    baker.make(Product)
+    with registry.registered(Product, ProductPrivacy):
+        assert plan(Product.objects.all()).count() == 1

@@ -1,0 +1,540 @@
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import connections, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from model_bakery import baker
+
+from gdpr_assist.models import EventLog, Instance, Operation, Outcome, PrivacyAnonymised, Receipt
+from gdpr_assist.registry import registry
+from gdpr_assist.replay import Report, count_operations, logged_operations, replay
+from gdpr_assist.signals import post_anonymise
+from tests.apps.fields.models import UUIDKey
+from tests.apps.shop.models import (
+    Address,
+    AuditEntry,
+    Comment,
+    Customer,
+    ForeignCustomer,
+    GiftOrder,
+    Invoice,
+    Order,
+    Reservation,
+    Supplier,
+)
+from tests.apps.thirdparty.models import Device
+from tests.databases import dump, untouched
+from tests.logbook import SEEDED, committing, customer, operations, receipts
+from tests.observing import listening, markers, row, rows
+
+pytestmark = pytest.mark.django_db
+
+DELETE, ANONYMISE = EventLog.EVENT_DELETE, EventLog.EVENT_ANONYMISE
+
+
+def rerun(dry_run=False):
+    """Replay the whole log; return the report."""
+    report = Report()
+    for _ in replay(logged_operations(report), report, dry_run=dry_run):
+        pass
+    return report
+
+
+def event(kind, target, key=None):
+    """Return what the log says of ``target``: an object, or a label with a key."""
+    label = target if isinstance(target, str) else target._meta.label
+    app_label, model_name = label.split(".")
+    return EventLog(
+        event=kind,
+        app_label=app_label,
+        model_name=model_name,
+        target_pk=str(target.pk if key is None else key),
+    )
+
+
+def log(*events, using="default", instance=None, outcome=True, age=0):
+    """Write an operation as a site would have whose database was restored since; return its id."""
+    started = timezone.now() - timedelta(days=age)
+    operation = Operation.objects.using("gdpr_log").create(
+        instance=instance or Instance.objects.using(using).get().instance,
+        using=using,
+        started=started,
+    )
+    for each in events:
+        each.operation = operation
+        each.save(using="gdpr_log")
+    if outcome is not None:
+        Outcome.objects.using("gdpr_log").create(operation=operation, committed=outcome, decided=started)
+    return operation.pk
+
+
+def legacy(*events):
+    """Write events as 1.x did."""
+    for each in events:
+        each.save(using="gdpr_log")
+
+
+def numbers(report):
+    return report.applied, report.already, len(report.failed)
+
+
+class Backup:
+    """The data databases as they were, without what the log says of later."""
+
+    def __init__(self, *models, using="default"):
+        self.using = using
+        self.rows = {model: list(model._base_manager.using(using).all()) for model in models}
+
+    def restore(self):
+        """As a restore does: not through Django, which would log it."""
+        for model in reversed(self.rows):
+            model._base_manager.using(self.using).all()._raw_delete(self.using)
+        self.forget()
+        for objects in self.rows.values():
+            for each in objects:
+                each.save_base(using=self.using, raw=True, force_insert=True)
+
+    def forget(self):
+        Receipt.objects.using(self.using).all().delete()
+        PrivacyAnonymised.objects.using(self.using).all().delete()
+
+
+class TestAfterARestore:
+    def test_an_anonymisation_is_applied_again(self):
+        person = customer()
+        other = customer(email="other@quill.example")
+        backup = Backup(Customer)
+        with committing():
+            person.anonymise()
+        anonymised = row(person)
+        backup.restore()
+        assert row(person)["name"] == SEEDED["name"]
+        before = operations()
+
+        report = rerun()
+
+        assert numbers(report) == (1, 0, 0)
+        assert (report.rows, report.absent) == (1, 0)
+        assert row(person) == anonymised
+        assert person.is_anonymised()
+        assert row(other)["name"] == SEEDED["name"]
+        assert before <= receipts()
+
+    def test_a_deletion_with_its_cascade_is_applied_again_and_writes_no_event(self):
+        person = customer()
+        baker.make(Address, customer=person)
+        comment = baker.make(Comment, author=person, display_name="Ottoline")
+        backup = Backup(Customer, Address, Comment)
+        key = person.pk
+        with committing():
+            person.delete()
+        comments = rows(Comment)
+        backup.restore()
+        logs = dump("gdpr_log")
+
+        report = rerun()
+
+        assert numbers(report) == (1, 0, 0)
+        assert not Customer.all_objects.filter(pk=key).exists()
+        assert not Address.objects.exists()
+        assert rows(Comment) == comments
+        assert comment.is_anonymised()
+        assert dump("gdpr_log") == logs
+        assert operations() == receipts()
+
+    def test_the_second_run_changes_nothing(self):
+        people = [customer(email=f"{number}@quill.example") for number in range(3)]
+        for person in people:
+            baker.make(Comment, author=person)
+        backup = Backup(Customer, Comment)
+        with committing():
+            people[0].anonymise()
+            people[1].delete()
+            Comment.objects.anonymise()
+        backup.restore()
+        logs = dump("gdpr_log")
+        assert numbers(rerun()) == (3, 0, 0)
+        assert dump("gdpr_log") == logs
+        with untouched():
+            assert numbers(rerun()) == (0, 3, 0)
+
+    def test_nothing_is_done_where_nothing_was_restored(self):
+        with committing():
+            customer().anonymise()
+        with untouched():
+            assert numbers(rerun()) == (0, 1, 0)
+
+    def test_a_row_that_is_not_there_gets_its_receipt(self):
+        operation = log(event(DELETE, "shop.Customer", 4711))
+        report = rerun()
+        assert numbers(report) == (1, 0, 0)
+        assert (report.rows, report.absent) == (0, 1)
+        assert receipts() == {operation}
+
+    @pytest.mark.parametrize("kind", [DELETE, ANONYMISE])
+    def test_so_a_later_row_with_its_key_is_safe(self, kind):
+        log(event(kind, "shop.Customer", 4711))
+        rerun()
+        customer(pk=4711, name="Somebody else")
+        with untouched():
+            assert numbers(rerun()) == (0, 1, 0)
+
+    def test_a_row_that_was_filled_again_before_the_backup_is_anonymised_again(self):
+        person = customer()
+        person.anonymise()
+        Customer.all_objects.filter(pk=person.pk).update(phone="0161 555 0199")
+        operation = log(event(ANONYMISE, person))
+        report = rerun()
+        assert numbers(report) == (1, 0, 0)
+        assert row(person)["phone"] == ""
+        assert markers(Customer) == [str(person.pk)]
+        assert operation in receipts()
+
+    def test_a_soft_deleted_row_is_reached(self):
+        person = customer(is_deleted=True)
+        log(event(ANONYMISE, person))
+        assert rerun().rows == 1
+        assert row(person)["name"] == str(person.pk)
+
+    def test_operations_are_applied_oldest_first(self):
+        """Anonymised and then deleted: a replay the other way round would find nothing to anonymise."""
+        person = customer()
+        log(event(DELETE, person), age=1)
+        log(event(ANONYMISE, person), age=2)
+        report = rerun()
+        assert numbers(report) == (2, 0, 0)
+        assert (report.rows, report.absent) == (2, 0)
+
+    def test_an_operation_on_several_models_has_one_receipt(self):
+        person = customer()
+        comment = baker.make(Comment)
+        address = baker.make(Address)
+        operation = log(event(ANONYMISE, person), event(DELETE, address), event(ANONYMISE, comment))
+        assert rerun().rows == 3
+        assert receipts() == {operation}
+        assert row(person)["name"] == str(person.pk)
+        assert row(comment)["display_name"] == "Anonymous user"
+        assert not Address.objects.exists()
+
+    def test_keys_that_are_uuids(self):
+        keyed = baker.make(UUIDKey, name="Ada")
+        log(event(ANONYMISE, keyed))
+        assert rerun().rows == 1
+        assert row(keyed)["name"] == str(keyed.pk)
+
+    def test_a_multi_table_child(self):
+        gift = baker.make(GiftOrder, greeting="Happy birthday", recipient="Ada")
+        spared = baker.make(GiftOrder, greeting="Get well", recipient="Ada")
+        log(event(DELETE, gift), event(DELETE, "shop.Order", gift.pk))
+        assert numbers(rerun()) == (1, 0, 0)
+        assert list(Order.objects.values_list("pk", flat=True)) == [spared.pk]
+        assert list(GiftOrder.objects.values_list("pk", flat=True)) == [spared.pk]
+
+    def test_a_proxy_in_the_log_is_the_same_row(self):
+        person = customer()
+        log(event(ANONYMISE, ForeignCustomer._meta.label, person.pk))
+        assert numbers(rerun()) == (1, 0, 0)
+        assert row(person)["name"] == str(person.pk)
+
+    def test_more_rows_than_a_query_holds(self):
+        count = 1200
+        Supplier.objects.bulk_create([Supplier(contact_name="Ada", since="2020-01-01") for _ in range(count)])
+        log(*(event(DELETE, each) for each in Supplier.objects.all()))
+        assert rerun().rows == count
+        assert not Supplier.objects.exists()
+
+    def test_what_was_applied_before_costs_no_query_each(self):
+        def queries():
+            with (
+                CaptureQueriesContext(connections["default"]) as data,
+                CaptureQueriesContext(connections["gdpr_log"]) as log_,
+            ):
+                rerun()
+            return len(data) + len(log_)
+
+        for key in range(2):
+            log(event(DELETE, "shop.Customer", key + 1))
+        rerun()
+        few = queries()
+        for key in range(20):
+            log(event(DELETE, "shop.Customer", key + 1))
+        rerun()
+        assert queries() == few
+
+
+class TestWhatIsLeftAlone:
+    def test_undecided_operations_are_counted(self):
+        person = customer()
+        log(event(DELETE, person), outcome=None)
+        with untouched():
+            report = rerun()
+        assert numbers(report) == (0, 0, 0)
+        assert report.undecided == 1
+
+    def test_an_erasure_that_was_rolled_back(self):
+        """The way it comes about: events, and no outcome."""
+        person = customer()
+        with transaction.atomic():
+            person.delete()
+            transaction.set_rollback(True)
+        with untouched():
+            assert rerun().undecided == 1
+        assert Customer.all_objects.exists()
+
+    def test_operations_that_are_known_to_have_rolled_back(self):
+        log(event(DELETE, customer()), outcome=False)
+        with untouched():
+            report = rerun()
+        assert numbers(report) == (0, 0, 0)
+        assert report.undecided == 0
+
+    def test_operations_of_other_databases_are_counted(self):
+        log(event(DELETE, customer()), instance=uuid.uuid4())
+        with untouched():
+            report = rerun()
+        assert numbers(report) == (0, 0, 0)
+        assert report.foreign == 1
+
+    def test_operations_of_an_alias_that_is_not_configured(self):
+        log(event(DELETE, customer()), instance=uuid.uuid4())
+        Operation.objects.using("gdpr_log").update(using="gone")
+        with untouched():
+            assert rerun().foreign == 1
+
+    def test_operations_for_a_database_that_lost_its_id(self):
+        log(event(DELETE, customer()))
+        Instance.objects.all().delete()
+        with untouched():
+            assert rerun().foreign == 1
+
+    def test_undecided_operations_of_other_databases_are_foreign(self):
+        log(event(DELETE, customer()), instance=uuid.uuid4(), outcome=None)
+        report = rerun()
+        assert (report.foreign, report.undecided) == (1, 0)
+
+    def test_the_row_with_the_same_key_in_the_other_database(self):
+        here, there = customer(pk=4711), customer("other", pk=4711)
+        operation = log(event(DELETE, there), using="other")
+        with untouched("default"):
+            assert numbers(rerun()) == (1, 0, 0)
+        assert Customer.all_objects.filter(pk=here.pk).exists()
+        assert not Customer.all_objects.using("other").exists()
+        assert receipts("other") == {operation}
+
+    def test_anonymising_on_the_other_alias(self):
+        here, there = customer(pk=4711), customer("other", pk=4711)
+        log(event(ANONYMISE, there), using="other")
+        with untouched("default"):
+            rerun()
+        assert row(there)["name"] == "4711"
+        assert row(here)["name"] == SEEDED["name"]
+        assert markers(Customer, "other") == ["4711"]
+
+
+class TestRowsOf1x:
+    def test_are_applied_once(self):
+        person, other = customer(), customer(email="other@quill.example")
+        legacy(event(ANONYMISE, person), event(DELETE, other))
+        report = rerun()
+        assert numbers(report) == (2, 0, 0)
+        assert report.rows == 2
+        assert row(person)["name"] == str(person.pk)
+        assert not Customer.all_objects.filter(pk=other.pk).exists()
+        Customer.all_objects.filter(pk=person.pk).update(phone="0161 555 0199")
+        customer(pk=other.pk, email="new@quill.example")
+        with untouched():
+            assert numbers(rerun()) == (0, 2, 0)
+
+    def test_are_applied_once_each_also_if_they_are_the_same(self):
+        legacy(event(DELETE, "shop.Customer", 4711), event(DELETE, "shop.Customer", 4711))
+        report = rerun()
+        assert numbers(report) == (2, 0, 0)
+        assert len(receipts()) == 2
+
+    def test_come_before_all_others(self):
+        person = customer()
+        log(event(DELETE, person), age=1000)
+        legacy(event(ANONYMISE, person))
+        report = rerun()
+        assert (report.rows, report.absent) == (2, 0)
+
+    def test_go_to_the_database_where_the_router_writes_the_model(self, settings):
+        settings.DATABASE_ROUTERS = [*settings.DATABASE_ROUTERS, ToOther()]
+        here, there = customer(pk=4711), customer("other", pk=4711)
+        legacy(event(DELETE, "shop.Customer", 4711))
+        rerun()
+        assert Customer.all_objects.using("default").filter(pk=here.pk).exists()
+        assert not Customer.all_objects.using("other").filter(pk=there.pk).exists()
+        assert len(receipts("other")) == 1
+
+    def test_of_a_model_that_is_gone_are_reported(self):
+        legacy(event(DELETE, "gone.Ghost", 1))
+        [(_, label, reason)] = rerun().failed
+        assert (label, reason) == ("gone.Ghost", "there is no such model any more")
+
+    def test_are_counted(self):
+        legacy(event(DELETE, "shop.Customer", 1))
+        log(event(DELETE, "shop.Customer", 1), event(DELETE, "shop.Customer", 2))
+        assert count_operations() == 2
+
+
+class ToOther:
+    def db_for_write(self, model, **hints):
+        return "other" if model is Customer else None
+
+
+# Key 1 is of no row: what fails must not depend on it.
+CANNOT = {
+    "a model that is gone": ("gone.Ghost", "1", "there is no such model any more"),
+    "a renamed model": ("shop.Client", "1", "there is no such model any more"),
+    "a model that is not registered": (
+        "thirdparty.Device",
+        "1",
+        "the model is not registered any more",
+    ),
+    "a key of another type": (
+        "shop.Customer",
+        "b1946ac9-2492-d234-7c62-35b4b2611184",
+        "the primary key is of another type now",
+    ),
+    "a key that is no UUID": (
+        "fields.UUIDKey",
+        "4711",
+        "the primary key is of another type now",
+    ),
+    "an empty key": ("shop.Customer", "", "the primary key is of another type now"),
+}
+
+
+class TestWhatCannotBeApplied:
+    def check_rest(self, report, operation, label):
+        """The operation is reported and has no receipt; what came after it was applied."""
+        assert [(each, where) for each, where, _ in report.failed] == [(operation, label)]
+        assert report.applied == 1
+        assert operation not in receipts()
+        assert not Supplier.objects.exists()
+        return report.failed[0][2]
+
+    def log_rest(self):
+        log(event(DELETE, baker.make(Supplier)))
+
+    @pytest.mark.parametrize("kind", [DELETE, ANONYMISE])
+    @pytest.mark.parametrize(("label", "key", "reason"), CANNOT.values(), ids=CANNOT)
+    def test_is_reported_and_the_rest_goes_on(self, kind, label, key, reason):
+        operation = log(event(kind, label, key), age=1)
+        self.log_rest()
+        assert self.check_rest(rerun(), operation, label) == reason
+
+    @pytest.mark.parametrize("kind", [DELETE, ANONYMISE])
+    def test_a_key_too_large_for_its_column(self, kind):
+        """No row can have it, so whether it is absent or cannot be applied: the replay goes on."""
+        operation = log(event(kind, "shop.Customer", 10**30), age=1)
+        self.log_rest()
+        report = rerun()
+        assert not Supplier.objects.exists()
+        assert (operation in receipts()) != (operation in {each for each, *_ in report.failed})
+
+    def test_a_protected_row(self):
+        person = customer()
+        Invoice.objects.create(customer=person, total=1)
+        operation = log(event(DELETE, person), age=1)
+        self.log_rest()
+        reason = self.check_rest(rerun(), operation, "shop.Customer")
+        assert reason == "the rows cannot be deleted (ProtectedError)"
+        assert Customer.all_objects.filter(pk=person.pk).exists()
+
+    def test_a_failing_anonymiser(self):
+        guest = baker.make(Reservation, guest="Ada", phone="0161 555 0147")
+        before = row(guest)
+        operation = log(event(ANONYMISE, guest), age=1)
+        self.log_rest()
+        reason = self.check_rest(rerun(), operation, "shop.Reservation")
+        assert "shop.Reservation.phone" in reason
+        assert "0161" not in reason
+        assert row(guest) == before
+        assert markers(Reservation) == []
+
+    def test_a_receiver_of_the_project_that_raises(self):
+        def fail(**kwargs):
+            raise LookupError("Ottoline Quillfeather is unknown to the newsletter")
+
+        person = customer()
+        operation = log(event(ANONYMISE, person), age=1)
+        self.log_rest()
+        with listening(post_anonymise, fail, Customer):
+            report = rerun()
+        reason = self.check_rest(report, operation, "shop.Customer")
+        assert "LookupError" in reason
+        assert "Ottoline" not in reason
+
+    def test_a_model_that_may_not_be_anonymised_any_more(self):
+        entry = baker.make(AuditEntry)
+        operation = log(event(ANONYMISE, entry), age=1)
+        self.log_rest()
+        assert "can_anonymise" in self.check_rest(rerun(), operation, "shop.AuditEntry")
+
+    @pytest.mark.parametrize("is_there", [True, False])
+    def test_an_unknown_event(self, is_there):
+        key = customer(pk=4711).pk if is_there else 4711
+        operation = log(event("frobnic", "shop.Customer", key), age=1)
+        self.log_rest()
+        reason = self.check_rest(rerun(), operation, "shop.Customer")
+        assert reason == "the event is unknown"
+
+    def test_an_operation_is_applied_as_a_whole_or_not_at_all(self):
+        person, other = customer(), customer(email="other@quill.example")
+        operation = log(event(ANONYMISE, person), event(DELETE, "gone.Ghost", 1))
+        with untouched():
+            report = rerun()
+        assert [each for each, *_ in report.failed] == [operation]
+        assert (report.applied, report.rows) == (0, 0)
+        assert row(other)["name"] == SEEDED["name"]
+
+    def test_it_is_applied_once_the_reason_is_gone(self):
+        device = baker.make(Device, owner="Ada", address="10.0.0.1")
+        operation = log(event(ANONYMISE, device))
+        assert numbers(rerun()) == (0, 0, 1)
+        declaration = type("PrivacyMeta", (), {"search_fields": ["owner"]})
+        with registry.registered(Device, declaration):
+            assert numbers(rerun()) == (1, 0, 0)
+            assert numbers(rerun()) == (0, 1, 0)
+        assert row(device)["owner"] == str(device.pk)
+        assert receipts() == {operation}
+
+
+class TestDryRun:
+    def test_writes_nothing_anywhere(self):
+        person, gone = customer(), customer(email="gone@quill.example")
+        baker.make(Comment, author=gone)
+        customer("other", pk=4711)
+        log(event(ANONYMISE, person))
+        log(event(DELETE, gone), event(DELETE, "shop.Customer", 4711))
+        log(event(DELETE, "shop.Customer", 4711), using="other")
+        log(event(DELETE, person), outcome=None)
+        legacy(event(DELETE, person))
+        with untouched():
+            report = rerun(dry_run=True)
+        assert numbers(report) == (4, 0, 0)
+        assert (report.rows, report.absent, report.undecided) == (4, 1, 1)
+
+    def test_gives_no_id_to_a_database_that_lost_its_own(self):
+        log(event(DELETE, customer()))
+        Instance.objects.all().delete()
+        with untouched():
+            rerun(dry_run=True)
+        assert not Instance.objects.exists()
+
+    @pytest.mark.parametrize(("label", "key", "reason"), CANNOT.values(), ids=CANNOT)
+    def test_reports_what_could_not_be_applied(self, label, key, reason):
+        log(event(DELETE, label, key))
+        with untouched():
+            assert [why for *_, why in rerun(dry_run=True).failed] == [reason]
+
+    def test_does_not_keep_the_run_after_it_from_anything(self):
+        person = customer()
+        log(event(ANONYMISE, person))
+        rerun(dry_run=True)
+        assert numbers(rerun()) == (1, 0, 0)
+        assert row(person)["name"] == str(person.pk)
