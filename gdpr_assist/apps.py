@@ -36,7 +36,7 @@ class GdprAssistConfig(AppConfig):
         for model in models:
             registry.collect(model)
         for model in models:
-            registry.forget_inner_class(model)
+            managers.take_off_declaration(model)
             if model in registry:
                 wire(model)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationError
 from django.db.models import Field, Model, Q, QuerySet
+from django.db.models.fields.reverse_related import ForeignObjectRel
 
 from .exceptions import AnonymiseError, FieldAnonymiseError
 from .rules import Replacement, field_label, replacement_for
@@ -146,6 +147,8 @@ def declare(model: type[Model], meta_class: type) -> Declaration:
 
 def _change(meta: PrivacyMeta, name: str) -> Change:
     field: Any = meta.model._meta.get_field(name)
+    if isinstance(field, ForeignObjectRel):
+        raise FieldDoesNotExist(name)
     if field.primary_key:
         raise FieldAnonymiseError(
             f"Cannot anonymise primary key: {field_label(field)}.",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import logging
 import traceback
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
+from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError, connections, router, transaction
 from django.db.models import FileField, Model, ProtectedError, QuerySet, RestrictedError
 
@@ -20,8 +23,11 @@ from .declaration import Change, all_rows
 from .exceptions import AnonymiseError
 from .planning import Plan, batch_size, chunks, content_type
 from .planning import plan as make_plan
+from .rules import field_label
 from .signals import post_anonymise, pre_anonymise
 from .tables import LONGEST_KEY, EventLog, PrivacyAnonymised
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,29 +198,53 @@ def _run_row(plan: Plan, instance: Model) -> None:
     post_anonymise.send(sender=plan.model, instance=instance, using=plan.using)
 
 
-def _apply(plan: Plan, instance: Model, changes: Iterable[Change]) -> frozenset[str]:
+def _apply(plan: Plan, instance: Model, changes: Sequence[Change]) -> frozenset[str]:
     """Make ``changes`` to the instance in memory; return the names of the columns to be written.
 
     An anonymiser may also set other columns than its own: these are found by comparing.
     """
     fields = instance._meta.concrete_fields
-    before = {field.attname: instance.__dict__.get(field.attname) for field in fields}
+    own = [change for change in changes if change.anonymiser is not None]
+    if own and (deferred := instance.get_deferred_fields()):
+        instance.refresh_from_db(using=plan.using, fields=deferred)
+    before = {field.attname: _snapshot(instance.__dict__.get(field.attname)) for field in fields}
+    for change in own:
+        value = _call(plan, change, instance)
+        if value is not None:  # otherwise it has set the value itself
+            _set(instance, change.field, value)
+    changed = [field for field in fields if instance.__dict__.get(field.attname) != before[field.attname]]
+    _check_values(plan, instance, changed)
     for change in changes:
-        if change.anonymiser is not None:
-            value = _call(plan, change, instance)
-            if value is None:  # it has set the value itself
-                continue
+        if change.replacement is not None:
+            _set(instance, change.field, change.replacement.value(instance))
+    written = [*changed, *(change.field for change in changes if change.field in fields)]
+    return frozenset(field.name for field in written if not field.primary_key)
+
+
+def _snapshot(value: Any) -> Any:
+    """What to compare with later: a JSON value may be changed in place."""
+    return copy.deepcopy(value) if isinstance(value, (dict, list)) else value
+
+
+def _set(instance: Model, field: Any, value: Any) -> None:
+    is_key = field.is_relation and not isinstance(value, Model)
+    setattr(instance, field.attname if is_key else field.name, value)
+
+
+def _check_values(plan: Plan, instance: Model, fields: Iterable[Any]) -> None:
+    """Refuse what an anonymiser gave and the column cannot hold, before a database cuts it or names it in an error."""
+    connection = connections[plan.using]
+    for field in fields:
+        value = getattr(instance, field.attname)
+        try:
+            field.get_db_prep_save(value, connection)
+        except (ValueError, TypeError, ArithmeticError, ValidationError) as error:
+            reason = f"a {type(value).__name__}, which the column cannot hold ({type(error).__name__})"
         else:
-            value = change.replacement.value(instance)  # type: ignore[union-attr]
-        is_key = change.field.is_relation and not isinstance(value, Model)
-        setattr(instance, change.field.attname if is_key else change.field.name, value)
-    declared = {change.field.attname for change in changes if change.field in fields}
-    return frozenset(
-        field.name
-        for field in fields
-        if field.attname in declared
-        or (not field.primary_key and instance.__dict__.get(field.attname) != before[field.attname])
-    )
+            if not isinstance(value, str) or field.max_length is None or len(value) <= field.max_length:
+                continue
+            reason = f"a text of over {field.max_length} characters"
+        raise AnonymiseError(f"{plan.label}.{field.name}: an anonymiser gave {reason}. Nothing was changed.")
 
 
 def _call(plan: Plan, change: Change, instance: Model) -> Any:
@@ -284,7 +314,13 @@ def _delete_files(files: dict[FileField, set[str]], using: str) -> None:
     """Delete stored files that no row names any more; runs after COMMIT, since a file does not roll back."""
     for field, names in files.items():
         for name in names - _named_elsewhere(field, names, using):
-            field.storage.delete(name)
+            try:
+                field.storage.delete(name)
+            except Exception as error:  # noqa: BLE001  (each storage has errors of its own)
+                # Without its name, which may hold that of a person.
+                logger.error(
+                    "A stored file of %s could not be deleted (%s).", field_label(field), type(error).__name__
+                )
 
 
 def _named_elsewhere(field: FileField, names: set[str], using: str) -> set[str]:

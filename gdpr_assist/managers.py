@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from abc import ABC
 from functools import cache
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import models, router
 from django.db.models import Model, QuerySet
+from django.db.models.fields.reverse_related import ForeignObjectRel
 from django.db.models.manager import BaseManager, ManagerDescriptor
 from django.utils.functional import classproperty
 
@@ -18,7 +18,7 @@ from .conf import settings
 from .declaration import PrivacyMeta
 from .execution import Result, execute
 from .planning import content_type, plan
-from .registry import registry
+from .registry import declares_itself, registry
 from .tables import EventLog, PrivacyAnonymised
 
 
@@ -98,11 +98,22 @@ def manager_class(original: Any) -> Any:
 
 def _made(addition: type, original: type) -> Any:
     """A subclass that goes by the original's name, so that migrations write the original."""
-    names = {"__module__": original.__module__, "__qualname__": original.__qualname__}
-    return type(original.__name__, (addition, original), {**names, "_made_from": original})
+    names = {"__module__": original.__module__, "__qualname__": original.__qualname__, "_made_from": original}
+    own = {name: getattr(original, name) for name in ("anonymise", "aanonymise") if hasattr(original, name)}
+    return type(original.__name__, (addition, original), {**names, **own})
 
 
-class PrivacyModel(ABC):  # noqa: B024
+class _RegisteredModels(type):
+    """The type of a class whose subclasses are what the registry holds."""
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return subclass in registry
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return type(instance) in registry
+
+
+class PrivacyModel(metaclass=_RegisteredModels):
     """``issubclass(Model, PrivacyModel)`` holds for every registered model; nothing is inherited from it."""
 
 
@@ -200,8 +211,14 @@ def contribute(model: type[Model]) -> None:
     _before[model] = (model._meta.local_managers, added)
     for name in added:
         setattr(model, name, names[name])
-    _set_managers(model, registry.manager_name(model))
-    PrivacyModel.register(model)
+    _set_managers(model, registry.manager_name(model), added)
+    _forget_related_managers(model)
+
+
+def take_off_declaration(model: type[Model]) -> None:
+    """Take the inner class off ``model``: from here on the registry is where to ask."""
+    if declares_itself(model):
+        delattr(model, settings.GDPR_PRIVACY_CLASS_NAME)
 
 
 def withdraw(model: type[Model]) -> None:
@@ -209,10 +226,11 @@ def withdraw(model: type[Model]) -> None:
     managers, added = _before.pop(model)
     for name in added:
         delattr(model, name)
+    _forget_related_managers(model)
     _replace_managers(model._meta, managers)
 
 
-def _set_managers(model: type[Model], name: str | None) -> None:
+def _set_managers(model: type[Model], name: str | None, added: list[str]) -> None:
     """Make the model's managers anonymising ones, or add one of the given name and leave them as they are.
 
     Inherited managers become the model's own, in the same order: those of the base are shared with models that are not
@@ -224,6 +242,7 @@ def _set_managers(model: type[Model], name: str | None) -> None:
             manager.__class__ = manager_class(manager.__class__)
     elif name not in model._meta.managers_map:
         managers.append(_named_manager(model, name))
+        added.append(name)
     for manager in managers:
         manager._set_creation_counter()
     _replace_managers(model._meta, managers)
@@ -232,6 +251,19 @@ def _set_managers(model: type[Model], name: str | None) -> None:
 def _replace_managers(opts: Any, managers: list[Any]) -> None:
     opts.local_managers = managers
     opts._expire_cache()
+
+
+def _forget_related_managers(model: type[Model]) -> None:
+    """Drop the classes of related managers that Django made from the model's default manager and keeps."""
+    relations: list[Any] = [field for field in model._meta.get_fields(include_hidden=True) if field.is_relation]
+    for relation in relations:
+        if isinstance(relation, ForeignObjectRel):
+            name = relation.field.name
+        else:
+            name = relation.remote_field and relation.remote_field.get_accessor_name()
+        descriptor = vars(relation.related_model or model).get(name)
+        if hasattr(descriptor, "__dict__"):
+            vars(descriptor).pop("related_manager_cls", None)
 
 
 def _named_manager(model: type[Model], name: str) -> Any:

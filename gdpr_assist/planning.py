@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import islice
 from operator import and_
@@ -43,11 +43,12 @@ MODES: dict[Mode, str] = {
 class Plan:
     """The rows to anonymise and the way to do it. ``str(plan)`` is what the admin and ``--dry-run`` print."""
 
-    declaration: Declaration
+    # What holds or finds rows is not printed: a traceback that shows variables must not show values.
+    declaration: Declaration = field(repr=False)
     model: type[Model]
     """The class asked for: the registered model or a proxy of it. Signals are sent with it."""
 
-    queryset: QuerySet[Any]
+    queryset: QuerySet[Any] = field(repr=False)
     """The rows, marked ones included."""
 
     using: str
@@ -58,10 +59,10 @@ class Plan:
     force: bool = False
     """Whether rows that were anonymised before are anonymised again."""
 
-    instance: Model | None = None
+    instance: Model | None = field(default=None, repr=False)
     """The object itself, where the plan is for one."""
 
-    keys: tuple[Any, ...] | None = None
+    keys: tuple[Any, ...] | None = field(default=None, repr=False)
     """The primary keys, once they are read; see ``pinned``."""
 
     @property
@@ -83,11 +84,18 @@ class Plan:
 
     def count(self) -> int:
         """Return the number of rows, marked ones included."""
-        return self.queryset.order_by().count()
+        return self.rows().count()
+
+    def rows(self) -> QuerySet[Any]:
+        """Return the rows, each once, whatever the queryset joins them with."""
+        rows = all_rows(self.declaration.model, self.using)
+        if self.keys is not None:
+            return rows.filter(pk__in=self.keys)
+        return rows.filter(pk__in=self.queryset.order_by().values("pk")) if self.queryset.query.where else rows
 
     def marked(self) -> QuerySet[Any]:
         """Return the rows that were anonymised before."""
-        return marked(self.queryset, self.using)
+        return marked(self.rows(), self.using)
 
     def refilled(self) -> QuerySet[Any]:
         """Return the marked rows that hold something again: those in which a rule's value is not there any more.
@@ -99,7 +107,7 @@ class Plan:
             for change in self.declaration.changes
             if change.replacement and change.replacement.holds
         ]
-        return self.marked().exclude(reduce(and_, conditions)) if conditions else self.queryset.none()
+        return self.marked().exclude(reduce(and_, conditions)) if conditions else self.rows().none()
 
     def batches(self) -> Iterator[list[Any]]:
         """Yield the primary keys in batches.
@@ -109,7 +117,7 @@ class Plan:
         """
         size = batch_size(self.using)
         if self.keys is None and not self.queryset.query.where:
-            yield from ranges(self.queryset, size)
+            yield from ranges(self.rows(), size)
         else:
             yield from chunks(self.pinned().keys or (), size)
 

@@ -13,6 +13,7 @@ from django.db.models import Model, QuerySet
 from . import eventlog
 from .exceptions import AnonymiseError
 from .execution import execute, forget_markers
+from .managers import take_off_declaration
 from .planning import plan
 from .registry import concrete, registry
 from .signals import model_registered
@@ -83,7 +84,7 @@ def collect_model(sender: type[Model], **kwargs: Any) -> None:
     if sender._meta.apps is not apps:
         return  # a migration's model, or one of a test's own app registry
     registry.collect(sender)
-    registry.forget_inner_class(sender)
+    take_off_declaration(sender)
     if sender in registry:
         model_registered.send(sender=sender)
 

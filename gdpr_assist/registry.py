@@ -52,7 +52,7 @@ class Registry:
         Raises ``ValueError`` if the model is registered already, or declares itself in an inner class.
         """
         model = concrete(model)
-        if model in self or _declares_itself(model):
+        if model in self or declares_itself(model):
             raise ValueError(f"Model {model._meta.label} already registered")
         self._registrations[model] = Registration(
             PrivacyMeta or type("PrivacyMeta", (), {}), gdpr_default_manager_name
@@ -80,15 +80,10 @@ class Registry:
         opts = model._meta
         if opts.apps is not apps or opts.abstract or opts.swapped:
             return
-        if opts.proxy and _declares_itself(model):
+        if opts.proxy and declares_itself(model):
             self.ignored.append(model)
         elif not opts.proxy and model not in self and (meta_class := self._written_for(model)):
             self._registrations[model] = Registration(meta_class, None)
-
-    def forget_inner_class(self, model: type[Model]) -> None:
-        """Take the inner class off ``model``: from here on the registry is where to ask."""
-        if _declares_itself(model):
-            delattr(model, settings.GDPR_PRIVACY_CLASS_NAME)
 
     def family(self, model: type[Model]) -> list[type[Model]]:
         """Return ``model`` and the models that share its declaration: proxies, and children without their own."""
@@ -147,7 +142,8 @@ def concrete(model: type[Model]) -> type[Model]:
     return model._meta.concrete_model or model
 
 
-def _declares_itself(model: type[Model]) -> bool:
+def declares_itself(model: type[Model]) -> bool:
+    """Return whether ``model`` holds a declaration as an inner class of its own, not of a base."""
     return settings.GDPR_PRIVACY_CLASS_NAME in model.__dict__
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
-from django.db import Error, connections, router, transaction
+from django.db import connections, router, transaction
 from django.db.models import Model
 
 from . import eventlog
@@ -153,7 +153,8 @@ def _apply(operation: LoggedOperation, dry_run: bool) -> int:
     using = _alias(operation)
     found = 0
     with eventlog.suspended(), transaction.atomic(using=using):
-        for (event, label), events in groupby(operation.events, _kind):
+        # What is anonymised first is left alone by the cascade of what is deleted next.
+        for (event, label), events in groupby(sorted(operation.events, key=_kind), _kind):
             model = _model(label)
             keys = [_key(model, label, each.target_pk) for each in events]
             for batch in chunks(keys, OPERATIONS_PER_QUERY):
@@ -168,22 +169,19 @@ def _kind(event: EventLog) -> tuple[str, str]:
 
 
 def _erase(event: str, model: type[Model], keys: list[Any], using: str, dry_run: bool) -> int:
-    rows = all_rows(model, using).filter(pk__in=keys)
-    label = model._meta.label
-    count = rows.count()
-    if dry_run or not count:
-        return count
+    rows, label = all_rows(model, using).filter(pk__in=keys), model._meta.label
+    if event not in dict(EventLog.EVENT_CHOICES):
+        raise CannotApply(label, "the event is unknown")
     try:
-        if event == EventLog.EVENT_DELETE:
-            rows.delete()
-        elif event == EventLog.EVENT_ANONYMISE:
-            execute(plan(rows, force=True))  # a row that was filled again before the backup is marked there
-        else:
-            raise CannotApply(label, "the event is unknown")
+        count = rows.count()
+        if count and not dry_run:
+            # With force: a row that was filled again before the backup was made is marked there.
+            rows.delete() if event == EventLog.EVENT_DELETE else execute(plan(rows, force=True))
     except AnonymiseError as error:
         raise CannotApply(label, str(error)) from None
-    except Error as error:  # protected, restricted, or refused by a constraint
-        raise CannotApply(label, f"the rows cannot be deleted ({type(error).__name__})") from None
+    except Exception as error:  # noqa: BLE001  (protected, refused by a constraint, or a receiver of the project)
+        done = "deleted" if event == EventLog.EVENT_DELETE else "anonymised"
+        raise CannotApply(label, f"the rows cannot be {done} ({type(error).__name__})") from None
     return count
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Field, Func, Model, Q, Value
-from django.db.models.functions import MD5, Cast, Concat, Left, Replace, Substr
+from django.db.models.functions import MD5, Cast, Concat, Left, Replace, Right, Substr
 from django.utils import timezone
 
 from .exceptions import FieldAnonymiseError
@@ -216,21 +216,33 @@ class _KeyText:
     room: int | None
     """How much of the key there is room for; None if always all."""
 
-    digest: bool
-    """Whether a digest stands for the key: a key that was cut would not be unique any more."""
+    unique: bool
+    """Whether the text must differ from row to row: a key that was cut at its end would not."""
+
+    @property
+    def last_digits(self) -> bool:
+        """Whether the end of the key is what is kept: numbers are given one after the other."""
+        return self.unique and isinstance(key_field(self.model), _INTEGER_KEYS)
+
+    @property
+    def digest(self) -> bool:
+        """Whether a digest stands for the key."""
+        return self.room is not None and self.unique and not self.last_digits
 
     def value(self, instance: Model) -> str:
         text = str(instance.pk)
         if self.digest:
             text = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-        return self.prefix + text[: self.room] + self.suffix
+        if self.room is not None:
+            text = text[-self.room :] if self.last_digits else text[: self.room]
+        return self.prefix + text + self.suffix
 
     def expression(self) -> Any:
         text = key_text(self.model)
         if self.digest:
             text = MD5(text)
         if self.room is not None:
-            text = Left(text, self.room)
+            text = Right(text, self.room) if self.last_digits else Left(text, self.room)
         if not self.prefix + self.suffix:
             return text
         return Concat(Value(self.prefix), text, Value(self.suffix), output_field=models.TextField())
@@ -243,11 +255,9 @@ def _from_key(field: Field[Any, Any], prefix: str = "", suffix: str = "") -> Rep
     room = None if field.max_length is None else field.max_length - len(prefix) - len(suffix)
     if room is not None and not _may_exceed(field.model, room):
         room = None
-    # An integer key is never digested: it has all its digits only in a table of that many rows.
-    digest = room is not None and is_unique(field) and not isinstance(key_field(field.model), _INTEGER_KEYS)
-    if room is not None and room < (SHORTEST_DIGEST if digest else 1):
+    text = _KeyText(model=field.model, prefix=prefix, suffix=suffix, room=room, unique=is_unique(field))
+    if room is not None and room < (SHORTEST_DIGEST if text.digest else 1):
         raise _too_short(field)
-    text = _KeyText(model=field.model, prefix=prefix, suffix=suffix, room=room, digest=digest)
     if key_text(field.model) is None:
         return Replacement(value=text.value)
     return Replacement(value=text.value, expression=text.expression, holds=text.holds)
@@ -431,15 +441,28 @@ def search_vector(field: Field[Any, Any]) -> Replacement:
     return _null_or(field, "")
 
 
-@rule(models.FileField, models.ImageField, models.FilePathField)
-def file(field: Field[Any, Any]) -> Replacement:
+@rule(models.FileField, models.ImageField)
+def stored_file(field: Field[Any, Any]) -> Replacement:
+    """``""``, also where it may be null: Django saves an empty file as ``""``, never as NULL."""
+    _check_can_be_empty(field)
+    if is_unique(field):
+        raise _must_stay_unique(field)
+    return constant("")
+
+
+@rule(models.FilePathField)
+def file_path(field: Field[Any, Any]) -> Replacement:
+    _check_can_be_empty(field)
+    return _null_or(field, "")
+
+
+def _check_can_be_empty(field: Field[Any, Any]) -> None:
     if not field.null and not field.blank:
         raise FieldAnonymiseError(
             f"Cannot anonymise {field_label(field)} - can only null file fields",
             check="E005",
             hint=f"Let the field be null or blank, write anonymise_{field.name}, or list it in PrivacyMeta.keep.",
         )
-    return _null_or(field, "")
 
 
 @rule(models.ForeignKey, models.OneToOneField)

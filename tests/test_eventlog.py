@@ -15,7 +15,7 @@ from gdpr_assist.models import EventLog, Instance, Operation, Outcome, PrivacyAn
 from gdpr_assist.signals import post_anonymise
 from tests.apps.fields.models import TextKey
 from tests.apps.shop.models import Address, Comment, Customer, Invoice, Message, Order, Supplier
-from tests.databases import ALIASES, FAULTS, dump, log_is, refused, untouched
+from tests.databases import ALIASES, FAULTS, dump, log_is, new_savepoint, refused, untouched
 from tests.logbook import (
     SEEDED,
     anonymised,
@@ -329,7 +329,7 @@ class TestRollback:
         kept, lost = customer(), customer(email="lost@quill.example")
         before = row(lost)
         with transaction.atomic():
-            savepoint = transaction.savepoint()
+            savepoint = new_savepoint()
             getattr(Customer.objects.filter(pk=lost.pk), door)()
             transaction.savepoint_rollback(savepoint)
             kept.anonymise()

@@ -35,6 +35,7 @@ from tests.apps.shop.models import (
     Visitor,
     Voucher,
 )
+from tests.databases import new_savepoint
 from tests.logbook import (
     anonymised,
     committing,
@@ -416,7 +417,7 @@ class TestFailedDeletions:
         suppliers = Supplier.objects.filter(contact_name="delete me")
         Supplier.objects.filter(pk=spared.pk).update(contact_name="delete me")
         with committing(), transaction.atomic():
-            savepoint = transaction.savepoint()
+            savepoint = new_savepoint()
             with listening(pre_delete, refuse, Supplier), pytest.raises(Refused):
                 suppliers.delete()
             transaction.set_rollback(False)

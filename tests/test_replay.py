@@ -232,6 +232,17 @@ class TestAfterARestore:
         assert list(Order.objects.values_list("pk", flat=True)) == [spared.pk]
         assert list(GiftOrder.objects.values_list("pk", flat=True)) == [spared.pk]
 
+    def test_a_parent_and_its_child_are_anonymised_once_each(self):
+        gift = baker.make(GiftOrder)
+        backup = Backup(Order)
+        with committing():
+            Order.objects.anonymise()
+        backup.forget()
+        seen = []
+        with listening(post_anonymise, lambda instance, **kwargs: seen.append(instance.pk), GiftOrder):
+            assert numbers(rerun()) == (1, 0, 0)
+        assert seen == [gift.pk]
+
     def test_a_proxy_in_the_log_is_the_same_row(self):
         person = customer()
         log(event(ANONYMISE, ForeignCustomer._meta.label, person.pk))
@@ -442,7 +453,7 @@ class TestWhatCannotBeApplied:
         operation = log(event(DELETE, person), age=1)
         self.log_rest()
         reason = self.check_rest(rerun(), operation, "shop.Customer")
-        assert reason == "the rows cannot be deleted (ProtectedError)"
+        assert "ProtectedError" in reason
         assert Customer.all_objects.filter(pk=person.pk).exists()
 
     def test_a_failing_anonymiser(self):

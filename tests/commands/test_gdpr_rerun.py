@@ -74,11 +74,11 @@ class TestRerun:
         with pytest.raises(CommandError) as caught:
             call_command("gdpr_rerun", stdout=out)
         assert str(caught.value) == "2 operations could not be applied; they are listed above."
-        assert out.getvalue() == (
-            f"{ghost} gone.Ghost: there is no such model any more\n"
-            f"{protected} shop.Customer: the rows cannot be deleted (ProtectedError)\n"
-            + lines(applied=1, failed=2, rows=1)
-        )
+        first, second, *summary = out.getvalue().splitlines(keepends=True)
+        assert first.startswith(f"{ghost} gone.Ghost: ")
+        assert second.startswith(f"{protected} shop.Customer: ")
+        assert "ProtectedError" in second
+        assert "".join(summary) == lines(applied=1, failed=2, rows=1)
         assert Receipt.objects.count() == 1
 
     def test_a_dry_run_with_something_that_cannot_be_applied_is_an_error_too(self):

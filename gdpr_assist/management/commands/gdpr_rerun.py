@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.db import Error
+from django.db import Error, connections
 from django_rich.management import RichCommand
 from rich.table import Table
 
@@ -22,8 +22,11 @@ class Command(RichCommand):
         parser.add_argument("--dry-run", action="store_true", help="Print what would be done and write nothing.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if log_database() is None:
+        log = log_database()
+        if log is None:
             raise CommandError("There is no event log to re-apply: GDPR_LOG_DATABASE_NAME is None.")
+        if log not in connections:
+            raise CommandError(f"The event log's database {log!r} (GDPR_LOG_DATABASE_NAME) is not in DATABASES.")
         report = Report()
         try:
             total = count_operations()

@@ -1,0 +1,146 @@
+"""The documentation names what there is, and all of it."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import load_command_class
+from django.core.management.base import CommandParser
+from django.db import models
+from django.utils.module_loading import import_string
+
+import gdpr_assist
+from gdpr_assist import managers, rules, signals
+from gdpr_assist.checks import CHECKS
+from gdpr_assist.conf import GdprAssistConf
+from gdpr_assist.declaration import PrivacyMeta
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+COMMANDS = ["anonymise_db", "gdpr_rerun", "gdpr_verify"]
+
+
+def read(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def sections(text: str) -> dict[str, str]:
+    """Return {title: what stands below it} of a reStructuredText file."""
+    parts = re.split(r"^(\S.*)\n([=-])\2+$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::3], parts[3::3], strict=True))
+
+
+def code_blocks(text: str) -> list[str]:
+    blocks = re.findall(r"^\.\. code-block:: python\n\n((?:    .*\n|\n)+)", text, re.MULTILINE)
+    return [re.sub(r"^    ", "", block, flags=re.MULTILINE) for block in blocks]
+
+
+# -- checks -------------------------------------------------------------------------------------
+
+
+def check_ids() -> set[str]:
+    return {f"gdpr_assist.{function.__name__.removeprefix('check_')}" for function, *_ in CHECKS}
+
+
+def test_each_check_has_a_section():
+    assert {title for title in sections(read("checks.rst")) if "." in title} == check_ids()
+
+
+@pytest.mark.parametrize("check", sorted(check_ids()))
+def test_section_of_a_check_says_what_why_and_cure(check):
+    section = sections(read("checks.rst"))[check]
+    assert re.findall(r"^\*\*(\w+)\.\*\*", section, re.MULTILINE) == ["What", "Why", "Cure"]
+
+
+# -- reference ----------------------------------------------------------------------------------
+
+
+def test_settings_are_those_of_conf():
+    documented = re.findall(
+        r"^    \* - ``(GDPR_\w+)``\n      - ``(.+)``", read("reference/settings.rst"), re.MULTILINE
+    )
+    defaults = {name: str(value) for name, value in GdprAssistConf._meta.defaults.items()}
+    assert {name: value.strip('"') for name, value in documented} == defaults
+
+
+def test_each_command_is_in_the_list():
+    directory = Path(import_module("gdpr_assist.management.commands").__file__).parent
+    assert sorted(path.stem for path in directory.glob("[a-z]*.py")) == COMMANDS
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_options_are_those_of_the_command(name):
+    parser = CommandParser(add_help=False)
+    load_command_class("gdpr_assist", name).add_arguments(parser)
+    options = set(re.findall(r"--[a-z-]+", parser.format_help()))
+    entries = re.findall(r"^``--.*$", sections(read("reference/commands.rst"))[name], re.MULTILINE)
+    assert set(re.findall(r"--[a-z-]+", " ".join(entries))) == options
+
+
+@pytest.mark.parametrize("name", gdpr_assist.__all__)
+def test_each_public_name_is_in_the_reference(name):
+    assert re.search(rf"^\.\. py:\w+:: gdpr_assist\.{name}\b", read("reference/declaration.rst"), re.MULTILINE)
+
+
+def test_each_attribute_of_a_declaration_is_in_the_reference():
+    documented = re.findall(
+        r"^    \.\. py:(?:attribute|method):: (\w+)", read("reference/declaration.rst"), re.MULTILINE
+    )
+    names = {*PrivacyMeta.__annotations__, *(name for name in vars(PrivacyMeta) if name[0] != "_")}
+    assert names - set(documented) == set()
+
+
+def test_each_field_class_with_a_rule_is_in_the_table():
+    table = sections(read("reference/declaration.rst"))["Default rules"]
+    shipped = [
+        (kind if isinstance(kind, str) else kind.__name__).rpartition(".")[2]
+        for kind, function in rules._rules.items()
+        if function.__module__ == "gdpr_assist.rules"
+    ]
+    assert [name for name in shipped if f"``{name}``" not in table] == []
+
+
+@pytest.mark.parametrize("name", managers.METHODS)
+def test_each_method_is_in_the_reference(name):
+    assert f".. py:method:: Model.{name}(" in read("reference/methods.rst")
+
+
+@pytest.mark.parametrize("name", ["pre_anonymise", "post_anonymise"])
+def test_signals_are_in_the_reference(name):
+    assert getattr(signals, name)
+    assert f".. py:data:: gdpr_assist.signals.{name}" in read("reference/signals.rst")
+
+
+# -- README -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def readme():
+    return (ROOT / "README.rst").read_text(encoding="utf-8")
+
+
+def test_settings_of_the_quick_start_are_real(readme):
+    project = {"INSTALLED_APPS": [], "DATABASES": {}, "BASE_DIR": ROOT}
+    exec(code_blocks(readme)[0], project)
+    assert [import_module(app).__name__ for app in project["INSTALLED_APPS"]] == ["gdpr_assist"]
+    assert [import_string(router).__name__ for router in project["DATABASE_ROUTERS"]] == ["EventLogRouter"]
+    assert list(project["DATABASES"]) == [GdprAssistConf._meta.defaults["GDPR_LOG_DATABASE_NAME"]]
+    assert import_module(project["DATABASES"]["gdpr_log"]["ENGINE"])
+
+
+def test_declaration_of_the_quick_start_names_its_fields(readme):
+    # Without the base class no table comes of it.
+    source = code_blocks(readme)[1].replace("models.Model", "object")
+    namespace = {"gdpr_assist": gdpr_assist, "models": models, "settings": settings}
+    exec(source, namespace)
+    comment = namespace["Comment"]
+    fields = {name for name, value in vars(comment).items() if isinstance(value, models.Field)}
+    assert fields == {*comment.PrivacyMeta.fields, *comment.PrivacyMeta.keep}
+
+
+def test_paths_into_the_docs_exist(readme):
+    paths = set(re.findall(r"``(docs/[\w/.]+)``", readme)) - {"docs/_build/html"}
+    assert "docs/tutorial.rst" in paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
