@@ -18,7 +18,7 @@ from . import eventlog
 from .conf import log_database
 from .declaration import all_rows
 from .exceptions import AnonymiseError
-from .execution import execute
+from .execution import execute, forget_markers
 from .planning import chunks, plan
 from .registry import registry
 from .tables import EventLog, Operation, Receipt
@@ -151,17 +151,29 @@ def _try(operation: LoggedOperation, report: Report, dry_run: bool) -> None:
 def _apply(operation: LoggedOperation, dry_run: bool) -> int:
     """Erase what the operation erased and write its receipt, also where no row is left. Return the rows found."""
     using = _alias(operation)
-    found = 0
+    steps = _steps(operation)
     with eventlog.suspended(), transaction.atomic(using=using):
-        # What is anonymised first is left alone by the cascade of what is deleted next.
-        for (event, label), events in groupby(sorted(operation.events, key=_kind), _kind):
-            model = _model(label)
-            keys = [_key(model, label, each.target_pk) for each in events]
-            for batch in chunks(keys, OPERATIONS_PER_QUERY):
-                found += _erase(event, model, batch, using, dry_run)
         if not dry_run:
+            # A row that was filled again before the backup was made is marked there. From here on the markers are those
+            # of this operation: what an earlier step or a cascade has anonymised is not anonymised twice.
+            for event, model, keys in steps:
+                if event == EventLog.EVENT_ANONYMISE:
+                    forget_markers(model, keys, using)
             eventlog.write_receipt(operation.id, using)
-    return found
+        return sum(
+            _erase(event, model, batch, using, dry_run)
+            for event, model, keys in steps
+            for batch in chunks(keys, OPERATIONS_PER_QUERY)
+        )
+
+
+def _steps(operation: LoggedOperation) -> list[tuple[str, type[Model], list[Any]]]:
+    """The events by kind and model; what is anonymised comes before what is deleted, and so before its cascades."""
+    steps = []
+    for (event, label), events in groupby(sorted(operation.events, key=_kind), _kind):
+        model = _model(label)
+        steps.append((event, model, [_key(model, label, each.target_pk) for each in events]))
+    return steps
 
 
 def _kind(event: EventLog) -> tuple[str, str]:
@@ -175,8 +187,7 @@ def _erase(event: str, model: type[Model], keys: list[Any], using: str, dry_run:
     try:
         count = rows.count()
         if count and not dry_run:
-            # With force: a row that was filled again before the backup was made is marked there.
-            rows.delete() if event == EventLog.EVENT_DELETE else execute(plan(rows, force=True))
+            rows.delete() if event == EventLog.EVENT_DELETE else execute(plan(rows))
     except AnonymiseError as error:
         raise CannotApply(label, str(error)) from None
     except Exception as error:  # noqa: BLE001  (protected, refused by a constraint, or a receiver of the project)

@@ -314,6 +314,7 @@ def test_abstract_model_is_not_registered():
     assert hasattr(Base, "PrivacyMeta")  # for the children to come
 
 
+@pytest.mark.django_db
 @pytest.mark.usefixtures("late_models")
 def test_declaration_of_a_proxy_has_no_effect_and_is_reported():
     class LateCustomer(Customer):
@@ -330,6 +331,7 @@ def test_declaration_of_a_proxy_has_no_effect_and_is_reported():
     assert [each.obj for each in reported] == [LateCustomer]
 
 
+@pytest.mark.django_db
 @pytest.mark.usefixtures("late_models")
 def test_model_that_declares_itself_wrongly_raises_nothing():
     class Late(models.Model):
