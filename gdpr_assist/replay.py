@@ -154,8 +154,8 @@ def _apply(operation: LoggedOperation, dry_run: bool) -> int:
     steps = _steps(operation)
     with eventlog.suspended(), transaction.atomic(using=using):
         if not dry_run:
-            # A row that was filled again before the backup was made is marked there. From here on the markers are those
-            # of this operation: what an earlier step or a cascade has anonymised is not anonymised twice.
+            # A row that was filled again before the backup was made is marked there. From here on the markers are
+            # those of this operation: what an earlier step or a cascade has anonymised is not anonymised twice.
             for event, model, keys in steps:
                 if event == EventLog.EVENT_ANONYMISE:
                     forget_markers(model, keys, using)
