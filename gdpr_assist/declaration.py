@@ -14,6 +14,8 @@ from django.db.models.fields.reverse_related import ForeignObjectRel
 from .exceptions import AnonymiseError, FieldAnonymiseError
 from .rules import Replacement, field_label, replacement_for
 
+BITS_OF_A_BIG_INTEGER = 64
+
 
 def all_rows(model: type[Model], using: str | None = None) -> QuerySet[Any]:
     """Return every row of ``model``, whatever its managers leave out: a soft-deleted row is still personal data."""
@@ -43,9 +45,11 @@ class PrivacyMeta:
         for name in self.search_fields:
             lookup = {(name if "__" in name else f"{name}__iexact"): term}
             try:
-                rows.filter(**lookup)
+                matching = rows.filter(**lookup)
             except (ValueError, TypeError, ValidationError):
                 continue  # this column cannot hold such a term: a word, say, in a number
+            if _is_huge(getattr(matching.query.where.children[0], "rhs", None)):
+                continue  # nor this one; SQLite would not even take it as a parameter
             condition |= Q(**lookup)
         return rows.filter(condition).distinct() if condition else rows.none()
 
@@ -149,7 +153,7 @@ def _change(meta: PrivacyMeta, name: str) -> Change:
     field: Any = meta.model._meta.get_field(name)
     if isinstance(field, ForeignObjectRel):
         raise FieldDoesNotExist(name)
-    if field.primary_key:
+    if getattr(field, "primary_key", False):
         raise FieldAnonymiseError(
             f"Cannot anonymise primary key: {field_label(field)}.",
             check="E003",
@@ -197,6 +201,10 @@ def _export_fields(meta: PrivacyMeta) -> tuple[str, ...]:
 def _is_hashed_password(field: Field[Any, Any]) -> bool:
     # AbstractBaseUser cannot be imported before the apps are loaded; this is what it has beside the column.
     return field.name == "password" and hasattr(field.model, "check_password")
+
+
+def _is_huge(value: Any) -> bool:
+    return isinstance(value, int) and value.bit_length() >= BITS_OF_A_BIG_INTEGER
 
 
 _LISTS = ("fields", "keep", "search_fields", "export_fields", "export_exclude")

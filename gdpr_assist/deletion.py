@@ -20,16 +20,9 @@ class AnonymiseOnUpdate(QuerySet[Any]):
     ``update()`` inside the transaction of the deletion.
     """
 
-    origin: Any = None
-
-    def _clone(self) -> AnonymiseOnUpdate:
-        clone: AnonymiseOnUpdate = super()._clone()  # type: ignore[misc]
-        clone.origin = self.origin
-        return clone
-
     def update(self, **changes: Any) -> int:
         rows: QuerySet[Any] = QuerySet(model=self.model, query=self.query.chain(), using=self.db)
-        target_deleted.send(sender=self.model, queryset=rows, origin=self.origin)
+        target_deleted.send(sender=self.model, queryset=rows)
         # The foreign key may be personal itself, and null by now: then these are the rows that kept it.
         return rows.update(**changes)
 
@@ -55,7 +48,6 @@ class ANONYMISE:
             return  # Django 6.1 calls SET(callable) only where there are rows
         rows = AnonymiseOnUpdate(model=sub_objs.model, query=sub_objs.query.chain(), using=using)
         rows.query.clear_deferred_loading()
-        rows.origin = collector.origin
         self.action(collector, field, rows, using)
 
     def deconstruct(self) -> tuple[str, tuple[Action], dict[str, Any]]:

@@ -36,7 +36,6 @@ class Erasure:
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     # [(event, model label, primary key as text)]
     events: list[tuple[str, str, str]] = field(default_factory=list)
-    has_receipt: bool = False
     started: datetime = field(default_factory=timezone.now)
 
     def add(self, event: str, model: type[Model], keys: Iterable[Any]) -> None:
@@ -66,22 +65,9 @@ def record(erasure: Erasure) -> None:
     """
     if not erasure.events or not is_kept():
         return
-    if not erasure.has_receipt:
-        begin(erasure)
-    elif not _is_there(erasure.id, erasure.using):
-        raise EventLogError(
-            "A deletion from the same object failed before and was rolled back to a savepoint by hand, so the log "
-            "cannot tell its rows from those of this one; nothing was erased. Delete from a new queryset or object."
-        )
     _write_events(erasure, instance_id(erasure.using))
+    write_receipt(erasure.id, erasure.using)
     transaction.on_commit(lambda: _confirm(erasure.id, erasure.using), using=erasure.using, robust=True)
-
-
-def begin(erasure: Erasure) -> None:
-    """Write the receipt of ``erasure``. One that is gone later shows that what came before was rolled back."""
-    if is_kept():
-        write_receipt(erasure.id, erasure.using)
-        erasure.has_receipt = True
 
 
 def record_by_hand(event: str, instance: Model, using: str) -> None:
@@ -114,10 +100,6 @@ def renew_instance_id(using: str) -> None:
 
 def write_receipt(operation: uuid.UUID, using: str) -> None:
     Receipt.objects.using(using).create(operation=operation, written=timezone.now())
-
-
-def _is_there(operation: uuid.UUID, using: str) -> bool:
-    return Receipt.objects.using(using).filter(operation=operation).exists()
 
 
 def _write_events(erasure: Erasure, instance: uuid.UUID) -> None:
@@ -161,5 +143,5 @@ def _rows(operation: Operation, events: list[tuple[str, str, str]]) -> Iterator[
 
 def _confirm(operation: uuid.UUID, using: str) -> None:
     """Append the outcome. The receipt decides: a savepoint rolled back by hand leaves this callback behind."""
-    if _is_there(operation, using):
+    if Receipt.objects.using(using).filter(operation=operation).exists():
         Outcome.objects.using(log_database()).create(operation_id=operation, committed=True, decided=timezone.now())

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary
 
 from django.apps import apps
-from django.db import transaction
+from django.db import connections
 from django.db.models import Model, QuerySet
 
 from . import eventlog
@@ -39,27 +39,26 @@ class Deletion(eventlog.Erasure):
         eventlog.record(self)
 
 
-# {(alias, id of the object or queryset from which the deletion started): deletion}
-# Only the transaction's on_commit list holds the values: Django drops that list when it rolls back, and there is no
-# other way to hear of a rollback. So a deletion that failed leaves nothing behind for the next one.
-_deletions: WeakValueDictionary[tuple[str, int], Deletion] = WeakValueDictionary()
+# {the atomic block of a Collector's run: its deletion}
+# Each run opens a block of its own, and is within it for all its signals. So the block tells runs apart, also those
+# within runs; and with the block goes the deletion, whether the run ended or failed.
+_deletions: WeakKeyDictionary[Any, Deletion] = WeakKeyDictionary()
 
 
 def begin_deletion(sender: type[Model], instance: Model, using: str, origin: Any = None, **kwargs: Any) -> None:
     """pre_delete of a registered model: note the row, to be logged with the others of the same run."""
-    if origin is None:
-        return  # a collector of somebody else's: end_deletion logs each row by itself
-    deletion = _deletions.get((using, id(origin)))
+    block = _block(using)
+    if origin is None or block is None:
+        return  # no run of Django's own: end_deletion logs each row by itself
+    deletion = _deletions.get(block)
     if deletion is None or deletion.is_recorded:
-        deletion = _deletions[using, id(origin)] = Deletion(using)
-        transaction.on_commit(lambda: _forget(deletion), using=using, robust=True)
-        eventlog.begin(deletion)
+        deletion = _deletions[block] = Deletion(using)
     deletion.delete(concrete(sender), instance.pk)
 
 
-def end_deletion(sender: type[Model], instance: Model, using: str, origin: Any = None, **kwargs: Any) -> None:
+def end_deletion(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
     """post_delete of a registered model: the first one of a run logs the whole run, still before COMMIT."""
-    deletion = _deletions.get((using, id(origin)))
+    deletion = _under_way(using)
     if deletion is None:
         deletion = Deletion(using)
         deletion.delete(concrete(sender), instance.pk)
@@ -67,16 +66,26 @@ def end_deletion(sender: type[Model], instance: Model, using: str, origin: Any =
         deletion.record()
 
 
-def anonymise_related(sender: type[Model], queryset: QuerySet[Any], origin: Any, **kwargs: Any) -> None:
+def anonymise_related(sender: type[Model], queryset: QuerySet[Any], **kwargs: Any) -> None:
     """target_deleted: anonymise the rows, as a part of the deletion's own operation where it has one."""
     if sender in registry:
-        deletion = _deletions.get((queryset.db, id(origin)))
+        deletion = _under_way(queryset.db)
         execute(plan(queryset), within=None if deletion is None or deletion.is_recorded else deletion)
     elif sender._meta.apps is apps:  # a migration's model of the same name declares nothing
         raise AnonymiseError(
             f"{sender._meta.label} has on_delete=ANONYMISE but is not registered; nothing was deleted. "
             "Give it a PrivacyMeta."
         )
+
+
+def _block(using: str) -> Any:
+    blocks = connections[using].atomic_blocks
+    return blocks[-1] if blocks else None
+
+
+def _under_way(using: str) -> Deletion | None:
+    block = _block(using)
+    return None if block is None else _deletions.get(block)
 
 
 def collect_model(sender: type[Model], **kwargs: Any) -> None:
@@ -87,7 +96,3 @@ def collect_model(sender: type[Model], **kwargs: Any) -> None:
     take_off_declaration(sender)
     if sender in registry:
         model_registered.send(sender=sender)
-
-
-def _forget(deletion: Deletion) -> None:
-    """Do nothing: being in the on_commit list is what keeps ``deletion`` alive."""

@@ -6,7 +6,7 @@ import datetime
 import hashlib
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -380,7 +380,9 @@ class RandomUUID(Func):
         return self.as_sql(compiler, connection, template="LOWER(HEX(RANDOMBLOB(16)))", **context)
 
     def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return self.as_sql(compiler, connection, template="MD5(CONCAT(UUID(), RAND()))", **context)
+        # A column of MariaDB's own type takes only what looks like a UUID: version 4, variant 8.
+        template = "INSERT(INSERT(MD5(CONCAT(UUID(), RAND())), 13, 1, '4'), 17, 1, '8')"
+        return self.as_sql(compiler, connection, template=template, **context)
 
 
 @rule(models.UUIDField)
@@ -438,7 +440,9 @@ def range_(field: Any) -> Replacement:
 
 @rule("django.contrib.postgres.search.SearchVectorField")
 def search_vector(field: Field[Any, Any]) -> Replacement:
-    return _null_or(field, "")
+    made = _null_or(field, "")
+    # Django searches a vector for a text; it cannot ask whether one is empty.
+    return made if field.null else replace(made, holds=None)
 
 
 @rule(models.FileField, models.ImageField)

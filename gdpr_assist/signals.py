@@ -15,5 +15,5 @@ post_anonymise = Signal()
 model_registered = Signal()
 model_unregistered = Signal()
 
-# sender: the model class; queryset: its rows whose target is being deleted; origin: what the deletion started from
+# sender: the model class; queryset: its rows whose target is being deleted
 target_deleted = Signal()
