@@ -8,7 +8,8 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning
-from django.db import models
+from django.db import DEFAULT_DB_ALIAS, connections, models
+from django.db.migrations.exceptions import CircularDependencyError, NodeNotFoundError
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations import RemoveField
 from django.db.models import CheckConstraint, F, Q, Value
@@ -56,12 +57,15 @@ check_E006 = declared("E006", "A many-to-many field.")
 check_E007 = declared("E007", "A unique field whose rule gives every row the same.")
 check_E008 = declared("E008", "A composite primary key.")
 check_E010 = declared("E010", "A declaration's attribute is not a list of names.")
+check_E018 = declared("E018", "An anonymiser of a field that is not declared.")
+check_E019 = declared("E019", "An attribute of a declaration that looks misspelt.")
 check_W001 = declared("W001", "A field that is neither declared personal nor kept.")
 
 
 def check_E001(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """A migration removes 1.1's flag before it was turned into markers. Needs no database."""
-    loader = MigrationLoader(None, ignore_no_migrations=True)
+    loader = MigrationLoader(None, load=False, ignore_no_migrations=True)
+    loader.load_disk()
     return [
         message(
             "E001",
@@ -88,7 +92,11 @@ def _flags_lost(loader: MigrationLoader, key: tuple[str, str], migration: Any) -
 
 
 def _flags_kept_before(loader: MigrationLoader, key: tuple[str, str]) -> set[str]:
-    earlier = loader.graph.forwards_plan(key)[:-1] if key in loader.graph.nodes else []
+    try:
+        loader.build_graph()
+        earlier = loader.graph.forwards_plan(key)[:-1]
+    except (NodeNotFoundError, CircularDependencyError):
+        return set()  # makemigrations and migrate say what is wrong with the graph
     return {
         operation.model_name.lower()
         for each in earlier
@@ -249,6 +257,45 @@ def _names(condition: Any) -> Iterator[str]:
             yield ""
 
 
+def check_E020(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """The event log shares a database with the data: what restores or rolls back one does so to the other."""
+    log = log_database()
+    return [
+        message(
+            "E020",
+            f"The event log's database {log!r} is the one of {alias!r}.",
+            "Give the log a database of its own: it must outlive a restored backup of the other.",
+        )
+        for alias in connections
+        if log is not None
+        and log in connections
+        and (alias == log == DEFAULT_DB_ALIAS or (alias != log and _place(alias) == _place(log)))
+    ]
+
+
+def _place(alias: str) -> tuple[str, ...]:
+    database = connections[alias].settings_dict
+    return tuple(str(database[key]) for key in ("ENGINE", "NAME", "HOST", "PORT"))
+
+
+def check_E021(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """The log database has a transaction around each request, so that events are not durable."""
+    log = log_database()
+    if log is None or log not in connections:
+        return []
+    database = connections[log].settings_dict
+    wrong = {"ATOMIC_REQUESTS": True, "AUTOCOMMIT": False}
+    return [
+        message(
+            "E021",
+            f"The event log's database {log!r} has {name} = {value}: every erasure would be refused.",
+            f"Take {name} out of DATABASES[{log!r}].",
+        )
+        for name, value in wrong.items()
+        if database[name] is value
+    ]
+
+
 def check_W002(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """No event log."""
     if log_database() is not None:
@@ -318,6 +365,10 @@ CHECKS: list[tuple[Any, ...]] = [
     (check_E015, Tags.models),
     (check_E016, Tags.models),
     (check_E017, Tags.database),
+    (check_E018, Tags.models),
+    (check_E019, Tags.models),
+    (check_E020,),
+    (check_E021,),
     (check_W001, Tags.models),
     (check_W002,),
     (check_W003, Tags.models),

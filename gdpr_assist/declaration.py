@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
@@ -132,7 +133,7 @@ def declare(model: type[Model], meta_class: type) -> Declaration:
     mistakes = [*_shape_mistakes(meta)]
     if mistakes:  # names cannot be read from these
         return Declaration(model=model, meta=meta, changes=(), mistakes=tuple(mistakes))
-    mistakes += [*_name_mistakes(meta), *_undeclared(meta)]
+    mistakes += [*_name_mistakes(meta), *_stray_anonymisers(meta), *_misspelt(meta), *_undeclared(meta)]
     changes = []
     if meta.can_anonymise:
         mistakes += _key_mistakes(meta)
@@ -244,13 +245,46 @@ def _name_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
         )
     for attribute in ("export_fields", "export_exclude"):
         for name in getattr(meta, attribute) or ():
-            if name not in names and not hasattr(meta.model, name):
+            if not _is_exportable(meta.model, name):
                 yield Mistake(
                     "E002",
-                    f"{label}: PrivacyMeta.{attribute} names {name}, which the model does not have.",
-                    f"The fields are {', '.join(sorted(names))}.",
+                    f"{label}: PrivacyMeta.{attribute} names {name}, which is no column or property of the model.",
+                    f"The fields are {', '.join(sorted(names))}. For anything else write an export method.",
                 )
     yield from _lookup_mistakes(meta)
+
+
+def _is_exportable(model: type[Model], name: str) -> bool:
+    try:
+        return model._meta.get_field(name).concrete and not model._meta.get_field(name).many_to_many
+    except FieldDoesNotExist:
+        is_key = name in {field.attname for field in model._meta.concrete_fields}
+        return is_key or isinstance(getattr(model, name, None), (property, cached_property))
+
+
+def _stray_anonymisers(meta: PrivacyMeta) -> Iterable[Mistake]:
+    fields = _fields(meta)
+    for name in dir(meta):
+        field = name.removeprefix("anonymise_")
+        if field != name and field not in fields:
+            yield Mistake(
+                "E018",
+                f"{meta.model._meta.label}: PrivacyMeta.{name} is never called: {field} is not in PrivacyMeta.fields.",
+                f"Add {field} to fields, or correct the name of the method.",
+            )
+
+
+def _misspelt(meta: PrivacyMeta) -> Iterable[Mistake]:
+    known = [name for name in dir(PrivacyMeta) if not name.startswith("_")]
+    for name in dir(meta):
+        if name.startswith(("_", "anonymise_")) or name in known or name == "model":
+            continue
+        for meant in get_close_matches(name, known, n=1, cutoff=0.8):
+            yield Mistake(
+                "E019",
+                f"{meta.model._meta.label}: PrivacyMeta.{name} has no meaning.",
+                f"If {meant} is meant, correct it; else give it a name that is less alike.",
+            )
 
 
 def _lookup_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:

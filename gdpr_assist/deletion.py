@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.apps import apps
 from django.db import models
 from django.db.models import QuerySet
 
+from .exceptions import AnonymiseError
 from .signals import target_deleted
 
 Action = Callable[..., None]
@@ -22,7 +24,12 @@ class AnonymiseOnUpdate(QuerySet[Any]):
 
     def update(self, **changes: Any) -> int:
         rows: QuerySet[Any] = QuerySet(model=self.model, query=self.query.chain(), using=self.db)
-        target_deleted.send(sender=self.model, queryset=rows)
+        heard = target_deleted.send(sender=self.model, queryset=rows)
+        if not heard and self.model._meta.apps is apps:
+            raise AnonymiseError(
+                f'{self.model._meta.label} has on_delete=ANONYMISE, but "gdpr_assist" is not in INSTALLED_APPS; '
+                "nothing was deleted."
+            )
         # The foreign key may be personal itself, and null by now: then these are the rows that kept it.
         return rows.update(**changes)
 

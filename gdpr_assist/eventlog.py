@@ -21,7 +21,7 @@ from django.utils.connection import ConnectionDoesNotExist
 
 from .conf import log_database
 from .exceptions import AnonymiseError, EventLogError
-from .tables import EventLog, Instance, Operation, Outcome, Receipt
+from .tables import EventLog, Instance, Operation, Outcome, Receipt, stored_key
 
 ROWS_PER_INSERT = 1000
 
@@ -39,7 +39,7 @@ class Erasure:
     started: datetime = field(default_factory=timezone.now)
 
     def add(self, event: str, model: type[Model], keys: Iterable[Any]) -> None:
-        self.events += [(event, model._meta.label, str(key)) for key in keys]
+        self.events += [(event, model._meta.label, stored_key(key)) for key in keys]
 
 
 def is_kept() -> bool:
@@ -112,7 +112,8 @@ def _write_events(erasure: Erasure, instance: uuid.UUID) -> None:
     except (Error, ConnectionDoesNotExist) as error:
         raise EventLogError(
             f"The event log could not be written ({type(error).__name__} on the database alias {log!r}); "
-            "nothing was erased. Make the log database reachable and writable, then try again."
+            "nothing was erased. Make the log database reachable and writable, and migrate it "
+            f"(migrate --database={log}); then try again."
         ) from None
 
 

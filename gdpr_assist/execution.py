@@ -7,23 +7,22 @@ import logging
 import traceback
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from django.apps import apps
 from django.core.exceptions import ValidationError
-from django.db import DataError, IntegrityError, connections, router, transaction
-from django.db.models import FileField, Model, ProtectedError, QuerySet, RestrictedError
+from django.db import DataError, IntegrityError, connections, transaction
+from django.db.models import Model, ProtectedError, QuerySet, RestrictedError
 
 from . import eventlog
 from .conf import settings
 from .declaration import Change, all_rows
 from .exceptions import AnonymiseError
+from .files import delete_files, named_files
 from .planning import Plan, batch_size, chunks, content_type
 from .planning import plan as make_plan
-from .rules import field_label
 from .signals import post_anonymise, pre_anonymise
 from .tables import LONGEST_KEY, EventLog, PrivacyAnonymised
 
@@ -96,6 +95,11 @@ def execute_in_ranges(plan: Plan) -> Iterator[int]:
         yield done
 
 
+def delete(rows: QuerySet[Any]) -> None:
+    """Delete ``rows`` as Django does, with cascades and signals: for a replay."""
+    rows.delete()
+
+
 def forget_markers(model: type[Model], keys: Iterable[Any], using: str) -> None:
     """Remove the markers of deleted rows: a new row with a reused key must not be born anonymised."""
     markers = PrivacyAnonymised.objects.using(using).filter(content_type=content_type(model, using))
@@ -111,13 +115,13 @@ def _run(plan: Plan, batch: list[Any], erasure: eventlog.Erasure) -> list[Any]:
     keys = _mark(plan, keys)
     if not keys:
         return keys
-    files = _stored_files(plan, keys)
+    files = named_files(plan, keys)
     if plan.mode == "rows":
         _run_rows(plan, keys)
     else:
         _run_sets(plan, keys)
     if files:
-        transaction.on_commit(lambda: _delete_files(files, plan.using), using=plan.using, robust=True)
+        transaction.on_commit(lambda: delete_files(files, plan.using), using=plan.using, robust=True)
     if settings.GDPR_LOG_ON_ANONYMISE:
         erasure.add(EventLog.EVENT_ANONYMISE, plan.declaration.model, keys)
     _run_children(plan, keys, erasure)
@@ -168,7 +172,7 @@ def _run_sets(plan: Plan, keys: list[Any]) -> None:
     if in_python:
         changed: dict[frozenset[str], list[Model]] = defaultdict(list)
         for instance in rows:
-            changed[_apply(plan, instance, in_python)].append(instance)
+            changed[_apply(plan, instance, in_python, _values(plan, instance))].append(instance)
         for names, instances in changed.items():
             if names:
                 all_rows(plan.declaration.model, plan.using).bulk_update(instances, sorted(names))
@@ -191,32 +195,39 @@ def _run_rows(plan: Plan, keys: list[Any]) -> None:
 
 
 def _run_row(plan: Plan, instance: Model) -> None:
+    before = _values(plan, instance)
     pre_anonymise.send(sender=plan.model, instance=instance, using=plan.using)
-    names = _apply(plan, instance, plan.declaration.changes)
+    names = _apply(plan, instance, plan.declaration.changes, before)
     if names:
         instance.save(using=plan.using, update_fields=names)
     post_anonymise.send(sender=plan.model, instance=instance, using=plan.using)
 
 
-def _apply(plan: Plan, instance: Model, changes: Sequence[Change]) -> frozenset[str]:
+def _values(plan: Plan, instance: Model) -> dict[str, Any]:
+    """What the instance holds, to compare with later: {attname: value}. Columns that were not loaded are loaded."""
+    if deferred := instance.get_deferred_fields():
+        instance.refresh_from_db(using=plan.using, fields=deferred)
+    return {field.attname: _snapshot(instance.__dict__.get(field.attname)) for field in instance._meta.concrete_fields}
+
+
+def _apply(plan: Plan, instance: Model, changes: Sequence[Change], before: dict[str, Any]) -> frozenset[str]:
     """Make ``changes`` to the instance in memory; return the names of the columns to be written.
 
-    An anonymiser may also set other columns than its own: these are found by comparing.
+    An anonymiser, or a receiver of pre_anonymise, may also set other columns: these are found by comparing.
     """
     fields = instance._meta.concrete_fields
-    own = [change for change in changes if change.anonymiser is not None]
-    if own and (deferred := instance.get_deferred_fields()):
-        instance.refresh_from_db(using=plan.using, fields=deferred)
-    before = {field.attname: _snapshot(instance.__dict__.get(field.attname)) for field in fields}
-    for change in own:
-        value = _call(plan, change, instance)
-        if value is not None:  # otherwise it has set the value itself
-            _set(instance, change.field, value)
+    for change in changes:
+        if change.anonymiser is not None:
+            value = _call(plan, change, change.anonymiser, instance)
+            if value is not None:  # otherwise it has set the value itself
+                _set(instance, change.field, value)
     changed = [field for field in fields if instance.__dict__.get(field.attname) != before[field.attname]]
-    _check_values(plan, instance, changed)
     for change in changes:
         if change.replacement is not None:
-            _set(instance, change.field, change.replacement.value(instance))
+            _set(instance, change.field, _call(plan, change, change.replacement.value, instance))
+            if not change.in_sql:
+                changed.append(change.field)
+    _check_values(plan, instance, changed)
     written = [*changed, *(change.field for change in changes if change.field in fields)]
     return frozenset(field.name for field in written if not field.primary_key)
 
@@ -247,16 +258,17 @@ def _check_values(plan: Plan, instance: Model, fields: Iterable[Any]) -> None:
         raise AnonymiseError(f"{plan.label}.{field.name}: an anonymiser gave {reason}. Nothing was changed.")
 
 
-def _call(plan: Plan, change: Change, instance: Model) -> Any:
+def _call(plan: Plan, change: Change, function: Callable[[Model], Any], instance: Model) -> Any:
     try:
-        return change.anonymiser(instance)  # type: ignore[misc]
+        return function(instance)
     except AnonymiseError:
         raise
     except Exception as error:  # noqa: BLE001  (whatever a project's code may raise)
         # The text of the error may hold what the row holds: say where it was raised, not what it said.
         frame = traceback.extract_tb(error.__traceback__)[-1]
+        name = f"anonymise_{change.field.name}" if change.anonymiser else "its rule"
         raise AnonymiseError(
-            f"{plan.label}.{change.field.name}: anonymise_{change.field.name} raised {type(error).__name__} "
+            f"{plan.label}.{change.field.name}: {name} raised {type(error).__name__} "
             f"(line {frame.lineno} of {frame.name}). Nothing was changed."
         ) from None
 
@@ -294,42 +306,3 @@ def _restored(instance: Model | None) -> Iterator[None]:
         instance.__dict__.update(values)
         instance._state.fields_cache = related
         raise
-
-
-# -- stored files ---
-
-
-def _stored_files(plan: Plan, keys: list[Any]) -> dict[FileField, set[str]]:
-    """The files that the rows name and the changes will make them forget: {field: names}."""
-    fields = [change.field for change in plan.declaration.changes if isinstance(change.field, FileField)]
-    if not fields:
-        return {}
-    rows = all_rows(plan.declaration.model, plan.using).filter(pk__in=keys)
-    values = list(rows.values_list(*(field.name for field in fields)))
-    names = {field: {row[at] for row in values if row[at]} for at, field in enumerate(fields)}
-    return {field: found for field, found in names.items() if found}
-
-
-def _delete_files(files: dict[FileField, set[str]], using: str) -> None:
-    """Delete stored files that no row names any more; runs after COMMIT, since a file does not roll back."""
-    for field, names in files.items():
-        for name in names - _named_elsewhere(field, names, using):
-            try:
-                field.storage.delete(name)
-            except Exception as error:  # noqa: BLE001  (each storage has errors of its own)
-                # Without its name, which may hold that of a person.
-                logger.error(
-                    "A stored file of %s could not be deleted (%s).", field_label(field), type(error).__name__
-                )
-
-
-def _named_elsewhere(field: FileField, names: set[str], using: str) -> set[str]:
-    named: set[str] = set()
-    for model in apps.get_models():
-        if not model._meta.managed or not router.allow_migrate_model(using, model):
-            continue
-        for other in model._meta.local_concrete_fields:
-            if isinstance(other, FileField) and other.storage == field.storage:
-                rows = all_rows(model, using).filter(**{f"{other.name}__in": names})
-                named.update(rows.values_list(other.name, flat=True))
-    return named

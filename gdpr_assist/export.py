@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import zipfile
 from collections.abc import Iterable
@@ -49,7 +50,7 @@ def write_csv(file: IO[str], declared: Declaration, queryset: QuerySet[Any]) -> 
 def _cell(value: Any) -> Any:
     if value is None:
         return ""
-    text = str(value)
+    text = json.dumps(value, default=str, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
     return f"'{text}" if FORMULA.match(text) else text
 
 

@@ -81,6 +81,17 @@ class AnonymisingManager:
     def __hash__(self) -> int:
         return id(self)
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        original = vars(type(self)).get("_made_from")
+        if original is None:  # a class that can be found by name, or one that Django made for a relation
+            return super().__reduce_ex__(protocol)
+        return _unpickled_manager, (original,), dict(self.__dict__)
+
+
+def _unpickled_manager(original: Any) -> Any:
+    kind = manager_class(original)
+    return kind.__new__(kind)
+
 
 class PrivacyManager(AnonymisingManager, models.Manager[Any]):
     """A manager of all rows whose querysets can be anonymised."""
@@ -142,10 +153,11 @@ aanonymise.alters_data = True  # type: ignore[attr-defined]
 
 def is_anonymised(self: Model) -> bool:
     """Return whether this object was anonymised."""
+    if self.pk is None:
+        return False
     using = _alias(self)
     kind = content_type(type(self), using)
-    markers = PrivacyAnonymised.objects.using(using).filter(content_type=kind, object_id=str(self.pk))
-    return self.pk is not None and markers.exists()
+    return PrivacyAnonymised.objects.using(using).filter(content_type=kind, object_id=str(self.pk)).exists()
 
 
 def _log_gdpr_anonymise(self: Model) -> None:
@@ -159,7 +171,7 @@ def _log_gdpr_delete(self: Model) -> None:
 
 
 def _alias(instance: Model) -> str:
-    return instance._state.db or router.db_for_write(type(instance), instance=instance)
+    return router.db_for_write(type(instance), instance=instance)
 
 
 @classmethod  # type: ignore[misc]
@@ -237,12 +249,12 @@ def _set_managers(model: type[Model], name: str | None, added: list[str]) -> Non
     registered. Renewed counters keep the order, on which the default manager depends.
     """
     managers: list[Any] = list(model._meta.managers)
-    if name is None:
-        for manager in managers:
-            manager.__class__ = manager_class(manager.__class__)
-    elif name not in model._meta.managers_map:
+    if name is not None and name not in model._meta.managers_map:
         managers.append(_named_manager(model, name))
         added.append(name)
+    for manager in managers:
+        if name in (None, manager.name):
+            manager.__class__ = manager_class(manager.__class__)
     for manager in managers:
         manager._set_creation_counter()
     _replace_managers(model._meta, managers)
@@ -261,6 +273,8 @@ def _forget_related_managers(model: type[Model]) -> None:
             name = relation.field.name
         else:
             name = relation.remote_field and relation.remote_field.get_accessor_name()
+        if isinstance(relation.related_model, str):
+            continue  # a model that is still to come
         descriptor = vars(relation.related_model or model).get(name)
         if hasattr(descriptor, "__dict__"):
             vars(descriptor).pop("related_manager_cls", None)
@@ -268,7 +282,6 @@ def _forget_related_managers(model: type[Model]) -> None:
 
 def _named_manager(model: type[Model], name: str) -> Any:
     manager: Any = copy.copy(model._default_manager)
-    manager.__class__ = manager_class(manager.__class__)
     manager.name = name
     manager.use_in_migrations = False
     setattr(model, name, ManagerDescriptor(manager))

@@ -167,7 +167,7 @@ def plan(target: QuerySet[Any] | Model, *, force: bool = False) -> Plan:
         return _plan(declared, model, _usable(target), target_alias(target), force, None)
     if target.pk is None or target._state.adding:
         raise AnonymiseError(f"{declared.label}: the object is not saved, so there is nothing to anonymise.")
-    using = target._state.db or router.db_for_write(model, instance=target)
+    using = router.db_for_write(model, instance=target)  # as save() and delete() do
     queryset = all_rows(declared.model, using).filter(pk=target.pk)
     return _plan(declared, model, queryset, using, force, target)
 
@@ -184,7 +184,7 @@ def _plan(
     return Plan(
         declaration=declared,
         model=model,
-        queryset=queryset,
+        queryset=queryset.using(using),
         using=using,
         mode=mode,
         reason=reason,

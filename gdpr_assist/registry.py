@@ -102,6 +102,8 @@ class Registry:
 
     def search(self, term: str) -> list[tuple[type[Model], QuerySet[Any]]]:
         """Return the models with a row that matches ``term``, each with its matching rows."""
+        if not term.strip() or "\0" in term:
+            return []  # the one would match what is blank, the other no database takes
         found = ((each.model, rows(each, each.meta.search(term))) for each in self)
         return [(model, matches) for model, matches in found if matches.exists()]
 

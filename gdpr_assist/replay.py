@@ -7,18 +7,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
-from django.db import connections, router, transaction
+from django.db import IntegrityError, connections, router, transaction
 from django.db.models import Model
 
 from . import eventlog
 from .conf import log_database
 from .declaration import all_rows
 from .exceptions import AnonymiseError
-from .execution import execute, forget_markers
+from .execution import delete, execute, forget_markers
 from .planning import chunks, plan
 from .registry import registry
 from .tables import EventLog, Operation, Receipt
@@ -142,6 +143,9 @@ def _try(operation: LoggedOperation, report: Report, dry_run: bool) -> None:
         rows = _apply(operation, dry_run)
     except CannotApply as error:
         report.failed.append((operation.id, error.label, error.reason))
+    except IntegrityError as error:  # a constraint that is checked at COMMIT
+        label = _kind(operation.events[0])[1]
+        report.failed.append((operation.id, label, f"the database refused it ({type(error).__name__})"))
     else:
         report.applied += 1
         report.rows += rows
@@ -168,9 +172,12 @@ def _apply(operation: LoggedOperation, dry_run: bool) -> int:
 
 
 def _steps(operation: LoggedOperation) -> list[tuple[str, type[Model], list[Any]]]:
-    """The events by kind and model; what is anonymised comes before what is deleted, and so before its cascades."""
+    """The events by kind and model; what is anonymised comes before what is deleted, and so before its cascades.
+
+    Apart from that in their own order: Django deletes what points at a row before the row.
+    """
     steps = []
-    for (event, label), events in groupby(sorted(operation.events, key=_kind), _kind):
+    for (event, label), events in groupby(sorted(operation.events, key=attrgetter("event")), _kind):
         model = _model(label)
         steps.append((event, model, [_key(model, label, each.target_pk) for each in events]))
     return steps
@@ -187,7 +194,7 @@ def _erase(event: str, model: type[Model], keys: list[Any], using: str, dry_run:
     try:
         count = rows.count()
         if count and not dry_run:
-            rows.delete() if event == EventLog.EVENT_DELETE else execute(plan(rows))
+            delete(rows) if event == EventLog.EVENT_DELETE else execute(plan(rows))
     except AnonymiseError as error:
         raise CannotApply(label, str(error)) from None
     except Exception as error:  # noqa: BLE001  (protected, refused by a constraint, or a receiver of the project)
@@ -208,6 +215,7 @@ def _model(label: str) -> type[Model]:
 
 def _key(model: type[Model], label: str, text: str) -> Any:
     try:
-        return model._meta.pk.to_python(text)
-    except ValidationError:
+        key = model._meta.pk.to_python(text)
+        return tuple(key) if isinstance(key, list) else key
+    except (ValidationError, ValueError, TypeError):
         raise CannotApply(label, "the primary key is of another type now") from None

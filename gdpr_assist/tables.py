@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import uuid
+from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
 
 # In characters; MariaDB's longest index is 3,072 bytes, at 4 bytes a character.
 LONGEST_KEY = 512
+
+
+def stored_key(key: Any) -> str:
+    """Return a primary key as the text under which it is stored; a composite one as JSON, which Django reads."""
+    return json.dumps([str(part) for part in key]) if isinstance(key, tuple) else str(key)
 
 
 class Operation(models.Model):

@@ -10,7 +10,7 @@ import pytest
 from django.apps import apps
 from django.core.checks import Error, Warning
 from django.core.checks.registry import registry as checks
-from django.db import models
+from django.db import connections, models
 from django.db.models import Q
 from django.test.utils import isolate_apps
 
@@ -201,7 +201,7 @@ class TestE002:
         with device(**{attribute: ["ownr"]}):
             message = only("E002")
         assert message.msg == (
-            f"thirdparty.Device: PrivacyMeta.{attribute} names ownr, which the model does not have."
+            f"thirdparty.Device: PrivacyMeta.{attribute} names ownr, which is no column or property of the model."
         )
 
     @pytest.mark.parametrize("name", ["ownr", "ownr__icontains", "owner__nonsense"])
@@ -408,6 +408,63 @@ class TestE011:
 
 class OtherRouter:
     pass
+
+
+class TestE018:
+    @pytest.mark.parametrize("name", ["owners", "address"])
+    def test_gdpr_assist_E018(self, name):
+        with device(fields=["owner"], keep=["address"], **{f"anonymise_{name}": lambda self, instance: None}):
+            message = only("E018")
+        assert message.msg == (
+            f"thirdparty.Device: PrivacyMeta.anonymise_{name} is never called: {name} is not in PrivacyMeta.fields."
+        )
+        assert f"Add {name} to fields" in message.hint
+
+    def test_an_anonymiser_of_a_declared_field(self):
+        with device(fields=["owner"], keep=["address"], anonymise_owner=lambda self, instance: ""):
+            assert reported() == {}
+
+
+class TestE019:
+    @pytest.mark.parametrize(
+        ("name", "meant"),
+        [("can_anonymize", "can_anonymise"), ("feilds", "fields"), ("search_field", "search_fields")],
+    )
+    def test_gdpr_assist_E019(self, name, meant):
+        with device(fields=["owner"], keep=["address"], **{name: False}):
+            message = only("E019")
+        assert message.msg == f"thirdparty.Device: PrivacyMeta.{name} has no meaning."
+        assert meant in message.hint
+
+    @pytest.mark.parametrize("name", ["retention", "_feilds", "lawful_basis"])
+    def test_a_name_of_the_projects_own(self, name):
+        with device(fields=["owner"], keep=["address"], **{name: "contract"}):
+            assert reported() == {}
+
+
+class TestE020:
+    def test_gdpr_assist_E020_the_default_database(self, settings):
+        settings.GDPR_LOG_DATABASE_NAME = "default"
+        message = only("E020")
+        assert message.msg == "The event log's database 'default' is the one of 'default'."
+
+    def test_gdpr_assist_E020_two_aliases_of_one_database(self, monkeypatch):
+        log, other = (connections[alias].settings_dict for alias in ("gdpr_log", "other"))
+        for key in ("ENGINE", "NAME", "HOST", "PORT"):
+            monkeypatch.setitem(log, key, other[key])
+        message = only("E020")
+        assert message.msg == "The event log's database 'gdpr_log' is the one of 'other'."
+
+
+class TestE021:
+    @pytest.mark.parametrize(("name", "value"), [("ATOMIC_REQUESTS", True), ("AUTOCOMMIT", False)])
+    def test_gdpr_assist_E021(self, name, value, monkeypatch):
+        monkeypatch.setitem(connections["gdpr_log"].settings_dict, name, value)
+        message = only("E021")
+        assert message.msg == (
+            f"The event log's database 'gdpr_log' has {name} = {value}: every erasure would be refused."
+        )
+        assert name in message.hint
 
 
 # -- on_delete -------------------------------------------------------------------------------------

@@ -460,8 +460,8 @@ class TestUnreachable:
             door(person)
         assert str(caught.value) == (
             "The event log could not be written (OperationalError on the database alias "
-            "'gdpr_log'); nothing was erased. Make the log database reachable and writable, then "
-            "try again."
+            "'gdpr_log'); nothing was erased. Make the log database reachable and writable, and migrate it "
+            "(migrate --database=gdpr_log); then try again."
         )
         assert caught.value.__cause__ is None
         assert caught.value.__suppress_context__

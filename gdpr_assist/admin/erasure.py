@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from ..execution import Result, execute_together
 from ..planning import Plan
-from .selection import key_text
+from ..tables import stored_key
 
 ENTRIES_PER_INSERT = 1000
 
@@ -32,7 +32,7 @@ def erase(plans: Sequence[Plan], *, user_id: Any) -> list[Result]:
 
 def _keys(plan: Plan) -> list[Any]:
     """The keys of the rows that the plan will change."""
-    keys = dict.fromkeys(plan.queryset.order_by("pk").values_list("pk", flat=True))
+    keys = dict.fromkeys(plan.rows().order_by("pk").values_list("pk", flat=True))
     left = set() if plan.force else set(plan.marked().values_list("pk", flat=True))
     return [key for key in keys if key not in left]
 
@@ -48,8 +48,8 @@ def _entries(plan: Plan, keys: list[Any], result: Result, user_id: Any) -> Itera
         yield LogEntry(
             user_id=user_id,
             content_type_id=kind.pk,
-            object_id=key_text(key),
-            object_repr=f"{plan.model._meta.label} {key_text(key)}"[:200],
+            object_id=stored_key(key),
+            object_repr=f"{plan.model._meta.label} {stored_key(key)}"[:200],
             action_flag=CHANGE,
             change_message=message,
         )

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from ..declaration import all_rows
 from ..exceptions import AnonymiseError
 from ..planning import Plan, plan, target_alias
+from ..tables import stored_key
 from . import confirmation
 from .erasure import erase
 from .permissions import can_be_anonymised
@@ -25,7 +26,6 @@ from .selection import (
     PACKED,
     SelectionError,
     key_from_text,
-    key_text,
     pack,
     posted,
 )
@@ -100,7 +100,7 @@ class ModelAdmin(Base):
 
     def _confirmation_page(self, request: HttpRequest, keys: Iterable[Any]) -> HttpResponse:
         keys = list(keys)
-        packed = pack(map(key_text, keys))
+        packed = pack(map(stored_key, keys))
         context = {
             **self.admin_site.each_context(request),
             **confirmation.context([self._plan(request, keys)]),

@@ -29,6 +29,7 @@ from ..exceptions import AnonymiseError
 from ..export import write_zip
 from ..planning import Plan, plan
 from ..registry import registry
+from ..tables import stored_key
 from . import confirmation
 from .erasure import erase
 from .permissions import can_be_anonymised, may_anonymise, may_view
@@ -38,7 +39,6 @@ from .selection import (
     SelectionError,
     check_size,
     key_from_text,
-    key_text,
     not_a_selection,
     pack,
     posted,
@@ -141,9 +141,9 @@ class PersonalDataAdmin(Base):
 
     def _confirmation_page(self, request: HttpRequest, plans: list[Plan], kept: Found) -> HttpResponse:
         values = [
-            f"{ContentType.objects.get_for_model(each.model).pk}-{key_text(key)}"
+            f"{ContentType.objects.get_for_model(each.model).pk}-{stored_key(key)}"
             for each in plans
-            for key in each.queryset.order_by("pk").values_list("pk", flat=True)
+            for key in each.rows().order_by("pk").values_list("pk", flat=True)
         ]
         term = request.POST.get("term", "")
         context = {

@@ -26,8 +26,8 @@ from django.utils.text import Truncator
 from ..declaration import Declaration
 from ..planning import target_alias
 from ..registry import registry
+from ..tables import stored_key
 from .permissions import can_be_anonymised, may_anonymise
-from .selection import key_text
 
 COLUMNS = 5
 LONGEST_CELL = 80
@@ -96,8 +96,8 @@ def _table(
         headers=[str(label_for_field(name, model)) for name in names],
         rows=[
             Row(
-                value=f"{kind}-{key_text(instance.pk)}",
-                key=key_text(instance.pk),
+                value=f"{kind}-{stored_key(instance.pk)}",
+                key=stored_key(instance.pk),
                 url=_url(request, site, model, instance),
                 cells=[_cell(instance, name) for name in names],
             )

@@ -29,11 +29,6 @@ class SelectionError(Exception):
     """What was posted is no selection; the text is for the user."""
 
 
-def key_text(key: Any) -> str:
-    """Return a primary key as text; the parts of a composite one as JSON, which is what Django reads."""
-    return json.dumps([str(part) for part in key]) if isinstance(key, tuple) else str(key)
-
-
 def key_from_text(model: type[Model], text: str) -> Any:
     """Return the primary key that ``text`` stands for. Raises ``SelectionError`` if ``model`` cannot have such one."""
     fields = getattr(model._meta, "pk_fields", [model._meta.pk])  # Django before 5.2 has no composite keys

@@ -11,15 +11,10 @@ from django.db.models import Min
 def remove_double_markers(apps: Any, schema_editor: Any) -> None:
     """1.x could mark a row twice; the unique constraint that follows cannot have that."""
     markers = apps.get_model("gdpr_assist", "PrivacyAnonymised").objects.using(schema_editor.connection.alias)
-    several = (
-        markers.values("content_type", "object_id")
-        .annotate(first=Min("id"), rows=models.Count("id"))
-        .filter(rows__gt=1)
-    )
-    for each in several.iterator():
-        markers.filter(content_type=each["content_type"], object_id=each["object_id"]).exclude(
-            id=each["first"]
-        ).delete()
+    first = markers.values("content_type", "object_id").annotate(first=Min("id")).values_list("first", flat=True)
+    surplus = sorted(set(markers.values_list("id", flat=True)) - set(first))
+    for start in range(0, len(surplus), 500):
+        markers.filter(id__in=surplus[start : start + 500]).delete()
 
 
 def name_this_database(apps: Any, schema_editor: Any) -> None:

@@ -12,9 +12,9 @@ from django.test import Client
 from django.urls import reverse
 
 from gdpr_assist.admin import results
-from gdpr_assist.admin.selection import key_text
 from gdpr_assist.models import EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
 from gdpr_assist.registry import registry
+from gdpr_assist.tables import stored_key
 from tests.admin.conftest import CUSTOMERS, TOOL
 from tests.admin.pages import Forms, confirm, obj_pk, said
 from tests.apps.fields.models import TextKey
@@ -452,4 +452,4 @@ def test_composite_keys_can_be_exported(officer):
 
 
 def test_composite_keys_are_written_as_they_are_read():
-    assert key_text((7, "a")) == '["7", "a"]'
+    assert stored_key((7, "a")) == '["7", "a"]'

@@ -40,8 +40,8 @@ class TestVerify:
         with untouched(), pytest.raises(CommandError) as caught:
             call_command("gdpr_verify", stdout=out)
         assert str(caught.value) == (
-            "1 anonymised rows were filled again. Anonymise them with force: "
-            "Model.anonymisable_manager().filter(...).anonymise(force=True)."
+            "1 of the anonymised rows were filled again. gdpr_assist.planning.plan(Model.objects.all()).refilled() "
+            "gives them; anonymise them with force=True."
         )
         assert "default: shop.Customer: 3 rows, 3 anonymised, 1 refilled" in out.getvalue()
 
@@ -74,4 +74,4 @@ class TestProcess:
         site.sql("UPDATE shop_customer SET notes = 'again' WHERE name = '1'")
         done = site.run("gdpr_verify")
         assert done.returncode == 1
-        assert done.stderr.splitlines()[-1].startswith("CommandError: 1 anonymised rows were")
+        assert done.stderr.splitlines()[-1].startswith("CommandError: 1 of the anonymised rows were")

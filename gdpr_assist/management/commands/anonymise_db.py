@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
-from django.db import connections
+from django.db import Error, connections
 from django_rich.management import RichCommand
 from rich.markup import escape
 
@@ -39,14 +39,19 @@ class Command(RichCommand):
         try:
             aliases = scrubbing.data_aliases(options["database"])
             plans = scrubbing.plans(aliases)
+            self.show(plans)
         except AnonymiseError as error:
             raise CommandError(f"Nothing was changed. {error}") from None
-        self.show(plans)
+        except Error as error:
+            raise CommandError(
+                f"Nothing was changed. A database could not be read ({type(error).__name__}). Make reachable and migrate: "
+                f"{', '.join(aliases)}; or choose with --database."
+            ) from None
         if options["dry_run"]:
             return
         if options["interactive"]:
             self.ask(aliases)
-        scrubbing.cut_loose(aliases)
+        scrubbing.cut_loose({plan.using for plan in plans})
         for plan in plans:
             self.scrub(plan)
         self.stdout.write(f"Anonymised {len(plans)} tables. No event was logged.")

@@ -34,8 +34,9 @@ class Command(RichCommand):
             show(counts, "Operations", total, self.console)
         except Error as error:
             raise CommandError(
-                f"A database could not be used ({type(error).__name__}). Make both databases reachable and migrate "
-                "them, then run the command again: what was applied is not applied twice."
+                f"A database could not be used ({type(error).__name__}). Make both databases reachable and "
+                f"migrate them (migrate, and migrate --database={log}), then "
+                "run the command again: what was applied is not applied twice."
             ) from None
         self.print(report, options["dry_run"])
         if report.failed:

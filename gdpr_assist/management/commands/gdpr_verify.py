@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import Error
 from django_rich.management import RichCommand
 
 from gdpr_assist import scrubbing
@@ -24,11 +25,17 @@ class Command(RichCommand):
         except AnonymiseError as error:
             raise CommandError(str(error)) from None
         for plan in plans:
-            count, marked, again = plan.count(), plan.marked().count(), plan.refilled().count()
+            try:
+                count, marked, again = plan.count(), plan.marked().count(), plan.refilled().count()
+            except Error as error:
+                raise CommandError(
+                    f"{plan.label} could not be read on {plan.using} ({type(error).__name__}). "
+                    f"Make the database reachable and migrate it (migrate --database={plan.using})."
+                ) from None
             refilled += again
             self.stdout.write(f"{plan.using}: {plan.label}: {count} rows, {marked} anonymised, {again} refilled")
         if refilled:
             raise CommandError(
-                f"{refilled} anonymised rows were filled again. Anonymise them with force: "
-                "Model.anonymisable_manager().filter(...).anonymise(force=True)."
+                f"{refilled} of the anonymised rows were filled again. gdpr_assist.planning.plan(Model.objects.all())"
+                ".refilled() gives them; anonymise them with force=True."
             )

@@ -1,0 +1,70 @@
+"""The stored files that personal columns name; deletes them, and writes no rows."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.apps import apps
+from django.db import router
+from django.db.models import FileField
+
+from .declaration import all_rows
+from .planning import Plan
+from .rules import field_label
+
+logger = logging.getLogger(__name__)
+
+# {field: names of files}
+Files = dict[FileField, set[str]]
+
+
+def named_files(plan: Plan, keys: list[Any]) -> Files:
+    """Return the files that the rows with these keys name and the plan will make them forget."""
+    fields = [change.field for change in plan.declaration.changes if isinstance(change.field, FileField)]
+    if not fields:
+        return {}
+    rows = all_rows(plan.declaration.model, plan.using).filter(pk__in=keys)
+    values = list(rows.values_list(*(field.name for field in fields)))
+    names = {field: {row[at] for row in values if row[at]} for at, field in enumerate(fields)}
+    return {field: found for field, found in names.items() if found}
+
+
+def delete_files(files: Files, using: str) -> None:
+    """Delete those files that no row on ``using`` names any more; for after COMMIT, since a file does not roll back.
+
+    What cannot be deleted is logged without its name, which may hold that of a person; the others still go.
+    """
+    for field, names in files.items():
+        try:
+            unnamed = names - _named_elsewhere(field, names, using)
+        except Exception as error:  # noqa: BLE001  (a table that is not there, or a connection that has gone)
+            _log_failure(field, error)
+            continue
+        for name in unnamed:
+            try:
+                field.storage.delete(name)
+            except Exception as error:  # noqa: BLE001  (each storage has errors of its own)
+                _log_failure(field, error)
+
+
+def _log_failure(field: FileField, error: Exception) -> None:
+    logger.error("A file of %s could not be deleted (%s).", field_label(field), type(error).__name__)
+
+
+def _named_elsewhere(field: FileField, names: set[str], using: str) -> set[str]:
+    named: set[str] = set()
+    for model in apps.get_models():
+        if not model._meta.managed or not router.allow_migrate_model(using, model):
+            continue
+        for other in model._meta.local_concrete_fields:
+            if isinstance(other, FileField) and _place(other.storage) == _place(field.storage):
+                rows = all_rows(model, using).filter(**{f"{other.name}__in": names})
+                named.update(rows.values_list(other.name, flat=True))
+    return named
+
+
+def _place(storage: Any) -> Any:
+    """What tells two storages apart: most are only equal to themselves, but say how they were made."""
+    deconstruct = getattr(storage, "deconstruct", None)
+    return repr(deconstruct()) if deconstruct else storage
