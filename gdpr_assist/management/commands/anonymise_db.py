@@ -44,8 +44,8 @@ class Command(RichCommand):
             raise CommandError(f"Nothing was changed. {error}") from None
         except Error as error:
             raise CommandError(
-                f"Nothing was changed. A database could not be read ({type(error).__name__}). Make reachable and migrate: "
-                f"{', '.join(aliases)}; or choose with --database."
+                f"Nothing was changed. A database could not be read ({type(error).__name__}). Make reachable and "
+                f"migrate {', '.join(aliases)}; or choose with --database."
             ) from None
         if options["dry_run"]:
             return
