@@ -60,8 +60,8 @@ class SearchForm(forms.Form):
     term = forms.CharField(
         label=gettext_lazy("Search term"),
         help_text=gettext_lazy(
-            "An e-mail address, a name or another value that a person is known by, in full: a part of it is found only "
-            "where the site has declared that."
+            "An e-mail address, a name or another value that a person is known by, in full: a part of it is found "
+            "only where the site has declared that."
         ),
         widget=AdminTextInputWidget(attrs={"autocomplete": "off", "autofocus": True}),
     )
