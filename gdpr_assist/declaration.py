@@ -11,6 +11,7 @@ from typing import Any
 from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationError
 from django.db.models import Field, Model, Q, QuerySet
 from django.db.models.fields.reverse_related import ForeignObjectRel
+from django.utils.functional import cached_property as DjangoCachedProperty
 
 from .exceptions import AnonymiseError, FieldAnonymiseError
 from .rules import Replacement, field_label, replacement_for
@@ -259,7 +260,7 @@ def _is_exportable(model: type[Model], name: str) -> bool:
         return model._meta.get_field(name).concrete and not model._meta.get_field(name).many_to_many
     except FieldDoesNotExist:
         is_key = name in {field.attname for field in model._meta.concrete_fields}
-        return is_key or isinstance(getattr(model, name, None), (property, cached_property))
+        return is_key or isinstance(getattr(model, name, None), (property, cached_property, DjangoCachedProperty))
 
 
 def _stray_anonymisers(meta: PrivacyMeta) -> Iterable[Mistake]:

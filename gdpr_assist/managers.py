@@ -270,12 +270,13 @@ def _forget_related_managers(model: type[Model]) -> None:
     relations: list[Any] = [field for field in model._meta.get_fields(include_hidden=True) if field.is_relation]
     for relation in relations:
         if isinstance(relation, ForeignObjectRel):
-            name = relation.field.name
+            related, name = relation.related_model, relation.field.name
         else:
-            name = relation.remote_field and relation.remote_field.get_accessor_name()
-        if isinstance(relation.related_model, str):
-            continue  # a model that is still to come
-        descriptor = vars(relation.related_model or model).get(name)
+            remote = relation.remote_field
+            related, name = remote and remote.model, remote and remote.get_accessor_name()
+        if isinstance(related, str):
+            continue  # a model that is still to come; asking for related_model would keep the text for good
+        descriptor = vars(related or model).get(name)
         if hasattr(descriptor, "__dict__"):
             vars(descriptor).pop("related_manager_cls", None)
 

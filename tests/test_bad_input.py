@@ -3,10 +3,11 @@
 import django
 import pytest
 from django.contrib.auth.models import Group
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, models, transaction
 from django.db.models.signals import pre_delete
 from model_bakery import baker
 
+from gdpr_assist import rules
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.models import EventLog, PrivacyAnonymised
 from gdpr_assist.planning import plan
@@ -414,6 +415,77 @@ def test_an_anonymiser_that_gives_a_value_of_the_wrong_type(way):
                 Invoice.objects.anonymise()
 
     refused.names("shop.Invoice", "total")
+    assert memory(invoice) == held
+
+
+@pytest.fixture
+def address_rule(monkeypatch):
+    """Let a test give the rule of Device.address, for its own time."""
+
+    def give(made):
+        monkeypatch.setitem(rules._rules, models.GenericIPAddressField, lambda field: made)
+
+    return give
+
+
+class DevicePrivacy:
+    fields = ["owner", "address"]
+
+
+def fail(instance):
+    raise LookupError(f"no such person: {instance.owner}")
+
+
+WRONG_RULES = {
+    "a callable": lambda function: function,
+    "a replacement": lambda function: rules.Replacement(value=function),
+}
+
+
+def anonymise_devices(way, device):
+    """Anonymise in one of the ways that call a rule in Python."""
+    if way == "object":
+        device.anonymise()
+    elif way == "mixed":
+        assert plan(Device.objects.all()).mode == "mixed"
+        Device.objects.anonymise()
+    else:
+        with listening(pre_anonymise, lambda **kwargs: None, sender=Device):
+            Device.objects.anonymise()
+
+
+@pytest.mark.parametrize("way", ["object", "mixed", "rows"])
+@pytest.mark.parametrize("kind", WRONG_RULES)
+def test_a_rule_that_raises(address_rule, kind, way):
+    address_rule(WRONG_RULES[kind](fail))
+    device = baker.make(Device, owner=SECRET, address="10.0.0.1")
+    held = memory(device)
+
+    with registry.registered(Device, DevicePrivacy), Refused(Device) as refused:
+        anonymise_devices(way, device)
+
+    refused.names("thirdparty.Device.address: its rule raised LookupError", "Nothing was changed")
+    assert memory(device) == held
+
+
+@pytest.mark.parametrize("way", ["object", "mixed", "rows"])
+@pytest.mark.parametrize("kind", WRONG_RULES)
+def test_a_rule_that_gives_a_value_of_the_wrong_type(monkeypatch, kind, way):
+    monkeypatch.setitem(rules._rules, models.DecimalField, lambda field: WRONG_RULES[kind](lambda instance: SECRET))
+    invoice = baker.make(Invoice, total=5)
+    held = memory(invoice)
+    privacy = type("PrivacyMeta", (), {"fields": ["total"], "keep": ["customer"]})
+
+    with registry.registered(Invoice, privacy), Refused(Invoice) as refused:
+        if way == "object":
+            invoice.anonymise()
+        elif way == "mixed":
+            Invoice.objects.anonymise()
+        else:
+            with listening(pre_anonymise, lambda **kwargs: None, sender=Invoice):
+                Invoice.objects.anonymise()
+
+    refused.names("shop.Invoice.total", "a str, which the column cannot hold")
     assert memory(invoice) == held
 
 

@@ -171,6 +171,16 @@ class TestE001:
         migrations(**{"0002_remove": 'migrations.RemoveField("place", "visited"),'})
         assert reported() == {}
 
+    @pytest.mark.parametrize(
+        "dependency", [("early", "0000_lost"), ("ghost", "0001_initial"), ("early", "0002_remove")]
+    )
+    def test_a_graph_that_cannot_be_built_is_not_an_error_of_the_check(self, migrations, tmp_path, dependency):
+        """Something is missing or in a circle, which makemigrations and migrate tell; the check still looks."""
+        migrations(**{"0002_remove": REMOVE})
+        [file] = tmp_path.glob("*/0002_remove.py")
+        file.write_text(f"{file.read_text()}\n    dependencies += [{dependency}]\n")
+        assert "removes the field anonymised of person" in only("E001").msg
+
     def test_each_model_is_reported(self, migrations):
         migrations(**{"0002_remove": REMOVE + REMOVE.replace("person", "place")})
         assert len(reported()["E001"]) == 2

@@ -1,6 +1,7 @@
 """From a PrivacyMeta to a Declaration: which fields, what is exported and found, and every mistake at once."""
 
 import datetime
+from functools import cached_property
 
 import django
 import pytest
@@ -8,6 +9,7 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.test.utils import isolate_apps
 from django.utils import timezone
+from django.utils.functional import cached_property as django_cached_property
 
 import gdpr_assist
 from gdpr_assist import AnonymiseError
@@ -587,3 +589,42 @@ def test_declarations_written_elsewhere():
     assert registry.declaration(Ticket).fields == ("reporter", "body")
     assert registry.declaration(Subscriber).fields == ("email", "name")
     assert Target not in registry
+
+
+@pytest.mark.parametrize("attribute", ["export_fields", "export_exclude"])
+@pytest.mark.parametrize("name", ["favourites", "full_clean", "orders", "objects"])
+def test_export_of_what_is_no_value_of_the_row(attribute, name):
+    """Many-to-many, a method, a way back and a manager: a cell would hold the name of a class."""
+    declared = declare(Customer, meta(search_fields=[], **{attribute: [name]}))
+    (mistake,) = declared.errors
+    assert mistake.check == "E002"
+    assert mistake.message == (
+        f"shop.Customer: PrivacyMeta.{attribute} names {name}, which is no column or property of the model."
+    )
+
+
+@pytest.mark.usefixtures("throwaway_models")
+def test_export_of_properties_and_keys():
+    class Shelf(models.Model):
+        owner = models.CharField(max_length=50)
+        category = models.ForeignKey(Category, null=True, on_delete=models.CASCADE)
+
+        class Meta:
+            app_label = "shop"
+
+        @property
+        def initial(self):
+            return self.owner[:1]
+
+        @cached_property
+        def length(self):
+            return len(self.owner)
+
+        @django_cached_property
+        def last(self):
+            return self.owner[-1:]
+
+    names = ["owner", "initial", "length", "last", "category", "category_id"]
+    declared = declare(Shelf, meta(fields=["owner"], keep=["category"], export_fields=names))
+    assert declared.errors == ()
+    assert declared.meta.export(Shelf(owner="Ada"))["initial"] == "A"

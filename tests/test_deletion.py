@@ -15,8 +15,9 @@ from model_bakery import baker
 from gdpr_assist import ANONYMISE, declaration
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.models import Receipt
+from gdpr_assist.receivers import anonymise_related
 from gdpr_assist.registry import registry
-from gdpr_assist.signals import post_anonymise, pre_anonymise
+from gdpr_assist.signals import post_anonymise, pre_anonymise, target_deleted
 from tests.apps.early.models import EarlyBird
 from tests.apps.migrated.models import Letter
 from tests.apps.shop.models import (
@@ -741,6 +742,49 @@ def test_a_receiver_may_delete_other_objects_meanwhile():
             ("delete", "shop.Customer", friend_key),
         ]
     )
+
+
+@with_rows
+def test_without_the_app_in_installed_apps_nothing_is_deleted():
+    """Then nobody hears that a target is deleted, and rows would be cut loose with all they say."""
+    customer = baker.make(Customer)
+    baker.make(Order, customer=customer, recipient="Ada")
+    assert target_deleted.disconnect(anonymise_related)
+    try:
+        with (
+            unchanged(Customer, Order),
+            pytest.raises(AnonymiseError) as caught,
+            transaction.atomic(),
+        ):
+            customer.delete()
+    finally:
+        target_deleted.connect(anonymise_related)
+
+    assert '"gdpr_assist" is not in INSTALLED_APPS; nothing was deleted.' in str(caught.value)
+
+
+class Sparing(Collector):
+    """Asks for the columns that it needs itself, as Django does where nobody listens to signals."""
+
+    def related_objects(self, related_model, related_fields, objs):
+        return super().related_objects(related_model, related_fields, objs).only("pk")
+
+
+@with_rows
+def test_what_is_told_of_a_deleted_target_are_whole_rows():
+    customer = baker.make(Customer)
+    baker.make(Order, customer=customer, recipient="Ada")
+    heard = []
+
+    def note(queryset, **kwargs):
+        heard.extend(queryset)
+
+    collector = Sparing(using="default", origin=customer)
+    collector.collect([customer])
+    with listening(target_deleted, note, sender=Order):
+        collector.delete()
+
+    assert [order.get_deferred_fields() for order in heard] == [set()]
 
 
 # -- migrations --------------------------------------------------------------------------------

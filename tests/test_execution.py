@@ -967,3 +967,25 @@ if DB != "sqlite":  # which locks whole files, not rows
         assert outcomes == {"object": AnonymiseError, "queryset": 0}
         assert markers(Order) == []
         assert {event[0] for event in events()} == {"delete"}
+
+
+@pytest.mark.parametrize("way", ["object", "deferred object", "queryset"])
+def test_a_column_that_a_receiver_of_pre_anonymise_sets_is_written(way):
+    """As it was when row by row meant save() of the whole row."""
+
+    def forget_country(instance, **kwargs):
+        instance.country = ""
+
+    customer, other = full_customer(), full_customer()
+    before = row(customer)
+    with listening(pre_anonymise, forget_country, sender=Customer):
+        if way == "object":
+            customer.anonymise()
+        elif way == "deferred object":
+            Customer.objects.only("name").get(pk=customer.pk).anonymise()
+        else:
+            Customer.objects.filter(pk=customer.pk).anonymise()
+
+    assert before["country"] == "UK"
+    assert row(customer) == before | wiped(customer) | {"country": ""}
+    assert row(other)["country"] == "UK"

@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 import zipfile
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -229,3 +230,31 @@ class TestCells:
         assert "vegan" in cells["json"]
         assert cells["boolean"] == "True"
         assert len(cells) == len(PlainFields._meta.concrete_fields) - 1
+
+
+class TestNested:
+    VALUE = {"diet": ["vegan", None, True], "née": "Žofie"}
+
+    @pytest.mark.parametrize("value", [VALUE, ["Ada", 1, None], {}, []], ids=repr)
+    def test_the_value_of_a_json_column_is_json(self, value):
+        baker.make(PlainFields, json=value)
+        [header, row] = exported(PlainFields)["fields-PlainFields.csv"]
+        assert json.loads(dict(zip(header, row, strict=True))["json"]) == value
+
+    def test_letters_are_readable(self):
+        baker.make(PlainFields, json=self.VALUE)
+        [header, row] = exported(PlainFields)["fields-PlainFields.csv"]
+        assert dict(zip(header, row, strict=True))["json"] == '{"diet": ["vegan", null, true], "née": "Žofie"}'
+
+    def test_what_a_custom_export_gives_is_json_too(self):
+        class Privacy:
+            fields = ["owner", "address"]
+
+            def export(self, instance):
+                return {"seen": {"on": date(1971, 11, 23)}, "names": [instance.owner]}
+
+        baker.make(Device, owner="Ada", address="10.0.0.1")
+        with registry.registered(Device, Privacy):
+            [header, row] = exported(Device)["thirdparty-Device.csv"]
+        assert header == ["seen", "names"]
+        assert [json.loads(cell) for cell in row] == [{"on": "1971-11-23"}, ["Ada"]]

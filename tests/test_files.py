@@ -304,3 +304,46 @@ def test_many_files_are_looked_up_together(anonymise):
 
     assert [path for path in paths if path.exists()] == [paths[7]]
     assert row(kept)["image"] == "files/7.pdf"
+
+
+def test_a_file_that_another_column_names_through_a_storage_of_its_own_stays(anonymise, media_root, monkeypatch):
+    """Each field made its own storage object, of one directory."""
+    for model, column in ((NullBlankFields, "file"), (NullFields, "image")):
+        monkeypatch.setattr(model._meta.get_field(column), "storage", FileSystemStorage(location=str(media_root)))
+    shared, alone = upload(name="shared.pdf"), upload(name="alone.pdf")
+    paths = stored(shared), stored(alone)
+    baker.make(NullFields, image=shared.file.name)
+
+    anonymise(shared, alone)
+
+    assert [path.exists() for path in paths] == [True, False]
+
+
+def test_a_file_of_the_same_name_in_another_directory_does_not_keep_a_file(anonymise, tmp_path, monkeypatch):
+    elsewhere = FileSystemStorage(location=str(tmp_path / "elsewhere"))
+    monkeypatch.setattr(NullFields._meta.get_field("image"), "storage", elsewhere)
+    instance = upload()
+    path = stored(instance)
+    baker.make(NullFields, image=instance.file.name)
+
+    anonymise(instance)
+
+    assert not path.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_failing_look_up_of_other_names_is_logged_without_the_name_and_keeps_the_file(monkeypatch, caplog):
+    """The rows are committed by then: the caller must not hear that it failed."""
+    instance = upload(name="passport-of-ada.pdf")
+    path = stored(instance)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NullFields._meta, "db_table", "never_migrated")
+        instance.anonymise()
+
+    assert row(instance)["file"] in EMPTY
+    assert path.exists()
+    errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert [record.name for record in errors] == ["gdpr_assist.files"]
+    assert errors[0].getMessage().startswith("A file of fields.NullBlankFields.file could not be deleted (")
+    assert "passport" not in caplog.text

@@ -426,6 +426,24 @@ def test_manager_with_arguments_in_a_migration():
 # -- copies and pickles ---------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("duplicate", [lambda manager: pickle.loads(pickle.dumps(manager)), copy.copy])
+@pytest.mark.parametrize(
+    ("manager", "kind"),
+    [(Customer.objects, ActiveManager), (Customer.all_objects, models.Manager), (User.objects, UserManager)],
+)
+def test_manager_is_copied(ada, manager, kind, duplicate):
+    found = duplicate(manager)
+    assert isinstance(found, kind)
+    assert (found.model, found.name) == (manager.model, manager.name)
+    assert found == manager
+    assert list(found.all()) == list(manager.all())
+    assert found.filter(pk=ada.pk).anonymise().anonymised == (manager.model is Customer)
+
+
+def test_manager_of_all_rows_is_pickled(ada):
+    assert pickle.loads(pickle.dumps(Customer.anonymisable_manager())).anonymise().anonymised == 1
+
+
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 def test_queryset_is_pickled(ada, bob, protocol):
     queryset = Customer.objects.exclude(name="Bob").from_abroad()
@@ -612,3 +630,41 @@ def test_methods_that_a_queryset_or_a_manager_has_already_stay():
         assert Shelf.objects.all().anonymise() == "the queryset's"
         assert Shelf.objects.anonymise() == "the queryset's"
         assert Shelf.others.anonymise() == "the manager's"
+
+
+@pytest.mark.usefixtures("throwaway_models")
+def test_naming_a_manager_that_is_there_makes_it_the_anonymising_one():
+    class Shelf(models.Model):
+        objects = SubscriberManager()
+        others = models.Manager()
+
+        class Meta:
+            app_label = "shop"
+
+    with registry.registered(Shelf, None, "objects"):
+        assert [manager.name for manager in Shelf._meta.managers] == ["objects", "others"]
+        assert isinstance(Shelf.objects, SubscriberManager)
+        assert hasattr(Shelf.objects, "anonymise")
+        assert hasattr(Shelf.objects.all(), "anonymise")
+        assert type(Shelf.others) is models.Manager
+        assert not hasattr(Shelf.others.all(), "anonymise")
+        assert Shelf._default_manager is Shelf.objects
+    assert type(Shelf.objects) is SubscriberManager
+    assert not hasattr(Shelf.objects.all(), "anonymise")
+
+
+@pytest.mark.usefixtures("throwaway_models")
+def test_a_named_manager_is_not_in_migrations_though_the_one_it_is_made_from_is():
+    class ShelfManager(models.Manager):
+        use_in_migrations = True
+
+    class Shelf(models.Model):
+        objects = ShelfManager()
+
+        class Meta:
+            app_label = "shop"
+
+    before = [name for name, _ in ModelState.from_model(Shelf).managers]
+    with registry.registered(Shelf, None, "privacy"):
+        assert hasattr(Shelf.privacy, "anonymise")
+        assert [name for name, _ in ModelState.from_model(Shelf).managers] == before == ["objects"]

@@ -19,7 +19,7 @@ from tests.apps.shop.models import (
     Product,
 )
 
-from .observing import listening, queries, unchanged
+from .observing import listening, markers, queries, rows, unchanged
 
 SIGNALS = {
     "pre_anonymise": pre_anonymise,
@@ -329,3 +329,62 @@ def test_a_model_registered_for_a_test_can_be_planned():
     baker.make(Product)
     with registry.registered(Product, ProductPrivacy):
         assert plan(Product.objects.all()).count() == 1
+
+
+# -- a primary and its replica -----------------------------------------------------------------
+
+
+class Replica:
+    """Reads the shop from "other", writes it to "default"."""
+
+    def db_for_read(self, model, **hints):
+        return "other" if model._meta.app_label == "shop" else None
+
+    def db_for_write(self, model, **hints):
+        return "default" if model._meta.app_label == "shop" else None
+
+
+@pytest.fixture
+def replicated(settings):
+    """Return a customer of the primary, read from the replica that has the same row."""
+    settings.DATABASE_ROUTERS = ["gdpr_assist.routers.EventLogRouter", "tests.test_planning.Replica"]
+    customer = baker.make(Customer, name="Ada", _using="default")
+    Customer.objects.using("other").bulk_create([customer])
+    return Customer.objects.get(pk=customer.pk)
+
+
+@pytest.mark.parametrize("way", ["object", "filter", "all"])
+def test_what_is_read_from_a_replica_is_anonymised_on_the_primary(replicated, way):
+    assert replicated._state.db == "other"
+    before = rows(Customer, "other")
+
+    if way == "object":
+        result = replicated.anonymise()
+    else:
+        chosen = Customer.objects.filter(name="Ada") if way == "filter" else Customer.objects.all()
+        result = chosen.anonymise()
+
+    assert (result.using, result.anonymised) == ("default", 1)
+    assert [each["name"] for each in rows(Customer)] == [str(replicated.pk)]
+    assert markers(Customer) == [str(replicated.pk)]
+    assert rows(Customer, "other") == before
+    assert markers(Customer, "other") == []
+    assert replicated.is_anonymised()
+
+
+def test_a_condition_is_asked_of_the_primary_not_of_a_replica_that_lags_behind(replicated):
+    late = baker.make(Customer, name="Ada", _using="default")
+
+    assert Customer.objects.filter(name="Ada").anonymise().anonymised == 2
+    assert markers(Customer) == sorted([str(replicated.pk), str(late.pk)])
+
+
+# -- the keys ----------------------------------------------------------------------------------
+
+
+def test_pinned_keys_ascend_whatever_the_order_of_the_queryset():
+    """Two erasures that lock rows in one order cannot wait for each other."""
+    keys = sorted(each.pk for each in baker.make(Customer, name="Ada", _quantity=5))
+
+    assert plan(Customer.objects.filter(name="Ada").order_by("-pk")).pinned().keys == tuple(keys)
+    assert list(plan(Customer.objects.filter(name="Ada").order_by("-pk")).batches()) == [keys]

@@ -453,3 +453,32 @@ def test_what_was_found_can_be_anonymised(people):
     for model, rows in registry.search("ada@x.test"):
         assert model.anonymisable_manager().filter(pk__in=rows).anonymise().anonymised == 1
     assert registry.search("ada@x.test") == []
+
+
+@pytest.mark.usefixtures("late_models")
+def test_a_model_made_after_start_up_may_point_at_one_that_is_still_to_come():
+    class Late(models.Model):
+        target = models.ForeignKey("shop.NotYet", null=True, on_delete=models.CASCADE)
+        name = models.CharField(max_length=50)
+
+        class Meta:
+            app_label = "shop"
+
+        class PrivacyMeta:
+            fields = ["name"]
+            keep = ["target"]
+
+    assert Late in registry
+    assert hasattr(Late.objects, "anonymise")
+
+    class NotYet(models.Model):
+        class Meta:
+            app_label = "shop"
+
+    assert Late._meta.get_field("target").related_model is NotYet
+    assert registry.declaration(Late).errors == ()
+
+
+@pytest.mark.parametrize("term", ["", "  ", "\t\n", "a\0b", "\0"])
+def test_search_for_nothing_or_for_what_no_column_holds(people, term):
+    assert registry.search(term) == []

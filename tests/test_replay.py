@@ -1,6 +1,8 @@
 import uuid
+from contextlib import contextmanager
 from datetime import timedelta
 
+import django
 import pytest
 from django.db import connections, transaction
 from django.test.utils import CaptureQueriesContext
@@ -419,6 +421,24 @@ CANNOT = {
 }
 
 
+@contextmanager
+def pointed_at(person):
+    """Make a table that Django does not know, with a row that points at ``person``."""
+    connection = connections["default"]
+    key = Customer._meta.pk.rel_db_type(connection)
+    checked = "" if connection.vendor == "mysql" else "DEFERRABLE INITIALLY DEFERRED"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE TABLE pointer (customer_id {key} NOT NULL, "
+            f"FOREIGN KEY (customer_id) REFERENCES shop_customer (id) {checked})"
+        )
+        try:
+            cursor.execute("INSERT INTO pointer VALUES (%s)", [person.pk])
+            yield
+        finally:
+            cursor.execute("DROP TABLE pointer")
+
+
 class TestWhatCannotBeApplied:
     def check_rest(self, report, operation, label):
         """The operation is reported and has no receipt; what came after it was applied."""
@@ -503,6 +523,22 @@ class TestWhatCannotBeApplied:
         assert (report.applied, report.rows) == (0, 0)
         assert row(other)["name"] == SEEDED["name"]
 
+    @pytest.mark.django_db(transaction=True)
+    def test_a_row_that_a_constraint_keeps_until_commit(self):
+        """The table of another application on the same database; MariaDB refuses at once, the others at COMMIT."""
+        person, supplier = customer(), baker.make(Supplier)
+        backup = Backup(Customer, Supplier)
+        for each in (person, supplier):
+            each.delete()
+        operation = Operation.objects.using("gdpr_log").order_by("started").first().pk
+        backup.restore()
+        [person] = Customer.all_objects.all()
+        with pointed_at(person):
+            report = rerun()
+        reason = self.check_rest(report, operation, "shop.Customer")
+        assert "IntegrityError" in reason
+        assert Customer.all_objects.filter(pk=person.pk).exists()
+
     def test_it_is_applied_once_the_reason_is_gone(self):
         device = baker.make(Device, owner="Ada", address="10.0.0.1")
         operation = log(event(ANONYMISE, device))
@@ -513,6 +549,46 @@ class TestWhatCannotBeApplied:
             assert numbers(rerun()) == (0, 1, 0)
         assert row(device)["owner"] == str(device.pk)
         assert receipts() == {operation}
+
+
+if django.VERSION >= (5, 2):
+    from tests.apps.fields.models import CompositeKey
+
+    @pytest.fixture
+    def composite():
+        """A row with a composite key; its model may be found and deleted, not anonymised."""
+        declaration = type("PrivacyMeta", (), {"can_anonymise": False, "fields": ["name", "email"]})
+        with registry.registered(CompositeKey, declaration):
+            yield CompositeKey.objects.create(tenant=1, number=2, name="Ada", email="ada@quill.example")
+
+    class TestCompositeKeys:
+        def test_a_deletion_is_applied_again(self, composite):
+            other = CompositeKey.objects.create(tenant=2, number=1, name="Bea", email="bea@quill.example")
+            backup = Backup(CompositeKey)
+            with committing():
+                composite.delete()
+            backup.restore()
+            assert CompositeKey.objects.count() == 2
+
+            report = rerun()
+
+            assert numbers(report) == (1, 0, 0)
+            assert (report.rows, report.absent) == (1, 0)
+            assert list(CompositeKey.objects.all()) == [other]
+
+        @pytest.mark.parametrize(
+            "key", ["", "garbage", "12", "(1, 2)", "[1", '["1"]', '["1", "x"]', '["1", "2", "3"]']
+        )
+        def test_what_is_no_key_is_reported_and_the_rest_goes_on(self, composite, key):
+            operation = log(event(DELETE, "fields.CompositeKey", key), age=1)
+            log(event(DELETE, baker.make(Supplier)))
+            report = rerun()
+            assert report.failed == [
+                (operation, "fields.CompositeKey", "the primary key is of another type now"),
+            ]
+            assert report.applied == 1
+            assert not Supplier.objects.exists()
+            assert CompositeKey.objects.filter(pk=composite.pk).exists()
 
 
 class TestDryRun:

@@ -5,13 +5,14 @@ from io import StringIO
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import connections
 from model_bakery import baker
 
 from gdpr_assist.models import EventLog, Instance, Operation, PrivacyAnonymised, Receipt
 from gdpr_assist.registry import registry
-from tests.apps.shop.models import AuditEntry, Comment, Customer, GiftOrder, Reservation
+from tests.apps.shop.models import AuditEntry, Comment, Customer, GiftOrder, Reservation, Supplier
 from tests.apps.thirdparty.models import Device
-from tests.databases import dump, log_is, refused, untouched
+from tests.databases import dump, log_is, migrate, refused, scratch, unblocked_site, untouched
 from tests.logbook import committing, customer, logged, receipts
 from tests.observing import markers, row
 from tests.test_replay import ANONYMISE, DELETE, event, log, rerun
@@ -59,6 +60,11 @@ def answer(monkeypatch):
         return asked
 
     return answer
+
+
+class CustomersOnDefault:
+    def allow_migrate(self, db, app_label, model_name=None, **hints):
+        return False if (db, app_label, model_name) == ("other", "shop", "customer") else None
 
 
 class TestMayIt:
@@ -216,6 +222,47 @@ class TestScrubbing:
         expected = r"Nothing was changed\..*thirdparty\.Device\.id"
         with registry.registered(Device, wrong), untouched(), pytest.raises(CommandError, match=expected):
             scrub()
+
+    def test_one_on_which_a_router_does_not_let_the_model_be(self, settings):
+        """Its table may be left over there."""
+        settings.DATABASE_ROUTERS = [*settings.DATABASE_ROUTERS, f"{__name__}.CustomersOnDefault"]
+        here, there = customer(), customer("other")
+        printed = run("--noinput")
+        assert row(here)["name"] == str(here.pk)
+        assert row(there)["name"] == there.name
+        assert "other: shop.Customer" not in printed
+        assert "other: shop.Comment: 0 anonymised" in printed
+
+
+class TestDatabaseWithoutTables:
+    """One of the aliases is another system's, or was never migrated."""
+
+    @pytest.fixture
+    def aliases(self, settings, django_db_blocker):
+        settings.GDPR_CAN_ANONYMISE_DATABASE = True
+        with unblocked_site(django_db_blocker) as (main, log), scratch("legacy") as legacy:
+            migrate(main, log)
+            with connections[main].schema_editor() as editor:
+                editor.create_model(Supplier)
+            Supplier.objects.using(main).create(contact_name="Ada", since="2001-02-03")
+            yield main, legacy
+
+    def test_one_without_any_of_the_tables_is_left_alone(self, aliases):
+        main, legacy = aliases
+        printed = run("--noinput", "--database", main, "--database", legacy)
+        assert dump(legacy) == {}
+        assert legacy not in printed
+        supplier = Supplier.objects.using(main).get()
+        assert supplier.contact_name == str(supplier.pk)
+
+    def test_one_with_data_but_without_the_tables_of_the_app_is_refused_before_anything_is_changed(self, aliases):
+        main, legacy = aliases
+        with connections[legacy].schema_editor() as editor:
+            editor.create_model(Supplier)
+        with untouched(main, legacy), pytest.raises(CommandError) as caught:
+            run("--noinput", "--database", main, "--database", legacy)
+        assert str(caught.value).startswith("Nothing was changed. A database could not be read (")
+        assert legacy in str(caught.value)
 
 
 class TestDryRun:
