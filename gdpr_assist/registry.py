@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from django.apps import apps
+from django.conf import settings
 from django.db.models import Model, QuerySet
 
 from . import declaration, signals
-from .conf import settings
 from .declaration import Declaration, all_rows
 
 

@@ -100,6 +100,11 @@ def python(code, **environment):
     )
 
 
+def test_importing_the_package_needs_no_settings():
+    done = python("import gdpr_assist; print(gdpr_assist.__version__)", DJANGO_SETTINGS_MODULE="")
+    assert (done.returncode, done.stdout.strip()) == (0, gdpr_assist.__version__), done.stderr
+
+
 def test_importing_the_package_loads_no_models():
     done = python(
         """
