@@ -30,6 +30,8 @@ def database(name: str) -> dict[str, object]:
             "PORT": os.environ.get("PGPORT", "5432"),
             "USER": os.environ.get("PGUSER", "postgres"),
             "PASSWORD": os.environ.get("PGPASSWORD", ""),
+            # What a test commits need not outlive the server.
+            "OPTIONS": {"options": "-c synchronous_commit=off"},
         }
     if DB == "mariadb":
         return {

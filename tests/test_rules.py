@@ -1,6 +1,7 @@
 """What takes the place of each field's value: the table of default rules, as a set and row by row."""
 
 import datetime
+import os
 import uuid
 from decimal import Decimal
 
@@ -156,6 +157,9 @@ INTEGERS = (
     "positive_big_integer",
 )
 RELATIONS = ("foreign_key", "one_to_one")
+# How many examples of each property; the other environments of the matrix take fewer than the default
+EXAMPLES = int(os.environ.get("EXAMPLES", "10"))
+
 FILES = ("file", "image", "file_path")
 ADDRESSES = ("address", "address_v4", "address_v6")
 JSONS = ("json", "json_dict", "json_list", "json_filled")
@@ -710,7 +714,7 @@ def check(test, strategy):
     """Run ``test`` on examples, each rolled back. (A decorated test function cannot have fixtures of one test.)"""
 
     @settings(
-        max_examples=10,
+        max_examples=EXAMPLES,
         # An example is small as it is; making it smaller takes minutes on a database.
         phases=(Phase.reuse, Phase.generate),
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
