@@ -46,3 +46,5 @@ class GdprAssistConfig(AppConfig):
         target_deleted.connect(receivers.anonymise_related)
         for check, *tags in checks.CHECKS:
             register(check, *tags)
+        for check, *tags in checks.DEPLOY_CHECKS:
+            register(check, *tags, deploy=True)

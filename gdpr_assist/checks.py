@@ -19,9 +19,12 @@ from django.utils.module_loading import import_string
 from .conf import log_database
 from .declaration import Declaration, PrivacyMeta
 from .deletion import ANONYMISE
+from .exceptions import AnonymiseError
+from .pruning import retention
 from .registry import concrete, registry
 from .routers import EventLogRouter
 from .rules import field_label
+from .status import DatabaseStatus, status
 from .upgrading import OLD_FLAG, MigrateGdprAnonymised
 
 CheckFunction = Callable[..., Iterable[CheckMessage]]
@@ -59,6 +62,7 @@ check_E008 = declared("E008", "A composite primary key.")
 check_E010 = declared("E010", "A declaration's attribute is not a list of names.")
 check_E018 = declared("E018", "An anonymiser of a field that is not declared.")
 check_E019 = declared("E019", "An attribute of a declaration that looks misspelt.")
+check_E022 = declared("E022", "A label for the log that is not one.")
 check_W001 = declared("W001", "A field that is neither declared personal nor kept.")
 
 
@@ -296,6 +300,85 @@ def check_E021(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     ]
 
 
+def check_E023(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Two models claim the same label in the log, so that a replay could erase rows of the wrong one."""
+    claimed: dict[str, type[models.Model]] = {}
+    found = []
+    for label, model in registry.claims():
+        other = claimed.setdefault(label, model)
+        if other is not model:
+            found.append(
+                message(
+                    "E023",
+                    f"{model._meta.label} and {other._meta.label} are both called {label} in the event log.",
+                    "Correct log_label or former_labels in the PrivacyMeta of one of them.",
+                    model,
+                )
+            )
+    return found
+
+
+def check_E024(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """The retention time is not a time."""
+    if settings.GDPR_LOG_RETENTION is None:
+        return []
+    try:
+        retention()
+    except AnonymiseError as error:
+        return [message("E024", str(error), "Correct the setting, or set it to None to keep the log for ever.")]
+    return []
+
+
+def check_deployed(app_configs: Any = None, databases: Iterable[str] | None = None, **kwargs: Any) -> list[Any]:
+    """The states of ``gdpr_status``, for ``check --deploy --database ...``: they ask the databases."""
+    log = log_database()
+    if log is None or log not in connections or not databases:
+        return []
+    found = status()
+    messages = []
+    if found.unreachable:
+        messages.append(
+            message(
+                "E025",
+                f"The event log cannot be read ({found.unreachable} on the database alias {found.log!r}): every "
+                "erasure would be refused.",
+                f"Make it reachable and migrate it (migrate --database={found.log}).",
+            )
+        )
+    for each in found.databases:
+        if each.using in databases:
+            messages += _state_messages(each)
+    return messages
+
+
+def _state_messages(each: DatabaseStatus) -> Iterator[CheckMessage]:
+    if each.unreachable:
+        yield message(
+            "E025",
+            f"The database {each.using!r} cannot be read ({each.unreachable}).",
+            f"Make it reachable and migrate it (migrate --database={each.using}).",
+        )
+    if each.missing:
+        yield message(
+            "E026",
+            f"The database {each.using!r} was restored from a backup: it lacks {each.missing} erasures of the log.",
+            "Run gdpr_rerun before anybody uses the site.",
+        )
+    if each.unlogged:
+        yield message(
+            "W004",
+            f"The event log lacks {each.unlogged} erasures of the database {each.using!r}: the log was restored.",
+            "Back the database up now; an older backup would bring back what was erased in them.",
+        )
+    if each.undecided or each.unknown:
+        yield message(
+            "W005",
+            f"Of {each.undecided + each.unknown} erasures of the database {each.using!r} it is not known whether "
+            "they took effect.",
+            "Run gdpr_reconcile, and let it run every few minutes.",
+        )
+
+
 def check_W002(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """No event log."""
     if log_database() is not None:
@@ -369,7 +452,13 @@ CHECKS: list[tuple[Any, ...]] = [
     (check_E019, Tags.models),
     (check_E020,),
     (check_E021,),
+    (check_E022, Tags.models),
+    (check_E023, Tags.models),
+    (check_E024,),
     (check_W001, Tags.models),
     (check_W002,),
     (check_W003, Tags.models),
 ]
+
+# Asked for by ``check --deploy``, and only where a database is named
+DEPLOY_CHECKS: list[tuple[Any, ...]] = [(check_deployed, Tags.database)]

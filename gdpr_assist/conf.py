@@ -26,6 +26,9 @@ class GdprAssistConf(AppConf):
     # Whether anonymising is logged (deleting always is)
     LOG_ON_ANONYMISE = True
 
+    # How long the log is kept, at least as long as any backup: a timedelta, None for ever
+    LOG_RETENTION = None
+
     class Meta:
         prefix = "gdpr"
 

@@ -39,6 +39,8 @@ class PrivacyMeta:
     export_fields: Iterable[str] | None = None
     export_exclude: Iterable[str] = ()
     export_filename: str | None = None
+    log_label: str | None = None
+    former_labels: Iterable[str] = ()
 
     def search(self, term: str) -> QuerySet[Any] | Iterable[Model]:
         """Return the rows of which any of ``search_fields`` matches ``term``, soft-deleted ones too."""
@@ -103,6 +105,13 @@ class Declaration:
         return self.model._meta.label
 
     @property
+    def log_labels(self) -> list[str]:
+        """What the log calls the rows, today's label first. Only the model's own while the declared ones are wrong."""
+        if any(mistake.check in ("E010", "E022") for mistake in self.mistakes):
+            return [self.label]
+        return [self.meta.log_label or self.label, *self.meta.former_labels]
+
+    @property
     def fields(self) -> tuple[str, ...]:
         return _fields(self.meta)
 
@@ -134,7 +143,8 @@ def declare(model: type[Model], meta_class: type) -> Declaration:
     mistakes = [*_shape_mistakes(meta)]
     if mistakes:  # names cannot be read from these
         return Declaration(model=model, meta=meta, changes=(), mistakes=tuple(mistakes))
-    mistakes += [*_name_mistakes(meta), *_stray_anonymisers(meta), *_misspelt(meta), *_undeclared(meta)]
+    mistakes += [*_name_mistakes(meta), *_stray_anonymisers(meta), *_misspelt(meta), *_label_mistakes(meta)]
+    mistakes += _undeclared(meta)
     changes = []
     if meta.can_anonymise:
         mistakes += _key_mistakes(meta)
@@ -209,7 +219,7 @@ def _is_huge(value: Any) -> bool:
     return isinstance(value, int) and value.bit_length() >= BITS_OF_A_BIG_INTEGER
 
 
-_LISTS = ("fields", "keep", "search_fields", "export_fields", "export_exclude")
+_LISTS = ("fields", "keep", "search_fields", "export_fields", "export_exclude", "former_labels")
 
 
 def _shape_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
@@ -286,6 +296,20 @@ def _misspelt(meta: PrivacyMeta) -> Iterable[Mistake]:
                 f"{meta.model._meta.label}: PrivacyMeta.{name} has no meaning.",
                 f"If {meant} is meant, correct it; else give it a name that is less alike.",
             )
+
+
+def _label_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
+    written: dict[str, Iterable[Any]] = {"former_labels": meta.former_labels}
+    if meta.log_label is not None:
+        written = {**written, "log_label": [meta.log_label]}
+    for attribute, labels in written.items():
+        for label in labels:
+            if not isinstance(label, str) or [bool(part) for part in label.split(".")] != [True, True]:
+                yield Mistake(
+                    "E022",
+                    f"{meta.model._meta.label}: PrivacyMeta.{attribute} is not the label of a model.",
+                    "Write it as app_label.ModelName.",
+                )
 
 
 def _lookup_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:

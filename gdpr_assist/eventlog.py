@@ -1,29 +1,35 @@
 """The event log over two databases: an erasure is neither lost nor invented. The only writer of events and receipts.
 
-The steps, by the numbers of the protocol in docs/explanation/event_log.rst: (1) events, durable, before the COMMIT of
-the main database; (2) a receipt in the transaction of the erasure; (3) the outcome, after COMMIT.
+The steps, by the numbers of the protocol in docs/explanation/event_log.rst: (1) a receipt in the transaction of the
+erasure; (2) the events, durable in the log; (3) COMMIT; (4) the outcome. Since the receipt comes first, whoever sees
+an operation in the log and tries to insert the same receipt meets its writer's lock, and waits: no writer comes late.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import Error, transaction
+from django.db import Error, IntegrityError, OperationalError, connections, transaction
 from django.db.models import Model
 from django.utils import timezone
 from django.utils.connection import ConnectionDoesNotExist
 
 from .conf import log_database
 from .exceptions import AnonymiseError, EventLogError
+from .registry import registry
 from .tables import EventLog, Instance, Operation, Outcome, Receipt, stored_key
 
 ROWS_PER_INSERT = 1000
+
+# Rows that 1.x wrote have no operation; their receipts are made from the number of the row.
+LEGACY = uuid.UUID("6f1f7c43-6d0f-5a3c-9a56-0b1c1b7d9d31")
+LEGACY_VERSION = 5  # of a uuid that is made from a name; those of operations are random
 
 _suspended: ContextVar[bool] = ContextVar("gdpr_assist_log_suspended", default=False)
 
@@ -34,12 +40,13 @@ class Erasure:
 
     using: str
     id: uuid.UUID = field(default_factory=uuid.uuid4)
-    # [(event, model label, primary key as text)]
+    # [(event, model label in the log, primary key as text)]
     events: list[tuple[str, str, str]] = field(default_factory=list)
     started: datetime = field(default_factory=timezone.now)
 
     def add(self, event: str, model: type[Model], keys: Iterable[Any]) -> None:
-        self.events += [(event, model._meta.label, stored_key(key)) for key in keys]
+        label = registry.log_label(model)
+        self.events += [(event, label, stored_key(key)) for key in keys]
 
 
 def is_kept() -> bool:
@@ -58,15 +65,16 @@ def suspended() -> Iterator[None]:
 
 
 def record(erasure: Erasure) -> None:
-    """Log ``erasure``: events first, then the receipt; the outcome follows when the caller's transaction commits.
+    """Log ``erasure``: the receipt, then the events; the outcome follows when the caller's transaction commits.
 
     Must run inside the transaction of the erasure, on its alias. Raises ``EventLogError`` if the log cannot be
     written; the caller's transaction must then be rolled back.
     """
     if not erasure.events or not is_kept():
         return
-    _write_events(erasure, instance_id(erasure.using))
-    write_receipt(erasure.id, erasure.using)
+    instance = instance_id(erasure.using)
+    write_receipt(erasure.id, erasure.using, erasure.started)
+    _write_events(erasure, instance)
     transaction.on_commit(lambda: _confirm(erasure.id, erasure.using), using=erasure.using, robust=True)
 
 
@@ -98,23 +106,117 @@ def renew_instance_id(using: str) -> None:
     Instance.objects.using(using).update_or_create(pk=1, defaults={"instance": uuid.uuid4()})
 
 
-def write_receipt(operation: uuid.UUID, using: str) -> None:
-    Receipt.objects.using(using).create(operation=operation, written=timezone.now())
+def write_receipt(operation: uuid.UUID, using: str, started: datetime) -> None:
+    """Note beside the rows that ``operation`` took effect. Raises ``IntegrityError`` if that is noted already."""
+    Receipt.objects.using(using).create(operation=operation, written=started)
+
+
+def took_effect(operation: uuid.UUID, using: str) -> bool | None:
+    """Return whether ``operation`` was committed on ``using``; None if its writer did not come to an end in time.
+
+    Tries to insert the receipt: if the writer is still in its transaction, the database makes this wait for its end
+    (PostgreSQL as long as it takes; MariaDB ``innodb_lock_wait_timeout``, SQLite ``timeout``). Leaves nothing behind.
+    """
+    try:
+        with transaction.atomic(using=using):
+            write_receipt(operation, using, timezone.now())
+            transaction.set_rollback(True, using=using)
+    except IntegrityError:
+        return True
+    except OperationalError:
+        return None
+    return False
+
+
+def decide(operations: Iterable[uuid.UUID], committed: bool | None) -> None:
+    """Append the outcome of each of ``operations`` that has none; replace one that is unknown (None)."""
+    log, now = log_database(), timezone.now()
+    outcomes = [Outcome(operation_id=each, committed=committed, decided=now) for each in operations]
+    keys = [outcome.pk for outcome in outcomes]
+    with transaction.atomic(using=log):
+        Outcome.objects.using(log).bulk_create(outcomes, ignore_conflicts=True)
+        if committed is not None:
+            unknown = Outcome.objects.using(log).filter(pk__in=keys, committed=None)
+            unknown.update(committed=committed, decided=now)
+
+
+def remove_operations(operations: list[uuid.UUID]) -> None:
+    """Remove ``operations``, their events and outcomes from the log."""
+    log = log_database()
+    with transaction.atomic(using=log):
+        EventLog.objects.using(log).filter(operation__in=operations).delete()
+        Outcome.objects.using(log).filter(pk__in=operations).delete()
+        Operation.objects.using(log).filter(pk__in=operations).delete()
+
+
+def remove_receipts(operations: list[uuid.UUID], using: str) -> None:
+    Receipt.objects.using(using).filter(pk__in=operations).delete()
+
+
+def forget_receipts(using: str) -> None:
+    """Remove the receipts of a database that has become another one; rows of 1.x belong to any, so theirs stay."""
+    keys = [key for key in Receipt.objects.using(using).values_list("pk", flat=True) if not is_legacy(key)]
+    for start in range(0, len(keys), ROWS_PER_INSERT):
+        remove_receipts(keys[start : start + ROWS_PER_INSERT], using)
+
+
+def legacy_id(event: EventLog) -> uuid.UUID:
+    """Return what stands for the operation of a row that 1.x wrote."""
+    return uuid.uuid5(LEGACY, str(event.pk))
+
+
+def is_legacy(operation: uuid.UUID) -> bool:
+    return operation.version == LEGACY_VERSION
 
 
 def _write_events(erasure: Erasure, instance: uuid.UUID) -> None:
-    log = log_database()
+    log = str(log_database())
     operation = Operation(id=erasure.id, instance=instance, using=erasure.using, started=erasure.started)
     try:
-        with _durable(log):
-            operation.save(using=log, force_insert=True)
-            EventLog.objects.using(log).bulk_create(_rows(operation, erasure.events), batch_size=ROWS_PER_INSERT)
+        try:
+            _insert(operation, erasure.events)
+        except IntegrityError:
+            raise
+        except Error:
+            if connections[log].in_atomic_block:
+                raise  # of a TestCase: it cannot go on with another connection
+            _drop_connection(log)
+            _insert(operation, erasure.events, again=True)
     except (Error, ConnectionDoesNotExist) as error:
+        _drop_connection(log)
         raise EventLogError(
             f"The event log could not be written ({type(error).__name__} on the database alias {log!r}); "
             "nothing was erased. Make the log database reachable and writable, and migrate it "
             f"(migrate --database={log}); then try again."
         ) from None
+
+
+def _insert(operation: Operation, events: list[tuple[str, str, str]], again: bool = False) -> None:
+    log = log_database()
+    with _durable(log):
+        try:
+            with transaction.atomic(using=log) if again else nullcontext():
+                operation.save(using=log, force_insert=True)
+        except IntegrityError:
+            if not again:
+                raise
+            return  # the first attempt was committed whole; only the answer was lost with the connection
+        _insert_rows(_rows(operation, events), str(log))
+
+
+def _insert_rows(rows: list[EventLog], log: str) -> None:
+    """As ``bulk_create`` does, without asking for the keys: on MariaDB that takes the right to read every column."""
+    fields = [each for each in EventLog._meta.local_concrete_fields if not each.primary_key]
+    size = min(connections[log].ops.bulk_batch_size(fields, rows), ROWS_PER_INSERT)
+    for start in range(0, len(rows), size):
+        EventLog.objects.using(log)._insert(rows[start : start + size], fields, using=log)  # type: ignore[attr-defined]
+
+
+def _drop_connection(log: str) -> None:
+    """Let the next attempt begin with a fresh connection."""
+    if log in connections and not connections[log].in_atomic_block:
+        with suppress(Error):  # of a driver that is told to close what is closed
+            connections[log].close()
 
 
 def _durable(log: str | None) -> transaction.Atomic:
@@ -130,19 +232,25 @@ def _durable(log: str | None) -> transaction.Atomic:
     )
 
 
-def _rows(operation: Operation, events: list[tuple[str, str, str]]) -> Iterator[EventLog]:
+def _rows(operation: Operation, events: list[tuple[str, str, str]]) -> list[EventLog]:
+    found = []
     for event, label, key in events:
         app_label, model_name = label.split(".")
-        yield EventLog(
-            operation=operation,
-            event=event,
-            app_label=app_label,
-            model_name=model_name,
-            target_pk=key,
-        )
+        row = EventLog(operation=operation, event=event, app_label=app_label, model_name=model_name, target_pk=key)
+        found.append(row)
+    return found
 
 
 def _confirm(operation: uuid.UUID, using: str) -> None:
     """Append the outcome. The receipt decides: a savepoint rolled back by hand leaves this callback behind."""
-    if Receipt.objects.using(using).filter(operation=operation).exists():
-        Outcome.objects.using(log_database()).create(operation_id=operation, committed=True, decided=timezone.now())
+    if not Receipt.objects.using(using).filter(operation=operation).exists():
+        return
+    log = str(log_database())
+    try:
+        with transaction.atomic(using=log):
+            Outcome.objects.using(log).create(operation_id=operation, committed=True, decided=timezone.now())
+    except IntegrityError:
+        pass  # settled in the meantime
+    except Error:
+        _drop_connection(log)
+        raise

@@ -100,6 +100,40 @@ class Registry:
         """Return the registered models that add columns to the rows of ``model``: its direct multi-table children."""
         return [each for each in self._registrations if concrete(model) in each._meta.parents]
 
+    def log_label(self, model: type[Model]) -> str:
+        """Return the label under which rows of ``model`` are logged: its own, unless ``log_label`` says another."""
+        return self._labels(concrete(model))[0]
+
+    def find(self, label: str) -> type[Model] | None:
+        """Return the registered model that the log calls ``label``: by its log label, a former one, or today's."""
+        wanted = label.lower()
+        labels = {model: [each.lower() for each in self._labels(model)] for model in self.models}
+        for model, (current, *_) in labels.items():
+            if wanted == current:
+                return model
+        for model, (_, *former) in labels.items():
+            if wanted in former:
+                return model
+        try:
+            found = concrete(apps.get_model(label))
+        except (LookupError, ValueError):
+            return None
+        return found if found in self else None
+
+    def _labels(self, model: type[Model]) -> list[str]:
+        """The label that is logged, and the former ones. Children do not take over those of a multi-table parent."""
+        own = self._registrations.get(model)
+        parents = [self._registrations.get(parent) for parent in model._meta.get_parent_list()]
+        if own is None or any(own.meta_class is parent.meta_class for parent in parents if parent):
+            return [model._meta.label]
+        return self.declaration(model).log_labels
+
+    def claims(self) -> Iterator[tuple[str, type[Model]]]:
+        """Yield each label that finds a registered model in the log, in lower case, with that model."""
+        for model in self.models:
+            for label in {label.lower() for label in self._labels(model)}:
+                yield label, model
+
     def search(self, term: str) -> list[tuple[type[Model], QuerySet[Any]]]:
         """Return the models with a row that matches ``term``, each with its matching rows."""
         if not term.strip() or "\0" in term:

@@ -54,6 +54,7 @@ def plans(aliases: Iterable[str], *, children: bool = False) -> list[Plan]:
 
 
 def cut_loose(aliases: Iterable[str]) -> None:
-    """Give the databases new instance ids, so that no logged erasure of the original is ever replayed here."""
+    """Make them other databases: no logged erasure of the original is replayed here, and its receipts are not ours."""
     for using in aliases:
         eventlog.renew_instance_id(using)
+        eventlog.forget_receipts(using)

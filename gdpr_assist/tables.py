@@ -56,24 +56,28 @@ class EventLog(models.Model):
 
 
 class Outcome(models.Model):
-    """What became of an operation. An operation without one is undecided."""
+    """What became of an operation. An operation without one is undecided.
+
+    Unknown (``committed`` is None): the database was restored before it was decided, so only a person can tell.
+    """
 
     operation = models.OneToOneField(Operation, primary_key=True, on_delete=models.PROTECT)
-    committed = models.BooleanField()
+    committed = models.BooleanField(null=True, help_text="Empty if it cannot be told any more")
     decided = models.DateTimeField()
 
     class Meta:
         app_label = "gdpr_assist"
 
     def __str__(self) -> str:
-        return f"{self.operation_id} {'committed' if self.committed else 'rolled back'}"
+        words = {True: "committed", False: "rolled back", None: "unknown"}
+        return f"{self.operation_id} {words[self.committed]}"
 
 
 class Receipt(models.Model):
     """Proof in the data database that an operation took effect there: written in the transaction of the erasure."""
 
     operation = models.UUIDField(primary_key=True, editable=False)
-    written = models.DateTimeField()
+    written = models.DateTimeField(help_text="When the operation was started, also if a replay wrote the receipt")
 
     class Meta:
         app_label = "gdpr_assist"

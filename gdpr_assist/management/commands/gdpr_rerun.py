@@ -2,67 +2,100 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
+from datetime import datetime, time
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
-from django.db import Error, connections
-from django_rich.management import RichCommand
-from rich.table import Table
+from django.core.management.base import CommandParser
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
 
-from gdpr_assist.conf import log_database
+from gdpr_assist.management.log import LogCommand, operation_id
 from gdpr_assist.progress import show
-from gdpr_assist.replay import Report, count_operations, logged_operations, replay
+from gdpr_assist.reconciliation import Databases, reconcile
+from gdpr_assist.replay import Report, check_ready, count_operations, logged_operations, replay
+from gdpr_assist.sequences import raise_sequences
 
 
-class Command(RichCommand):
+class Command(LogCommand):
     help = "Re-apply every logged erasure that this database does not have: run it after restoring a backup."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="Print what would be done and write nothing.")
+        parser.add_argument(
+            "--since",
+            type=moment,
+            metavar="WHEN",
+            help="Leave out what was started before this date or time (2026-11-24, 2026-11-24T03:00), and rows of "
+            "1.x, which have no time.",
+        )
+        parser.add_argument(
+            "--include-undecided",
+            action="store_true",
+            help="Apply also the operations of which nobody knows whether they took effect.",
+        )
+        parser.add_argument(
+            "--instance",
+            action="append",
+            default=[],
+            type=operation_id,
+            metavar="UUID",
+            help="Apply also the operations of this other instance of the database; may be repeated.",
+        )
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        log = log_database()
-        if log is None:
-            raise CommandError("There is no event log to re-apply: GDPR_LOG_DATABASE_NAME is None.")
-        if log not in connections:
-            raise CommandError(f"The event log's database {log!r} (GDPR_LOG_DATABASE_NAME) is not in DATABASES.")
+    def run(self, options: dict[str, Any]) -> None:
+        databases = Databases(options["instance"])
+        check_ready(databases)
         report = Report()
-        try:
-            total = count_operations()
-            counts = self.counts(report, options["dry_run"])
-            show(counts, "Operations", total, self.console)
-        except Error as error:
-            raise CommandError(
-                f"A database could not be used ({type(error).__name__}). Make both databases reachable and "
-                f"migrate them (migrate, and migrate --database={log}), then "
-                "run the command again: what was applied is not applied twice."
-            ) from None
+        if not options["dry_run"]:
+            # Whoever runs this has restored a backup: what has no receipt may have been lost with it.
+            reconcile(databases, is_restored=True)
+        show(self.counts(report, databases, options), "Operations", count_operations(options["since"]), self.console)
+        if not options["dry_run"]:
+            raise_sequences(databases)
         self.print(report, options["dry_run"])
         if report.failed:
-            raise CommandError(f"{len(report.failed)} operations could not be applied; they are listed above.")
+            self.fail(f"{len(report.failed)} operations could not be applied; they are listed above.")
 
-    def counts(self, report: Report, dry_run: bool) -> Iterator[int]:
-        for done in replay(logged_operations(report), report, dry_run=dry_run):
-            yield done.applied + done.already + len(done.failed)
+    def counts(self, report: Report, databases: Databases, options: dict[str, Any]) -> Iterator[int]:
+        operations = logged_operations(report, databases, since=options["since"])
+        for done in replay(
+            operations,
+            report,
+            include_undecided=options["include_undecided"],
+            dry_run=options["dry_run"],
+        ):
+            yield done.seen
 
     def print(self, report: Report, dry_run: bool) -> None:
-        lines = {
-            "To be applied" if dry_run else "Applied": report.applied,
-            "Already applied": report.already,
-            "Failed": len(report.failed),
-            "Undecided, left alone": report.undecided,
-            "Of other databases, left alone": report.foreign,
-            "Rows to be erased" if dry_run else "Rows erased": report.rows,
-            "Rows that were not there": report.absent,
-        }
         for operation, label, reason in report.failed:
             self.stdout.write(f"{operation} {label}: {reason}")
-        if not self.console.is_terminal:
-            for name, count in lines.items():
-                self.stdout.write(f"{name}: {count}")
-            return
-        table = Table("Operations", "Number")
-        for name, count in lines.items():
-            table.add_row(name, str(count))
-        self.console.print(table)
+        for operation, label in report.undecided:
+            self.stdout.write(
+                f"{operation} {label}: undecided; apply it with --include-undecided, or say that it did not take "
+                f"effect with gdpr_reconcile --dismiss {operation}"
+            )
+        self.table(
+            {
+                "To be applied" if dry_run else "Applied": report.applied,
+                "Already applied": report.already,
+                "Failed": len(report.failed),
+                "Undecided": len(report.undecided),
+                "Of other databases, left alone": report.foreign,
+                "Rows to be erased" if dry_run else "Rows erased": report.rows,
+                "Rows that were not there": report.absent,
+            }
+        )
+
+
+def moment(text: str) -> datetime:
+    """Return the moment that ``text`` names, in the current time zone unless it says another."""
+    try:
+        day = parse_date(text)
+        found = datetime.combine(day, time()) if day else parse_datetime(text)
+    except ValueError:  # a day that there is not
+        found = None
+    if found is None:
+        raise ArgumentTypeError("not a date or time; write 2026-11-24 or 2026-11-24T03:00")
+    return timezone.make_aware(found) if timezone.is_naive(found) else found

@@ -1,0 +1,22 @@
+"""gdpr_prune: remove from the log what no backup can bring back any more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from gdpr_assist.management.log import LogCommand
+from gdpr_assist.pruning import prune
+
+
+class Command(LogCommand):
+    help = "Remove settled operations older than GDPR_LOG_RETENTION from the log, and later their receipts."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="Print what would be removed and write nothing.")
+
+    def run(self, options: dict[str, Any]) -> None:
+        operations, receipts = prune(dry_run=options["dry_run"])
+        done = "to be removed" if options["dry_run"] else "removed"
+        self.table({f"Operations {done}": operations, f"Receipts {done}": receipts})

@@ -1,0 +1,90 @@
+"""Raises the sequences of integer keys past the logged ones: a new row must not get the key of an erased one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connections, router
+from django.db.models import AutoField, BigIntegerField, Max, Model, Q
+from django.db.models.functions import Cast
+
+from .conf import log_database
+from .reconciliation import Databases
+from .registry import registry
+from .tables import EventLog, Operation
+
+WHOLE_NUMBER = r"^[0-9]{1,18}$"
+
+
+def raise_sequences(databases: Databases) -> list[str]:
+    """Raise what stands below the highest logged key of these databases; return the labels of the models."""
+    raised = []
+    for (using, model), key in _highest(databases).items():
+        connection = connections[using]
+        raise_ = RAISE.get(connection.vendor)
+        low_enough = key < (connection.ops.integer_field_range(model._meta.pk.get_internal_type())[1] or key + 1)
+        if raise_ and low_enough and raise_(connection, model._meta.db_table, str(model._meta.pk.column), key):
+            raised.append(model._meta.label)
+    return raised
+
+
+def _highest(databases: Databases) -> dict[tuple[str, type[Model]], int]:
+    log = str(log_database())
+    pairs = Operation.objects.using(log).values_list("using", "instance").distinct()
+    ours = {instance for using, instance in pairs if instance in databases.ids(using)}
+    events = EventLog.objects.using(log).filter(
+        Q(operation=None) | Q(operation__instance__in=ours), target_pk__regex=WHOLE_NUMBER
+    )
+    places = events.order_by().values_list("operation__using", "app_label", "model_name")
+    highest: dict[tuple[str, type[Model]], int] = {}
+    for using, app_label, model_name, key in places.annotate(key=Max(Cast("target_pk", BigIntegerField()))):
+        model = registry.find(f"{app_label}.{model_name}")
+        if model is not None and isinstance(model._meta.pk, AutoField):
+            place = (str(using or router.db_for_write(model)), model)
+            highest[place] = max(key, highest.get(place, 0))
+    return highest
+
+
+def _as_sqlite(connection: Any, table: str, column: str, key: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE sqlite_sequence SET seq = %s WHERE name = %s AND seq < %s", [key, table, key])
+        if cursor.rowcount:
+            return True
+        cursor.execute(
+            "INSERT INTO sqlite_sequence (name, seq) SELECT %s, %s"
+            " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = %s)",
+            [table, key, table],
+        )
+        return bool(cursor.rowcount)
+
+
+def _as_postgresql(connection: Any, table: str, column: str, key: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT setval(sequence, %s) FROM (SELECT pg_get_serial_sequence(%s, %s)::regclass AS sequence) AS found"
+            " WHERE COALESCE(pg_sequence_last_value(sequence), 0) < %s",
+            [key, connection.ops.quote_name(table), column, key],
+        )
+        return cursor.fetchone() is not None
+
+
+def _as_mysql(connection: Any, table: str, column: str, key: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT auto_increment FROM information_schema.tables"
+            " WHERE table_schema = DATABASE() AND table_name = %s AND auto_increment <= %s",
+            [table, key],
+        )
+        if cursor.fetchone() is None:
+            return False
+        cursor.execute(f"ALTER TABLE {connection.ops.quote_name(table)} AUTO_INCREMENT = {key + 1:d}")
+        return True
+
+
+# {vendor: function that raises the sequence of a column to at least the key, and says whether it had to}
+RAISE: dict[str, Callable[[Any, str, str, int], bool]] = {
+    "sqlite": _as_sqlite,
+    "postgresql": _as_postgresql,
+    "mysql": _as_mysql,
+}

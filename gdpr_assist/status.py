@@ -1,0 +1,107 @@
+"""What state the event log and its databases are in. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import Error, connections
+from django.db.models import Count, Min, Q
+from django.utils.connection import ConnectionDoesNotExist
+
+from .conf import log_database
+from .reconciliation import Databases, missing, unlogged, unsettled
+from .scrubbing import data_aliases
+from .tables import EventLog, Operation
+
+# What gdpr_status --fail-on takes, with what each means
+STATES = {
+    "unreachable": "the log or a database could not be read",
+    "undecided": "operations without an outcome, or with one that cannot be told",
+    "restored": "a database lacks committed operations: it was restored and not rerun",
+    "log-restored": "the log lacks operations that a database has: the log was restored",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseStatus:
+    """One database beside the log, in numbers of operations."""
+
+    using: str
+    unreachable: str = ""
+    """The class of the database error; empty if all could be read."""
+    committed: int = 0
+    rolled_back: int = 0
+    undecided: int = 0
+    unknown: int = 0
+    oldest: datetime | None = None
+    """When the oldest operation that is not settled was started."""
+    missing: int = 0
+    unlogged: int = 0
+
+    @property
+    def states(self) -> set[str]:
+        found = {
+            "unreachable": self.unreachable,
+            "undecided": self.undecided + self.unknown,
+            "restored": self.missing,
+            "log-restored": self.unlogged,
+        }
+        return {state for state, is_so in found.items() if is_so}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """The log, and each database beside it."""
+
+    log: str
+    unreachable: str = ""
+    foreign: int = 0
+    legacy: int = 0
+    databases: tuple[DatabaseStatus, ...] = ()
+
+    @property
+    def states(self) -> set[str]:
+        found = {"unreachable"} if self.unreachable else set()
+        return found.union(*(each.states for each in self.databases))
+
+
+def status() -> Status:
+    """Return the state of the log, which must be configured, and of all databases but the log."""
+    log = str(log_database())
+    try:
+        legacy = EventLog.objects.using(log).filter(operation=None).count()
+    except (Error, ConnectionDoesNotExist) as error:
+        return Status(log=log, unreachable=type(error).__name__)
+    databases = Databases()
+    found = tuple(_database(using, databases) for using in data_aliases() if _is_ours(using))
+    ours = sum(each.committed + each.rolled_back + each.undecided + each.unknown for each in found)
+    dark = [each.using for each in found if each.unreachable]
+    of_others = Operation.objects.using(log).exclude(using__in=dark).count() - ours
+    return Status(log=log, foreign=of_others, legacy=legacy, databases=found)
+
+
+def _is_ours(using: str) -> bool:
+    """Whether there may be receipts on this alias: not on a database that was never migrated for the app."""
+    try:
+        return "gdpr_assist_receipt" in connections[using].introspection.table_names()
+    except Error:
+        return True  # and is reported as unreachable
+
+
+def _database(using: str, databases: Databases) -> DatabaseStatus:
+    try:
+        operations = Operation.objects.using(log_database()).filter(using=using, instance__in=databases.ids(using))
+        without = Q(outcome__committed=None)
+        counts = operations.aggregate(
+            committed=Count("id", filter=Q(outcome__committed=True)),
+            rolled_back=Count("id", filter=Q(outcome__committed=False)),
+            undecided=Count("id", filter=without & Q(outcome__operation=None)),
+            unknown=Count("id", filter=without & ~Q(outcome__operation=None)),
+        )
+        oldest = unsettled().filter(pk__in=operations.values("pk")).aggregate(Min("started"))["started__min"]
+        lacking = sum(1 for _ in missing(using, databases))
+        surplus = sum(1 for _ in unlogged(using))
+    except Error as error:
+        return DatabaseStatus(using=using, unreachable=type(error).__name__)
+    return DatabaseStatus(using=using, oldest=oldest, missing=lacking, unlogged=surplus, **counts)
