@@ -1,13 +1,28 @@
 """What every test may rely on."""
 
+import os
+from pathlib import Path
+
 import hypothesis
 import pytest
+from django.db import connections
+
+from tests import log_role
 
 DATABASE_FIXTURES = {"db", "django_db_reset_sequences", "live_server", "transactional_db"}
 
 # How long an example takes depends on the database and on who else uses the machine.
 hypothesis.settings.register_profile("databases", deadline=None)
 hypothesis.settings.load_profile("databases")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--log-role", action="store_true", help="Give the app the documented rights on the log only")
+
+
+def pytest_configure(config):
+    if config.getoption("--log-role") and connections["gdpr_log"].vendor == "sqlite":
+        raise pytest.UsageError("--log-role: SQLite has no roles; set DB to postgresql or mariadb.")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -27,8 +42,40 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.django_db(*args, **kwargs), append=False)
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker, request):
+    """As pytest-django's; with ``--log-role`` the app then has few rights on the log."""
+    if not request.config.getoption("--log-role"):
+        yield
+        return
+    with django_db_blocker.unblock():
+        in_force = log_role.in_force(connections["gdpr_log"])
+        next(in_force)
+    yield
+    with django_db_blocker.unblock():
+        next(in_force, None)
+
+
 @pytest.fixture
 def media_root(settings, tmp_path):
     """Keep the uploaded files of one test in a directory of its own."""
     settings.MEDIA_ROOT = tmp_path / "media"
     return settings.MEDIA_ROOT
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print what the kills in tests/faults came to, and append it to the file that FAULTS_REPORT names."""
+    reports = [
+        dict(each.user_properties) for group in ("passed", "failed") for each in terminalreporter.getreports(group)
+    ]
+    counts = {each["fault"]: each["numbers"] for each in reports if "fault" in each}
+    if not counts or hasattr(terminalreporter.config, "workerinput"):
+        return
+    lines = ["kills                             tried  right  undecided and listed"]
+    lines += ["{:32} {:6} {:6} {:6}".format(name, *counts[name]) for name in sorted(counts)]
+    lines.append("{:32} {:6} {:6} {:6}".format("all of them", *map(sum, zip(*counts.values(), strict=True))))
+    terminalreporter.section("faults")
+    terminalreporter.write("\n".join([*lines, ""]))
+    if "FAULTS_REPORT" in os.environ:
+        with Path(os.environ["FAULTS_REPORT"]).open("a") as report:
+            report.write("\n".join([*lines, "", ""]))

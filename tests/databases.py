@@ -59,24 +59,25 @@ def without_tables(log):
 
 
 def read_only(log):
-    log.ensure_connection()
-    with log.cursor() as cursor:
-        cursor.execute(
-            {
-                "sqlite": "PRAGMA query_only = ON",
-                "postgresql": "SET default_transaction_read_only = on",
-                "mysql": "SET SESSION TRANSACTION READ ONLY",
-            }[log.vendor]
-        )
+    """A server that takes no writes, as a standby; SQLite's file cannot be written."""
+    given = log.settings_dict["OPTIONS"]
+    database = {
+        "sqlite": {"NAME": f"file:{log.settings_dict['NAME']}?mode=ro"},
+        "postgresql": {
+            "OPTIONS": {**given, "options": f"{given.get('options', '')} -c default_transaction_read_only=on"}
+        },
+        "mysql": {"OPTIONS": {**given, "init_command": "SET SESSION TRANSACTION READ ONLY"}},
+    }[log.vendor]
+    log.settings_dict = {**log.settings_dict, **database}
 
 
-def closed(log):
+def hung_up(log):
     """The server has hung up, and Django does not know it yet."""
     log.ensure_connection()
     log.connection.close()
 
 
-FAULTS = [refused, without_tables, read_only, closed]
+FAULTS = [refused, without_tables, read_only]
 
 
 @contextmanager
@@ -90,8 +91,28 @@ def log_is(fault):
         yield
     finally:
         connections["gdpr_log"] = healthy
-        if fault is not closed:
-            broken.close()
+        broken.close()
+
+
+@contextmanager
+def on_statement(beginning, action, after=False):
+    """Do ``action``, once, before or after the log runs a statement that begins so."""
+    log, done = connections["gdpr_log"], []
+
+    def wrapper(execute, sql, params, many, context):
+        if done or not sql.startswith(beginning):
+            return execute(sql, params, many, context)
+        done.append(sql)
+        if not after:
+            action(log)
+        result = execute(sql, params, many, context)
+        if after:
+            action(log)
+        return result
+
+    with log.execute_wrapper(wrapper):
+        yield
+    assert done, f"the log ran no {beginning}"
 
 
 # -- databases of a test's own ---------------------------------------------------------------------

@@ -1,8 +1,12 @@
 import itertools
 import os
+import re
 import subprocess
 import sys
+import uuid
 from contextlib import contextmanager
+from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 
 import django
@@ -10,11 +14,15 @@ import pytest
 from django.apps import apps
 from django.core.checks import Error, Warning
 from django.core.checks.registry import registry as checks
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from django.db import connections, models
 from django.db.models import Q
 from django.test.utils import isolate_apps
+from django.utils import timezone
 
 from gdpr_assist import ANONYMISE
+from gdpr_assist.eventlog import write_receipt
 from gdpr_assist.registry import registry
 from tests.apps.shop.models import (
     AuditEntry,
@@ -27,12 +35,16 @@ from tests.apps.shop.models import (
     Product,
 )
 from tests.apps.thirdparty.models import Device
+from tests.databases import log_is, refused
+from tests.test_replay import event, log
 
 CONDITION = "condition" if django.VERSION >= (5, 1) else "check"
 
 
 # Those of Django's own open databases to ask what they can do.
-OURS = [check for check in checks.get_checks() if check.__module__.startswith("gdpr_assist.")]
+OURS = [
+    check for check in checks.get_checks(include_deployment_checks=True) if check.__module__.startswith("gdpr_assist.")
+]
 ARGUMENTS = {"app_configs": None, "databases": None}
 
 
@@ -610,6 +622,110 @@ class TestE017:
 
 
 # -- warnings --------------------------------------------------------------------------------------
+
+
+class TestE022:
+    @pytest.mark.parametrize("label", ["Gadget", "", "inventory.", ".Gadget", "a.b.Gadget"])
+    def test_gdpr_assist_E022_former_labels(self, label):
+        with device(former_labels=["inventory.Gadget", label]):
+            message = only("E022")
+        assert message.msg == "thirdparty.Device: PrivacyMeta.former_labels is not the label of a model."
+        assert message.hint.startswith("Write it as app_label.ModelName.")
+
+    @pytest.mark.parametrize("label", ["Gadget", "", "a.b.Gadget", 7])
+    def test_gdpr_assist_E022_log_label(self, label):
+        with device(log_label=label):
+            message = only("E022")
+        assert message.msg == "thirdparty.Device: PrivacyMeta.log_label is not the label of a model."
+
+    def test_right_labels(self):
+        with device(log_label="inventory.Gadget", former_labels=("old.Gadget", "stock.Gadget")):
+            assert reported() == {}
+
+    @pytest.mark.parametrize("value", ["old.Gadget", 7, [7], [None], True])
+    def test_what_is_no_list_of_labels(self, value):
+        with device(former_labels=value):
+            assert only("E010").msg == "thirdparty.Device: PrivacyMeta.former_labels is not a list of names."
+
+    @pytest.mark.parametrize("attributes", [{"log_label": "Gadget"}, {"log_label": 7}, {"former_labels": 7}], ids=str)
+    def test_until_it_is_corrected_rows_are_logged_by_the_models_own_label(self, attributes):
+        with device(**attributes):
+            assert registry.log_label(Device) == "thirdparty.Device"
+            assert registry.find("thirdparty.device") is Device
+
+
+class TestE023:
+    @pytest.mark.parametrize(
+        "attributes",
+        [{"log_label": "shop.Customer"}, {"former_labels": ["old.Gadget", "shop.customer"]}],
+        ids=["log_label", "former_labels"],
+    )
+    def test_gdpr_assist_E023(self, attributes):
+        with device(**attributes):
+            message = only("E023")
+        assert message.msg == "thirdparty.Device and shop.Customer are both called shop.customer in the event log."
+        assert message.obj is Device
+
+    def test_the_models_own_label_among_its_former_ones(self):
+        with device(former_labels=["thirdparty.Device"]):
+            assert reported() == {}
+
+
+class TestE024:
+    @pytest.mark.parametrize("value", [30, "30 days", timedelta(0), timedelta(days=-1)])
+    def test_gdpr_assist_E024(self, value, settings):
+        settings.GDPR_LOG_RETENTION = value
+        message = only("E024")
+        assert message.msg.startswith("GDPR_LOG_RETENTION says how long the log is kept")
+
+    @pytest.mark.parametrize("value", [None, timedelta(days=90)])
+    def test_a_time(self, value, settings):
+        settings.GDPR_LOG_RETENTION = value
+        assert reported() == {}
+
+
+@pytest.mark.django_db
+class TestDeployed:
+    """The states of the event log; ``check --deploy --database`` asks for them."""
+
+    ASKED = {"databases": ["default", "other", "gdpr_log"]}
+
+    def test_gdpr_assist_E025(self):
+        with log_is(refused):
+            message = only("E025", **self.ASKED)
+        assert re.fullmatch(
+            r"The event log cannot be read \(\w+Error on the database alias 'gdpr_log'\): every erasure would be "
+            r"refused\.",
+            message.msg,
+        )
+
+    def test_gdpr_assist_E026(self):
+        log(event("delete", "shop.Customer", 1))
+        log(event("delete", "shop.Customer", 2))
+        message = only("E026", **self.ASKED)
+        assert message.msg == "The database 'default' was restored from a backup: it lacks 2 erasures of the log."
+        assert message.hint.startswith("Run gdpr_rerun before anybody uses the site.")
+
+    def test_gdpr_assist_W004(self):
+        write_receipt(uuid.uuid4(), "other", timezone.now())
+        message = only("W004", **self.ASKED)
+        assert message.msg == "The event log lacks 1 erasures of the database 'other': the log was restored."
+
+    def test_gdpr_assist_W005(self):
+        log(event("delete", "shop.Customer", 1), outcome=None)
+        message = only("W005", **self.ASKED)
+        assert message.msg == ("Of 1 erasures of the database 'default' it is not known whether they took effect.")
+
+    def test_only_of_the_databases_that_are_named(self):
+        log(event("delete", "shop.Customer", 1))
+        assert reported(databases=["other"]) == {}
+        assert reported() == {}
+
+    def test_by_the_command(self):
+        log(event("delete", "shop.Customer", 1))
+        call_command("check", "--database=default", stdout=StringIO(), stderr=StringIO())
+        with pytest.raises(SystemCheckError, match=r"gdpr_assist\.E026"):
+            call_command("check", "--deploy", "--database=default", stdout=StringIO(), stderr=StringIO())
 
 
 class TestW001:

@@ -12,14 +12,13 @@ from django.db import models
 from django.utils.module_loading import import_string
 
 import gdpr_assist
-from gdpr_assist import managers, rules, signals
-from gdpr_assist.checks import CHECKS
+from gdpr_assist import checks, managers, rules, signals
 from gdpr_assist.conf import GdprAssistConf
 from gdpr_assist.declaration import PrivacyMeta
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-COMMANDS = ["anonymise_db", "gdpr_rerun", "gdpr_verify"]
+COMMANDS = ["anonymise_db", "gdpr_prune", "gdpr_reconcile", "gdpr_rerun", "gdpr_status", "gdpr_verify"]
 
 
 def read(name: str) -> str:
@@ -41,7 +40,8 @@ def code_blocks(text: str) -> list[str]:
 
 
 def check_ids() -> set[str]:
-    return {f"gdpr_assist.{function.__name__.removeprefix('check_')}" for function, *_ in CHECKS}
+    ids = re.findall(r'\b(?:message|declared)\(\s*"([EW]\d{3})"', Path(checks.__file__).read_text())
+    return {f"gdpr_assist.{check}" for check in ids}
 
 
 def test_each_check_has_a_section():

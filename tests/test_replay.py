@@ -9,7 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from model_bakery import baker
 
+from gdpr_assist.eventlog import instance_id
 from gdpr_assist.models import EventLog, Instance, Operation, Outcome, PrivacyAnonymised, Receipt
+from gdpr_assist.reconciliation import Databases
 from gdpr_assist.registry import registry
 from gdpr_assist.replay import Report, count_operations, logged_operations, replay
 from gdpr_assist.signals import post_anonymise
@@ -33,13 +35,15 @@ from tests.observing import listening, markers, row, rows
 
 pytestmark = pytest.mark.django_db
 
+GONE = "there is no such model any more; if it was renamed, list this label in PrivacyMeta.former_labels"
+
 DELETE, ANONYMISE = EventLog.EVENT_DELETE, EventLog.EVENT_ANONYMISE
 
 
 def rerun(dry_run=False):
     """Replay the whole log; return the report."""
     report = Report()
-    for _ in replay(logged_operations(report), report, dry_run=dry_run):
+    for _ in replay(logged_operations(report, Databases()), report, dry_run=dry_run):
         pass
     return report
 
@@ -60,7 +64,7 @@ def log(*events, using="default", instance=None, outcome=True, age=0):
     """Write an operation as a site would have whose database was restored since; return its id."""
     started = timezone.now() - timedelta(days=age)
     operation = Operation.objects.using("gdpr_log").create(
-        instance=instance or Instance.objects.using(using).get().instance,
+        instance=instance or instance_id(using),
         using=using,
         started=started,
     )
@@ -185,11 +189,12 @@ class TestAfterARestore:
 
     def test_a_row_that_was_filled_again_before_the_backup_is_anonymised_again(self):
         person = customer()
-        person.anonymise()
+        with committing():
+            person.anonymise()
         Customer.all_objects.filter(pk=person.pk).update(phone="0161 555 0199")
         operation = log(event(ANONYMISE, person))
         report = rerun()
-        assert numbers(report) == (1, 0, 0)
+        assert numbers(report) == (1, 1, 0)
         assert row(person)["phone"] == ""
         assert markers(Customer) == [str(person.pk)]
         assert operation in receipts()
@@ -284,7 +289,7 @@ class TestWhatIsLeftAlone:
         with untouched():
             report = rerun()
         assert numbers(report) == (0, 0, 0)
-        assert report.undecided == 1
+        assert len(report.undecided) == 1
 
     def test_an_erasure_that_was_rolled_back(self):
         """The way it comes about: events, and no outcome."""
@@ -293,7 +298,7 @@ class TestWhatIsLeftAlone:
             person.delete()
             transaction.set_rollback(True)
         with untouched():
-            assert rerun().undecided == 1
+            assert len(rerun().undecided) == 1
         assert Customer.all_objects.exists()
 
     def test_operations_that_are_known_to_have_rolled_back(self):
@@ -301,7 +306,7 @@ class TestWhatIsLeftAlone:
         with untouched():
             report = rerun()
         assert numbers(report) == (0, 0, 0)
-        assert report.undecided == 0
+        assert report.undecided == []
 
     def test_operations_of_other_databases_are_counted(self):
         log(event(DELETE, customer()), instance=uuid.uuid4())
@@ -325,7 +330,7 @@ class TestWhatIsLeftAlone:
     def test_undecided_operations_of_other_databases_are_foreign(self):
         log(event(DELETE, customer()), instance=uuid.uuid4(), outcome=None)
         report = rerun()
-        assert (report.foreign, report.undecided) == (1, 0)
+        assert (report.foreign, report.undecided) == (1, [])
 
     def test_the_row_with_the_same_key_in_the_other_database(self):
         here, there = customer(pk=4711), customer("other", pk=4711)
@@ -385,7 +390,7 @@ class TestRowsOf1x:
     def test_of_a_model_that_is_gone_are_reported(self):
         legacy(event(DELETE, "gone.Ghost", 1))
         [(_, label, reason)] = rerun().failed
-        assert (label, reason) == ("gone.Ghost", "there is no such model any more")
+        assert (label, reason) == ("gone.Ghost", GONE)
 
     def test_are_counted(self):
         legacy(event(DELETE, "shop.Customer", 1))
@@ -400,8 +405,8 @@ class ToOther:
 
 # Key 1 is of no row: what fails must not depend on it.
 CANNOT = {
-    "a model that is gone": ("gone.Ghost", "1", "there is no such model any more"),
-    "a renamed model": ("shop.Client", "1", "there is no such model any more"),
+    "a model that is gone": ("gone.Ghost", "1", GONE),
+    "a renamed model": ("shop.Client", "1", GONE),
     "a model that is not registered": (
         "thirdparty.Device",
         "1",
@@ -604,7 +609,7 @@ class TestDryRun:
         with untouched():
             report = rerun(dry_run=True)
         assert numbers(report) == (4, 0, 0)
-        assert (report.rows, report.absent, report.undecided) == (4, 1, 1)
+        assert (report.rows, report.absent, len(report.undecided)) == (4, 1, 1)
 
     def test_gives_no_id_to_a_database_that_lost_its_own(self):
         log(event(DELETE, customer()))

@@ -1,12 +1,19 @@
+import datetime as dt
 import re
 import uuid
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connections, models
+from django.db.migrations.recorder import MigrationRecorder
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from model_bakery import baker
 
-from gdpr_assist.models import Receipt
+from gdpr_assist.models import EventLog, Operation, Outcome, Receipt
+from gdpr_assist.registry import registry
 from tests.apps.shop.models import Customer, Invoice, Supplier
 from tests.databases import log_is, refused, untouched, without_tables
 from tests.logbook import customer
@@ -26,7 +33,7 @@ def lines(**numbers):
         "applied": "Applied",
         "already": "Already applied",
         "failed": "Failed",
-        "undecided": "Undecided, left alone",
+        "undecided": "Undecided",
         "foreign": "Of other databases, left alone",
         "rows": "Rows erased",
         "absent": "Rows that were not there",
@@ -34,7 +41,7 @@ def lines(**numbers):
     return "".join(f"{name}: {numbers.get(key, 0)}\n" for key, name in names.items())
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)  # MariaDB ends a transaction where a sequence is raised
 class TestRerun:
     def test_an_empty_log(self):
         assert run() == lines()
@@ -43,10 +50,15 @@ class TestRerun:
         person, gone = customer(), customer(email="gone@quill.example")
         log(event(ANONYMISE, person))
         log(event(DELETE, gone), event(DELETE, "shop.Customer", 4711))
-        log(event(DELETE, person), outcome=None)
+        undecided = log(event(DELETE, person), outcome=None)
         log(event(DELETE, person), instance=uuid.uuid4())
         legacy(event(ANONYMISE, person))
-        assert run() == lines(applied=3, rows=3, absent=1, undecided=1, foreign=1)
+        listed, summary = run().split("\n", 1)
+        assert summary == lines(applied=3, rows=3, absent=1, undecided=1, foreign=1)
+        assert listed == (
+            f"{undecided} shop.Customer: undecided; apply it with --include-undecided, or say that it did not take "
+            f"effect with gdpr_reconcile --dismiss {undecided}"
+        )
         assert row(person)["name"] == str(person.pk)
         assert not Customer.all_objects.filter(pk=gone.pk).exists()
 
@@ -93,13 +105,182 @@ class TestRerun:
         assert not re.search(r"quill|ottoline", printed, re.IGNORECASE)
 
 
+@pytest.mark.django_db(transaction=True)
+class TestOptions:
+    @pytest.fixture
+    def people(self):
+        """Erased ten, five and one days ago, and restored."""
+        found = [customer(email=f"{number}@quill.example") for number in range(3)]
+        for person, age in zip(found, (10, 5, 1), strict=True):
+            log(event(ANONYMISE, person), age=age)
+        return found
+
+    def anonymised(self, people):
+        return [person.is_anonymised() for person in people]
+
+    def test_since_a_date(self, people):
+        legacy(event(DELETE, people[0]))
+        day = timezone.localdate() - timedelta(days=7)
+        assert run("--since", day.isoformat()) == lines(applied=2, rows=2)
+        assert self.anonymised(people) == [False, True, True]
+
+    def test_since_a_moment(self, people):
+        moment = timezone.localtime() - timedelta(days=5, minutes=1)
+        assert run("--since", moment.replace(tzinfo=None).isoformat()) == lines(applied=2, rows=2)
+        assert run("--since", moment.isoformat()) == lines(already=2)
+
+    def test_since_a_moment_of_another_time_zone(self, people):
+        moment = (timezone.now() - timedelta(days=5, minutes=1)).astimezone(dt.timezone(timedelta(hours=-9)))
+        assert run("--since", moment.isoformat()) == lines(applied=2, rows=2)
+        assert self.anonymised(people) == [False, True, True]
+
+    def test_since_counts_from_the_beginning_of_the_day(self, people):
+        Operation.objects.using("gdpr_log").update(
+            started=dt.datetime(2026, 3, 8, tzinfo=timezone.get_current_timezone())
+        )
+        assert run("--since=2026-03-09") == lines()
+        assert run("--since=2026-03-08") == lines(applied=3, rows=3)
+
+    @pytest.mark.parametrize("when", ["", "yesterday", "2026-02-30", "2026-03-08T25:00", "08.03.2026", "4711"])
+    def test_since_nonsense(self, when, people):
+        with untouched(), pytest.raises(CommandError) as caught:
+            run("--since", when)
+        assert str(caught.value) == (
+            "Error: argument --since: not a date or time; write 2026-11-24 or 2026-11-24T03:00"
+        )
+
+    def test_include_undecided(self, people):
+        log(event(ANONYMISE, customer(email="unknown@quill.example")), outcome=None)
+        assert run("--include-undecided") == lines(applied=4, rows=4)
+        assert Outcome.objects.using("gdpr_log").filter(committed=True).count() == 4
+        with untouched():
+            assert run("--include-undecided") == lines(already=4)
+
+    def test_a_dry_run_of_it_decides_nothing(self):
+        log(event(ANONYMISE, customer()), outcome=None)
+        with untouched():
+            assert "To be applied: 1\n" in run("--dry-run", "--include-undecided")
+
+    def test_an_undecided_operation_that_cannot_be_applied_stays_undecided(self):
+        log(event(ANONYMISE, customer()))
+        ghost = log(event(DELETE, "gone.Ghost", 1), outcome=None)
+        with pytest.raises(CommandError, match="1 operations could not be applied"):
+            run("--include-undecided")
+        assert Outcome.objects.using("gdpr_log").get(pk=ghost).committed is None
+
+    def test_another_instance(self, people):
+        theirs = uuid.uuid4()
+        log(event(DELETE, people[0]), instance=theirs)
+        log(event(DELETE, people[1]), instance=uuid.uuid4())
+        assert run("--instance", str(theirs)) == lines(applied=4, rows=4, foreign=1)
+        assert not Customer.all_objects.filter(pk=people[0].pk).exists()
+        assert Customer.all_objects.filter(pk=people[1].pk).exists()
+
+    def test_several_instances(self, people):
+        others = [uuid.uuid4(), uuid.uuid4()]
+        for person, instance in zip(people, others, strict=False):
+            log(event(DELETE, person), instance=instance)
+        assert run(*(f"--instance={each}" for each in others)) == lines(applied=5, rows=5)
+
+    def test_an_instance_that_is_no_id(self, people):
+        with untouched(), pytest.raises(CommandError, match="argument --instance: not a uuid"):
+            run("--instance", "production")
+
+
+@pytest.mark.django_db(transaction=True)
+class TestWhatProtects:
+    """Another row, which is erased by a later operation, is in the way."""
+
+    @pytest.fixture(params=[models.PROTECT, models.RESTRICT], ids=["PROTECT", "RESTRICT"])
+    def chain(self, request, monkeypatch):
+        """A customer, and the invoice that keeps the customer from being deleted."""
+        monkeypatch.setattr(Invoice._meta.get_field("customer").remote_field, "on_delete", request.param)
+        person = customer()
+        with registry.registered(Invoice, type("PrivacyMeta", (), {"fields": ["total"]})):
+            yield person, Invoice.objects.create(customer=person, total=1)
+
+    def test_it_is_tried_again_after_the_others(self, chain):
+        for each, age in zip(chain, (2, 1), strict=True):
+            log(event(DELETE, each), age=age)
+        assert run() == lines(applied=2, rows=2)
+        assert not Customer.all_objects.exists()
+
+    def test_the_same_within_one_operation(self, chain):
+        log(*(event(DELETE, each) for each in chain))
+        assert run() == lines(applied=1, rows=2)
+        assert not Customer.all_objects.exists()
+
+    def test_what_stays_in_the_way_is_an_error_and_the_rest_goes_on(self, chain):
+        other = customer(email="other@quill.example")
+        protected = log(event(DELETE, chain[0]), age=2)
+        log(event(DELETE, other), age=1)
+        out = StringIO()
+        with pytest.raises(CommandError, match="1 operations could not be applied"):
+            call_command("gdpr_rerun", stdout=out)
+        assert re.match(
+            rf"{protected} shop.Customer: other rows protect it \((Protected|Restricted)Error\)\nApplied: 1\n",
+            out.getvalue(),
+        )
+        chain[1].delete()
+        assert run().startswith("Applied: 1\n")
+
+
+@pytest.mark.django_db(transaction=True)
+class TestLargeLogs:
+    ROWS = 1200
+
+    def test_one_operation_of_many_rows_is_read_in_pages(self):
+        """Its events are never in memory at once."""
+        people = Customer.all_objects.bulk_create(
+            [Customer(name="Ada", email=f"{number}@quill.example") for number in range(self.ROWS)]
+        )
+        keys = Customer.all_objects.values_list("pk", flat=True)
+        log(*(event(ANONYMISE, "shop.Customer", key) for key in keys))
+        with CaptureQueriesContext(connections["gdpr_log"]) as captured:
+            assert run() == lines(applied=1, rows=len(people))
+        table = connections["gdpr_log"].ops.quote_name(EventLog._meta.db_table)
+        reads = [each["sql"] for each in captured if f"FROM {table}" in each["sql"]]
+        reads = [sql for sql in reads if re.match(rf"SELECT .*{table}\W+target_pk.* FROM", sql)]
+        assert reads
+        assert [sql for sql in reads if "LIMIT" not in sql and "GROUP BY" not in sql] == []
+        assert not Customer.all_objects.filter(name="Ada").exists()
+
+
 @pytest.mark.django_db
 class TestRefusals:
+    @pytest.mark.parametrize("alias", ["default", "gdpr_log"])
+    def test_with_a_migration_to_apply(self, alias):
+        log(event(ANONYMISE, customer()))
+        MigrationRecorder(connections[alias]).record_unapplied("gdpr_assist", "0006_unknown_outcomes")
+        with untouched(), pytest.raises(CommandError) as caught:
+            run()
+        assert str(caught.value) == (
+            f"There are migrations to apply on {alias!r} first: gdpr_assist.0006_unknown_outcomes. "
+            f"Run migrate --database={alias}, then this command again."
+        )
+
+    def test_with_a_migration_of_another_app_to_apply(self):
+        """The rows to erase may lie in it."""
+        log(event(ANONYMISE, customer()))
+        MigrationRecorder(connections["default"]).record_unapplied("migrated", "0002_anonymous_letters")
+        with untouched(), pytest.raises(CommandError, match=r"on 'default' first: migrated\.0002_anonymous"):
+            run("--dry-run")
+
+    def test_with_the_log_of_another_database(self):
+        theirs = uuid.uuid4()
+        log(event(ANONYMISE, customer()), instance=theirs)
+        with untouched(), pytest.raises(CommandError) as caught:
+            run()
+        assert str(caught.value) == (
+            f"No operation in the log is of this database; all are of {theirs}. Is this the right log? "
+            "If this database was restored from a backup of that one, give its id with --instance."
+        )
+
     def test_without_a_log(self, settings):
         settings.GDPR_LOG_DATABASE_NAME = None
         with untouched(), pytest.raises(CommandError) as caught:
             run()
-        assert str(caught.value) == ("There is no event log to re-apply: GDPR_LOG_DATABASE_NAME is None.")
+        assert str(caught.value) == ("There is no event log: GDPR_LOG_DATABASE_NAME is None.")
 
     def test_with_a_log_that_is_not_configured(self, settings):
         settings.GDPR_LOG_DATABASE_NAME = "nowhere"

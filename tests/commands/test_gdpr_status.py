@@ -1,0 +1,160 @@
+import re
+import uuid
+from contextlib import suppress
+from datetime import datetime, timezone
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+from django.utils import timezone as django_timezone
+
+from gdpr_assist.eventlog import legacy_id, write_receipt
+from gdpr_assist.models import EventLog, Operation
+from gdpr_assist.status import STATES
+from tests.databases import log_is, refused, untouched, without_tables
+from tests.logbook import customer
+from tests.test_replay import ANONYMISE, DELETE, event, legacy, log
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*args):
+    out = StringIO()
+    call_command("gdpr_status", *args, stdout=out)
+    return out.getvalue()
+
+
+def database(using, committed=0, rolled_back=0, undecided="0", missing="0", unlogged="0"):
+    return (
+        f"Database {using}\n  committed: {committed}\n  rolled back: {rolled_back}\n  undecided: {undecided}\n"
+        f"  missing here: {missing}\n  missing in the log: {unlogged}\n"
+    )
+
+
+def screen(*databases, legacy=0, foreign=0):
+    return (
+        "Event log gdpr_log: can be read\n"
+        f"  rows of 1.x, without an operation: {legacy}\n  operations of other databases: {foreign}\n"
+        + "".join(databases)
+    )
+
+
+def receipt(operation, using="default"):
+    write_receipt(operation, using, django_timezone.now())
+    return operation
+
+
+def fails(*states):
+    """Return the states for which a monitor with ``--fail-on`` would ring, asked one by one."""
+    found = set()
+    for state in STATES:
+        with suppress(CommandError):
+            run("--fail-on", state)
+            continue
+        found.add(state)
+    return found
+
+
+def test_an_empty_log():
+    with untouched():
+        assert run() == screen(database("default"), database("other"))
+    assert fails() == set()
+
+
+def test_operations_by_state():
+    person = customer()
+    for outcome in (True, True, False):
+        receipt(log(event(ANONYMISE, person), outcome=outcome))
+    with override_settings(TIME_ZONE="UTC"):
+        for day in (9, 8):
+            operation = log(event(DELETE, person), outcome=None)
+            started = datetime(2026, 3, day, 4, 5, 6, tzinfo=timezone.utc)
+            Operation.objects.using("gdpr_log").filter(pk=operation).update(started=started)
+        receipt(log(event(DELETE, "shop.Customer", 4711), using="other"), "other")
+        log(event(DELETE, person), instance=uuid.uuid4(), outcome=None)
+        legacy(event(DELETE, person), event(ANONYMISE, person))
+        with untouched():
+            printed = run()
+    assert printed == screen(
+        database("default", committed=2, rolled_back=1, undecided="2, the oldest of 2026-03-08 04:05:06"),
+        database("other", committed=1),
+        legacy=2,
+        foreign=1,
+    )
+    assert not re.search("quill|ottoline|4711", printed, re.IGNORECASE)
+    assert fails() == {"undecided"}
+
+
+def test_a_database_that_looks_restored():
+    receipt(log(event(ANONYMISE, customer())))
+    log(event(ANONYMISE, customer(email="other@quill.example")))
+    assert "  missing here: 1  <- restored? run gdpr_rerun\n" in run()
+    assert fails() == {"restored"}
+    call_command("gdpr_rerun", stdout=StringIO())
+    assert fails() == set()
+
+
+def test_what_was_left_over_from_a_restore():
+    receipt(log(event(ANONYMISE, customer())))
+    log(event(ANONYMISE, customer(email="other@quill.example")))
+    log(event(DELETE, "shop.Customer", 4711), outcome=None)
+    call_command("gdpr_rerun", stdout=StringIO())
+    assert "\n    of these, left over from a restore: 1; gdpr_reconcile lists them\n" in run()
+    assert fails() == {"undecided"}
+
+
+def test_a_log_that_looks_restored():
+    receipt(log(event(ANONYMISE, customer())))
+    receipt(uuid.uuid4())
+    assert "  missing in the log: 1  <- the log was restored? back up now\n" in run()
+    assert fails() == {"log-restored"}
+
+
+def test_receipts_for_rows_of_1x_are_not_missed():
+    """They stand for rows of the log that have no operation."""
+    legacy(event(ANONYMISE, customer()))
+    receipt(legacy_id(EventLog.objects.using("gdpr_log").get()))
+    assert fails() == set()
+
+
+@pytest.mark.parametrize("fault", [refused, without_tables])
+def test_a_log_that_cannot_be_read(fault):
+    log(event(ANONYMISE, customer()), outcome=None)
+    with untouched(), log_is(fault):
+        assert re.fullmatch(r"Event log gdpr_log: cannot be read \(\w+Error\)\n", run())
+        assert fails() == {"unreachable"}
+
+
+def test_several_states_at_once():
+    log(event(ANONYMISE, customer()))
+    log(event(DELETE, "shop.Customer", 4711), outcome=None)
+    with pytest.raises(CommandError) as caught:
+        run("--fail-on", "log-restored", "restored", "undecided")
+    assert str(caught.value) == f"undecided: {STATES['undecided']}; restored: {STATES['restored']}"
+
+
+def test_a_state_that_there_is_not():
+    with pytest.raises(CommandError, match="invalid choice: 'nonsense'"):
+        run("--fail-on", "nonsense")
+
+
+def test_without_a_log(settings):
+    settings.GDPR_LOG_DATABASE_NAME = None
+    with pytest.raises(CommandError, match="There is no event log"):
+        run()
+
+
+def test_from_a_shell(site):
+    """The backup is back, and lacks an anonymisation and a deletion."""
+    done = site.run("gdpr_status", "--fail-on", "restored", "unreachable")
+    assert (done.returncode, done.stderr) == (0, "")
+    site.restore()
+    done = site.run("gdpr_status", "--fail-on", "restored", "unreachable")
+    assert done.returncode == 1
+    assert "  missing here: 2  <- restored? run gdpr_rerun\n" in done.stdout
+    assert done.stderr == f"CommandError: restored: {STATES['restored']}\n"
+    (site.directory / "log.sqlite3").write_bytes(b"not a database, and longer than the header of one" * 10)
+    done = site.run("gdpr_status", "--fail-on", "restored", "unreachable")
+    assert done.stdout == "Event log gdpr_log: cannot be read (DatabaseError)\n"
+    assert done.stderr == f"CommandError: unreachable: {STATES['unreachable']}\n"

@@ -1,0 +1,138 @@
+"""Kills a real process at every step of an erasure, and compares what the log says then with what the data says.
+
+``python -m tests.faults.killing SCENARIO KILLS SEED`` makes two databases of its own, prints one JSON object for each
+kill, and removes the databases. Each kill is a forked process that is sent SIGKILL by itself, before or after a
+write or a COMMIT in either database.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from contextlib import suppress
+from io import StringIO
+
+import django
+
+ALIASES = ("default", "gdpr_log")
+
+
+class Unwanted(Exception):
+    """What makes an outer transaction roll back."""
+
+
+def main(name, kills, seed):
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    os.environ["DB_NAME"] = f"{os.environ.get('DB_NAME', 'gdpr_assist')}_kills_{os.getpid()}"
+    django.setup()
+    databases, scenarios = _modules()
+    databases.create()
+    try:
+        harness = Harness(scenarios.SCENARIOS[name], databases)
+        for result in harness.run(int(kills), int(seed)):
+            print(json.dumps(result), flush=True)  # noqa: T201  (read by the test)
+    finally:
+        databases.drop()
+
+
+def _modules():
+    # Models can be imported only now.
+    from importlib import import_module  # noqa: PLC0415
+
+    return import_module("tests.faults.own_databases"), import_module("tests.faults.scenarios")
+
+
+class Harness:
+    def __init__(self, scenario, databases):
+        self.scenario = scenario
+        self.databases = databases
+
+    def run(self, kills, seed):
+        rng = random.Random(seed)
+        places = []
+        for size in (1, 2, 3):
+            self.scenario.prepare(size)
+            places += [(size, point) for point in range(1, self.child(size, None) + 1)]
+        todo = []
+        while len(todo) < kills:  # every place at least once, if there are kills enough
+            todo += rng.sample(places, len(places))
+        for size, point in todo[:kills]:
+            yield self.kill(size, point, disaster=rng.random() < 1 / 3)
+
+    def kill(self, size, point, disaster):
+        before = self.scenario.prepare(size)
+        self.child(size, point)
+        errors, listed = self.scenario.judge(before, disaster)
+        return {"size": size, "point": point, "disaster": disaster, "listed": listed, "errors": errors}
+
+    def child(self, size, point):
+        """Run the scenario in a process that is killed at ``point``; return how many points there are."""
+        self.databases.close()
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            with suppress(BaseException):
+                points = Points(point)
+                points.watch(self.databases.connections)
+                self.scenario.act(size)
+                os.write(writing, str(points.count).encode())
+                status = 0
+            os._exit(status)
+        os.close(writing)
+        with os.fdopen(reading) as pipe:
+            count = pipe.read()
+        status = os.waitpid(pid, 0)[1]
+        wanted = 0 if point is None else signal.SIGKILL
+        if status != wanted:
+            raise RuntimeError(f"size {size}, point {point}: the process ended with status {status}")
+        return int(count or 0)
+
+
+class Points:
+    """Counts what a process does to its databases, and kills it at one point."""
+
+    def __init__(self, target):
+        self.target = target
+        self.count = 0
+
+    def hit(self):
+        self.count += 1
+        if self.count == self.target:
+            os.kill(os.getpid(), signal.SIGKILL)
+            time.sleep(60)  # not reached
+
+    def watch(self, connections):
+        for using in ALIASES:
+            connection = connections[using]
+            connection.execute_wrappers.append(self.write)
+            connection._commit = self.around(connection._commit)
+
+    def write(self, execute, sql, params, many, context):
+        if sql.lstrip().upper().startswith("SELECT"):
+            return execute(sql, params, many, context)
+        return self.around(execute)(sql, params, many, context)
+
+    def around(self, function):
+        def watched(*args):
+            self.hit()
+            result = function(*args)
+            self.hit()
+            return result
+
+        return watched
+
+
+def command(name, *args):
+    """Run a management command; return what it printed."""
+    from django.core.management import call_command  # noqa: PLC0415
+
+    out = StringIO()
+    call_command(name, *args, stdout=out)
+    return out.getvalue()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,284 @@
+"""What is killed: each scenario seeds rows, acts on some of them, and judges what a kill has left.
+
+The judge asks the data what happened, never the log: a row is erased if it does not hold what was seeded.
+"""
+
+from contextlib import suppress
+
+from django.contrib.contenttypes.models import ContentType
+from django.db import connections, transaction
+from django.utils import timezone
+
+from gdpr_assist.models import EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
+from tests.apps.shop.models import Address, Comment, Customer, Order
+from tests.faults import own_databases
+from tests.faults.killing import Unwanted, command
+
+DATA = (Customer, Order, Comment, Address)
+TARGET, BYSTANDER = "XX", "ZZ"
+
+
+def wipe(models, using):
+    """Empty tables without telling anybody."""
+    with connections[using].cursor() as cursor:
+        for model in models:
+            cursor.execute(f"DELETE FROM {model._meta.db_table}")
+
+
+def clean():
+    own_databases.wait_for_the_killed()
+    wipe((*reversed(DATA), PrivacyAnonymised, Receipt), "default")
+    wipe((EventLog, Outcome, Operation), "gdpr_log")
+    ContentType.objects.get_for_models(*DATA)
+
+
+def seed(size):
+    """Make ``size`` customers who are to be erased, and one who is not; each with rows of all kinds."""
+    for number in range(size + 1):
+        person = Customer.all_objects.create(
+            name=f"Ottoline {number}",
+            email=f"ottoline{number}@quill.example",
+            phone="0161 555 0147",
+            country=TARGET if number < size else BYSTANDER,
+        )
+        Address.objects.create(customer=person, street=f"{number} Lily Lane", town="Leeds")
+        Order.objects.create(customer=person, recipient="Ada", email="ada@quill.example", placed=timezone.now())
+        Comment.objects.create(author=person, display_name="Ottoline", body="Lilies", posted=timezone.now())
+
+
+def targets():
+    return Customer.all_objects.filter(country=TARGET).order_by("pk")
+
+
+def state():
+    """Return {(model label, key): row} of the data."""
+    return {(model._meta.label, row["id"]): row for model in DATA for row in model._base_manager.values()}
+
+
+class Backup:
+    def __init__(self):
+        self.rows = {model: list(model._base_manager.all()) for model in DATA}
+        self.markers = list(PrivacyAnonymised.objects.all())
+        self.receipts = list(Receipt.objects.all())
+        self.state = state()
+
+    def restore(self):
+        wipe((*reversed(DATA), PrivacyAnonymised, Receipt), "default")
+        for model, objects in self.rows.items():
+            model._base_manager.bulk_create(objects)
+        PrivacyAnonymised.objects.bulk_create(self.markers)
+        Receipt.objects.bulk_create(self.receipts)
+
+
+def logged():
+    """Return {operation: (outcome, {(model label, key)})}; the outcome of one that has none is "none"."""
+    found = {}
+    for operation in Operation.objects.using("gdpr_log").select_related("outcome"):
+        rows = {
+            (f"{event.app_label}.{event.model_name}", int(event.target_pk))
+            for event in operation.events.using("gdpr_log")
+        }
+        outcome = operation.outcome.committed if hasattr(operation, "outcome") else "none"
+        found[operation.id] = (outcome, rows)
+    return found
+
+
+class Scenario:
+    """Erasures in a process that is killed."""
+
+    def prepare(self, size):
+        clean()
+        seed(size)
+        return Backup()
+
+    def act(self, size):
+        raise NotImplementedError
+
+    def judge(self, backup, disaster):
+        """Return what is wrong, and how many operations were listed as undecided."""
+        if disaster:
+            return self.judge_disaster(backup)
+        command("gdpr_reconcile")
+        errors = self.compare(backup)
+        after = state()
+        if errors:
+            return errors, 0
+        with_log = logged()
+        backup.restore()
+        command("gdpr_rerun")
+        if state() != after:
+            errors.append("a rerun on the restored backup erased something else")
+        command("gdpr_rerun")
+        if state() != after or logged() != with_log:
+            errors.append("a second rerun changed something")
+        return errors, 0
+
+    def judge_disaster(self, backup):
+        """The backup is restored before anybody could reconcile: what is undecided is listed, and a person decides."""
+        own_databases.wait_for_the_killed()
+        after, before = state(), logged()
+        undecided = {key for key, (outcome, _) in before.items() if outcome == "none"}
+        took_effect = {key for key in undecided if Receipt.objects.filter(pk=key).exists()}
+        backup.restore()
+        printed = command("gdpr_rerun")
+        errors = []
+        for key, (outcome, _) in logged().items():
+            if key in undecided and (outcome is not None or str(key) not in printed):
+                errors.append("an undecided operation was not listed, or decided")
+        command("gdpr_reconcile")
+        if {key for key, (outcome, _) in logged().items() if outcome is None} != undecided:
+            errors.append("an undecided operation was dropped by a later reconciliation")
+        for key in undecided - took_effect:
+            command("gdpr_reconcile", "--dismiss", str(key))
+        command("gdpr_rerun", "--include-undecided")
+        if state() != after:
+            errors.append("after a person decided, something else is erased")
+        if self.unsettled():
+            errors.append("an operation is not settled")
+        return errors, len(undecided)
+
+    def compare(self, backup):
+        own_databases.wait_for_the_killed()
+        now, operations, errors = state(), logged(), []
+        erased = {place for place, row in backup.state.items() if now.get(place) != row}
+        claimed = set()
+        for key, (outcome, rows) in operations.items():
+            if outcome not in (True, False):
+                errors.append("an operation is not settled")
+            if Receipt.objects.filter(pk=key).exists() is not outcome:
+                errors.append("outcome and receipt disagree")
+            if outcome is True:
+                claimed |= rows
+                if not rows <= erased:
+                    errors.append("an erasure was invented: the rows are there")
+        if erased - claimed:
+            errors.append("an erasure was lost: rows are erased and no committed operation says so")
+        return errors + self.halves(backup, erased)
+
+    def halves(self, backup, erased):
+        """One transaction erases all of the customers meant, or none; and never the bystander."""
+        people = {key for label, key in erased if label == "shop.Customer"}
+        meant = {each.pk for each in backup.rows[Customer] if each.country == TARGET} & self.meant(backup)
+        return [] if people in (set(), meant) else ["some of the rows are erased and others are not"]
+
+    def meant(self, backup):
+        return {each.pk for each in backup.rows[Customer]}
+
+    def unsettled(self):
+        return any(outcome not in (True, False) for outcome, _ in logged().values())
+
+
+class Anonymise(Scenario):
+    """One object."""
+
+    def act(self, size):
+        targets().first().anonymise()
+
+    def meant(self, backup):
+        return {min(each.pk for each in backup.rows[Customer])}
+
+
+class AnonymiseQuerySet(Scenario):
+    def act(self, size):
+        targets().anonymise()
+
+
+class Delete(Scenario):
+    """With a cascade, and with orders and comments that are anonymised."""
+
+    def act(self, size):
+        targets().delete()
+
+
+class Outer(Scenario):
+    """Several operations in one transaction."""
+
+    def act(self, size):
+        with transaction.atomic():
+            Customer.all_objects.filter(pk=targets().first().pk).anonymise()
+            targets().delete()
+
+
+class RolledBack(Scenario):
+    """Erasures that the transaction around them undoes."""
+
+    def act(self, size):
+        with suppress(Unwanted), transaction.atomic():
+            targets().first().anonymise()
+            targets().delete()
+            raise Unwanted
+
+    def compare(self, backup):
+        own_databases.wait_for_the_killed()
+        errors = super().compare(backup)
+        return errors if state() == backup.state else [*errors, "what was rolled back is erased"]
+
+
+class Replay(Scenario):
+    """A rerun that is killed, and then run again."""
+
+    def prepare(self, size):
+        clean()
+        seed(size)
+        backup = Backup()
+        targets().first().anonymise()
+        for person in targets()[1:]:
+            person.delete()
+        Comment.objects.filter(author__country=BYSTANDER).anonymise()
+        self.aftermath, self.log = state(), logged()
+        backup.restore()
+        return backup
+
+    def act(self, size):
+        command("gdpr_rerun")
+
+    def judge(self, backup, disaster):
+        errors = []
+        if disaster:  # a second disaster: the backup is restored once more
+            own_databases.wait_for_the_killed()
+            backup.restore()
+        command("gdpr_rerun")
+        if state() != self.aftermath:
+            errors.append("the second attempt did not complete the first")
+        if logged() != self.log:
+            errors.append("the log has changed")
+        if set(Receipt.objects.values_list("pk", flat=True)) != set(self.log):
+            errors.append("the receipts are not those of the log")
+        return errors, 0
+
+
+class Reconcile(Scenario):
+    """A reconciliation that is killed: some operations took effect, some did not, and none has an outcome."""
+
+    def prepare(self, size):
+        clean()
+        seed(size)
+        backup = Backup()
+        targets().first().anonymise()
+        with suppress(Unwanted), transaction.atomic():
+            targets().delete()
+            raise Unwanted
+        for person in targets()[1:]:
+            person.delete()
+        wipe((Outcome,), "gdpr_log")
+        return backup
+
+    def act(self, size):
+        command("gdpr_reconcile")
+
+    def judge(self, backup, disaster):
+        return super().judge(backup, False)
+
+    def halves(self, backup, erased):
+        return []
+
+
+SCENARIOS = {
+    "anonymise": Anonymise(),
+    "queryset": AnonymiseQuerySet(),
+    "delete": Delete(),
+    "outer": Outer(),
+    "rolled-back": RolledBack(),
+    "replay": Replay(),
+    "reconcile": Reconcile(),
+}
