@@ -7,6 +7,7 @@ import zipfile
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
+from signal import SIGKILL
 from subprocess import CompletedProcess
 
 from django.conf import settings
@@ -27,6 +28,20 @@ from . import evidence, places
 from .evidence import Person
 from .transcript import Transcript
 
+# What is to happen after COMMIT happens in the order in which it was asked for, so this comes before the outcome.
+DELETE_AND_DIE = """
+import os, signal
+from django.contrib.auth.models import User
+from django.db import transaction
+die = lambda: os.kill(os.getpid(), signal.SIGKILL)
+with transaction.atomic():
+    if {after}:
+        transaction.on_commit(die)
+    User.objects.get(pk={key}).delete()
+    if not {after}:
+        die()
+"""
+
 PEOPLE = 1000
 ERASED_LATER = 20
 
@@ -40,8 +55,10 @@ class Walkthrough:
         # everybody who was erased; of these, whom a restored backup brings back
         self.erased: list[Person] = []
         self.restorable: list[Person] = []
-        # of an account that was made and deleted after the backup
-        self.returning_key: int | None = None
+        # of an account that was made and deleted after the backup, which does not know the key
+        self.highest_key = 0
+        # whose erasure was rolled back
+        self.spared: Person
         # what the first erasure left of those whom the backup brings back
         self.aftermath: list[evidence.Values] = []
 
@@ -54,6 +71,8 @@ class Walkthrough:
         self.delete()
         self.back_up()
         self.erase_more()
+        self.crash()
+        self.reconcile()
         self.restore()
         self.rerun()
         self.rerun_again()
@@ -150,6 +169,28 @@ class Walkthrough:
             self.check_gone(*self.erased)
             self.aftermath = [person.remains() for person in self.restorable]
 
+    def crash(self) -> None:
+        with self.transcript.step("Two processes are killed while they erase: one after its COMMIT, one before"):
+            known = [key for person in self.restorable for key in person.rows[User]]
+            # The file of an avatar would stay: it is removed after the COMMIT, too.
+            avatars = Profile.objects.filter(user=OuterRef("pk")).exclude(avatar="")
+            users = self.customers().exclude(pk__in=known).filter(~Exists(avatars)).order_by("-pk")
+            gone, self.spared = map(Person.remember, users[:2])
+            self.delete_and_die(gone, after_commit=True)
+            self.delete_and_die(self.spared, after_commit=False)
+            self.transcript.holds("the first account is deleted", not User.objects.filter(pk__in=gone.rows[User]))
+            self.transcript.holds("the second person is there with every value", self.spared.is_whole())
+            self.anonymise_rows(evidence.find(gone.email))  # what no cascade reaches
+            self.erased.append(gone)
+            self.restorable.append(gone)
+            self.aftermath.append(gone.remains())
+
+    def reconcile(self) -> None:
+        with self.transcript.step("gdpr_reconcile finds out which of the two erasures happened"):
+            self.manage("gdpr_status", "--fail-on", "undecided", fails=True)
+            self.manage("gdpr_reconcile")
+            self.manage("gdpr_status", "--fail-on", "undecided", "restored")
+
     def restore(self) -> None:
         with self.transcript.step("Restore the backup over the main database"):
             before = self.events()
@@ -160,6 +201,7 @@ class Walkthrough:
             self.transcript.figure("erased people who are back", back)
             self.transcript.holds("all of them, with every value", back == len(self.restorable))
             self.transcript.holds("the log still knows", self.events() == before)
+            self.manage("gdpr_status", "--fail-on", "restored", fails=True)
 
     def rerun(self) -> None:
         with self.transcript.step("gdpr_rerun: erase them again"):
@@ -175,14 +217,17 @@ class Walkthrough:
             named = [person.email for person in self.erased if person.email.lower() in text]
             self.transcript.holds("none of their e-mails is in any column of any table", not named)
             self.transcript.nothing("their avatars are off the disk", self.files_of(self.erased))
+            self.transcript.holds("who was never erased is there with every value", self.spared.is_whole())
             self.transcript.holds("no new events", self.events() == before)
+            self.manage("gdpr_status", "--fail-on", "undecided", "restored", "log-restored")
 
     def rerun_again(self) -> None:
         with self.transcript.step("A second gdpr_rerun does nothing"):
             user = self.newcomers.newcomer("later")
             self.transcript.holds(
-                "a newcomer got the primary key of a deleted account",
-                user.pk == self.returning_key,
+                "a newcomer does not get the primary key of a deleted account",
+                user.pk > self.highest_key,
+                f"{user.pk}, and {self.highest_key} was deleted",
             )
             newcomer = Person.remember(user)
             self.seeded |= newcomer.texts()
@@ -324,11 +369,17 @@ class Walkthrough:
             for person in people:
                 self.anonymise_rows(evidence.find(person.email))
 
+    def delete_and_die(self, person: Person, *, after_commit: bool) -> None:
+        """Delete an account in a process of its own, which is killed (SIGKILL) before it can log the outcome."""
+        connections.close_all()
+        done = places.manage("shell", "--command", DELETE_AND_DIE.format(key=person.rows[User][0], after=after_commit))
+        self.transcript.holds("killed", done.returncode == -SIGKILL, done.stdout)
+
     def sign_up_and_leave(self) -> Person:
         """Two people sign up; return the first of them, who has the account deleted again."""
         leaver = self.newcomers.newcomer("leaver")
         self.newcomers.newcomer("stayer")
-        self.returning_key = leaver.pk
+        self.highest_key = leaver.pk
         person = Person.remember(leaver)
         self.delete_people([person])
         return person
