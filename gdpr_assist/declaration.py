@@ -35,6 +35,7 @@ class PrivacyMeta:
     fields: Iterable[str] | None = None
     keep: Iterable[str] = ()
     can_anonymise: bool = True
+    bulk: bool | None = None
     search_fields: Iterable[str] = ()
     export_fields: Iterable[str] | None = None
     export_exclude: Iterable[str] = ()
@@ -223,6 +224,12 @@ _LISTS = ("fields", "keep", "search_fields", "export_fields", "export_exclude", 
 
 
 def _shape_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
+    if meta.bulk not in (True, False, None):
+        yield Mistake(
+            "E010",
+            f"{meta.model._meta.label}: PrivacyMeta.bulk is neither True nor False.",
+            "Write bulk = True to anonymise sets of rows without saving each, or bulk = False to save each row.",
+        )
     for attribute in _LISTS:
         value = getattr(meta, attribute)
         if value is None and getattr(PrivacyMeta, attribute) is None:

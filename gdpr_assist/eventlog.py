@@ -23,9 +23,13 @@ from django.utils.connection import ConnectionDoesNotExist
 from .conf import log_database
 from .exceptions import AnonymiseError, EventLogError
 from .registry import registry
+from .statements import insert_values
 from .tables import EventLog, Instance, Operation, Outcome, Receipt, stored_key
 
-ROWS_PER_INSERT = 1000
+ROWS_PER_QUERY = 1000
+
+# An erasure of more events than this writes them to the log in parts, before it is complete.
+EVENTS_IN_MEMORY = 10_000
 
 # Rows that 1.x wrote have no operation; their receipts are made from the number of the row.
 LEGACY = uuid.UUID("6f1f7c43-6d0f-5a3c-9a56-0b1c1b7d9d31")
@@ -40,13 +44,25 @@ class Erasure:
 
     using: str
     id: uuid.UUID = field(default_factory=uuid.uuid4)
-    # [(event, model label in the log, primary key as text)]
-    events: list[tuple[str, str, str]] = field(default_factory=list)
     started: datetime = field(default_factory=timezone.now)
+    count: int = 0
+    """Of its events."""
+
+    # [(event, app label, model name, primary key as text)], still to be written to the log
+    pending: list[tuple[str, str, str, str]] = field(default_factory=list)
+    is_begun: bool = False
+    """Whether the receipt is written, and the first events."""
 
     def add(self, event: str, model: type[Model], keys: Iterable[Any]) -> None:
-        label = registry.log_label(model)
-        self.events += [(event, label, stored_key(key)) for key in keys]
+        """Note that these rows are erased. Raises ``EventLogError`` if so many are noted that they must be written."""
+        if not is_kept():
+            return
+        app_label, model_name = registry.log_label(model).split(".")
+        before = len(self.pending)
+        self.pending += [(event, app_label, model_name, stored_key(key)) for key in keys]
+        self.count += len(self.pending) - before
+        if len(self.pending) >= EVENTS_IN_MEMORY:
+            _write(self)
 
 
 def is_kept() -> bool:
@@ -70,11 +86,10 @@ def record(erasure: Erasure) -> None:
     Must run inside the transaction of the erasure, on its alias. Raises ``EventLogError`` if the log cannot be
     written; the caller's transaction must then be rolled back.
     """
-    if not erasure.events or not is_kept():
+    if not erasure.count:
         return
-    instance = instance_id(erasure.using)
-    write_receipt(erasure.id, erasure.using, erasure.started)
-    _write_events(erasure, instance)
+    if erasure.pending:
+        _write(erasure)
     transaction.on_commit(lambda: _confirm(erasure.id, erasure.using), using=erasure.using, robust=True)
 
 
@@ -156,8 +171,8 @@ def remove_receipts(operations: list[uuid.UUID], using: str) -> None:
 def forget_receipts(using: str) -> None:
     """Remove the receipts of a database that has become another one; rows of 1.x belong to any, so theirs stay."""
     keys = [key for key in Receipt.objects.using(using).values_list("pk", flat=True) if not is_legacy(key)]
-    for start in range(0, len(keys), ROWS_PER_INSERT):
-        remove_receipts(keys[start : start + ROWS_PER_INSERT], using)
+    for start in range(0, len(keys), ROWS_PER_QUERY):
+        remove_receipts(keys[start : start + ROWS_PER_QUERY], using)
 
 
 def legacy_id(event: EventLog) -> uuid.UUID:
@@ -169,19 +184,21 @@ def is_legacy(operation: uuid.UUID) -> bool:
     return operation.version == LEGACY_VERSION
 
 
-def _write_events(erasure: Erasure, instance: uuid.UUID) -> None:
+def _write(erasure: Erasure) -> None:
+    """Write what is pending, durably: before the first of it the receipt, in the transaction of the erasure."""
     log = str(log_database())
-    operation = Operation(id=erasure.id, instance=instance, using=erasure.using, started=erasure.started)
+    operation = None
+    if not erasure.is_begun:
+        instance = instance_id(erasure.using)
+        operation = Operation(id=erasure.id, instance=instance, using=erasure.using, started=erasure.started)
+        write_receipt(erasure.id, erasure.using, erasure.started)
     try:
-        try:
-            _insert(operation, erasure.events)
-        except IntegrityError:
-            raise
-        except Error:
-            if connections[log].in_atomic_block:
-                raise  # of a TestCase: it cannot go on with another connection
-            _drop_connection(log)
-            _insert(operation, erasure.events, again=True)
+        if operation is not None:
+            _begin(operation, erasure.pending, log)
+        else:
+            # Not tried again: nobody could tell whether the first attempt was written.
+            with _durable(log):
+                _insert_events(erasure.id, erasure.pending, log)
     except (Error, ConnectionDoesNotExist) as error:
         _drop_connection(log)
         raise EventLogError(
@@ -189,10 +206,24 @@ def _write_events(erasure: Erasure, instance: uuid.UUID) -> None:
             "nothing was erased. Make the log database reachable and writable, and migrate it "
             f"(migrate --database={log}); then try again."
         ) from None
+    erasure.is_begun = True
+    erasure.pending = []
 
 
-def _insert(operation: Operation, events: list[tuple[str, str, str]], again: bool = False) -> None:
-    log = log_database()
+def _begin(operation: Operation, events: list[tuple[str, str, str, str]], log: str) -> None:
+    """Write the operation and its first events. If that fails, once more on a fresh connection."""
+    try:
+        _insert(operation, events, log)
+    except IntegrityError:
+        raise
+    except Error:
+        if connections[log].in_atomic_block:
+            raise  # of a TestCase: it cannot go on with another connection
+        _drop_connection(log)
+        _insert(operation, events, log, again=True)
+
+
+def _insert(operation: Operation, events: list[tuple[str, str, str, str]], log: str, again: bool = False) -> None:
     with _durable(log):
         try:
             with transaction.atomic(using=log) if again else nullcontext():
@@ -201,15 +232,17 @@ def _insert(operation: Operation, events: list[tuple[str, str, str]], again: boo
             if not again:
                 raise
             return  # the first attempt was committed whole; only the answer was lost with the connection
-        _insert_rows(_rows(operation, events), str(log))
+        _insert_events(operation.id, events, log)
 
 
-def _insert_rows(rows: list[EventLog], log: str) -> None:
-    """As ``bulk_create`` does, without asking for the keys: on MariaDB that takes the right to read every column."""
-    fields = [each for each in EventLog._meta.local_concrete_fields if not each.primary_key]
-    size = min(connections[log].ops.bulk_batch_size(fields, rows), ROWS_PER_INSERT)
-    for start in range(0, len(rows), size):
-        EventLog.objects.using(log)._insert(rows[start : start + size], fields, using=log)  # type: ignore[attr-defined]
+def _insert_events(operation: uuid.UUID, events: list[tuple[str, str, str, str]], log: str) -> None:
+    """Without asking for the keys, as ``bulk_create`` does: on MariaDB that takes the right to read every column."""
+    names = ("event", "app_label", "model_name", "target_pk", "operation")
+    fields: list[Any] = [EventLog._meta.get_field(name) for name in names]
+    key = fields[-1].get_db_prep_save(operation, connections[log])
+    with connections[log].cursor() as cursor:
+        for statement in insert_values(fields, [(*event, key) for event in events], log):
+            statement.run(cursor)
 
 
 def _drop_connection(log: str) -> None:
@@ -230,15 +263,6 @@ def _durable(log: str | None) -> transaction.Atomic:
         f"The event log could not be written: there is a transaction open on the database alias {log!r}, so the "
         "events could be rolled back; nothing was erased. Erase outside of it."
     )
-
-
-def _rows(operation: Operation, events: list[tuple[str, str, str]]) -> list[EventLog]:
-    found = []
-    for event, label, key in events:
-        app_label, model_name = label.split(".")
-        row = EventLog(operation=operation, event=event, app_label=app_label, model_name=model_name, target_pk=key)
-        found.append(row)
-    return found
 
 
 def _confirm(operation: uuid.UUID, using: str) -> None:

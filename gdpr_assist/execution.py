@@ -9,24 +9,47 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError, connections, transaction
-from django.db.models import Model, ProtectedError, QuerySet, RestrictedError
+from django.db.models import (
+    BooleanField,
+    ExpressionWrapper,
+    IntegerField,
+    Model,
+    ProtectedError,
+    QuerySet,
+    RestrictedError,
+    Value,
+)
+from django.utils import timezone
 
 from . import eventlog
+from .batching import batch_size, chunks, pages
 from .conf import settings
 from .declaration import Change, all_rows
 from .exceptions import AnonymiseError
-from .files import delete_files, named_files
-from .planning import Plan, batch_size, chunks, content_type
+from .files import delete_files, file_changes, named_files
+from .planning import Plan, content_type, has_marker, markers
 from .planning import plan as make_plan
+from .rules import key_text
 from .signals import post_anonymise, pre_anonymise
-from .tables import LONGEST_KEY, EventLog, PrivacyAnonymised
+from .statements import insert_select, write_back
+from .tables import LONGEST_KEY, EventLog, PrivacyAnonymised, Scrub
 
 logger = logging.getLogger(__name__)
+
+# Of a range that is anonymised by its bounds alone, without reading a key
+ROWS_PER_RANGE = 20_000
+
+# bulk_update compares each row with each, so that more of them take longer.
+ROWS_PER_CASE = 100
+
+# (primary key, whether the row was anonymised before)
+Claimed = tuple[Any, bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +74,14 @@ def execute(plan: Plan, *, within: eventlog.Erasure | None = None) -> Result:
     erasure = within or eventlog.Erasure(plan.using)
     seen = anonymised = 0
     with _restored(plan.instance), _explained(plan), _transaction(plan, savepoint=within is None):
-        for batch in plan.batches():
-            seen += len(batch)
-            anonymised += len(_run(plan, batch, erasure))
+        for claimed in _claims(plan):
+            seen += len(claimed)
+            anonymised += _run(plan, claimed, erasure)
+        if plan.instance is not None and not seen:
+            raise AnonymiseError(f"{plan.label}: the object is not in the database any more.")
         if within is None:
             eventlog.record(erasure)
-    logged = erasure.id if erasure.events and eventlog.is_kept() else None
+    logged = erasure.id if erasure.count else None
     return Result(
         label=plan.label,
         using=plan.using,
@@ -83,16 +108,64 @@ def execute_together(plans: Iterable[Plan]) -> list[Result]:
     return results
 
 
-def execute_in_ranges(plan: Plan) -> Iterator[int]:
-    """Anonymise the rows of ``plan`` range by range, each in a transaction of its own; yield the rows done so far.
+def begin_scrub(plan: Plan) -> Scrub | None:
+    """Forget which rows of the plan's table were anonymised before, so that all of them are scrubbed.
 
-    Logs nothing: for scrubbing a copy.
+    Where an earlier run was interrupted, its markers say which rows it has done: then they stay, and what that run
+    noted is returned.
+    """
+    with _transaction(plan):
+        scrub, is_new = Scrub.objects.using(plan.using).get_or_create(
+            label=plan.label, defaults={"started": timezone.now()}
+        )
+        if is_new:
+            for model in (plan.declaration.model, *plan.descendants):
+                markers(model, plan.using).delete()
+    return None if is_new else scrub
+
+
+def end_scrubs(plans: Iterable[Plan]) -> None:
+    """Note that the run over ``plans`` has come to its end: the next one begins anew."""
+    for plan in plans:
+        Scrub.objects.using(plan.using).filter(label=plan.label).delete()
+
+
+def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
+    """Anonymise the unmarked rows of ``plan`` range by range, each in a transaction of its own.
+
+    Yield the number of rows done so far. Each range has ``size`` rows, by default as many as the database likes. Logs
+    nothing: for scrubbing a copy.
     """
     done = 0
-    for batch in plan.batches():
+    if plan.mode == "set" and not plan.children and not file_changes(plan):
+        for rows in _ranges(plan, size or ROWS_PER_RANGE):
+            with _explained(plan), _transaction(plan):
+                done += rows.update(**_columns(plan)) if plan.declaration.changes else rows.count()
+                _insert_markers(plan, rows)
+            yield done
+        return
+    claims = _claims(replace(plan, force=False), size)
+    while True:
+        # The rows are locked as they are read, and a file is deleted after the COMMIT of its own range.
         with eventlog.suspended(), _explained(plan), _transaction(plan):
-            done += len(_run(plan, batch, eventlog.Erasure(plan.using)))
+            claimed = next(claims, None)
+            if claimed is None:
+                return
+            done += _run(plan, claimed, eventlog.Erasure(plan.using))
         yield done
+
+
+def _ranges(plan: Plan, size: int) -> Iterator[QuerySet[Any]]:
+    """Yield querysets of the unmarked rows of ``plan``, each up to the key that is ``size`` rows further."""
+    rows, last = plan.rows(), None
+    if markers(plan.declaration.model, plan.using).exists():
+        rows = rows.exclude(has_marker(plan.declaration.model, plan.using))
+    while True:
+        rest = rows if last is None else rows.filter(pk__gt=last)
+        last = rest.order_by("pk").values_list("pk", flat=True)[size - 1 : size].first()
+        yield rest if last is None else rest.filter(pk__lte=last)
+        if last is None:
+            return
 
 
 def delete(rows: QuerySet[Any]) -> None:
@@ -102,30 +175,50 @@ def delete(rows: QuerySet[Any]) -> None:
 
 def forget_markers(model: type[Model], keys: Iterable[Any], using: str) -> None:
     """Remove the markers of deleted rows: a new row with a reused key must not be born anonymised."""
-    markers = PrivacyAnonymised.objects.using(using).filter(content_type=content_type(model, using))
     for texts in chunks(map(str, keys), batch_size(using)):
-        markers.filter(object_id__in=texts).delete()
+        markers(model, using).filter(object_id__in=texts).delete()
 
 
-def _run(plan: Plan, batch: list[Any], erasure: eventlog.Erasure) -> list[Any]:
-    """Anonymise those rows of ``batch`` that are there and not anonymised before; return their keys."""
-    keys = _lock(plan, batch)
-    if plan.instance is not None and not keys:
-        raise AnonymiseError(f"{plan.label}: the object is not in the database any more.")
-    keys = _mark(plan, keys)
+def _claims(plan: Plan, size: int | None = None) -> Iterator[list[Claimed]]:
+    """Lock the rows of ``plan`` in batches, so that none is deleted before its marker is in; yield what is there."""
+    size = size or batch_size(plan.using)
+    if plan.reads_keys_first or plan.keys is not None:
+        rows = _with_marks(plan, all_rows(plan.declaration.model, plan.using))
+        for keys in chunks(plan.pinned().keys or (), size):
+            yield list(rows.filter(pk__in=keys).order_by("pk"))
+    else:
+        yield from pages(_with_marks(plan, plan.rows()), size, key=itemgetter(0))
+
+
+def _with_marks(plan: Plan, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return ``rows``, locked, as (primary key, whether it carries a marker)."""
+    features = connections[plan.using].features
+    if features.has_select_for_update_of:
+        rows = rows.select_for_update(of=("self",))
+    elif features.has_select_for_update:
+        rows = rows.select_for_update()
+    is_marked = ExpressionWrapper(has_marker(plan.declaration.model, plan.using), output_field=BooleanField())
+    return rows.values_list("pk", is_marked)
+
+
+def _run(plan: Plan, claimed: list[Claimed], erasure: eventlog.Erasure) -> int:
+    """Anonymise those rows that were not before, with ``force`` all; return their number."""
+    keys = [key for key, is_marked in claimed if plan.force or not is_marked]
     if not keys:
-        return keys
-    files = named_files(plan, keys)
+        return 0
+    rows = all_rows(plan.declaration.model, plan.using).filter(pk__in=keys)
+    _mark(plan, keys, rows)
+    files = named_files(plan, rows)
     if plan.mode == "rows":
         _run_rows(plan, keys)
     else:
-        _run_sets(plan, keys)
+        _run_sets(plan, rows)
     if files:
         transaction.on_commit(lambda: delete_files(files, plan.using), using=plan.using, robust=True)
     if settings.GDPR_LOG_ON_ANONYMISE:
         erasure.add(EventLog.EVENT_ANONYMISE, plan.declaration.model, keys)
     _run_children(plan, keys, erasure)
-    return keys
+    return len(keys)
 
 
 def _run_children(plan: Plan, keys: list[Any], erasure: eventlog.Erasure) -> None:
@@ -134,62 +227,97 @@ def _run_children(plan: Plan, keys: list[Any], erasure: eventlog.Erasure) -> Non
         link: Any = child._meta.get_ancestor_link(plan.declaration.model)
         rows = all_rows(child, plan.using).filter(**{f"{link.name}__in": keys})
         part = make_plan(rows, force=plan.force)
-        for batch in part.batches():
-            _run(part, batch, erasure)
+        for claimed in _claims(part):
+            _run(part, claimed, erasure)
 
 
-def _lock(plan: Plan, batch: list[Any]) -> list[Any]:
-    """Return those keys whose rows are there, and keep anybody from deleting them before the marker is in."""
-    rows = all_rows(plan.declaration.model, plan.using).filter(pk__in=batch).order_by("pk")
-    features = connections[plan.using].features
-    if features.has_select_for_update_of:
-        rows = rows.select_for_update(of=("self",))
-    elif features.has_select_for_update:
-        rows = rows.select_for_update()
-    return list(rows.values_list("pk", flat=True))
-
-
-def _mark(plan: Plan, keys: list[Any]) -> list[Any]:
-    """Write the markers and return the keys to anonymise.
+def _mark(plan: Plan, keys: list[Any], rows: QuerySet[Any]) -> None:
+    """Write the markers of ``rows``, which have these keys.
 
     Before anything else, so that receivers which anonymise each other's rows come to an end.
     """
-    markers = PrivacyAnonymised.objects.using(plan.using)
-    kind = content_type(plan.declaration.model, plan.using)
-    texts = [str(key) for key in keys]
-    if any(len(text) > LONGEST_KEY for text in texts):
+    if any(len(str(key)) > LONGEST_KEY for key in keys):
         raise AnonymiseError(
             f"{plan.label}: a primary key of over {LONGEST_KEY} characters cannot be marked as anonymised."
         )
-    there = set(markers.filter(content_type=kind, object_id__in=texts).values_list("object_id", flat=True))
-    markers.bulk_create([PrivacyAnonymised(content_type=kind, object_id=text) for text in texts if text not in there])
-    return keys if plan.force else [key for key, text in zip(keys, texts, strict=True) if text not in there]
+    _insert_markers(plan, rows)
 
 
-def _run_sets(plan: Plan, keys: list[Any]) -> None:
-    rows = all_rows(plan.declaration.model, plan.using).filter(pk__in=keys)
-    in_python = [change for change in plan.declaration.changes if not change.in_sql]
-    if in_python:
-        changed: dict[frozenset[str], list[Model]] = defaultdict(list)
-        for instance in rows:
-            changed[_apply(plan, instance, in_python, _values(plan, instance))].append(instance)
-        for names, instances in changed.items():
-            if names:
-                all_rows(plan.declaration.model, plan.using).bulk_update(instances, sorted(names))
-    columns = {
+def _insert_markers(plan: Plan, rows: QuerySet[Any]) -> None:
+    model = plan.declaration.model
+    kind, text = content_type(model, plan.using), key_text(model)
+    if text is None:  # the databases write this type in ways of their own
+        found = [PrivacyAnonymised(content_type=kind, object_id=str(key)) for key in rows.values_list("pk", flat=True)]
+        PrivacyAnonymised.objects.using(plan.using).bulk_create(found, ignore_conflicts=True)
+        return
+    fields: list[Any] = [PrivacyAnonymised._meta.get_field(name) for name in ("content_type", "object_id")]
+    values = rows.order_by().values_list(Value(kind.pk, output_field=IntegerField()), text)
+    with connections[plan.using].cursor() as cursor:
+        insert_select(fields, values, plan.using).run(cursor)
+
+
+def _run_sets(plan: Plan, rows: QuerySet[Any]) -> None:
+    if plan.mode == "mixed":
+        _run_in_python(plan, rows)
+    if not plan.sends_signals and (columns := _columns(plan)):
+        rows.update(**columns)
+
+
+def _columns(plan: Plan) -> dict[str, Any]:
+    """What the database itself can put into the columns."""
+    return {
         change.field.name: change.replacement.expression()
         for change in plan.declaration.changes
         if change.replacement is not None and change.replacement.expression is not None
     }
-    if columns:
-        rows.update(**columns)
+
+
+def _run_in_python(plan: Plan, rows: QuerySet[Any]) -> None:
+    """Write what only Python can compute; where somebody listens to the signals, all columns, so that he sees them."""
+    changes = [each for each in plan.declaration.changes if plan.sends_signals or not each.in_sql]
+    instances = list(rows)
+    changed: dict[frozenset[str], list[Model]] = defaultdict(list)
+    for instance in instances:
+        before = _values(plan, instance)
+        if plan.sends_signals:
+            pre_anonymise.send(sender=plan.model, instance=instance, using=plan.using)
+        changed[_apply(plan, instance, changes, before)].append(instance)
+    for names, alike in changed.items():
+        _write_back(plan, sorted(names), alike)
+    if plan.sends_signals:
+        for instance in instances:
+            post_anonymise.send(sender=plan.model, instance=instance, using=plan.using)
+
+
+def _write_back(plan: Plan, names: list[str], instances: list[Model]) -> None:
+    """Write these columns of the instances, each table of a multi-table model by itself."""
+    connection = connections[plan.using]
+    tables: dict[type[Model], list[Any]] = defaultdict(list)
+    for name in names:
+        field = plan.declaration.model._meta.get_field(name)
+        tables[field.model].append(field)
+    for model, fields in tables.items():
+        key: Any = model._meta.pk
+        rows = [
+            [field.get_db_prep_save(getattr(each, field.attname), connection) for field in (key, *fields)]
+            for each in instances
+        ]
+        is_plain = not any(hasattr(value, "resolve_expression") for row in rows for value in row)
+        statements = write_back(model, fields, rows, plan.using) if is_plain else None
+        if statements is None:
+            bulk = all_rows(plan.declaration.model, plan.using)
+            bulk.bulk_update(instances, [field.name for field in fields], batch_size=ROWS_PER_CASE)
+            continue
+        with connection.cursor() as cursor:
+            for statement in statements:
+                statement.run(cursor)
 
 
 def _run_rows(plan: Plan, keys: list[Any]) -> None:
     if plan.instance is not None:
         instances: Iterable[Model] = [plan.instance]
     else:
-        instances = QuerySet(model=plan.model, using=plan.using).filter(pk__in=keys).order_by("pk")
+        instances = all_rows(plan.model, plan.using).filter(pk__in=keys).order_by("pk")
     for instance in instances:
         _run_row(plan, instance)
 
@@ -205,9 +333,13 @@ def _run_row(plan: Plan, instance: Model) -> None:
 
 def _values(plan: Plan, instance: Model) -> dict[str, Any]:
     """What the instance holds, to compare with later: {attname: value}. Columns that were not loaded are loaded."""
-    if deferred := instance.get_deferred_fields():
+    if plan.instance is not None and (deferred := instance.get_deferred_fields()):
         instance.refresh_from_db(using=plan.using, fields=deferred)
-    return {field.attname: _snapshot(instance.__dict__.get(field.attname)) for field in instance._meta.concrete_fields}
+    # A JSON value may be changed in place.
+    return {
+        name: copy.deepcopy(value) if type(value) in (dict, list) else value
+        for name, value in instance.__dict__.items()
+    }
 
 
 def _apply(plan: Plan, instance: Model, changes: Sequence[Change], before: dict[str, Any]) -> frozenset[str]:
@@ -215,26 +347,27 @@ def _apply(plan: Plan, instance: Model, changes: Sequence[Change], before: dict[
 
     An anonymiser, or a receiver of pre_anonymise, may also set other columns: these are found by comparing.
     """
-    fields = instance._meta.concrete_fields
     for change in changes:
         if change.anonymiser is not None:
             value = _call(plan, change, change.anonymiser, instance)
             if value is not None:  # otherwise it has set the value itself
                 _set(instance, change.field, value)
-    changed = [field for field in fields if instance.__dict__.get(field.attname) != before[field.attname]]
+    changed = _changed(instance, before)
     for change in changes:
         if change.replacement is not None:
             _set(instance, change.field, _call(plan, change, change.replacement.value, instance))
             if not change.in_sql:
                 changed.append(change.field)
     _check_values(plan, instance, changed)
-    written = [*changed, *(change.field for change in changes if change.field in fields)]
+    written = [*changed, *(change.field for change in changes if not change.field.many_to_many)]
     return frozenset(field.name for field in written if not field.primary_key)
 
 
-def _snapshot(value: Any) -> Any:
-    """What to compare with later: a JSON value may be changed in place."""
-    return copy.deepcopy(value) if isinstance(value, (dict, list)) else value
+def _changed(instance: Model, before: dict[str, Any]) -> list[Any]:
+    """Return the columns that hold something else than before. What is the same object costs no comparison."""
+    now = instance.__dict__.items()
+    names = {name for name, value in now if value is not (old := before.get(name)) and value != old}
+    return [field for field in instance._meta.concrete_fields if field.attname in names] if names else []
 
 
 def _set(instance: Model, field: Any, value: Any) -> None:

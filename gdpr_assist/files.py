@@ -7,7 +7,7 @@ from typing import Any
 
 from django.apps import apps
 from django.db import router
-from django.db.models import FileField
+from django.db.models import FileField, QuerySet
 
 from .declaration import all_rows
 from .planning import Plan
@@ -19,12 +19,16 @@ logger = logging.getLogger(__name__)
 Files = dict[FileField, set[str]]
 
 
-def named_files(plan: Plan, keys: list[Any]) -> Files:
-    """Return the files that the rows with these keys name and the plan will make them forget."""
-    fields = [change.field for change in plan.declaration.changes if isinstance(change.field, FileField)]
+def file_changes(plan: Plan) -> list[Any]:
+    """Return the fields whose files the plan will make the rows forget."""
+    return [change.field for change in plan.declaration.changes if isinstance(change.field, FileField)]
+
+
+def named_files(plan: Plan, rows: QuerySet[Any]) -> Files:
+    """Return the files that ``rows`` name and the plan will make them forget."""
+    fields = file_changes(plan)
     if not fields:
         return {}
-    rows = all_rows(plan.declaration.model, plan.using).filter(pk__in=keys)
     values = list(rows.values_list(*(field.name for field in fields)))
     names = {field: {row[at] for row in values if row[at]} for at, field in enumerate(fields)}
     return {field: found for field, found in names.items() if found}

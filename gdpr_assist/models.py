@@ -12,6 +12,7 @@ from .tables import (
     PersonalData,
     PrivacyAnonymised,
     Receipt,
+    Scrub,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "PrivacyModel",
     "PrivacyQuerySet",
     "Receipt",
+    "Scrub",
 ]

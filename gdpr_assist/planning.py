@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from itertools import islice
 from operator import and_
 from typing import Any, Literal
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import connections, router
-from django.db.models import Exists, Model, OuterRef, QuerySet
+from django.db import router
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models.expressions import Col
 from django.db.models.signals import post_save, pre_save
+from django.dispatch import Signal
 
 from .declaration import Declaration, all_rows
 from .exceptions import AnonymiseError
@@ -23,14 +23,8 @@ from .tables import PrivacyAnonymised
 
 Mode = Literal["set", "mixed", "rows"]
 
-LARGEST_BATCH = 2000
-
-WATCHED = {
-    "pre_anonymise": pre_anonymise,
-    "post_anonymise": post_anonymise,
-    "pre_save": pre_save,
-    "post_save": post_save,
-}
+OURS: dict[str, Signal] = {"pre_anonymise": pre_anonymise, "post_anonymise": post_anonymise}
+SAVING: dict[str, Signal] = {"pre_save": pre_save, "post_save": post_save}
 
 MODES: dict[Mode, str] = {
     "set": "one UPDATE for each batch of rows",
@@ -55,6 +49,12 @@ class Plan:
     mode: Mode
     reason: str
     """Why row by row or through Python; empty for a set."""
+
+    unheard: str = ""
+    """Whose signals are not sent because ``PrivacyMeta.bulk`` says so: nothing is saved."""
+
+    sends_signals: bool = True
+    """Whether pre_anonymise and post_anonymise are sent."""
 
     force: bool = False
     """Whether rows that were anonymised before are anonymised again."""
@@ -82,6 +82,14 @@ class Plan:
             if registry.declaration(child).meta.can_anonymise
         ]
 
+    @property
+    def descendants(self) -> list[type[Model]]:
+        """Those children, and their own."""
+        found = list(self.children)
+        for model in found:
+            found += [child for child in registry.children(model) if child not in found]
+        return found
+
     def count(self) -> int:
         """Return the number of rows, marked ones included."""
         return self.rows().count()
@@ -91,11 +99,17 @@ class Plan:
         rows = all_rows(self.declaration.model, self.using)
         if self.keys is not None:
             return rows.filter(pk__in=self.keys)
-        return rows.filter(pk__in=self.queryset.order_by().values("pk")) if self.queryset.query.where else rows
+        if not self.queryset.query.where:
+            return rows
+        if _are_of_the_row(self.queryset.query.where, self.queryset):
+            rows.query.get_initial_alias()
+            rows.query.where = self.queryset.query.where
+            return rows
+        return rows.filter(pk__in=self.queryset.order_by().values("pk"))
 
     def marked(self) -> QuerySet[Any]:
         """Return the rows that were anonymised before."""
-        return marked(self.rows(), self.using)
+        return self.rows().filter(has_marker(self.declaration.model, self.using))
 
     def refilled(self) -> QuerySet[Any]:
         """Return the marked rows that hold something again: those in which a rule's value is not there any more.
@@ -109,17 +123,19 @@ class Plan:
         ]
         return self.marked().exclude(reduce(and_, conditions)) if conditions else self.rows().none()
 
-    def batches(self) -> Iterator[list[Any]]:
-        """Yield the primary keys in batches.
+    @property
+    def reads_keys_first(self) -> bool:
+        """Whether all keys must be read before the first row is anonymised.
 
-        All keys are read before the first batch is given out: a condition over other rows (``parent__name``) must not
-        change its mind because those were anonymised. Only a queryset without any condition is read range by range.
+        Else a condition over other rows (``parent__name``) would change its mind when those are anonymised, and so
+        might any where receivers run. A condition that compares a column of the row itself with a value cannot.
         """
-        size = batch_size(self.using)
-        if self.keys is None and not self.queryset.query.where:
-            yield from ranges(self.rows(), size)
-        else:
-            yield from chunks(self.pinned().keys or (), size)
+        conditions = self.queryset.query.where
+        return (
+            self.keys is None
+            and bool(conditions)
+            and (self.mode == "rows" or not _are_of_the_row(conditions, self.queryset))
+        )
 
     def pinned(self) -> Plan:
         """Return the plan with its keys read: for the rows that match now, whatever happens to others."""
@@ -130,14 +146,14 @@ class Plan:
 
     def describe(self) -> str:
         """Return the plan in a line of plain words, with its numbers."""
-        count, marked_count, refilled = (
-            self.count(),
-            self.marked().count(),
-            self.refilled().count(),
-        )
+        count, marked_count, refilled = self.count(), 0, 0
+        if markers(self.declaration.model, self.using).exists():
+            marked_count, refilled = self.marked().count(), self.refilled().count()
         text = f"{self.label}: {count} row{'' if count == 1 else 's'}, {MODES[self.mode]}"
         if self.reason:
             text += f", because {self.reason}"
+        if self.unheard:
+            text += f"; not told, since PrivacyMeta.bulk is True: {self.unheard}"
         text += f"; fields: {', '.join(self.fields) or 'none'}"
         if self.children:
             text += f"; with what {', '.join(child._meta.label for child in self.children)} add to them"
@@ -180,17 +196,15 @@ def _plan(
     force: bool,
     instance: Model | None,
 ) -> Plan:
-    mode, reason = _mode(declared, model, instance)
     return Plan(
         declaration=declared,
         model=model,
         queryset=queryset.using(using),
         using=using,
-        mode=mode,
-        reason=reason,
         force=force,
         instance=instance,
         keys=None if instance is None else (instance.pk,),
+        **_mode(declared, model, instance),
     )
 
 
@@ -200,37 +214,35 @@ def target_alias(queryset: Any) -> str:
     return alias
 
 
-def marked(queryset: QuerySet[Any], using: str) -> QuerySet[Any]:
-    """Return the rows of ``queryset`` that carry a marker."""
-    markers = PrivacyAnonymised.objects.using(using).filter(content_type=content_type(queryset.model, using))
-    text = key_text(queryset.model, OuterRef("pk"))
+def markers(model: type[Model], using: str) -> QuerySet[PrivacyAnonymised]:
+    return PrivacyAnonymised.objects.using(using).filter(content_type=content_type(model, using))
+
+
+def has_marker(model: type[Model], using: str) -> Any:
+    """Return the condition that a row of ``model`` carries a marker."""
+    text = key_text(model, OuterRef("pk"))
     if text is not None:
-        return queryset.using(using).filter(Exists(markers.filter(object_id=text)))
-    to_python = queryset.model._meta.pk.to_python
-    return queryset.using(using).filter(pk__in=[to_python(key) for key in markers.values_list("object_id", flat=True)])
+        return Exists(markers(model, using).filter(object_id=text))
+    to_python = model._meta.pk.to_python
+    return Q(pk__in=[to_python(key) for key in markers(model, using).values_list("object_id", flat=True)])
 
 
 def content_type(model: type[Model], using: str) -> ContentType:
     return ContentType.objects.db_manager(using).get_for_model(model)
 
 
-def batch_size(using: str) -> int:
-    return min(LARGEST_BATCH, connections[using].features.max_query_params or LARGEST_BATCH) * 9 // 10
+def _are_of_the_row(conditions: Any, queryset: QuerySet[Any]) -> bool:
+    """Whether each of ``conditions`` compares a column of the row's own table with values."""
+    table = queryset.query.get_initial_alias()
+    return all(
+        type(getattr(each, "lhs", None)) is Col and each.lhs.alias == table and _is_value(each.rhs)
+        for each in conditions.leaves()
+    )
 
 
-def chunks(keys: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    iterator = iter(keys)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
-
-
-def ranges(queryset: QuerySet[Any], size: int) -> Iterator[list[Any]]:
-    """Yield the keys of ``queryset`` in ascending batches, each read when it is asked for."""
-    keys = queryset.order_by("pk").values_list("pk", flat=True)
-    batch = list(keys[:size])
-    while batch:
-        yield batch
-        batch = list(keys.filter(pk__gt=batch[-1])[:size])
+def _is_value(operand: Any) -> bool:
+    operands = operand if isinstance(operand, (list, tuple, set, frozenset)) else [operand]
+    return not any(hasattr(each, "resolve_expression") for each in operands)
 
 
 def _usable(queryset: Any) -> QuerySet[Any]:
@@ -247,11 +259,42 @@ def _usable(queryset: Any) -> QuerySet[Any]:
     return checked
 
 
-def _mode(declared: Declaration, model: type[Model], instance: Model | None) -> tuple[Mode, str]:
+def _mode(declared: Declaration, model: type[Model], instance: Model | None) -> dict[str, Any]:
+    """Return how the rows are anonymised: ``mode``, ``reason``, ``unheard`` and ``sends_signals`` of the plan."""
+    bulk = declared.meta.bulk
     if instance is not None:
-        return "rows", "it is a single object"
-    for name, signal in WATCHED.items():
-        if signal.has_listeners(model):
-            return "rows", f"{name} has receivers"
+        return {"mode": "rows", "reason": "it is a single object"}
+    if bulk is False:
+        return {"mode": "rows", "reason": "its PrivacyMeta says bulk = False"}
+    ours, saving = _watchers(model, OURS), _watchers(model, SAVING)
+    if not bulk and ours + saving:
+        return {"mode": "rows", "reason": "; ".join(ours + saving)}
     in_python = [change.field.name for change in declared.changes if not change.in_sql]
-    return ("mixed", f"Python computes {', '.join(in_python)}") if in_python else ("set", "")
+    reasons = [f"Python computes {', '.join(in_python)}"] if in_python else []
+    return {
+        "mode": "mixed" if ours + reasons else "set",
+        "reason": "; ".join(ours + reasons),
+        "unheard": "; ".join(saving),
+        "sends_signals": bool(ours),
+    }
+
+
+def _watchers(model: type[Model], signals: dict[str, Signal]) -> list[str]:
+    """Return a sentence for each of ``signals`` that has receivers for ``model``, with their names."""
+    return [
+        f"{name} has receivers: {', '.join(map(_name, found))}"
+        for name, signal in signals.items()
+        if (found := _receivers(signal, model))
+    ]
+
+
+def _receivers(signal: Signal, model: type[Model]) -> list[Any]:
+    live: Any = signal._live_receivers(model)
+    # From Django 5.0 on: those of synchronous code, and those of asynchronous code.
+    return [*live[0], *live[1]] if isinstance(live, tuple) else live
+
+
+def _name(receiver: Any) -> str:
+    function = getattr(receiver, "func", receiver)  # of a functools.partial
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from . import eventlog
+from .batching import pages
 from .conf import log_database, settings
 from .exceptions import AnonymiseError
-from .reconciliation import Databases, logged, pages, receipts
+from .reconciliation import OPERATIONS_PER_QUERY, Databases, logged, receipts
 from .scrubbing import data_aliases
 from .tables import Operation, Receipt
 
@@ -44,7 +45,7 @@ def _aliases() -> list[str]:
 def _prune_operations(before: datetime, dry_run: bool) -> int:
     databases, removed = Databases(), 0
     old = Operation.objects.using(log_database()).filter(started__lt=before).exclude(outcome__committed=None)
-    for page in pages(old.select_related("outcome")):
+    for page in pages(old.select_related("outcome"), OPERATIONS_PER_QUERY):
         ours = [each for each in page if databases.own(each)]
         there = receipts(ours)
         done = [each.id for each in ours if each.id in there or not each.outcome.committed]
@@ -56,7 +57,7 @@ def _prune_operations(before: datetime, dry_run: bool) -> int:
 
 def _prune_receipts(using: str, before: datetime, dry_run: bool) -> int:
     removed = 0
-    for page in pages(Receipt.objects.using(using).filter(written__lt=before)):
+    for page in pages(Receipt.objects.using(using).filter(written__lt=before), OPERATIONS_PER_QUERY):
         keys = [each.operation for each in page if not eventlog.is_legacy(each.operation)]
         there = logged(keys)
         done = [key for key in keys if key not in there]

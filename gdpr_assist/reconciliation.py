@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from . import eventlog
+from .batching import pages
 from .conf import log_database, settings
 from .exceptions import AnonymiseError
 from .tables import EventLog, Operation, Outcome, Receipt
@@ -58,7 +59,7 @@ def reconcile(databases: Databases, *, is_restored: bool = False, dry_run: bool 
     """
     settled = Settled()
     looks_restored = cache(lambda using: is_restored or any(missing(using, databases)))
-    for batch in pages(unsettled().select_related("outcome")):
+    for batch in pages(unsettled().select_related("outcome"), OPERATIONS_PER_QUERY):
         ours = [each for each in batch if databases.own(each)]
         there = receipts(ours)
         found: dict[bool | None, list[uuid.UUID]] = defaultdict(list)
@@ -121,11 +122,15 @@ def is_unknown(operation: Operation) -> bool:
 def missing(using: str, databases: Databases) -> Iterator[uuid.UUID]:
     """Yield the committed operations of the database ``using`` that it has no receipt for: it was restored."""
     log = log_database()
-    for batch in pages(Operation.objects.using(log).filter(using=using, instance__in=databases.ids(using))):
-        there = receipts(batch)
-        absent = [each.id for each in batch if each.id not in there]
-        # A query of its own: with a join, PostgreSQL may read all of both tables for each page.
-        yield from Outcome.objects.using(log).filter(pk__in=absent, committed=True).values_list("pk", flat=True)
+    for batch in pages(
+        Operation.objects.using(log).filter(using=using, instance__in=databases.ids(using)), OPERATIONS_PER_QUERY
+    ):
+        # A query of its own: with a join, PostgreSQL may read all of both tables for each page. And before the one for
+        # the receipts: an operation that ends between the two has its receipt by then.
+        keys = [each.id for each in batch]
+        committed = set(Outcome.objects.using(log).filter(pk__in=keys, committed=True).values_list("pk", flat=True))
+        there = receipts(each for each in batch if each.id in committed)
+        yield from (key for key in keys if key in committed and key not in there)
 
 
 def unlogged(using: str) -> Iterator[uuid.UUID]:
@@ -133,7 +138,7 @@ def unlogged(using: str) -> Iterator[uuid.UUID]:
     rows = Receipt.objects.using(using).all()
     if settings.GDPR_LOG_RETENTION is not None:
         rows = rows.filter(written__gte=timezone.now() - settings.GDPR_LOG_RETENTION)
-    for batch in pages(rows):
+    for batch in pages(rows, OPERATIONS_PER_QUERY):
         keys = [each.operation for each in batch if not eventlog.is_legacy(each.operation)]
         there = logged(keys)
         yield from (key for key in keys if key not in there)
@@ -155,12 +160,3 @@ def receipts(operations: Iterable[Any]) -> set[uuid.UUID]:
         for using, ids in by_alias.items()
         for receipt in Receipt.objects.using(using).filter(pk__in=ids).values_list("pk", flat=True)
     }
-
-
-def pages(rows: QuerySet[Any], size: int = OPERATIONS_PER_QUERY) -> Iterator[list[Any]]:
-    """Yield ``rows`` in lists, by ascending primary key. No cursor is left open between them: it would lock others."""
-    rows = rows.order_by("pk")
-    page = list(rows[:size])
-    while page:
-        yield page
-        page = list(rows.filter(pk__gt=page[-1].pk)[:size]) if len(page) == size else []

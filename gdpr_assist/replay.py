@@ -16,12 +16,13 @@ from django.db.models import Count, Min, Model, ProtectedError, Q, QuerySet, Res
 from django.utils import timezone
 
 from . import eventlog
+from .batching import chunks, pages
 from .conf import log_database
 from .declaration import all_rows
 from .exceptions import AnonymiseError
 from .execution import delete, execute, forget_markers
-from .planning import chunks, plan
-from .reconciliation import Databases, pages, receipts
+from .planning import plan
+from .reconciliation import Databases, receipts
 from .registry import registry
 from .tables import EventLog, Operation
 

@@ -32,23 +32,45 @@ def kept() -> list[Declaration]:
     return [declared for declared in registry if not declared.meta.can_anonymise]
 
 
-def plans(aliases: Iterable[str], *, children: bool = False) -> list[Plan]:
-    """Return a plan for each declared model and alias that holds its table: every row, anonymised before or not.
+def chosen(only: Iterable[str] = (), but: Iterable[str] = ()) -> list[Declaration]:
+    """Return the declarations of the models labelled ``only``, by default of all, without those labelled ``but``.
 
-    Multi-table children go with their parents, unless ``children`` asks for plans of their own.
+    Multi-table children go with their parents. Raises ``AnonymiseError`` for a label of no registered model, of a
+    child, and of a model that says ``can_anonymise = False``.
+    """
+    there = [declared for declared in registry if declared.meta.can_anonymise]
+    roots = [each for each in there if not any(each.model in registry.children(parent.model) for parent in there)]
+    labels = {declared.label.lower() for declared in roots}
+    if unknown := [label for label in (*only, *but) if label.lower() not in labels]:
+        raise AnonymiseError(
+            f"No model to scrub has the label {', '.join(unknown)}. There are: "
+            f"{', '.join(sorted(declared.label for declared in roots))}. A multi-table child goes with its parent."
+        )
+    wanted = {label.lower() for label in only} or labels
+    return [each for each in roots if each.label.lower() in wanted - {label.lower() for label in but}]
 
-    Raises ``AnonymiseError`` if one of the models cannot be anonymised as it is declared.
+
+def plans(
+    aliases: Iterable[str],
+    *,
+    only: Iterable[str] = (),
+    but: Iterable[str] = (),
+    children: bool = False,
+) -> list[Plan]:
+    """Return a plan for each chosen model and alias that holds its table: every row, anonymised before or not.
+
+    ``children`` asks for plans of the multi-table children too, which else go with their parents.
+
+    Raises ``AnonymiseError`` if one of the models cannot be anonymised as it is declared, and as ``chosen`` does.
     """
     found = []
-    anonymisable = [declared for declared in registry if declared.meta.can_anonymise]
+    models = [each for each in registry if each.meta.can_anonymise] if children else chosen(list(only), list(but))
     for using in aliases:
         tables = set(connections[using].introspection.table_names())
         found += [
             plan(all_rows(declared.model, using), force=True)
-            for declared in anonymisable
-            if (children or not any(declared.model in registry.children(parent.model) for parent in anonymisable))
-            and declared.model._meta.db_table in tables
-            and router.allow_migrate_model(using, declared.model)
+            for declared in models
+            if declared.model._meta.db_table in tables and router.allow_migrate_model(using, declared.model)
         ]
     return found
 

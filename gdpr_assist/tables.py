@@ -115,6 +115,19 @@ class PrivacyAnonymised(models.Model):
         return f"{self.content_type_id} {self.object_id}"
 
 
+class Scrub(models.Model):
+    """A model that ``anonymise_db`` is scrubbing, in a run that has not ended: its rows with a marker are done."""
+
+    label = models.CharField(max_length=255, primary_key=True)
+    started = models.DateTimeField()
+
+    class Meta:
+        app_label = "gdpr_assist"
+
+    def __str__(self) -> str:
+        return self.label
+
+
 class PersonalData(models.Model):  # noqa: DJ008  (there are no objects)
     """No table: the admin's entry for the Personal data tool, and the permissions to use it."""
 

@@ -12,7 +12,7 @@ from django.db.models.signals import post_save, pre_save
 from django.utils import timezone
 from model_bakery import baker
 
-from gdpr_assist import planning
+from gdpr_assist import batching
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.execution import execute
 from gdpr_assist.models import Receipt
@@ -269,7 +269,7 @@ def test_an_object_that_is_not_saved_is_not_anonymised():
 
 def test_a_condition_over_other_rows_does_not_change_its_mind(monkeypatch):
     """Each was referred by the one before: its name is gone when the next batch is due."""
-    monkeypatch.setattr(planning, "LARGEST_BATCH", 3)
+    monkeypatch.setattr(batching, "LARGEST_BATCH", 4)
     first = full_customer(name="Ada")
     chain = [first]
     for _ in range(6):
@@ -299,7 +299,7 @@ def test_a_condition_over_other_rows_holds_row_by_row_too():
 @pytest.mark.parametrize("model", [Customer, Comment, Order])
 @pytest.mark.parametrize("filtered", [False, True])
 def test_all_batches_are_done(monkeypatch, model, filtered):
-    monkeypatch.setattr(planning, "LARGEST_BATCH", 3)
+    monkeypatch.setattr(batching, "LARGEST_BATCH", 4)
     made = baker.make(model, _quantity=7)
     spared = baker.make(model)
     everything = model.anonymisable_manager().all()
@@ -568,7 +568,7 @@ def test_a_receiver_that_fails_leaves_the_object_in_memory_as_it_was():
 
 
 def test_a_failure_in_a_later_batch_undoes_the_earlier_ones(monkeypatch):
-    monkeypatch.setattr(planning, "LARGEST_BATCH", 3)
+    monkeypatch.setattr(batching, "LARGEST_BATCH", 4)
     customers = [full_customer() for _ in range(7)]
     spared = full_customer(email=f"{customers[-1].pk}@anon.example.com")
 

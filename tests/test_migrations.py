@@ -92,6 +92,7 @@ TABLES = {
         "gdpr_assist_instance",
         "gdpr_assist_privacyanonymised",
         "gdpr_assist_receipt",
+        "gdpr_assist_scrub",
         "django_content_type",
     },
 }

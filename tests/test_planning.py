@@ -1,11 +1,10 @@
 """Plans: which rows, which columns, in which way. A plan writes nothing."""
 
 import pytest
-from django.db.models import F
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.db.models.signals import post_save, pre_save
 from model_bakery import baker
 
-from gdpr_assist import planning
 from gdpr_assist.planning import plan
 from gdpr_assist.registry import registry
 from gdpr_assist.signals import post_anonymise, pre_anonymise
@@ -271,7 +270,7 @@ def test_planning_and_describing_write_nothing():
     def describe():
         for found in (plan(Comment.objects.all()), plan(Comment.objects.last())):
             found.describe()
-            list(found.batches())
+            found.pinned()
 
     with unchanged(Comment):
         statements = queries(describe)
@@ -280,45 +279,50 @@ def test_planning_and_describing_write_nothing():
     assert all(each.startswith("SELECT") for each in statements)
 
 
-# -- in batches --------------------------------------------------------------------------------
+# -- which conditions may be asked again -----------------------------------------------------
 
 
-@pytest.mark.parametrize("model", [Customer, UUIDKey, TextKey])
-@pytest.mark.parametrize("filtered", [False, True])
-def test_batches_hold_each_key_once(monkeypatch, model, filtered):
-    monkeypatch.setattr(planning, "LARGEST_BATCH", 3)
-    made = make(model, 7)
-    everything = model.anonymisable_manager().all()
-    queryset = everything.exclude(name="nobody") if filtered else everything
-
-    batches = list(plan(queryset).batches())
-
-    keys = [key for batch in batches for key in batch]
-    assert len(batches) > 2
-    assert sorted(keys) == sorted(each.pk for each in made)
-
-
-def test_the_keys_of_a_condition_are_read_before_the_first_batch_is_given_out(monkeypatch):
-    monkeypatch.setattr(planning, "LARGEST_BATCH", 3)
-    baker.make(Customer, name="Ada", _quantity=7)
-    batches = plan(Customer.objects.filter(name="Ada")).batches()
-
-    seen = list(next(batches))
-    Customer.objects.update(name="somebody else")
-    seen += [key for batch in batches for key in batch]
-
-    assert len(seen) == 7
+@pytest.mark.parametrize(
+    ("queryset", "reads_keys_first"),
+    [
+        (Customer.all_objects.all, False),
+        (Customer.objects.all, False),
+        (lambda: Customer.all_objects.filter(name="Ada"), False),
+        (lambda: Customer.all_objects.exclude(Q(name__icontains="Ada") | Q(pk__in=[1, 2])), False),
+        (lambda: Customer.all_objects.filter(born__isnull=True, pk__gt=3), False),
+        (lambda: ForeignCustomer.objects.filter(country="GB"), False),
+        (lambda: Customer.all_objects.filter(referred_by__name="Ada"), True),
+        (lambda: Customer.all_objects.filter(name=F("phone")), True),
+        (lambda: Customer.all_objects.filter(pk__in=[F("referred_by")]), True),
+        (lambda: Customer.all_objects.filter(referred_by__in=Customer.all_objects.filter(name="Ada")), True),
+        (lambda: Customer.all_objects.filter(Exists(Order.objects.filter(customer=OuterRef("pk")))), True),
+        (lambda: Customer.all_objects.annotate(number=Count("orders")).filter(number__gt=2), True),
+        (Customer.all_objects.none, True),
+        (lambda: GiftOrder.objects.filter(email="x"), True),
+    ],
+)
+def test_keys_are_read_first_where_a_condition_could_change_its_mind(queryset, reads_keys_first):
+    assert plan(queryset()).reads_keys_first is reads_keys_first
 
 
-def test_the_memory_of_a_whole_table_is_that_of_one_batch(monkeypatch):
-    """Without a condition each range is read when it is its turn."""
-    monkeypatch.setattr(planning, "LARGEST_BATCH", 3)
-    baker.make(Customer, _quantity=9)
+def test_keys_are_read_first_where_receivers_run():
+    with listening(post_anonymise, lambda **kwargs: None, sender=Customer):
+        assert plan(Customer.objects.filter(name="Ada")).reads_keys_first is True
+        assert plan(Customer.all_objects.all()).reads_keys_first is False
 
-    statements = queries(lambda: next(plan(Customer.all_objects.all()).batches()))
 
-    assert len(statements) == 1
-    assert "LIMIT" in statements[0]
+def test_the_rows_of_a_queryset_with_more_than_conditions():
+    """What joins, annotates or orders leaves no trace: each row once."""
+    ada = baker.make(Customer, name="Ada")
+    baker.make(Order, customer=ada, _quantity=2)
+    baker.make(Customer, name="Bob")
+    queryset = Customer.objects.annotate(place=F("orders__recipient")).select_related("referred_by").order_by("place")
+
+    found = plan(queryset.filter(name="Ada"))
+
+    assert list(found.rows()) == [ada]
+    assert found.count() == 1
+    assert found.pinned().keys == (ada.pk,)
 
 
 def test_a_model_registered_for_a_test_can_be_planned():
@@ -387,4 +391,3 @@ def test_pinned_keys_ascend_whatever_the_order_of_the_queryset():
     keys = sorted(each.pk for each in baker.make(Customer, name="Ada", _quantity=5))
 
     assert plan(Customer.objects.filter(name="Ada").order_by("-pk")).pinned().keys == tuple(keys)
-    assert list(plan(Customer.objects.filter(name="Ada").order_by("-pk")).batches()) == [keys]

@@ -98,4 +98,5 @@ def test_the_tables_of_the_app_in_a_data_database(alias):
         "gdpr_assist_instance",
         "gdpr_assist_privacyanonymised",
         "gdpr_assist_receipt",
+        "gdpr_assist_scrub",
     }

@@ -251,11 +251,11 @@ class TestRefusals:
     @pytest.mark.parametrize("alias", ["default", "gdpr_log"])
     def test_with_a_migration_to_apply(self, alias):
         log(event(ANONYMISE, customer()))
-        MigrationRecorder(connections[alias]).record_unapplied("gdpr_assist", "0006_unknown_outcomes")
+        MigrationRecorder(connections[alias]).record_unapplied("gdpr_assist", "0007_scrub")
         with untouched(), pytest.raises(CommandError) as caught:
             run()
         assert str(caught.value) == (
-            f"There are migrations to apply on {alias!r} first: gdpr_assist.0006_unknown_outcomes. "
+            f"There are migrations to apply on {alias!r} first: gdpr_assist.0007_scrub. "
             f"Run migrate --database={alias}, then this command again."
         )
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.db import Error, connections
+from django.utils.timezone import localtime
 from django_rich.management import RichCommand
 from rich.markup import escape
 
 from gdpr_assist import scrubbing
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.execution import execute_in_ranges
+from gdpr_assist.execution import begin_scrub, end_scrubs, execute_in_ranges
 from gdpr_assist.planning import Plan
 from gdpr_assist.progress import show
 
@@ -30,6 +32,32 @@ class Command(RichCommand):
             help="A database to scrub; may be repeated. Default: all but the log.",
         )
 
+        parser.add_argument(
+            "--model",
+            action="append",
+            default=[],
+            metavar="APP.MODEL",
+            help="A model to scrub; may be repeated. Default: all that are registered.",
+        )
+        parser.add_argument(
+            "--exclude-model",
+            action="append",
+            default=[],
+            metavar="APP.MODEL",
+            help="A model to leave as it is; may be repeated.",
+        )
+        parser.add_argument(
+            "--batch-size",
+            type=positive,
+            metavar="ROWS",
+            help="How many rows are scrubbed, and locked, in one transaction. Default: as many as the database likes.",
+        )
+        parser.add_argument(
+            "--restart",
+            action="store_true",
+            help="Scrub all rows again, also those that an interrupted run has done.",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.GDPR_CAN_ANONYMISE_DATABASE and not options["dry_run"]:
             raise CommandError(
@@ -38,8 +66,8 @@ class Command(RichCommand):
             )
         try:
             aliases = scrubbing.data_aliases(options["database"])
-            plans = scrubbing.plans(aliases)
-            self.show(plans)
+            plans = scrubbing.plans(aliases, only=options["model"], but=options["exclude_model"])
+            self.show(plans, options["exclude_model"])
         except AnonymiseError as error:
             raise CommandError(f"Nothing was changed. {error}") from None
         except Error as error:
@@ -52,15 +80,20 @@ class Command(RichCommand):
         if options["interactive"]:
             self.ask(aliases)
         scrubbing.cut_loose({plan.using for plan in plans})
+        if options["restart"]:
+            end_scrubs(plans)
         for plan in plans:
-            self.scrub(plan)
+            self.scrub(plan, options["batch_size"])
+        end_scrubs(plans)
         self.stdout.write(f"Anonymised {len(plans)} tables. No event was logged.")
 
-    def show(self, plans: list[Plan]) -> None:
+    def show(self, plans: list[Plan], excluded: list[str]) -> None:
         for plan in plans:
             self.console.print(f"{plan.using}: {escape(str(plan))}", highlight=False, soft_wrap=True)
         for declared in scrubbing.kept():
             self.stdout.write(f"{declared.label}: kept as it is, its PrivacyMeta says can_anonymise = False.")
+        for label in excluded:
+            self.stdout.write(f"{label}: left as it is, with all personal data in it.")
 
     def ask(self, aliases: list[str]) -> None:
         names = ", ".join(f"{connections[alias].settings_dict['NAME']} ({alias})" for alias in aliases)
@@ -75,11 +108,24 @@ class Command(RichCommand):
         if answer != "yes":
             raise CommandError("Nothing was changed. To run without a question, give --noinput.")
 
-    def scrub(self, plan: Plan) -> None:
+    def scrub(self, plan: Plan, size: int | None) -> None:
+        begun = begin_scrub(plan)
+        if begun is not None:
+            self.stdout.write(
+                f"{plan.using}: {plan.label}: resuming the run of {localtime(begun.started):%Y-%m-%d %H:%M}; what it "
+                "has scrubbed is left as it is (--restart to scrub it again)"
+            )
         try:
-            done = show(execute_in_ranges(plan), plan.label, plan.count(), self.console)
+            done = show(execute_in_ranges(plan, size), plan.label, plan.count(), self.console)
         except AnonymiseError as error:
             raise CommandError(
                 f"{error} The ranges before it are done; mend this and run the command again."
             ) from None
         self.stdout.write(f"{plan.using}: {plan.label}: {done} anonymised")
+
+
+def positive(text: str) -> int:
+    """Return the number that ``text`` is, for an argument of a command."""
+    if not text.isdecimal() or int(text) == 0:
+        raise ArgumentTypeError("not a whole number of at least 1")
+    return int(text)

@@ -1,0 +1,40 @@
+"""Long lists in pieces: of values, and of rows by their primary key. Knows nothing of personal data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from operator import attrgetter
+from typing import Any, TypeVar
+
+from django.db import connections
+from django.db.models import QuerySet
+
+T = TypeVar("T")
+
+LARGEST_BATCH = 2000
+
+
+def batch_size(using: str) -> int:
+    """Return how many primary keys fit into one statement on this database, with room for other parameters."""
+    return min(LARGEST_BATCH, connections[using].features.max_query_params or LARGEST_BATCH) * 9 // 10
+
+
+def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield ``values`` in lists of ``size``, the last one shorter."""
+    iterator = iter(values)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def pages(rows: QuerySet[Any], size: int, *, key: Callable[[Any], Any] = attrgetter("pk")) -> Iterator[list[Any]]:
+    """Yield ``rows`` in lists of ``size``, by ascending primary key, each read when it is asked for.
+
+    ``key`` gives the primary key of a row. No cursor is left open between the lists: it would lock others, and on
+    MariaDB the client would hold all rows at once.
+    """
+    rows = rows.order_by("pk")
+    page = list(rows[:size])
+    while page:
+        yield page
+        page = list(rows.filter(pk__gt=key(page[-1]))[:size]) if len(page) == size else []

@@ -1,0 +1,128 @@
+"""SQL for many rows that the ORM has no words for, or is slow to put together. Builds statements and runs none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connections
+from django.db.models import Field, Model, QuerySet
+from django.db.models.constants import OnConflict
+
+from .batching import chunks
+
+# A longer list of VALUES is no faster: measured at 200, 1,000 and 5,000 rows on the three databases.
+PARAMETERS_PER_STATEMENT = 1000
+
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement, or one that is run for each of many rows. Its parameters are values, and are not printed."""
+
+    sql: str
+    parameters: Sequence[Any] = field(repr=False)
+    many: bool = False
+
+    def run(self, cursor: Any) -> None:
+        (cursor.executemany if self.many else cursor.execute)(self.sql, self.parameters)
+
+
+def insert_select(fields: Sequence[Field[Any, Any]], rows: QuerySet[Any], using: str) -> Statement:
+    """``INSERT ... SELECT`` of ``rows``, a ``values_list`` in the order of ``fields``; rows that are there stay."""
+    connection = connections[using]
+    select, parameters = rows.query.get_compiler(using).as_sql()
+    return Statement(
+        f"{connection.ops.insert_statement(on_conflict=OnConflict.IGNORE)} {_table(fields, connection)} {select} "
+        + connection.ops.on_conflict_suffix_sql(fields, OnConflict.IGNORE, [], []),
+        parameters,
+    )
+
+
+def insert_values(fields: Sequence[Field[Any, Any]], rows: Sequence[Row], using: str) -> Iterator[Statement]:
+    """``INSERT`` statements of ``rows``, each the values of ``fields`` as the database takes them."""
+    connection = connections[using]
+    insert = f"{connection.ops.insert_statement()} {_table(fields, connection)} VALUES "
+    for chunk in _chunks(rows, len(fields), connection):
+        yield Statement(insert + _places(chunk), [value for row in chunk for value in row])
+
+
+def write_back(
+    model: type[Model], fields: Sequence[Field[Any, Any]], rows: Sequence[Row], using: str
+) -> Iterator[Statement] | None:
+    """``UPDATE`` statements that write to each row, found by its primary key, values of its own.
+
+    ``fields`` are columns of the table of ``model``, and ``rows`` the key and then the values, as the database takes
+    them. None for a database that is not known here: ``bulk_update`` serves every one, at a tenth of the speed.
+    """
+    connection = connections[using]
+    update = UPDATE.get(connection.vendor)
+    return update and update(connection, model, [model._meta.pk, *fields], rows)
+
+
+def _as_sqlite(connection: Any, model: type[Model], fields: Sequence[Any], rows: Sequence[Row]) -> Iterator[Statement]:
+    """Row by row: there is no network in between. ``UPDATE ... FROM`` came with 3.33 only, and is no faster."""
+    key, *columns = [connection.ops.quote_name(field.column) for field in fields]
+    values = ", ".join(f"{column} = %s" for column in columns)
+    table = connection.ops.quote_name(model._meta.db_table)
+    yield Statement(
+        f"UPDATE {table} SET {values} WHERE {key} = %s", [(*values, key) for key, *values in rows], many=True
+    )
+
+
+def _as_postgresql(
+    connection: Any, model: type[Model], fields: Sequence[Any], rows: Sequence[Row]
+) -> Iterator[Statement]:
+    names = [f"v{number}" for number, _ in enumerate(fields)]
+    # A parameter is a text, a NULL too, unless its type is said.
+    key, *values = [
+        f"given.{name}::{field.cast_db_type(connection)}" for name, field in zip(names, fields, strict=True)
+    ]
+    key_column, *columns = [connection.ops.quote_name(field.column) for field in fields]
+    table = connection.ops.quote_name(model._meta.db_table)
+    changes = ", ".join(f"{column} = {value}" for column, value in zip(columns, values, strict=True))
+    for chunk in _chunks(rows, len(fields), connection):
+        yield Statement(
+            f"UPDATE {table} SET {changes} FROM (VALUES {_places(chunk)}) AS given ({', '.join(names)}) "
+            f"WHERE {table}.{key_column} = {key}",
+            [value for row in chunk for value in row],
+        )
+
+
+def _as_mysql(connection: Any, model: type[Model], fields: Sequence[Any], rows: Sequence[Row]) -> Iterator[Statement]:
+    names = [f"v{number}" for number, _ in enumerate(fields)]
+    table = connection.ops.quote_name(model._meta.db_table)
+    key, *columns = [f"{table}.{connection.ops.quote_name(field.column)}" for field in fields]
+    changes = ", ".join(f"{column} = given.{name}" for column, name in zip(columns, names[1:], strict=True))
+    first = "SELECT " + ", ".join(f"%s AS {name}" for name in names)
+    other = " UNION ALL SELECT " + ", ".join(["%s"] * len(names))
+    for chunk in _chunks(rows, len(fields), connection):
+        yield Statement(
+            f"UPDATE {table} JOIN ({first}{other * (len(chunk) - 1)}) AS given ON {key} = given.v0 SET {changes}",
+            [value for row in chunk for value in row],
+        )
+
+
+# {vendor: function that makes the statements}
+UPDATE: dict[str, Callable[..., Iterator[Statement]]] = {
+    "sqlite": _as_sqlite,
+    "postgresql": _as_postgresql,
+    "mysql": _as_mysql,
+}
+
+
+def _table(fields: Sequence[Field[Any, Any]], connection: Any) -> str:
+    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    return f"{connection.ops.quote_name(fields[0].model._meta.db_table)} ({columns})"
+
+
+def _chunks(rows: Sequence[Row], width: int, connection: Any) -> Iterator[list[Row]]:
+    most = connection.features.max_query_params or PARAMETERS_PER_STATEMENT
+    return chunks(rows, max(1, min(most, PARAMETERS_PER_STATEMENT) // width))
+
+
+def _places(rows: Sequence[Row]) -> str:
+    row = f"({', '.join(['%s'] * len(rows[0]))})"
+    return ", ".join([row] * len(rows))
