@@ -296,7 +296,7 @@ def test_planning_and_describing_write_nothing():
         (lambda: Customer.all_objects.filter(pk__in=[F("referred_by")]), True),
         (lambda: Customer.all_objects.filter(referred_by__in=Customer.all_objects.filter(name="Ada")), True),
         (lambda: Customer.all_objects.filter(Exists(Order.objects.filter(customer=OuterRef("pk")))), True),
-        (lambda: Customer.all_objects.annotate(number=Count("orders")).filter(number__gt=2), True),
+        (lambda: Customer.all_objects.annotate(many=Count("orders")).filter(many__gt=2), True),
         (Customer.all_objects.none, True),
         (lambda: GiftOrder.objects.filter(email="x"), True),
     ],
