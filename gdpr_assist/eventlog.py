@@ -126,6 +126,12 @@ def write_receipt(operation: uuid.UUID, using: str, started: datetime) -> None:
     Receipt.objects.using(using).create(operation=operation, written=started)
 
 
+def write_receipts(operations: Iterable[tuple[uuid.UUID, datetime]], using: str) -> None:
+    """Note it of many, each with its start. Raises ``IntegrityError`` if it is noted of one of them already."""
+    receipts = [Receipt(operation=operation, written=started) for operation, started in operations]
+    Receipt.objects.using(using).bulk_create(receipts)
+
+
 def took_effect(operation: uuid.UUID, using: str) -> bool | None:
     """Return whether ``operation`` was committed on ``using``; None if its writer did not come to an end in time.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,6 +16,7 @@ from django.db import IntegrityError, connections, router, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count, Min, Model, ProtectedError, Q, QuerySet, RestrictedError
 from django.utils import timezone
+from django.utils.timezone import localtime
 
 from . import eventlog
 from .batching import chunks, pages
@@ -26,12 +29,14 @@ from .reconciliation import Databases, receipts
 from .registry import registry
 from .tables import EventLog, Operation
 
-OPERATIONS_PER_QUERY = 100
+logger = logging.getLogger(__name__)
+
+OPERATIONS_PER_QUERY = 500
 
 ROWS_PER_QUERY = 500
 
 # The events of an operation that has more of them than this are read as they are needed.
-EVENTS_IN_MEMORY = 200
+EVENTS_IN_MEMORY = 20
 
 # (event, model label in the log)
 Kind = tuple[str, str]
@@ -47,8 +52,15 @@ class LoggedOperation:
 
     started: datetime
     is_committed: bool = True
+    has_time: bool = True
+    """Whether the log knows when it was started; of rows of 1.x it does not."""
+
     held: tuple[tuple[Kind, str], ...] | None = field(default=None, repr=False)
     """Its events, as kind and primary key, in the order of writing; None while they are only in the log."""
+
+    def __str__(self) -> str:
+        when = f", started {localtime(self.started):%Y-%m-%d %H:%M:%S %Z}" if self.has_time else ""
+        return f"{self.id} ({', '.join(f'{event} {label}' for event, label in self.kinds())}{when})"
 
     def kinds(self) -> list[Kind]:
         """What is anonymised comes before what is deleted, and so before its cascades.
@@ -86,10 +98,9 @@ class Report:
     rows: int = 0
     absent: int = 0
     foreign: int = 0
-    # [(operation id, model label, why)]
-    failed: list[tuple[uuid.UUID, str, str]] = field(default_factory=list)
-    # [(operation id, model label)]
-    undecided: list[tuple[uuid.UUID, str]] = field(default_factory=list)
+    # [(operation, model label, why)]
+    failed: list[tuple[LoggedOperation, str, str]] = field(default_factory=list)
+    undecided: list[LoggedOperation] = field(default_factory=list)
 
     @property
     def seen(self) -> int:
@@ -183,7 +194,8 @@ def _by_age(operations: QuerySet[Operation]) -> Iterator[list[Operation]]:
         yield page
         last = page[-1]
         later = Q(started__gt=last.started) | Q(started=last.started, id__gt=last.id)
-        page = list(rows.filter(later)[:OPERATIONS_PER_QUERY])
+        # The first condition says nothing new, but without it PostgreSQL reads the index from its beginning.
+        page = list(rows.filter(later, started__gte=last.started)[:OPERATIONS_PER_QUERY])
 
 
 def replay(
@@ -193,23 +205,28 @@ def replay(
     include_undecided: bool = False,
     dry_run: bool = False,
 ) -> Iterator[Report]:
-    """Apply each of ``operations`` that has no receipt, in a transaction of its own; yield ``report`` after each.
+    """Apply each of ``operations`` that has no receipt, once; yield ``report`` as it grows.
 
-    What cannot be applied is noted in ``report.failed``, and the rest goes on; what another row blocks is tried again
-    at the end. Undecided operations are noted, and applied only with ``include_undecided``. With ``dry_run`` nothing
-    is written.
+    Many small operations share a transaction, with a receipt for each. What cannot be applied is noted in
+    ``report.failed``, and the rest goes on; what another row blocks is tried again at the end. Undecided operations
+    are noted, and applied only with ``include_undecided``. With ``dry_run`` nothing is written.
     """
     blocked: list[tuple[LoggedOperation, Blocked]] = []
     for batch in chunks(operations, OPERATIONS_PER_QUERY):
         there = receipts(batch)
         report.already += len(there)
         yield report
+        waiting: dict[str, list[LoggedOperation]] = defaultdict(list)
         for operation in _with_events([each for each in batch if each.id not in there]):
-            if operation.is_committed or include_undecided:
+            if not operation.is_committed and not include_undecided:
+                report.undecided.append(operation)
+            elif operation.held is None:
                 _try(operation, report, blocked, dry_run)
+                yield report
             else:
-                labels = [label for _, label in operation.kinds()]
-                report.undecided.append((operation.id, ", ".join(dict.fromkeys(labels))))
+                waiting[operation.using].append(operation)
+        for small in waiting.values():
+            _try_together(small, report, blocked, dry_run)
             yield report
     yield from _try_again(blocked, report, dry_run)
 
@@ -223,8 +240,27 @@ def _try_again(blocked: list[tuple[LoggedOperation, Blocked]], report: Report, d
         for operation, _ in waiting:
             _try(operation, report, blocked, dry_run)
             yield report
-    report.failed += [(operation.id, error.label, error.reason) for operation, error in blocked]
+    report.failed += [(operation, error.label, error.reason) for operation, error in blocked]
     yield report
+
+
+def settle(operations: Iterable[uuid.UUID], databases: Databases) -> None:
+    """Write the receipts of ``operations``, and erase nothing: a person says that nothing is left to erase.
+
+    For committed operations that cannot be applied. Raises ``AnonymiseError`` for any other; then nothing is written.
+    """
+    found = {each.id: each for each in logged_operations(Report(), databases) if each.id in set(operations)}
+    for operation in operations:
+        if operation not in found or not found[operation].is_committed:
+            raise AnonymiseError(
+                f"{operation} is not a committed operation of this database; nothing was settled. An undecided one is "
+                "dismissed with gdpr_reconcile --dismiss."
+            )
+    for using in {each.using for each in found.values()}:
+        ours = [each for each in found.values() if each.using == using]
+        there = receipts(ours)
+        with transaction.atomic(using=using):
+            eventlog.write_receipts([(each.id, each.started) for each in ours if each.id not in there], using)
 
 
 def _aliases() -> set[str]:
@@ -239,6 +275,7 @@ def _legacy_operation(event: EventLog) -> LoggedOperation:
         id=eventlog.legacy_id(event),
         using=router.db_for_write(model) if model else "default",
         started=timezone.now(),
+        has_time=False,
         held=(((event.event, label), event.target_pk),),
     )
 
@@ -251,71 +288,107 @@ def _with_events(operations: list[LoggedOperation]) -> Iterator[LoggedOperation]
     counts = dict(events.order_by().values_list("operation").annotate(Count("id")))
     small = [each.id for each in operations if counts.get(each.id, 0) <= EVENTS_IN_MEMORY and each.held is None]
     held: dict[uuid.UUID | None, list[tuple[Kind, str]]] = {operation: [] for operation in small}
-    for each in events.filter(operation__in=small).order_by("id"):
-        held[each.operation_id].append(((each.event, f"{each.app_label}.{each.model_name}"), each.target_pk))
-    for operation in operations:
-        yield replace(operation, held=tuple(held[operation.id])) if operation.id in held else operation
+    columns = ("operation", "event", "app_label", "model_name", "target_pk")
+    for operation, event, app_label, model_name, key in (
+        events.filter(operation__in=small).order_by("id").values_list(*columns)
+    ):
+        held[operation].append(((event, f"{app_label}.{model_name}"), key))
+    for each in operations:
+        yield replace(each, held=tuple(held[each.id])) if each.id in held else each
+
+
+def _try_together(
+    operations: list[LoggedOperation], report: Report, blocked: list[tuple[LoggedOperation, Blocked]], dry_run: bool
+) -> None:
+    """Apply ``operations`` of one alias in one transaction; if one of them cannot be, each by itself."""
+    whole = replace(operations[0], held=tuple(event for each in operations for event in each.held or ()))
+    try:
+        rows, absent = _apply(whole, operations, dry_run)
+    except (AlreadyApplied, CannotApply, IntegrityError):
+        for operation in operations:
+            _try(operation, report, blocked, dry_run)
+    else:
+        _count(operations, rows, absent, report, dry_run)
 
 
 def _try(
     operation: LoggedOperation, report: Report, blocked: list[tuple[LoggedOperation, Blocked]], dry_run: bool
 ) -> None:
     try:
-        rows, absent = _apply(operation, dry_run)
+        rows, absent = _apply(operation, [operation], dry_run)
     except AlreadyApplied:
         report.already += 1
     except Blocked as error:
         blocked.append((operation, error))
     except CannotApply as error:
-        report.failed.append((operation.id, error.label, error.reason))
+        report.failed.append((operation, error.label, error.reason))
     except IntegrityError as error:  # a constraint that is checked at COMMIT
         label = operation.kinds()[0][1]
-        report.failed.append((operation.id, label, f"the database refused it ({type(error).__name__})"))
+        report.failed.append((operation, label, f"the database refused it ({type(error).__name__})"))
     else:
-        report.applied += 1
-        report.rows += rows
-        report.absent += absent
-        if not operation.is_committed and not dry_run:
-            eventlog.decide([operation.id], True)
+        _count([operation], rows, absent, report, dry_run)
 
 
-def _apply(operation: LoggedOperation, dry_run: bool) -> tuple[int, int]:
-    """Erase what the operation erased and write its receipt, also where no row is left.
+def _count(operations: list[LoggedOperation], rows: int, absent: int, report: Report, dry_run: bool) -> None:
+    report.applied += len(operations)
+    report.rows += rows
+    report.absent += absent
+    undecided = [each.id for each in operations if not each.is_committed]
+    if undecided and not dry_run:
+        eventlog.decide(undecided, True)
+
+
+def _apply(whole: LoggedOperation, operations: list[LoggedOperation], dry_run: bool) -> tuple[int, int]:
+    """Erase the rows of ``whole``, which is made of ``operations``, and write a receipt of each, also for absent rows.
 
     Return how many rows there were, and how many were not there.
     """
-    steps = [(kind, _model(*kind)) for kind in operation.kinds()]
-    with eventlog.suspended(), transaction.atomic(using=operation.using):
-        if not dry_run:
-            _begin(operation, steps)
-        rows = absent = 0
-        while steps:
-            waiting: list[tuple[Kind, type[Model]]] = []
-            for step in steps:
-                try:
-                    found, gone = _erase(operation, *step, dry_run)
-                except Blocked as error:
-                    waiting.append(step)
-                    if len(waiting) == len(steps):
-                        raise error from None
-                else:
-                    rows, absent = rows + found, absent + gone
-            steps = waiting
-    return rows, absent
+    steps = [(kind, _model(*kind)) for kind in whole.kinds()]
+    done = None
+    try:
+        with eventlog.suspended(), transaction.atomic(using=whole.using):
+            if not dry_run:
+                _begin(whole, operations, steps)
+            done = _erase_all(whole, steps, dry_run)
+    except Exception as error:
+        if done is None or dry_run or len(receipts(operations)) < len(operations):
+            raise
+        # Committed: what a receiver of the project wanted to do after that is not ours, and must not stop the rest.
+        logger.error("A callback of the project failed after a COMMIT of the replay (%s).", type(error).__name__)
+    return done
 
 
-def _begin(operation: LoggedOperation, steps: list[tuple[Kind, type[Model]]]) -> None:
+def _begin(whole: LoggedOperation, operations: list[LoggedOperation], steps: list[tuple[Kind, type[Model]]]) -> None:
     try:
         # Before anything else: another replay of the same operation waits here, and then finds it done.
-        eventlog.write_receipt(operation.id, operation.using, operation.started)
+        eventlog.write_receipts([(each.id, each.started) for each in operations], whole.using)
     except IntegrityError:
         raise AlreadyApplied from None
     # A row that was filled again before the backup was made is marked there. From here on the markers are those of
     # this operation: what an earlier step or a cascade has anonymised is not anonymised twice.
     for kind, model in steps:
         if kind[0] == EventLog.EVENT_ANONYMISE:
-            for keys in _keys(operation, kind, model):
-                forget_markers(model, keys, operation.using)
+            for keys in _keys(whole, kind, model):
+                forget_markers(model, keys, whole.using)
+
+
+def _erase_all(operation: LoggedOperation, steps: list[tuple[Kind, type[Model]]], dry_run: bool) -> tuple[int, int]:
+    """Carry out ``steps``; what other rows protect, once more after the rest, until that makes no difference."""
+    rows = absent = 0
+    while steps:
+        waiting: list[tuple[Kind, type[Model]]] = []
+        for step in steps:
+            try:
+                with transaction.atomic(using=operation.using):
+                    found, gone = _erase(operation, *step, dry_run)
+            except Blocked as error:
+                waiting.append(step)
+                if len(waiting) == len(steps):
+                    raise error from None
+            else:
+                rows, absent = rows + found, absent + gone
+        steps = waiting
+    return rows, absent
 
 
 def _erase(operation: LoggedOperation, kind: Kind, model: type[Model], dry_run: bool) -> tuple[int, int]:
@@ -324,19 +397,24 @@ def _erase(operation: LoggedOperation, kind: Kind, model: type[Model], dry_run: 
     for keys in _keys(operation, kind, model):
         rows = all_rows(model, operation.using).filter(pk__in=keys)
         try:
-            count = rows.count()
-            if count and not dry_run:
+            there = set(rows.values_list("pk", flat=True))
+            if there and not dry_run:
                 delete(rows) if event == EventLog.EVENT_DELETE else execute(plan(rows))
         except (ProtectedError, RestrictedError) as error:
-            raise Blocked(label, f"other rows protect it ({type(error).__name__})") from None
+            raise Blocked(label, f"rows of {_protectors(error)} protect it ({type(error).__name__})") from None
         except AnonymiseError as error:
             raise CannotApply(label, str(error)) from None
         except Exception as error:  # noqa: BLE001  (refused by a constraint, or a receiver of the project)
             done = "deleted" if event == EventLog.EVENT_DELETE else "anonymised"
             raise CannotApply(label, f"the rows cannot be {done} ({type(error).__name__})") from None
-        found += count
+        found += sum(key in there for key in keys)
         logged += len(keys)
     return found, logged - found
+
+
+def _protectors(error: ProtectedError | RestrictedError) -> str:
+    rows = error.protected_objects if isinstance(error, ProtectedError) else error.restricted_objects
+    return ", ".join(sorted({row._meta.label for row in rows}))
 
 
 def _model(event: str, label: str) -> type[Model]:

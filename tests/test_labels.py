@@ -9,7 +9,7 @@ from tests.apps.shop.models import Customer, GiftOrder, Order, Supplier
 from tests.apps.thirdparty.models import Device
 from tests.logbook import committing, customer, deleted, logged
 from tests.observing import row
-from tests.test_replay import ANONYMISE, DELETE, GONE, Backup, event, log, numbers, rerun
+from tests.test_replay import ANONYMISE, DELETE, GONE, Backup, event, failures, log, numbers, rerun
 
 pytestmark = pytest.mark.django_db
 
@@ -103,7 +103,7 @@ class TestNotFound:
         bystander = baker.make(Supplier)
         log(event(DELETE, bystander))
         report = rerun()
-        assert report.failed == [(operation, label, reason)]
+        assert failures(report) == [(operation, label, reason)]
         assert report.applied == 1
         assert not Supplier.objects.exists()
 
@@ -163,5 +163,5 @@ if django.VERSION >= (5, 2):
 def test_an_unknown_event_is_reported_whatever_its_model():
     person = customer()
     operation = log(event("shred", person))
-    assert rerun().failed == [(operation, "shop.Customer", "the event is unknown")]
+    assert failures(rerun()) == [(operation, "shop.Customer", "the event is unknown")]
     assert Customer.all_objects.filter(pk=person.pk).exists()

@@ -5,11 +5,13 @@ from datetime import timedelta
 import django
 import pytest
 from django.db import connections, transaction
+from django.db.models.signals import post_delete
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from model_bakery import baker
 
-from gdpr_assist.eventlog import instance_id
+from gdpr_assist import replay as module
+from gdpr_assist.eventlog import instance_id, write_receipt
 from gdpr_assist.models import EventLog, Instance, Operation, Outcome, PrivacyAnonymised, Receipt
 from gdpr_assist.reconciliation import Databases
 from gdpr_assist.registry import registry
@@ -31,7 +33,7 @@ from tests.apps.shop.models import (
 from tests.apps.thirdparty.models import Device
 from tests.databases import dump, untouched
 from tests.logbook import SEEDED, committing, customer, operations, receipts
-from tests.observing import listening, markers, row, rows
+from tests.observing import listening, markers, queries, row, rows
 
 pytestmark = pytest.mark.django_db
 
@@ -80,6 +82,11 @@ def legacy(*events):
     """Write events as 1.x did."""
     for each in events:
         each.save(using="gdpr_log")
+
+
+def failures(report):
+    """Return [(operation id, model label, why)] of what could not be applied."""
+    return [(operation.id, label, reason) for operation, label, reason in report.failed]
 
 
 def numbers(report):
@@ -389,7 +396,7 @@ class TestRowsOf1x:
 
     def test_of_a_model_that_is_gone_are_reported(self):
         legacy(event(DELETE, "gone.Ghost", 1))
-        [(_, label, reason)] = rerun().failed
+        [(_, label, reason)] = failures(rerun())
         assert (label, reason) == ("gone.Ghost", GONE)
 
     def test_are_counted(self):
@@ -447,7 +454,7 @@ def pointed_at(person):
 class TestWhatCannotBeApplied:
     def check_rest(self, report, operation, label):
         """The operation is reported and has no receipt; what came after it was applied."""
-        assert [(each, where) for each, where, _ in report.failed] == [(operation, label)]
+        assert [(each, where) for each, where, _ in failures(report)] == [(operation, label)]
         assert report.applied == 1
         assert operation not in receipts()
         assert not Supplier.objects.exists()
@@ -470,7 +477,7 @@ class TestWhatCannotBeApplied:
         self.log_rest()
         report = rerun()
         assert not Supplier.objects.exists()
-        assert (operation in receipts()) != (operation in {each for each, *_ in report.failed})
+        assert (operation in receipts()) != (operation in {each for each, *_ in failures(report)})
 
     def test_a_protected_row(self):
         person = customer()
@@ -524,7 +531,7 @@ class TestWhatCannotBeApplied:
         operation = log(event(ANONYMISE, person), event(DELETE, "gone.Ghost", 1))
         with untouched():
             report = rerun()
-        assert [each for each, *_ in report.failed] == [operation]
+        assert [each for each, *_ in failures(report)] == [operation]
         assert (report.applied, report.rows) == (0, 0)
         assert row(other)["name"] == SEEDED["name"]
 
@@ -588,12 +595,94 @@ if django.VERSION >= (5, 2):
             operation = log(event(DELETE, "fields.CompositeKey", key), age=1)
             log(event(DELETE, baker.make(Supplier)))
             report = rerun()
-            assert report.failed == [
+            assert failures(report) == [
                 (operation, "fields.CompositeKey", "the primary key is of another type now"),
             ]
             assert report.applied == 1
             assert not Supplier.objects.exists()
             assert CompositeKey.objects.filter(pk=composite.pk).exists()
+
+
+class TestTogether:
+    """Small operations share a transaction."""
+
+    def test_their_number_costs_no_queries(self):
+        Customer.all_objects.bulk_create(Customer(name="Ada", email=f"{number}@quill.example") for number in range(60))
+        people = list(Customer.all_objects.all())
+        for person in people[:3]:
+            log(event(DELETE, person))
+        few = len(queries(rerun))
+        for person in people[3:]:
+            log(event(DELETE, person))
+        assert len(queries(rerun)) == few
+        assert not Customer.all_objects.exists()
+        assert len(receipts()) == 60
+
+    def test_one_that_cannot_be_applied_keeps_none_of_the_others(self):
+        people = [customer(email=f"{number}@quill.example") for number in range(3)]
+        ghost = log(event(DELETE, people[0]), event(DELETE, "gone.Ghost", 1))
+        for person in people[1:]:
+            log(event(DELETE, person))
+        report = rerun()
+        assert numbers(report) == (2, 0, 1)
+        assert report.rows == 2
+        assert ghost not in receipts()
+        assert list(Customer.all_objects.all()) == people[:1]
+
+    def test_one_that_somebody_else_applies_at_the_same_time(self, monkeypatch):
+        """Its receipt comes in after the receipts were read."""
+        people = [customer(email=f"{number}@quill.example") for number in range(3)]
+        logged = [log(event(DELETE, person)) for person in people]
+        read = module.receipts
+
+        def read_too_early(batch):
+            there = read(batch)
+            monkeypatch.undo()
+            write_receipt(logged[0], "default", timezone.now())
+            return there
+
+        monkeypatch.setattr(module, "receipts", read_too_early)
+        assert numbers(rerun()) == (2, 1, 0)
+        assert list(Customer.all_objects.all()) == people[:1]
+
+    def test_of_the_same_moment(self, monkeypatch):
+        """None is left out where the pages meet."""
+        monkeypatch.setattr(module, "OPERATIONS_PER_QUERY", 2)
+        people = [customer(email=f"{number}@quill.example") for number in range(5)]
+        for person in people:
+            log(event(DELETE, person))
+        Operation.objects.using("gdpr_log").update(started=timezone.now())
+        assert numbers(rerun()) == (5, 0, 0)
+
+    def test_the_numbers_of_a_step_that_had_to_wait(self, monkeypatch):
+        """What was done of it before something stood in its way is done again, and counted once."""
+        monkeypatch.setattr(module, "ROWS_PER_QUERY", 2)
+        people = [customer(email=f"{number}@quill.example") for number in range(5)]
+        invoice = Invoice.objects.create(customer=people[-1], total=1)
+        with registry.registered(Invoice, type("PrivacyMeta", (), {"fields": ["total"], "keep": ["customer"]})):
+            log(*(event(DELETE, person) for person in people), event(DELETE, invoice))
+            report = rerun()
+        assert numbers(report) == (1, 0, 0)
+        assert (report.rows, report.absent) == (6, 0)
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_callback_of_the_project_that_fails_after_the_commit(self, caplog):
+        """What is committed is committed; the rest goes on, and what the callback said is not repeated."""
+        people = [customer(email=f"{number}@quill.example") for number in range(3)]
+        for person in people:
+            log(event(DELETE, person))
+
+        def unsubscribe(**kwargs):
+            transaction.on_commit(fail)
+
+        def fail():
+            raise ConnectionError("ottoline@quill.example")
+
+        with listening(post_delete, unsubscribe, sender=Customer):
+            assert numbers(rerun()) == (3, 0, 0)
+        assert not Customer.all_objects.exists()
+        assert "ConnectionError" in caplog.text
+        assert "ottoline" not in caplog.text
 
 
 class TestDryRun:

@@ -53,12 +53,15 @@ class TestRerun:
         undecided = log(event(DELETE, person), outcome=None)
         log(event(DELETE, person), instance=uuid.uuid4())
         legacy(event(ANONYMISE, person))
-        listed, summary = run().split("\n", 1)
+        out = StringIO()
+        with pytest.raises(CommandError) as caught:
+            call_command("gdpr_rerun", stdout=out)
+        assert str(caught.value) == "Not everything is done: 0 failed and 1 undecided, listed above."
+        listed, cure, summary = out.getvalue().split("\n", 2)
         assert summary == lines(applied=3, rows=3, absent=1, undecided=1, foreign=1)
-        assert listed == (
-            f"{undecided} shop.Customer: undecided; apply it with --include-undecided, or say that it did not take "
-            f"effect with gdpr_reconcile --dismiss {undecided}"
-        )
+        assert listed.startswith(f"Undecided: {undecided} (delete shop.Customer, started ")
+        assert "gdpr_reconcile --dismiss OPERATION" in cure
+        assert "gdpr_rerun --include-undecided" in cure
         assert row(person)["name"] == str(person.pk)
         assert not Customer.all_objects.filter(pk=gone.pk).exists()
 
@@ -85,17 +88,17 @@ class TestRerun:
         out = StringIO()
         with pytest.raises(CommandError) as caught:
             call_command("gdpr_rerun", stdout=out)
-        assert str(caught.value) == "2 operations could not be applied; they are listed above."
+        assert str(caught.value) == "Not everything is done: 2 failed and 0 undecided, listed above."
         first, second, *summary = out.getvalue().splitlines(keepends=True)
-        assert first.startswith(f"{ghost} gone.Ghost: ")
-        assert second.startswith(f"{protected} shop.Customer: ")
+        assert first.startswith(f"Failed: {ghost} (delete gone.Ghost, started ")
+        assert second.startswith(f"Failed: {protected} (delete shop.Customer, started ")
         assert "ProtectedError" in second
         assert "".join(summary) == lines(applied=1, failed=2, rows=1)
         assert Receipt.objects.count() == 1
 
     def test_a_dry_run_with_something_that_cannot_be_applied_is_an_error_too(self):
         log(event(DELETE, "gone.Ghost", 1))
-        with untouched(), pytest.raises(CommandError, match="could not be applied"):
+        with untouched(), pytest.raises(CommandError, match="1 failed"):
             run("--dry-run")
 
     def test_no_personal_data_is_printed(self):
@@ -164,7 +167,7 @@ class TestOptions:
     def test_an_undecided_operation_that_cannot_be_applied_stays_undecided(self):
         log(event(ANONYMISE, customer()))
         ghost = log(event(DELETE, "gone.Ghost", 1), outcome=None)
-        with pytest.raises(CommandError, match="1 operations could not be applied"):
+        with pytest.raises(CommandError, match="1 failed and 0 undecided"):
             run("--include-undecided")
         assert Outcome.objects.using("gdpr_log").get(pk=ghost).committed is None
 
@@ -215,14 +218,54 @@ class TestWhatProtects:
         protected = log(event(DELETE, chain[0]), age=2)
         log(event(DELETE, other), age=1)
         out = StringIO()
-        with pytest.raises(CommandError, match="1 operations could not be applied"):
+        with pytest.raises(CommandError, match="1 failed and 0 undecided"):
             call_command("gdpr_rerun", stdout=out)
         assert re.match(
-            rf"{protected} shop.Customer: other rows protect it \((Protected|Restricted)Error\)\nApplied: 1\n",
+            rf"Failed: {protected} \(delete shop.Customer, started .*\): shop.Customer: rows of [a-z]+\.[A-Za-z]+ "
+            r"protect it \((Protected|Restricted)Error\)\nApplied: 1\n",
             out.getvalue(),
         )
         chain[1].delete()
         assert run().startswith("Applied: 1\n")
+
+
+@pytest.mark.django_db(transaction=True)
+class TestSettling:
+    """A person says that nothing is left to erase of an operation that cannot be applied."""
+
+    def test_it_counts_as_applied_from_then_on(self):
+        ghost = log(event(DELETE, "gone.Ghost", 1))
+        person = customer()
+        log(event(DELETE, person))
+        assert run("--settle", str(ghost)) == lines(applied=1, already=1, rows=1)
+        with untouched():
+            assert run() == lines(already=2)
+
+    def test_nothing_is_erased_by_it(self):
+        person = customer()
+        operation = log(event(DELETE, person))
+        assert run("--settle", str(operation)) == lines(already=1)
+        assert Customer.all_objects.filter(pk=person.pk).exists()
+
+    def test_a_row_of_1x(self):
+        legacy(event(DELETE, "gone.Ghost", 1))
+        out = StringIO()
+        with pytest.raises(CommandError, match="1 failed"):
+            call_command("gdpr_rerun", stdout=out)
+        number = out.getvalue().split()[1]
+        assert run("--settle", number) == lines(already=1)
+
+    @pytest.mark.parametrize("outcome", [None, False])
+    def test_only_what_was_committed(self, outcome):
+        ghost, other = log(event(DELETE, "gone.Ghost", 1)), log(event(DELETE, "gone.Ghost", 2), outcome=outcome)
+        with untouched(), pytest.raises(CommandError, match=f"{other} is not a committed operation of this database"):
+            run("--settle", str(ghost), "--settle", str(other))
+
+    def test_not_that_of_another_database(self):
+        log(event(DELETE, customer()))
+        other = log(event(DELETE, "gone.Ghost", 1), instance=uuid.uuid4())
+        with untouched(), pytest.raises(CommandError, match="nothing was settled"):
+            run("--settle", str(other))
 
 
 @pytest.mark.django_db(transaction=True)

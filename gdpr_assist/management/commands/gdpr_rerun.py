@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from gdpr_assist.management.log import LogCommand, operation_id
 from gdpr_assist.progress import show
 from gdpr_assist.reconciliation import Databases, reconcile
-from gdpr_assist.replay import Report, check_ready, count_operations, logged_operations, replay
+from gdpr_assist.replay import Report, check_ready, count_operations, logged_operations, replay, settle
 from gdpr_assist.sequences import raise_sequences
 
 
@@ -44,19 +44,34 @@ class Command(LogCommand):
             help="Apply also the operations of this other instance of the database; may be repeated.",
         )
 
+        parser.add_argument(
+            "--settle",
+            action="append",
+            default=[],
+            type=operation_id,
+            metavar="OPERATION",
+            help="Count this operation, which cannot be applied, as applied: its rows were erased by hand, or nothing is "
+            "left of them. Cannot be taken back; may be repeated.",
+        )
+
     def run(self, options: dict[str, Any]) -> None:
         databases = Databases(options["instance"])
         check_ready(databases)
+        if options["settle"] and not options["dry_run"]:
+            settle(options["settle"], databases)
         report = Report()
         if not options["dry_run"]:
             # Whoever runs this has restored a backup: what has no receipt may have been lost with it.
             reconcile(databases, is_restored=True)
         show(self.counts(report, databases, options), "Operations", count_operations(options["since"]), self.console)
+        self.print(report, options["dry_run"])
         if not options["dry_run"]:
             raise_sequences(databases)
-        self.print(report, options["dry_run"])
-        if report.failed:
-            self.fail(f"{len(report.failed)} operations could not be applied; they are listed above.")
+        if report.failed or report.undecided:
+            self.fail(
+                f"Not everything is done: {len(report.failed)} failed and {len(report.undecided)} undecided, "
+                "listed above."
+            )
 
     def counts(self, report: Report, databases: Databases, options: dict[str, Any]) -> Iterator[int]:
         operations = logged_operations(report, databases, since=options["since"])
@@ -70,11 +85,13 @@ class Command(LogCommand):
 
     def print(self, report: Report, dry_run: bool) -> None:
         for operation, label, reason in report.failed:
-            self.stdout.write(f"{operation} {label}: {reason}")
-        for operation, label in report.undecided:
+            self.stdout.write(f"Failed: {operation}: {label}: {reason}")
+        for operation in report.undecided:
+            self.stdout.write(f"Undecided: {operation}")
+        if report.undecided:
             self.stdout.write(
-                f"{operation} {label}: undecided; apply it with --include-undecided, or say that it did not take "
-                f"effect with gdpr_reconcile --dismiss {operation}"
+                "Say of each undecided operation that did not take effect: gdpr_reconcile --dismiss OPERATION. "
+                "Then apply all that are left with gdpr_rerun --include-undecided."
             )
         self.table(
             {
