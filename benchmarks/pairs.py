@@ -23,6 +23,8 @@ from .models import Member, Person
 
 Work = Callable[[], Any]
 
+FEW = 20
+
 # {what both ways must leave alike: (alias, query)}
 PEOPLE = {"people": ("default", "SELECT * FROM benchmarks_person ORDER BY id")}
 MEMBERS = {"members": ("default", "SELECT * FROM benchmarks_member ORDER BY id")}
@@ -59,7 +61,7 @@ class Pair:
     """How many rows of the N that the run was asked for."""
 
     def rows(self, n: int) -> int:
-        return max(int(n * self.share), 4)
+        return max(int(n * self.share), FEW)
 
 
 def measure(name: str, pair: Pair, rows: int, times: int) -> Figure:
@@ -68,6 +70,7 @@ def measure(name: str, pair: Pair, rows: int, times: int) -> Figure:
     Raises ``RuntimeError`` if they do not leave the same.
     """
     ours, beside = [], []
+    warm_up(pair)
     for turn in range(times):
         pair.prepare(rows)
         ours.append(seconds(pair.ours))
@@ -89,6 +92,13 @@ def measure(name: str, pair: Pair, rows: int, times: int) -> Figure:
         bar=pair.bar,
         note=f"ratios: {', '.join(f'{ratio:.2f}' for ratio in ratios)}",
     )
+
+
+def warm_up(pair: Pair) -> None:
+    """Do both ways once with a few rows: what is imported and cached once for a process is not timed."""
+    for work in (pair.ours, pair.by_hand):
+        pair.prepare(FEW)
+        work()
 
 
 def seconds(work: Work) -> float:

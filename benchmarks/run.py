@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import cProfile
 import pstats
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from rich.console import Console
 
@@ -18,7 +20,7 @@ from .works import GROWING, WORKS, Size
 def run(chosen: argparse.Namespace, path: str) -> None:
     console = Console()
     if chosen.profile:
-        profile(chosen.profile, chosen.n, console)
+        profile(chosen.profile, chosen.n, sys.stdout)
         return
     where = report.environment(place(chosen.db, path))
     figures = []
@@ -26,6 +28,8 @@ def run(chosen: argparse.Namespace, path: str) -> None:
         figures += found
     report.show(figures, where, console)
     if chosen.output:
+        if not chosen.growth:
+            explain_missed(figures, chosen, console)
         name = f"{chosen.db}_growth.json" if chosen.growth else f"{chosen.db}.json"
         report.write(figures, where, chosen.output / name, growth=bool(chosen.growth))
         console.print(f"Written to {chosen.output / name}, and a table beside it.", highlight=False, soft_wrap=True)
@@ -52,20 +56,35 @@ def selected(only: list[str] | None, known: list[str]) -> list[str]:
     return only or known
 
 
-def profile(name: str, n: int, console: Console) -> None:
+def explain_missed(figures: list[Figure], chosen: argparse.Namespace, console: Console) -> None:
+    """Write the profile of each timed work that missed its bar, and remove those of earlier runs."""
+    for old in chosen.output.glob(f"{chosen.db}_*.profile.txt"):
+        old.unlink()
+    for figure in figures:
+        if figure.verdict == "missed" and figure.is_timed:
+            chosen.output.mkdir(parents=True, exist_ok=True)
+            with (
+                console.status(f"profile of {figure.work}"),
+                (chosen.output / f"{chosen.db}_{figure.work}.profile.txt").open("w", encoding="utf-8") as file,
+            ):
+                profile(figure.work, chosen.n, file)
+
+
+def profile(name: str, n: int, file: IO[str]) -> None:
     """Print where gdpr_assist's side of one work spends its time; of a work that is not timed, all of it."""
-    size = Size(n=n, pairs=1, memory_rows=n, starts=1)
     selected([name], list(WORKS))
     profiler = cProfile.Profile()
     if name in pairs.PAIRS:
         pair = pairs.PAIRS[name]
+        pairs.warm_up(pair)
         pair.prepare(pair.rows(n))
         profiler.runcall(pair.ours)
     else:
-        profiler.runcall(WORKS[name], size)
-    statistics = pstats.Stats(profiler, stream=console.file)
-    statistics.sort_stats("tottime").print_stats(30)
-    statistics.sort_stats("cumulative").print_stats("gdpr_assist", 30)
+        profiler.runcall(WORKS[name], Size(n=n, pairs=1, memory_rows=n, starts=1))
+    # Without the directories, which are those of the machine.
+    statistics = pstats.Stats(profiler, stream=file).strip_dirs()
+    statistics.sort_stats("tottime").print_stats(25)
+    statistics.sort_stats("cumulative").print_stats(40)
 
 
 def place(db: str, path: str) -> str:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from django.apps import apps
+from django.db import router
 from django.db.models import Model
 from django.utils import timezone
 
@@ -60,7 +61,7 @@ def template(rows: int) -> None:
 def fill(model: type[Columns], rows: int, condition: str = "1 = 1") -> None:
     """Empty what is registered; fill ``model`` with rows 1 to ``rows`` of the template that meet ``condition``."""
     template(rows)
-    databases.empty([Person, Member, Order, Customer, *_own_tables("PrivacyAnonymised", "Receipt")])
+    databases.empty([Person, Member, Order, Customer, *_own_tables("default")])
     databases.release()
     columns = ", ".join(_columns(model))
     databases.execute(
@@ -71,15 +72,15 @@ def fill(model: type[Columns], rows: int, condition: str = "1 = 1") -> None:
 
 
 def empty_log() -> None:
-    databases.empty(_own_tables("EventLog", "Outcome", "Operation"), "gdpr_log")
+    databases.empty(_own_tables("gdpr_log"), "gdpr_log")
     databases.release("gdpr_log")
 
 
 def log(model: type[Model], events: int, per_operation: int) -> None:
     """Log ``events`` erasures of the rows 1 to ``events``: odd keys were deleted, even ones anonymised."""
     empty_log()
-    operation_class, event_class, outcome_class = _own_tables("Operation", "EventLog", "Outcome")
-    instance = apps.get_model("gdpr_assist", "Instance").objects.get_or_create(pk=1)[0].instance
+    operation_class, event_class, outcome_class = map(_own_model, ("Operation", "EventLog", "Outcome"))
+    instance = _own_model("Instance").objects.get_or_create(pk=1)[0].instance
     start = timezone.now() - datetime.timedelta(days=1)
     operations = [
         operation_class(id=_uuid(at), instance=instance, using="default", started=start + _milliseconds(at))
@@ -106,7 +107,7 @@ def log(model: type[Model], events: int, per_operation: int) -> None:
 def shop(customers: int, orders_each: int, *, plain: bool = False) -> None:
     """Fill customers and orders: registered ones, or their plain twins."""
     customer_class, order_class = (PlainCustomer, PlainOrder) if plain else (Customer, Order)
-    databases.empty([order_class, customer_class, *([] if plain else _own_tables("PrivacyAnonymised", "Receipt"))])
+    databases.empty([order_class, customer_class, *([] if plain else _own_tables("default"))])
     made = [customer_class(pk=key, name=f"Customer {key}", email=f"c{key}@example.org") for key in _keys(customers)]
     _bulk_create(customer_class, iter(made))
     orders = (
@@ -127,8 +128,16 @@ def _keys(number: int) -> range:
     return range(1, number + 1)
 
 
-def _own_tables(*names: str) -> list[Any]:
-    return [apps.get_model("gdpr_assist", name) for name in names]
+def _own_model(name: str) -> Any:
+    """Return a model of the app, which the child without it must be able to do without."""
+    return apps.get_model("gdpr_assist", name)
+
+
+def _own_tables(using: str) -> list[Any]:
+    """Return what the app writes to on ``using``: all but the id of the database."""
+    models = [model for model in apps.get_app_config("gdpr_assist").get_models() if model._meta.managed]
+    written = [model for model in models if model._meta.object_name != "Instance"]
+    return [model for model in written if router.allow_migrate_model(using, model)]
 
 
 def _columns(model: type[Model]) -> list[str]:
