@@ -8,10 +8,19 @@ MANAGE := $(VENV)/bin/python example_project/manage.py
 # What SQLite alone can reach; the gate over all databases is in pyproject.toml.
 SQLITE_COVERAGE := 90
 
-.PHONY: help test demo serve lint docs clean
+# What `make bench` measures, and where it writes.
+DB ?= sqlite
+N ?= 200000
+OUTPUT ?= docs/explanation/_benchmarks
+DRIVER_sqlite :=
+DRIVER_postgresql := psycopg[binary]
+DRIVER_mariadb := mysqlclient
+
+.PHONY: help test bench demo serve lint docs clean
 
 help:
 	@echo "make test    run the tests on SQLite"
+	@echo "make bench   measure, beside hand-written SQL (DB=sqlite|postgresql|mariadb N=200000; GROWTH=1)"
 	@echo "make demo    show what the package does, on the example project"
 	@echo "make serve   open the example project on http://127.0.0.1:8000/admin/"
 	@echo "make lint    check style, types and the contracts between modules"
@@ -34,6 +43,17 @@ $(VENV)/bin/tox: $(READY)
 test: $(READY)
 	DB=sqlite $(VENV)/bin/python -m pytest -n auto \
 		--cov --cov-report=term --cov-fail-under=$(SQLITE_COVERAGE)
+
+$(VENV)/.bench-%: $(READY) benchmarks/requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --requirement benchmarks/requirements.txt $(DRIVER_$*)
+	touch $@
+
+# GROWTH=1 times the works at 10,000 and 100,000 rows, GROWTH="10000 100000 1000000" at these. ONLY="rows replay" writes
+# nothing. BENCH is for other options; see .venv/bin/python -m benchmarks --help.
+bench: $(VENV)/.bench-$(DB)
+	$(VENV)/bin/python -m benchmarks --db $(DB) --n $(N) $(if $(GROWTH),--growth $(filter-out 1,$(GROWTH))) \
+		$(if $(ONLY),$(addprefix --only ,$(ONLY)),--output $(OUTPUT)) $(BENCH)
+	$(if $(ONLY),,$(VENV)/bin/python -m benchmarks.chart $(OUTPUT)/$(DB)$(if $(GROWTH),_growth).json)
 
 demo: $(READY)
 	$(VENV)/bin/python example_project/demo.py

@@ -14,7 +14,8 @@ version = release
 extensions = ["sphinx.ext.autosectionlabel"]
 # "checks:gdpr_assist.E001" names a section by its file.
 autosectionlabel_prefix_document = True
-exclude_patterns = ["_build"]
+# Tables that pages include
+exclude_patterns = ["_build", "explanation/_benchmarks"]
 language = "en_GB"
 nitpicky = True
 

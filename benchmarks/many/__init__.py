@@ -1,0 +1,1 @@
+"""A site with many models, to time its start."""

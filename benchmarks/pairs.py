@@ -1,0 +1,262 @@
+"""The works that are timed in pairs, by gdpr_assist and by hand, in turn and on freshly filled tables."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import io
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+from django.core.management import call_command, load_command_class
+from django.db import connections
+from django.db.models.signals import post_save
+
+from . import by_hand, databases, seeding
+from .figures import Figure
+from .models import Member, Person
+
+Work = Callable[[], Any]
+
+FEW = 20
+
+# {what both ways must leave alike: (alias, query)}
+PEOPLE = {"people": ("default", "SELECT * FROM benchmarks_person ORDER BY id")}
+MEMBERS = {"members": ("default", "SELECT * FROM benchmarks_member ORDER BY id")}
+MARKERS = {
+    "markers": (
+        "default",
+        "SELECT content_type_id, object_id FROM gdpr_assist_privacyanonymised ORDER BY object_id",
+    )
+}
+RECEIPTS = {"receipts": ("default", "SELECT operation FROM gdpr_assist_receipt ORDER BY operation")}
+# An operation gets a new id each time.
+LOG = {
+    "number of receipts": ("default", "SELECT COUNT(*) FROM gdpr_assist_receipt"),
+    "events": (
+        "gdpr_log",
+        "SELECT event, app_label, model_name, target_pk FROM gdpr_assist_eventlog ORDER BY target_pk",
+    ),
+    "outcomes": ("gdpr_log", "SELECT committed FROM gdpr_assist_outcome"),
+    "operations": ("gdpr_log", "SELECT COUNT(DISTINCT operation_id) FROM gdpr_assist_eventlog"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """The same work in two ways, which must leave the same."""
+
+    title: str
+    prepare: Callable[[int], None]
+    ours: Work
+    by_hand: Work
+    leaves: dict[str, tuple[str, str]]
+    bar: float | None = None
+    share: float = 1
+    """How many rows of the N that the run was asked for."""
+
+    def rows(self, n: int) -> int:
+        return max(int(n * self.share), FEW)
+
+
+def measure(name: str, pair: Pair, rows: int, times: int) -> Figure:
+    """Time both ways ``times`` times in turn. The figure is the median of the ratios.
+
+    Raises ``RuntimeError`` if they do not leave the same.
+    """
+    ours, beside = [], []
+    warm_up(pair)
+    for turn in range(times):
+        pair.prepare(rows)
+        ours.append(seconds(pair.ours))
+        left = state(pair) if turn == 0 else None
+        pair.prepare(rows)
+        beside.append(seconds(pair.by_hand))
+        if left is not None:
+            compare(name, left, state(pair))
+    ratios = [one / other for one, other in zip(ours, beside, strict=True)]
+    return Figure(
+        work=name,
+        title=pair.title,
+        rows=rows,
+        ours=statistics.median(ours),
+        beside=statistics.median(beside),
+        measured_in="s",
+        figure=statistics.median(ratios),
+        unit="x",
+        bar=pair.bar,
+        note=f"ratios: {', '.join(f'{ratio:.2f}' for ratio in ratios)}",
+    )
+
+
+def warm_up(pair: Pair) -> None:
+    """Do both ways once with a few rows: what is imported and cached once for a process is not timed."""
+    for work in (pair.ours, pair.by_hand):
+        pair.prepare(FEW)
+        work()
+
+
+def seconds(work: Work) -> float:
+    gc.collect()
+    start = perf_counter()
+    work()
+    return perf_counter() - start
+
+
+def state(pair: Pair) -> dict[str, str]:
+    """Return a digest of each thing that the work leaves."""
+    found = {}
+    for what, (using, sql) in pair.leaves.items():
+        digest = hashlib.sha256()
+        with connections[using].cursor() as cursor:
+            cursor.execute(sql)
+            while rows := cursor.fetchmany(1000):
+                digest.update(repr(rows).encode())
+        found[what] = digest.hexdigest()
+    return found
+
+
+def compare(name: str, ours: dict[str, str], beside: dict[str, str]) -> None:
+    if different := [what for what in ours if ours[what] != beside[what]]:
+        raise RuntimeError(f"{name}: gdpr_assist and the hand-written SQL left different {', '.join(different)}.")
+
+
+# -- the works ---
+
+
+def fill(model: Any, rows: int) -> None:
+    seeding.fill(model, rows)
+    seeding.empty_log()
+
+
+def fill_for_replay(rows: int, *, per_operation: int | None = None) -> None:
+    """Half of the rows are there; of these, half were deleted and half anonymised."""
+    seeding.fill(Person, rows, "id % 4 < 2")
+    seeding.log(Person, rows, per_operation or rows)
+
+
+def anonymise_db(*, compact: bool = False) -> None:
+    options = {"compact": compact} if can_compact() else {}
+    call_command("anonymise_db", interactive=False, stdout=io.StringIO(), **options)
+
+
+def can_compact() -> bool:
+    parser = load_command_class("gdpr_assist", "anonymise_db").create_parser("", "anonymise_db")
+    return any(action.dest == "compact" for action in parser._actions)
+
+
+def anonymise_found() -> None:
+    Person.objects.filter(joined__lt=seeding.JOINED_BEFORE).anonymise()
+
+
+def rerun() -> None:
+    call_command("gdpr_rerun", stdout=io.StringIO())
+
+
+def hear(sender: Any, **kwargs: Any) -> None:
+    """A receiver that does nothing: the cost is that of telling it."""
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    post_save.connect(hear, sender=Person)
+    try:
+        yield
+    finally:
+        post_save.disconnect(hear, sender=Person)
+
+
+@watched()
+def anonymise_watched() -> None:
+    anonymise_found()
+
+
+@watched()
+def save_watched() -> None:
+    by_hand.save_each()
+
+
+PAIRS = {
+    "anonymise_db": Pair(
+        title="anonymise_db, built-in rules",
+        bar=1.6,
+        prepare=partial(fill, Person),
+        ours=anonymise_db,
+        by_hand=partial(by_hand.scrub, Person),
+        leaves=PEOPLE | MARKERS,
+    ),
+    "queryset": Pair(
+        title="queryset.anonymise(), logged",
+        bar=3,
+        prepare=partial(fill, Person),
+        ours=anonymise_found,
+        by_hand=by_hand.erase,
+        leaves=PEOPLE | MARKERS | LOG,
+    ),
+    "mixed": Pair(
+        title="anonymise_db, one anonymiser in Python",
+        bar=8,
+        prepare=partial(fill, Member),
+        ours=anonymise_db,
+        by_hand=partial(by_hand.scrub, Member),
+        leaves=MEMBERS | MARKERS,
+    ),
+    "rows": Pair(
+        title="queryset.anonymise(), a receiver of post_save",
+        bar=1.3,
+        share=1 / 20,
+        prepare=partial(fill, Person),
+        ours=anonymise_watched,
+        by_hand=save_watched,
+        leaves=PEOPLE,
+    ),
+    "replay": Pair(
+        title="gdpr_rerun, an operation for each event",
+        bar=4,
+        share=1 / 2,
+        prepare=partial(fill_for_replay, per_operation=1),
+        ours=rerun,
+        by_hand=partial(by_hand.replay, in_one_transaction=False),
+        leaves=PEOPLE | MARKERS | RECEIPTS,
+    ),
+    "replay_one": Pair(
+        title="gdpr_rerun, all events in one operation",
+        bar=4,
+        share=1 / 2,
+        prepare=fill_for_replay,
+        ours=rerun,
+        by_hand=partial(by_hand.replay, in_one_transaction=True),
+        leaves=PEOPLE | MARKERS | RECEIPTS,
+    ),
+}
+
+
+def measure_compaction(n: int, times: int) -> list[Figure]:
+    """The difference between two runs of anonymise_db, with and without, beside the statement by hand."""
+    if not can_compact():
+        return []
+    ours, beside = [], []
+    for _ in range(times):
+        fill(Person, n)
+        without = seconds(partial(anonymise_db, compact=False))
+        beside.append(seconds(partial(databases.compact, Person)))
+        fill(Person, n)
+        ours.append(max(seconds(partial(anonymise_db, compact=True)) - without, 0))
+    return [
+        Figure(
+            work="compact",
+            title="anonymise_db, its compaction",
+            rows=n,
+            ours=statistics.median(ours),
+            beside=statistics.median(beside),
+            measured_in="s",
+            figure=statistics.median(one / other for one, other in zip(ours, beside, strict=True)),
+            unit="x",
+            note="with --no-compact taken off; beside VACUUM, VACUUM FULL or OPTIMIZE TABLE of the one table",
+        )
+    ]

@@ -1,0 +1,52 @@
+"""The benchmarks run, on a few rows; their figures mean nothing here."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from django.conf import settings
+
+ROOT = Path(__file__).parent.parent
+
+# The compaction is timed where anonymise_db has one.
+LINES = {
+    "anonymise_db",
+    "queryset",
+    "mixed",
+    "rows",
+    "replay",
+    "replay_one",
+    "memory_anonymise_db",
+    "memory_queryset",
+    "memory_export",
+    "delete_one",
+    "delete_one_log",
+    "delete_many",
+    "delete_many_log",
+    "get",
+    "list",
+    "related",
+    "unregistered",
+    "start_up",
+}
+
+
+def test_all_lines_are_measured(tmp_path):
+    few = ["--n=20", "--pairs=1", "--starts=1", "--memory-rows=20"]
+    subprocess.run(
+        [sys.executable, "-m", "benchmarks", f"--db={settings.DB}", *few, f"--output={tmp_path}"],
+        cwd=ROOT,
+        # The databases of this process have other names.
+        env=os.environ | {"DB_NAME": f"{settings.DB_NAME}_bench_{os.getpid()}"},
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    content = json.loads((tmp_path / f"{settings.DB}.json").read_text())
+    figures = {figure["work"]: figure for figure in content["figures"]}
+    assert figures.keys() - {"compact"} == LINES
+    exact = [figures[work]["verdict"] for work in ("get", "list", "related", "unregistered")]
+    assert exact == ["met"] * 4
+    table = (tmp_path / f"{settings.DB}.rst").read_text()
+    assert [figure["title"] for figure in figures.values() if figure["title"] not in table] == []
