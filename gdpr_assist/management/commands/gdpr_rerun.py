@@ -50,8 +50,8 @@ class Command(LogCommand):
             default=[],
             type=operation_id,
             metavar="OPERATION",
-            help="Count this operation, which cannot be applied, as applied: its rows were erased by hand, or nothing is "
-            "left of them. Cannot be taken back; may be repeated.",
+            help="Count this operation, which cannot be applied, as applied: its rows are gone or erased by hand. "
+            "Cannot be taken back; may be repeated.",
         )
 
     def run(self, options: dict[str, Any]) -> None:
