@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections
+from django.db.models import CharField
+from django.db.models.functions import Cast
 from django.test.utils import CaptureQueriesContext
 
 from . import child, seeding
@@ -15,6 +18,25 @@ from .figures import Figure
 from .models import Customer, Order, PlainCustomer, PlainOrder
 
 TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deletion:
+    title: str
+    customers: int
+    orders_each: int
+    bar: int
+    bar_of_log: int
+
+
+DELETIONS = {
+    "delete_one": Deletion(
+        title="delete 1 customer with 500 orders", customers=1, orders_each=500, bar=14, bar_of_log=3
+    ),
+    "delete_many": Deletion(
+        title="delete 200 customers with 2,000 orders", customers=200, orders_each=10, bar=40, bar_of_log=8
+    ),
+}
 
 
 def queries(work: Callable[[], Any], *aliases: str) -> dict[str, list[str]]:
@@ -25,39 +47,48 @@ def queries(work: Callable[[], Any], *aliases: str) -> dict[str, list[str]]:
         return {using: [query["sql"] for query in context.captured_queries] for using, context in captured.items()}
 
 
-def deletion(name: str, title: str, customers: int, orders_each: int, bars: tuple[int, int]) -> list[Figure]:
-    seeding.shop(1, 1)
-    Customer.objects.all().delete()  # what is read once for each process is no part of the figure
-    seeding.shop(customers, orders_each)
-    seeding.empty_log()
-    asked = queries(lambda: _delete(Customer, customers), "default", "gdpr_log")
-    if Order.objects.exclude(recipient="1").filter(customer=None).count() != Order.objects.exclude(pk=1).count():
-        raise RuntimeError(f"{name}: the orders were not anonymised.")
-    seeding.shop(customers, orders_each, plain=True)
-    django = queries(lambda: _delete(PlainCustomer, customers), "default")
+def deletion(name: str) -> list[Figure]:
+    each = DELETIONS[name]
+    asked = deletion_queries(each)
+    seeding.shop(each.customers, each.orders_each, plain=True)
+    django = queries(lambda: _delete(PlainCustomer, each.customers), "default")
     return [
-        _counted(name, f"{title}: queries on main", customers, asked["default"], django["default"], bars[0]),
-        _counted(f"{name}_log", f"{title}: queries on the log", customers, asked["gdpr_log"], [], bars[1]),
+        _counted(name, f"{each.title}: queries on main", each, asked["default"], django["default"], each.bar),
+        _counted(f"{name}_log", f"{each.title}: queries on the log", each, asked["gdpr_log"], [], each.bar_of_log),
     ]
+
+
+def deletion_queries(each: Deletion) -> dict[str, list[str]]:
+    """Return what a deletion asks of both databases. Raises ``RuntimeError`` if it leaves personal data."""
+    seeding.shop(1, 1)
+    Customer.objects.all().delete()  # what is read once for a process is no part of the figure
+    seeding.shop(each.customers, each.orders_each)
+    seeding.empty_log()
+    asked = queries(lambda: _delete(Customer, each.customers), "default", "gdpr_log")
+    orders = Order.objects.filter(customer=None, address="", recipient=Cast("pk", CharField())).count()
+    if Customer.objects.exists() or orders != each.customers * each.orders_each:
+        raise RuntimeError(f"{each.title}: the customers are not deleted, or not all orders anonymised.")
+    return asked
 
 
 def _delete(model: Any, customers: int) -> None:
     model.objects.get().delete() if customers == 1 else model.objects.all().delete()
 
 
-def _counted(name: str, title: str, rows: int, asked: list[str], django: list[str], bar: int) -> Figure:
+def _counted(name: str, title: str, each: Deletion, asked: list[str], django: list[str], bar: int) -> Figure:
     own = [sql for sql in asked if not sql.startswith(TRANSACTION)]
     return Figure(
         work=name,
         title=title,
-        rows=rows,
+        rows=each.customers,
         ours=len(asked),
         beside=len(django),
         measured_in="queries",
         figure=len(asked),
         unit="queries",
         bar=bar,
-        note=f"{len(asked) - len(own)} of them BEGIN, COMMIT and savepoints; beside Django alone",
+        aside=f"({len(own)} without BEGIN, COMMIT)",
+        note="savepoints count as BEGIN and COMMIT do; beside Django alone",
     )
 
 

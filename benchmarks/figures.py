@@ -26,6 +26,9 @@ class Figure:
     bar: float | None = None
     """The figure is at most this; None where there is no bar."""
 
+    aside: str = ""
+    """What is said of ``ours`` in the table."""
+
     note: str = ""
 
     @property
@@ -51,7 +54,7 @@ class Figure:
         return [
             self.title,
             f"{self.rows:,}",
-            self.shown(self.ours),
+            f"{self.shown(self.ours)} {self.aside}".rstrip(),
             self.shown(self.beside),
             written.format(self.figure),
             bar,

@@ -12,9 +12,12 @@ from typing import IO
 
 from rich.console import Console
 
-from . import pairs, report
+from . import counting, pairs, report
 from .figures import Figure
 from .works import GROWING, WORKS, Size
+
+# So much of a query tells which it is.
+LONGEST = 160
 
 
 def run(chosen: argparse.Namespace, path: str) -> None:
@@ -71,8 +74,12 @@ def explain_missed(figures: list[Figure], chosen: argparse.Namespace, console: C
 
 
 def profile(name: str, n: int, file: IO[str]) -> None:
-    """Print where gdpr_assist's side of one work spends its time; of a work that is not timed, all of it."""
+    """Print where gdpr_assist's side of one work spends its time; of a deletion, its queries; of others, all of it."""
     selected([name], list(WORKS))
+    if name in counting.DELETIONS:
+        for using, statements in counting.deletion_queries(counting.DELETIONS[name]).items():
+            file.writelines(f"{using}: {sql[:LONGEST]}\n" for sql in statements)
+        return
     profiler = cProfile.Profile()
     if name in pairs.PAIRS:
         pair = pairs.PAIRS[name]

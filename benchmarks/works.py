@@ -32,14 +32,15 @@ def _memory(name: str, size: Size) -> list[Figure]:
     return [memory.measure(name, size.memory_rows)]
 
 
+def _deletion(name: str, size: Size) -> list[Figure]:
+    return counting.deletion(name)
+
+
 WORKS: dict[str, Work] = {
     **{name: partial(_pair, name) for name in pairs.PAIRS},
     "compact": lambda size: pairs.measure_compaction(size.n, size.pairs),
     **{f"memory_{name}": partial(_memory, name) for name in memory.TITLES},
-    "delete_one": lambda size: counting.deletion("delete_one", "delete 1 customer with 500 orders", 1, 500, (14, 3)),
-    "delete_many": lambda size: counting.deletion(
-        "delete_many", "delete 200 customers with 2,000 orders", 200, 10, (40, 8)
-    ),
+    **{name: partial(_deletion, name) for name in counting.DELETIONS},
     "reads": lambda size: counting.reads(),
     "unregistered": lambda size: counting.unregistered(),
     "start_up": lambda size: [start_up.measure(size.starts)],
