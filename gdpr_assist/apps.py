@@ -39,9 +39,12 @@ class GdprAssistConfig(AppConfig):
             managers.take_off_declaration(model)
             if model in registry:
                 wire(model)
+        managers.forget_related_managers()
 
         model_registered.connect(wire, weak=False)
+        model_registered.connect(managers.forget_related_managers)
         model_unregistered.connect(unwire, weak=False)
+        model_unregistered.connect(managers.forget_related_managers)
         class_prepared.connect(receivers.collect_model)
         target_deleted.connect(receivers.anonymise_related)
         for check, *tags in checks.CHECKS:

@@ -297,11 +297,8 @@ def _write_back(plan: Plan, names: list[str], instances: list[Model]) -> None:
         field = plan.declaration.model._meta.get_field(name)
         tables[field.model].append(field)
     for model, fields in tables.items():
-        key: Any = model._meta.pk
-        rows = [
-            [field.get_db_prep_save(getattr(each, field.attname), connection) for field in (key, *fields)]
-            for each in instances
-        ]
+        columns = [model._meta.pk, *fields]
+        rows = [[_prepared(plan, each, field) for field in columns] for each in instances]
         is_plain = not any(hasattr(value, "resolve_expression") for row in rows for value in row)
         statements = write_back(model, fields, rows, plan.using) if is_plain else None
         if statements is None:
@@ -358,7 +355,9 @@ def _apply(plan: Plan, instance: Model, changes: Sequence[Change], before: dict[
             _set(instance, change.field, _call(plan, change, change.replacement.value, instance))
             if not change.in_sql:
                 changed.append(change.field)
-    _check_values(plan, instance, changed)
+    if plan.mode == "rows":  # else they are checked as they are written back
+        for field in changed:
+            _prepared(plan, instance, field)
     written = [*changed, *(change.field for change in changes if not change.field.many_to_many)]
     return frozenset(field.name for field in written if not field.primary_key)
 
@@ -375,20 +374,21 @@ def _set(instance: Model, field: Any, value: Any) -> None:
     setattr(instance, field.attname if is_key else field.name, value)
 
 
-def _check_values(plan: Plan, instance: Model, fields: Iterable[Any]) -> None:
-    """Refuse what an anonymiser gave and the column cannot hold, before a database cuts it or names it in an error."""
-    connection = connections[plan.using]
-    for field in fields:
-        value = getattr(instance, field.attname)
-        try:
-            field.get_db_prep_save(value, connection)
-        except (ValueError, TypeError, ArithmeticError, ValidationError) as error:
-            reason = f"a {type(value).__name__}, which the column cannot hold ({type(error).__name__})"
-        else:
-            if not isinstance(value, str) or field.max_length is None or len(value) <= field.max_length:
-                continue
-            reason = f"a text of over {field.max_length} characters"
-        raise AnonymiseError(f"{plan.label}.{field.name}: an anonymiser gave {reason}. Nothing was changed.")
+def _prepared(plan: Plan, instance: Model, field: Any) -> Any:
+    """Return the instance's value of ``field`` as the database takes it.
+
+    Refuses what an anonymiser gave and the column cannot hold, before a database cuts it or names it in an error.
+    """
+    value = getattr(instance, field.attname)
+    try:
+        prepared = field.get_db_prep_save(value, connections[plan.using])
+    except (ValueError, TypeError, ArithmeticError, ValidationError) as error:
+        reason = f"a {type(value).__name__}, which the column cannot hold ({type(error).__name__})"
+    else:
+        if not isinstance(value, str) or field.max_length is None or len(value) <= field.max_length:
+            return prepared
+        reason = f"a text of over {field.max_length} characters"
+    raise AnonymiseError(f"{plan.label}.{field.name}: an anonymiser gave {reason}. Nothing was changed.")
 
 
 def _call(plan: Plan, change: Change, function: Callable[[Model], Any], instance: Model) -> Any:

@@ -7,9 +7,9 @@ from functools import cache
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.apps import apps
 from django.db import models, router
 from django.db.models import Model, QuerySet
-from django.db.models.fields.reverse_related import ForeignObjectRel
 from django.db.models.manager import BaseManager, ManagerDescriptor
 from django.utils.functional import classproperty
 
@@ -224,7 +224,6 @@ def contribute(model: type[Model]) -> None:
     for name in added:
         setattr(model, name, names[name])
     _set_managers(model, registry.manager_name(model), added)
-    _forget_related_managers(model)
 
 
 def take_off_declaration(model: type[Model]) -> None:
@@ -238,7 +237,6 @@ def withdraw(model: type[Model]) -> None:
     managers, added = _before.pop(model)
     for name in added:
         delattr(model, name)
-    _forget_related_managers(model)
     _replace_managers(model._meta, managers)
 
 
@@ -265,20 +263,15 @@ def _replace_managers(opts: Any, managers: list[Any]) -> None:
     opts._expire_cache()
 
 
-def _forget_related_managers(model: type[Model]) -> None:
-    """Drop the classes of related managers that Django made from the model's default manager and keeps."""
-    relations: list[Any] = [field for field in model._meta.get_fields(include_hidden=True) if field.is_relation]
-    for relation in relations:
-        if isinstance(relation, ForeignObjectRel):
-            related, name = relation.related_model, relation.field.name
-        else:
-            remote = relation.remote_field
-            related, name = remote and remote.model, remote and remote.get_accessor_name()
-        if isinstance(related, str):
-            continue  # a model that is still to come; asking for related_model would keep the text for good
-        descriptor = vars(related or model).get(name)
-        if hasattr(descriptor, "__dict__"):
-            vars(descriptor).pop("related_manager_cls", None)
+def forget_related_managers(**kwargs: Any) -> None:
+    """Drop the classes of related managers that Django has made from default managers, and keeps: they are made anew.
+
+    For once after models were given their managers, whatever their number: it looks at all models.
+    """
+    for model in apps.get_models(include_auto_created=True):
+        for descriptor in vars(model).values():
+            if "related_manager_cls" in getattr(descriptor, "__dict__", ()):
+                del descriptor.related_manager_cls
 
 
 def _named_manager(model: type[Model], name: str) -> Any:

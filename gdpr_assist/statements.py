@@ -45,6 +45,9 @@ def insert_values(fields: Sequence[Field[Any, Any]], rows: Sequence[Row], using:
     """``INSERT`` statements of ``rows``, each the values of ``fields`` as the database takes them."""
     connection = connections[using]
     insert = f"{connection.ops.insert_statement()} {_table(fields, connection)} VALUES "
+    if connection.vendor in ROW_BY_ROW:
+        yield Statement(insert + _places(rows[:1]), rows, many=True)
+        return
     for chunk in _chunks(rows, len(fields), connection):
         yield Statement(insert + _places(chunk), [value for row in chunk for value in row])
 
@@ -63,7 +66,7 @@ def write_back(
 
 
 def _as_sqlite(connection: Any, model: type[Model], fields: Sequence[Any], rows: Sequence[Row]) -> Iterator[Statement]:
-    """Row by row: there is no network in between. ``UPDATE ... FROM`` came with 3.33 only, and is no faster."""
+    """``UPDATE ... FROM`` came with 3.33 only, and is no faster."""
     key, *columns = [connection.ops.quote_name(field.column) for field in fields]
     values = ", ".join(f"{column} = %s" for column in columns)
     table = connection.ops.quote_name(model._meta.db_table)
@@ -104,6 +107,9 @@ def _as_mysql(connection: Any, model: type[Model], fields: Sequence[Any], rows: 
             [value for row in chunk for value in row],
         )
 
+
+# Where there is no network in between, and few parameters fit into a statement
+ROW_BY_ROW = {"sqlite"}
 
 # {vendor: function that makes the statements}
 UPDATE: dict[str, Callable[..., Iterator[Statement]]] = {
