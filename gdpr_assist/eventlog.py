@@ -128,8 +128,15 @@ def write_receipt(operation: uuid.UUID, using: str, started: datetime) -> None:
 
 def write_receipts(operations: Iterable[tuple[uuid.UUID, datetime]], using: str) -> None:
     """Note it of many, each with its start. Raises ``IntegrityError`` if it is noted of one of them already."""
-    receipts = [Receipt(operation=operation, written=started) for operation, started in operations]
-    Receipt.objects.using(using).bulk_create(receipts)
+    connection = connections[using]
+    fields: Any = Receipt._meta.concrete_fields
+    rows = [
+        [field.get_db_prep_save(value, connection) for field, value in zip(fields, values, strict=True)]
+        for values in operations
+    ]
+    with connection.cursor() as cursor:
+        for statement in insert_values(fields, rows, using):
+            statement.run(cursor)
 
 
 def took_effect(operation: uuid.UUID, using: str) -> bool | None:

@@ -344,11 +344,7 @@ def _apply(plan: Plan, instance: Model, changes: Sequence[Change], before: dict[
 
     An anonymiser, or a receiver of pre_anonymise, may also set other columns: these are found by comparing.
     """
-    for change in changes:
-        if change.anonymiser is not None:
-            value = _call(plan, change, change.anonymiser, instance)
-            if value is not None:  # otherwise it has set the value itself
-                _set(instance, change.field, value)
+    _call_anonymisers(plan, instance, changes)
     changed = _changed(instance, before)
     for change in changes:
         if change.replacement is not None:
@@ -360,6 +356,14 @@ def _apply(plan: Plan, instance: Model, changes: Sequence[Change], before: dict[
             _prepared(plan, instance, field)
     written = [*changed, *(change.field for change in changes if not change.field.many_to_many)]
     return frozenset(field.name for field in written if not field.primary_key)
+
+
+def _call_anonymisers(plan: Plan, instance: Model, changes: Sequence[Change]) -> None:
+    for change in changes:
+        if change.anonymiser is not None:
+            value = _call(plan, change, change.anonymiser, instance)
+            if value is not None:  # otherwise it has set the value itself
+                _set(instance, change.field, value)
 
 
 def _changed(instance: Model, before: dict[str, Any]) -> list[Any]:

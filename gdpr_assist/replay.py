@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from django.apps import apps
@@ -82,8 +83,8 @@ class LoggedOperation:
         event, label = kind
         app_label, model_name = label.split(".")
         events = self._events().filter(event=event, app_label=app_label, model_name=model_name)
-        for page in pages(events, ROWS_PER_QUERY):
-            yield [each.target_pk for each in page]
+        for page in pages(events.values_list("pk", "target_pk"), ROWS_PER_QUERY, key=itemgetter(0)):
+            yield [key for _, key in page]
 
     def _events(self) -> QuerySet[EventLog]:
         return EventLog.objects.using(log_database()).filter(operation=self.id)
@@ -166,13 +167,8 @@ def logged_operations(
     for page in _by_age(_operations(since)):
         for each in page:
             if databases.own(each):
-                outcome = getattr(each, "outcome", None)
-                yield LoggedOperation(
-                    id=each.id,
-                    using=each.using,
-                    started=each.started,
-                    is_committed=outcome is not None and bool(outcome.committed),
-                )
+                committed = bool(each.outcome__committed)
+                yield LoggedOperation(id=each.id, using=each.using, started=each.started, is_committed=committed)
             else:
                 report.foreign += 1
 
@@ -187,8 +183,10 @@ def _operations(since: datetime | None) -> QuerySet[Operation]:
     return operations if since is None else operations.filter(started__gte=since)
 
 
-def _by_age(operations: QuerySet[Operation]) -> Iterator[list[Operation]]:
-    rows = operations.select_related("outcome").order_by("started", "id")
+def _by_age(operations: QuerySet[Operation]) -> Iterator[list[Any]]:
+    """Yield rows in lists; a model's instances would take most of the time of a replay."""
+    columns = ("id", "instance", "using", "started", "outcome__committed")
+    rows = operations.order_by("started", "id").values_list(*columns, named=True)
     page = list(rows[:OPERATIONS_PER_QUERY])
     while page:
         yield page
@@ -281,12 +279,12 @@ def _legacy_operation(event: EventLog) -> LoggedOperation:
 
 
 def _with_events(operations: list[LoggedOperation]) -> Iterator[LoggedOperation]:
-    """Read the events of the operations that have few of them, all in two queries."""
-    events = EventLog.objects.using(log_database()).filter(
-        operation__in=[each.id for each in operations if each.held is None]
-    )
-    counts = dict(events.order_by().values_list("operation").annotate(Count("id")))
-    small = [each.id for each in operations if counts.get(each.id, 0) <= EVENTS_IN_MEMORY and each.held is None]
+    """Read the events of the operations that have few of them, all together."""
+    small = [each.id for each in operations if each.held is None]
+    events = EventLog.objects.using(log_database()).filter(operation__in=small)
+    if events.count() > EVENTS_IN_MEMORY * OPERATIONS_PER_QUERY:
+        counts = dict(events.order_by().values_list("operation").annotate(Count("id")))
+        small = [operation for operation in small if counts.get(operation, 0) <= EVENTS_IN_MEMORY]
     held: dict[uuid.UUID | None, list[tuple[Kind, str]]] = {operation: [] for operation in small}
     columns = ("operation", "event", "app_label", "model_name", "target_pk")
     for operation, event, app_label, model_name, key in (
