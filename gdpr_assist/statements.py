@@ -45,11 +45,7 @@ def insert_values(fields: Sequence[Field[Any, Any]], rows: Sequence[Row], using:
     """``INSERT`` statements of ``rows``, each the values of ``fields`` as the database takes them."""
     connection = connections[using]
     insert = f"{connection.ops.insert_statement()} {_table(fields, connection)} VALUES "
-    if connection.vendor in ROW_BY_ROW:
-        yield Statement(insert + _places(rows[:1]), rows, many=True)
-        return
-    for chunk in _chunks(rows, len(fields), connection):
-        yield Statement(insert + _places(chunk), [value for row in chunk for value in row])
+    return INSERT.get(connection.vendor, _in_lists)(connection, insert, rows)
 
 
 def write_back(
@@ -63,6 +59,19 @@ def write_back(
     connection = connections[using]
     update = UPDATE.get(connection.vendor)
     return update and update(connection, model, [model._meta.pk, *fields], rows)
+
+
+def _in_lists(connection: Any, insert: str, rows: Sequence[Row]) -> Iterator[Statement]:
+    for chunk in _chunks(rows, connection):
+        yield Statement(insert + _places(chunk), [value for row in chunk for value in row])
+
+
+def _row_by_row(connection: Any, insert: str, rows: Sequence[Row]) -> Iterator[Statement]:
+    yield Statement(insert + _places(rows[:1]), rows, many=True)
+
+
+# {vendor: function that makes the statements}, where lists would be short, and there is no network in between
+INSERT: dict[str, Callable[..., Iterator[Statement]]] = {"sqlite": _row_by_row}
 
 
 def _as_sqlite(connection: Any, model: type[Model], fields: Sequence[Any], rows: Sequence[Row]) -> Iterator[Statement]:
@@ -86,7 +95,7 @@ def _as_postgresql(
     key_column, *columns = [connection.ops.quote_name(field.column) for field in fields]
     table = connection.ops.quote_name(model._meta.db_table)
     changes = ", ".join(f"{column} = {value}" for column, value in zip(columns, values, strict=True))
-    for chunk in _chunks(rows, len(fields), connection):
+    for chunk in _chunks(rows, connection):
         yield Statement(
             f"UPDATE {table} SET {changes} FROM (VALUES {_places(chunk)}) AS given ({', '.join(names)}) "
             f"WHERE {table}.{key_column} = {key}",
@@ -101,15 +110,12 @@ def _as_mysql(connection: Any, model: type[Model], fields: Sequence[Any], rows: 
     changes = ", ".join(f"{column} = given.{name}" for column, name in zip(columns, names[1:], strict=True))
     first = "SELECT " + ", ".join(f"%s AS {name}" for name in names)
     other = " UNION ALL SELECT " + ", ".join(["%s"] * len(names))
-    for chunk in _chunks(rows, len(fields), connection):
+    for chunk in _chunks(rows, connection):
         yield Statement(
             f"UPDATE {table} JOIN ({first}{other * (len(chunk) - 1)}) AS given ON {key} = given.v0 SET {changes}",
             [value for row in chunk for value in row],
         )
 
-
-# Where there is no network in between, and few parameters fit into a statement
-ROW_BY_ROW = {"sqlite"}
 
 # {vendor: function that makes the statements}
 UPDATE: dict[str, Callable[..., Iterator[Statement]]] = {
@@ -124,9 +130,9 @@ def _table(fields: Sequence[Field[Any, Any]], connection: Any) -> str:
     return f"{connection.ops.quote_name(fields[0].model._meta.db_table)} ({columns})"
 
 
-def _chunks(rows: Sequence[Row], width: int, connection: Any) -> Iterator[list[Row]]:
+def _chunks(rows: Sequence[Row], connection: Any) -> Iterator[list[Row]]:
     most = connection.features.max_query_params or PARAMETERS_PER_STATEMENT
-    return chunks(rows, max(1, min(most, PARAMETERS_PER_STATEMENT) // width))
+    return chunks(rows, max(1, min(most, PARAMETERS_PER_STATEMENT) // len(rows[0])))
 
 
 def _places(rows: Sequence[Row]) -> str:

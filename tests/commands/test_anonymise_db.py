@@ -8,6 +8,8 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 from model_bakery import baker
 
+from gdpr_assist import compaction
+from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.models import EventLog, Instance, Operation, PrivacyAnonymised, Receipt
 from gdpr_assist.registry import registry
 from tests.apps.shop.models import AuditEntry, Comment, Customer, GiftOrder, Reservation, Supplier
@@ -231,6 +233,54 @@ class TestScrubbing:
         assert row(there)["name"] == there.name
         assert "other: shop.Customer" not in printed
         assert "other: shop.Comment: 0 anonymised" in printed
+
+
+class TestCompacting:
+    """What it does to the files is in tests/test_compaction.py."""
+
+    @pytest.fixture
+    def compacted(self, copy, monkeypatch):
+        """Return what was handed to the compaction: {alias: models}."""
+        calls = {}
+
+        def compact(models, using):
+            calls[using] = set(models)
+            assert not Customer.objects.using(using).filter(name="Ottoline Quillfeather").exists()
+            return [f"{using}: still in the cellar."] if using == "other" else []
+
+        monkeypatch.setattr(compaction, "compact", compact)
+        return calls
+
+    def test_each_database_after_its_rows(self, compacted, capsys):
+        customer()
+        customer("other")
+        printed = run("--noinput").splitlines()
+        assert set(compacted) == {"default", "other"}
+        assert {Customer, Comment, GiftOrder, Supplier, User} <= compacted["default"]
+        assert AuditEntry not in compacted["default"]
+        assert printed[-3:-1] == ["default: compacting", "other: compacting"]
+        assert capsys.readouterr().err == "other: still in the cellar.\n"
+
+    def test_not_if_told_so(self, compacted):
+        assert "compact" not in run("--noinput", "--no-compact")
+        assert compacted == {}
+
+    def test_a_dry_run_says_so(self, compacted):
+        printed = run("--dry-run", "--database", "default").splitlines()
+        assert printed[-1] == "default: would be compacted."
+        assert compacted == {}
+        assert "compact" not in run("--dry-run", "--no-compact")
+
+    @pytest.mark.usefixtures("copy")
+    def test_a_failure_is_an_error(self, monkeypatch):
+        def compact(models, using):
+            raise AnonymiseError(f"{using}: the disk is full.")
+
+        person = customer()
+        monkeypatch.setattr(compaction, "compact", compact)
+        with pytest.raises(CommandError, match=r"^default: the disk is full\.$"):
+            scrub()
+        assert row(person)["name"] == str(person.pk)
 
 
 class TestDatabaseWithoutTables:

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from model_bakery import baker
 
+from gdpr_assist import replay
 from gdpr_assist.models import EventLog, Operation, Outcome, Receipt
 from gdpr_assist.registry import registry
 from tests.apps.shop.models import Customer, Invoice, Supplier
@@ -272,8 +273,9 @@ class TestSettling:
 class TestLargeLogs:
     ROWS = 1200
 
-    def test_one_operation_of_many_rows_is_read_in_pages(self):
+    def test_one_operation_of_many_rows_is_read_in_pages(self, monkeypatch):
         """Its events are never in memory at once."""
+        monkeypatch.setattr(replay, "EVENTS_IN_MEMORY", 1)
         people = Customer.all_objects.bulk_create(
             [Customer(name="Ada", email=f"{number}@quill.example") for number in range(self.ROWS)]
         )

@@ -12,7 +12,7 @@ from django.utils.timezone import localtime
 from django_rich.management import RichCommand
 from rich.markup import escape
 
-from gdpr_assist import scrubbing
+from gdpr_assist import compaction, scrubbing
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.execution import begin_scrub, end_scrubs, execute_in_ranges
 from gdpr_assist.planning import Plan
@@ -31,7 +31,12 @@ class Command(RichCommand):
             metavar="ALIAS",
             help="A database to scrub; may be repeated. Default: all but the log.",
         )
-
+        parser.add_argument(
+            "--no-compact",
+            action="store_false",
+            dest="compact",
+            help="Leave the files of the databases as they are, with old values in them.",
+        )
         parser.add_argument(
             "--model",
             action="append",
@@ -76,6 +81,7 @@ class Command(RichCommand):
                 f"migrate {', '.join(aliases)}; or choose with --database."
             ) from None
         if options["dry_run"]:
+            self.announce(plans if options["compact"] else [])
             return
         if options["interactive"]:
             self.ask(aliases)
@@ -84,6 +90,7 @@ class Command(RichCommand):
             end_scrubs(plans)
         for plan in plans:
             self.scrub(plan, options["batch_size"])
+        self.compact(plans if options["compact"] else [])
         end_scrubs(plans)
         self.stdout.write(f"Anonymised {len(plans)} tables. No event was logged.")
 
@@ -122,6 +129,21 @@ class Command(RichCommand):
                 f"{error} The ranges before it are done; mend this and run the command again."
             ) from None
         self.stdout.write(f"{plan.using}: {plan.label}: {done} anonymised")
+
+    def announce(self, plans: list[Plan]) -> None:
+        for using in dict.fromkeys(plan.using for plan in plans):
+            self.stdout.write(f"{using}: would be compacted.")
+
+    def compact(self, plans: list[Plan]) -> None:
+        for using in dict.fromkeys(plan.using for plan in plans):
+            written = [model for plan in plans if plan.using == using for model in (plan.model, *plan.descendants)]
+            self.stdout.write(f"{using}: compacting")
+            try:
+                leftovers = compaction.compact(written, using)
+            except AnonymiseError as error:
+                raise CommandError(str(error)) from None
+            for leftover in leftovers:
+                self.stderr.write(self.style.WARNING(leftover))
 
 
 def positive(text: str) -> int:

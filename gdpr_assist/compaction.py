@@ -1,0 +1,201 @@
+"""Rewrites the tables of a scrubbed copy, so that its files hold the old values no more. Changes no row."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from django.db import Error, connections
+from django.db.models import Model
+
+from .exceptions import AnonymiseError
+
+# In seconds: how long to wait for others who use the database. Nobody should, as it is a copy.
+PATIENCE = 60
+
+
+def compact(models: Iterable[type[Model]], using: str) -> list[str]:
+    """Rewrite the tables of ``models``; return what still holds old values, a sentence with its cure for each.
+
+    On SQLite the whole file, on PostgreSQL the statistics too. It does nothing in a transaction: what that replaced is
+    still needed for a rollback.
+
+    Raises ``AnonymiseError`` if a table cannot be rewritten, or is in use for longer than ``PATIENCE``.
+    """
+    connection = connections[using]
+    compact_ = COMPACT.get(connection.vendor)
+    if compact_ is None:
+        return [f"{using}: its files may hold old values; how to compact {connection.vendor} is not known here."]
+    if connection.in_atomic_block or not connection.get_autocommit():
+        return [
+            f"{using}: its files hold old values, because a transaction is open. Run the command again outside of it."
+        ]
+    return compact_(connection, _tables(models))
+
+
+def _tables(models: Iterable[type[Model]]) -> list[str]:
+    """Return the tables in which the models have fields: a multi-table child has some in its parents'."""
+    return sorted({each._meta.db_table for model in models for each in (model, *model._meta.get_parent_list())})
+
+
+# -- SQLite ----------------------------------------------------------------------------------------
+
+
+def _as_sqlite(connection: Any, tables: list[str]) -> list[str]:
+    with connection.cursor() as cursor, _without_journal(cursor):
+        # sqlite_stat4 has samples of what is indexed.
+        cursor.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'")
+        if cursor.fetchone():
+            _run(cursor, "ANALYZE")
+        _run(cursor, "VACUUM")
+        # Until then the old pages are in the -wal file, the new ones too, and the file itself is as it was.
+        checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)"
+        _run(cursor, checkpoint)
+        busy, _, _ = cursor.fetchone()
+        if busy:
+            raise _failed(cursor, checkpoint, "the database is in use")
+    return []
+
+
+@contextmanager
+def _without_journal(cursor: Any) -> Iterator[None]:
+    """Have a journal removed at the end of a transaction: PERSIST leaves one with old pages, MEMORY and OFF see none.
+
+    With a write-ahead log there is no journal, and to leave that mode would be a change for everybody.
+    """
+    cursor.execute("PRAGMA journal_mode")
+    (mode,) = cursor.fetchone()
+    if mode == "wal":
+        yield
+        return
+    cursor.execute("PRAGMA journal_mode = DELETE")
+    try:
+        yield
+    finally:
+        cursor.execute(f"PRAGMA journal_mode = {mode}")
+
+
+# -- PostgreSQL ------------------------------------------------------------------------------------
+
+# Most common values and bounds of histograms are values of rows.
+STATISTICS = ("pg_catalog.pg_statistic", "pg_catalog.pg_statistic_ext_data")
+
+# Who keeps VACUUM FULL from dropping row versions that died before the transaction %(now)s: whoever has a snapshot of
+# this database (or of all: a standby) from before that; and in any database, as our own snapshot is not newer than
+# the oldest transaction that writes, each of those. Only a lazy VACUUM is in nobody's way.
+HOLDERS = """
+SELECT format('process %%s', pid) FROM pg_stat_activity
+WHERE pid <> pg_backend_pid() AND pid NOT IN (SELECT pid FROM pg_stat_progress_vacuum) AND (
+    age(backend_xid) > age(%(now)s::xid)
+    OR age(backend_xmin) > age(%(now)s::xid) AND (datname IS NULL OR datname = current_database())
+)
+UNION ALL
+SELECT format('prepared transaction %%s', gid) FROM pg_prepared_xacts WHERE age(transaction) > age(%(now)s::xid)
+UNION ALL
+SELECT format('replication slot %%s', slot_name) FROM pg_replication_slots
+WHERE age(xmin) > age(%(now)s::xid) OR age(catalog_xmin) > age(%(now)s::xid)
+"""
+
+# The files of a table; of a partitioned one, those of its partitions.
+FILES = """
+SELECT pg_relation_filenode(%(table)s::regclass)
+UNION SELECT pg_relation_filenode(relid) FROM pg_partition_tree(%(table)s::regclass)
+"""
+
+
+def _as_postgresql(connection: Any, tables: list[str]) -> list[str]:
+    names = [connection.ops.quote_name(table) for table in tables]
+    settings = f"SET lock_timeout = '{PATIENCE}s'", "RESET lock_timeout"
+    with connection.cursor() as cursor, _setting(cursor, *settings):
+        for name in names:
+            _run(cursor, f"ANALYZE {name}")  # First, as it leaves the old statistics behind as dead rows.
+        _wait_for_holders(cursor)
+        for name in names:
+            if not _vacuum_full(cursor, name):
+                raise _failed(cursor, f"VACUUM FULL {name}", "the role does not own the table")
+        return [
+            f"{connection.alias}: dead rows of {name} hold old values. As a superuser or the owner of the database "
+            f"run VACUUM FULL {name}, or hand on a dump."
+            for name in STATISTICS
+            if not _vacuum_full(cursor, name)
+        ]
+
+
+def _wait_for_holders(cursor: Any) -> None:
+    cursor.execute("SELECT (txid_current() %% 4294967296)::text", [])
+    (now,) = cursor.fetchone()
+    end = time.monotonic() + PATIENCE
+    while holders := _holders(cursor, now):
+        if time.monotonic() > end:
+            raise _failed(cursor, "VACUUM FULL", f"old row versions are kept for {', '.join(holders)}")
+        time.sleep(0.2)
+
+
+def _holders(cursor: Any, now: str) -> list[str]:
+    cursor.execute(HOLDERS, {"now": now})
+    return [holder for (holder,) in cursor.fetchall()]
+
+
+def _vacuum_full(cursor: Any, name: str) -> bool:
+    """Return whether it was done: a role that may not gets a warning, which nobody sees, and no error."""
+    before = _files(cursor, name)
+    _run(cursor, f"VACUUM FULL {name}")
+    after = _files(cursor, name)
+    return bool(after) and before.isdisjoint(after)
+
+
+def _files(cursor: Any, name: str) -> set[int]:
+    cursor.execute(FILES, {"table": name})
+    return {number for (number,) in cursor.fetchall() if number}
+
+
+# -- MySQL and MariaDB -----------------------------------------------------------------------------
+
+
+def _as_mysql(connection: Any, tables: list[str]) -> list[str]:
+    settings = f"SET SESSION lock_wait_timeout = {PATIENCE}", "SET SESSION lock_wait_timeout = DEFAULT"
+    with connection.cursor() as cursor, _setting(cursor, *settings):
+        for table in tables:
+            statement = f"OPTIMIZE TABLE {connection.ops.quote_name(table)}"
+            _run(cursor, statement)
+            # It raises nothing: it answers with (table, operation, type, text).
+            if any(kind.lower() == "error" for _, _, kind, _ in cursor.fetchall()):
+                raise _failed(cursor, statement, "the table is in use, or the disk is full")
+    return []
+
+
+# {vendor: function that rewrites the tables, and returns what still holds old values}
+COMPACT: dict[str, Callable[[Any, list[str]], list[str]]] = {
+    "sqlite": _as_sqlite,
+    "postgresql": _as_postgresql,
+    "mysql": _as_mysql,
+}
+
+
+def _run(cursor: Any, statement: str) -> None:
+    """Run it, or raise without the database's text: a table that cannot be indexed again has a value in there."""
+    try:
+        cursor.execute(statement)
+    except Error as error:
+        cause = error.__cause__ or error
+        raise _failed(cursor, statement, getattr(cause, "sqlite_errorname", type(cause).__name__)) from None
+
+
+def _failed(cursor: Any, statement: str, cause: str) -> AnonymiseError:
+    return AnonymiseError(
+        f"{cursor.db.alias}: the rows are anonymised, but the files still hold old values, as {statement} did not "
+        f"succeed: {cause}. End what else uses the database, have as much disk free as it takes up, and run the "
+        "command again, or that statement by hand."
+    )
+
+
+@contextmanager
+def _setting(cursor: Any, set_: str, reset: str) -> Iterator[None]:
+    cursor.execute(set_)
+    try:
+        yield
+    finally:
+        with suppress(Error):  # A connection that is gone has no settings either.
+            cursor.execute(reset)
