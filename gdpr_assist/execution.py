@@ -137,10 +137,11 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
     nothing: for scrubbing a copy.
     """
     done = 0
-    if plan.mode == "set" and not plan.children and not file_changes(plan):
-        for rows in _ranges(plan, size or ROWS_PER_RANGE):
-            with _explained(plan), _transaction(plan):
-                done += rows.update(**_columns(plan)) if plan.declaration.changes else rows.count()
+    if not plan.sends_signals and not plan.children and not file_changes(plan):
+        # Nobody needs to know the keys.
+        for rows in _ranges(plan, size or (ROWS_PER_RANGE if plan.mode == "set" else batch_size(plan.using))):
+            with eventlog.suspended(), _explained(plan), _transaction(plan):
+                done += _run_sets(plan, rows)
                 _insert_markers(plan, rows)
             yield done
         return
@@ -192,13 +193,15 @@ def _claims(plan: Plan, size: int | None = None) -> Iterator[list[Claimed]]:
 
 def _with_marks(plan: Plan, rows: QuerySet[Any]) -> QuerySet[Any]:
     """Return ``rows``, locked, as (primary key, whether it carries a marker)."""
-    features = connections[plan.using].features
-    if features.has_select_for_update_of:
-        rows = rows.select_for_update(of=("self",))
-    elif features.has_select_for_update:
-        rows = rows.select_for_update()
     is_marked = ExpressionWrapper(has_marker(plan.declaration.model, plan.using), output_field=BooleanField())
-    return rows.values_list("pk", is_marked)
+    return _locked(rows, plan.using).values_list("pk", is_marked)
+
+
+def _locked(rows: QuerySet[Any], using: str) -> QuerySet[Any]:
+    features = connections[using].features
+    if features.has_select_for_update_of:
+        return rows.select_for_update(of=("self",))
+    return rows.select_for_update() if features.has_select_for_update else rows
 
 
 def _run(plan: Plan, claimed: list[Claimed], erasure: eventlog.Erasure) -> int:
@@ -256,11 +259,12 @@ def _insert_markers(plan: Plan, rows: QuerySet[Any]) -> None:
         insert_select(fields, values, plan.using).run(cursor)
 
 
-def _run_sets(plan: Plan, rows: QuerySet[Any]) -> None:
-    if plan.mode == "mixed":
-        _run_in_python(plan, rows)
+def _run_sets(plan: Plan, rows: QuerySet[Any]) -> int:
+    """Anonymise ``rows`` without saving each; return their number."""
+    count = _run_in_python(plan, rows) if plan.mode == "mixed" else None
     if not plan.sends_signals and (columns := _columns(plan)):
-        rows.update(**columns)
+        return rows.update(**columns)
+    return rows.count() if count is None else count
 
 
 def _columns(plan: Plan) -> dict[str, Any]:
@@ -272,10 +276,10 @@ def _columns(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _run_in_python(plan: Plan, rows: QuerySet[Any]) -> None:
+def _run_in_python(plan: Plan, rows: QuerySet[Any]) -> int:
     """Write what only Python can compute; where somebody listens to the signals, all columns, so that he sees them."""
     changes = [each for each in plan.declaration.changes if plan.sends_signals or not each.in_sql]
-    instances = list(rows)
+    instances = list(_locked(rows, plan.using))
     changed: dict[frozenset[str], list[Model]] = defaultdict(list)
     for instance in instances:
         before = _values(plan, instance)
@@ -287,6 +291,7 @@ def _run_in_python(plan: Plan, rows: QuerySet[Any]) -> None:
     if plan.sends_signals:
         for instance in instances:
             post_anonymise.send(sender=plan.model, instance=instance, using=plan.using)
+    return len(instances)
 
 
 def _write_back(plan: Plan, names: list[str], instances: list[Model]) -> None:

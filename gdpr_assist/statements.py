@@ -45,7 +45,8 @@ def insert_values(fields: Sequence[Field[Any, Any]], rows: Sequence[Row], using:
     """``INSERT`` statements of ``rows``, each the values of ``fields`` as the database takes them."""
     connection = connections[using]
     insert = f"{connection.ops.insert_statement()} {_table(fields, connection)} VALUES "
-    return INSERT.get(connection.vendor, _in_lists)(connection, insert, rows)
+    make: Callable[..., Iterator[Statement]] = INSERT.get(connection.vendor, _in_lists)
+    return make(connection, insert, rows)
 
 
 def write_back(
