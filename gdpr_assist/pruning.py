@@ -9,7 +9,8 @@ from django.utils import timezone
 from . import eventlog
 from .conf import log_database, settings
 from .exceptions import AnonymiseError
-from .reconciliation import Databases, logged, pages, receipts
+from .paging import pages
+from .reconciliation import Databases, logged, receipts
 from .scrubbing import data_aliases
 from .tables import Operation, Receipt
 

@@ -16,9 +16,8 @@ from django.utils import timezone
 from . import eventlog
 from .conf import log_database, settings
 from .exceptions import AnonymiseError
+from .paging import pages
 from .tables import EventLog, Operation, Outcome, Receipt
-
-OPERATIONS_PER_QUERY = 500
 
 
 @dataclass
@@ -155,12 +154,3 @@ def receipts(operations: Iterable[Any]) -> set[uuid.UUID]:
         for using, ids in by_alias.items()
         for receipt in Receipt.objects.using(using).filter(pk__in=ids).values_list("pk", flat=True)
     }
-
-
-def pages(rows: QuerySet[Any], size: int = OPERATIONS_PER_QUERY) -> Iterator[list[Any]]:
-    """Yield ``rows`` in lists, by ascending primary key. No cursor is left open between them: it would lock others."""
-    rows = rows.order_by("pk")
-    page = list(rows[:size])
-    while page:
-        yield page
-        page = list(rows.filter(pk__gt=page[-1].pk)[:size]) if len(page) == size else []

@@ -20,8 +20,9 @@ from .conf import log_database
 from .declaration import all_rows
 from .exceptions import AnonymiseError
 from .execution import delete, execute, forget_markers
+from .paging import pages
 from .planning import chunks, plan
-from .reconciliation import Databases, pages, receipts
+from .reconciliation import Databases, receipts
 from .registry import registry
 from .tables import EventLog, Operation
 

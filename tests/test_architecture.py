@@ -118,8 +118,11 @@ def test_no_import_inside_a_function_but_ready():
 
 
 def test_no_branch_on_the_vendor_of_a_database():
-    """Sequences are no expressions: there the statements of the databases stand side by side."""
-    assert offenders(lambda node: isinstance(node, ast.Attribute) and node.attr == "vendor", {"sequences"}) == []
+    """Sequences are no expressions: there the statements of the databases stand side by side. Indexes for a search are
+    asked for on PostgreSQL alone.
+    """
+    exempt = {"indexes", "sequences"}
+    assert offenders(lambda node: isinstance(node, ast.Attribute) and node.attr == "vendor", exempt) == []
     assert "if connection.vendor" not in (PACKAGE / "sequences.py").read_text()
 
 
