@@ -27,6 +27,11 @@ def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
         yield chunk
 
 
+def takes_conditions(rows: QuerySet[Any]) -> bool:
+    """Whether ``rows`` can be narrowed down further: a slice, a combination and DISTINCT ON (...) cannot."""
+    return not (rows.query.is_sliced or rows.query.combinator or rows.query.distinct_fields)
+
+
 def pages(rows: QuerySet[Any], size: int, *, key: Callable[[Any], Any] = attrgetter("pk")) -> Iterator[list[Any]]:
     """Yield ``rows`` in lists of ``size``, by ascending primary key, each read when it is asked for.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ from .conf import log_database
 from .declaration import Declaration, PrivacyMeta
 from .deletion import ANONYMISE
 from .exceptions import AnonymiseError
+from .indexes import is_searched_on_postgresql, missing
 from .pruning import retention
 from .registry import concrete, registry
 from .routers import EventLogRouter
@@ -407,6 +409,26 @@ def check_W003(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     ]
 
 
+def check_W006(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A search that reads a whole table, on PostgreSQL. Looks at the declared indexes, not at the database."""
+    # {(field, cure): the entries of search_fields}
+    found: dict[tuple[Any, str], list[str]] = defaultdict(list)
+    for each in _declarations(app_configs):
+        if not each.errors and is_searched_on_postgresql(each.model):
+            for lacking in missing(each):
+                found[lacking.field, lacking.cure].append(f"{lacking.written} of {each.label}")
+    return [
+        message(
+            "W006",
+            f"{field_label(field)} has no index for a search on PostgreSQL, which reads the whole table: "
+            f"{', '.join(entries)}.",
+            cure,
+            field.model,
+        )
+        for (field, cure), entries in found.items()
+    ]
+
+
 def _declarations(app_configs: Any) -> Iterator[Declaration]:
     """The declarations, of the given apps only if ``manage.py check`` names some."""
     for each in registry:
@@ -458,6 +480,7 @@ CHECKS: list[tuple[Any, ...]] = [
     (check_W001, Tags.models),
     (check_W002,),
     (check_W003, Tags.models),
+    (check_W006, Tags.models),
 ]
 
 # Asked for by ``check --deploy``, and only where a database is named

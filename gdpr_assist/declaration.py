@@ -9,14 +9,13 @@ from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationError
-from django.db.models import Field, Model, Q, QuerySet
+from django.db.models import Field, Model, QuerySet
 from django.db.models.fields.reverse_related import ForeignObjectRel
 from django.utils.functional import cached_property as DjangoCachedProperty
 
 from .exceptions import AnonymiseError, FieldAnonymiseError
 from .rules import Replacement, field_label, replacement_for
-
-BITS_OF_A_BIG_INTEGER = 64
+from .search import lookup_of, matching
 
 
 def all_rows(model: type[Model], using: str | None = None) -> QuerySet[Any]:
@@ -45,18 +44,7 @@ class PrivacyMeta:
 
     def search(self, term: str) -> QuerySet[Any] | Iterable[Model]:
         """Return the rows of which any of ``search_fields`` matches ``term``, soft-deleted ones too."""
-        rows = all_rows(self.model)
-        condition = Q()
-        for name in self.search_fields:
-            lookup = {(name if "__" in name else f"{name}__iexact"): term}
-            try:
-                matching = rows.filter(**lookup)
-            except (ValueError, TypeError, ValidationError):
-                continue  # this column cannot hold such a term: a word, say, in a number
-            if _is_huge(getattr(matching.query.where.children[0], "rhs", None)):
-                continue  # nor this one; SQLite would not even take it as a parameter
-            condition |= Q(**lookup)
-        return rows.filter(condition).distinct() if condition else rows.none()
+        return matching(all_rows(self.model), self.search_fields, term)
 
     def export(self, instance: Model) -> dict[str, Any]:
         """Return what is known of ``instance``, by name of field."""
@@ -216,10 +204,6 @@ def _is_hashed_password(field: Field[Any, Any]) -> bool:
     return field.name == "password" and hasattr(field.model, "check_password")
 
 
-def _is_huge(value: Any) -> bool:
-    return isinstance(value, int) and value.bit_length() >= BITS_OF_A_BIG_INTEGER
-
-
 _LISTS = ("fields", "keep", "search_fields", "export_fields", "export_exclude", "former_labels")
 
 
@@ -321,9 +305,8 @@ def _label_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
 
 def _lookup_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
     for name in meta.search_fields:
-        lookup = name if "__" in name else f"{name}__iexact"
         try:
-            all_rows(meta.model).filter(**{lookup: ""})
+            all_rows(meta.model).filter(**{lookup_of(name): ""})
         except FieldError:
             yield Mistake(
                 "E002",

@@ -21,3 +21,7 @@ class FieldAnonymiseError(AnonymiseError):
 
 class EventLogError(AnonymiseError):
     """The event log could not be written; the erasure was refused and nothing was erased."""
+
+
+class ExportError(Exception):
+    """An export broke off. What was written of it is not whole, and does not open as a zip."""

@@ -1,4 +1,4 @@
-"""What is known of some rows as CSV files in a zip; writes no rows."""
+"""What is known of some rows as CSV files in a zip, page by page; writes no rows."""
 
 from __future__ import annotations
 
@@ -6,45 +6,119 @@ import csv
 import io
 import json
 import re
+import traceback
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 from django.db.models import Model, QuerySet
 
-from .declaration import Declaration
+from .batching import pages, takes_conditions
+from .declaration import Declaration, PrivacyMeta
+from .exceptions import ExportError
 from .registry import registry
+
+Found = Iterable[tuple[type[Model], QuerySet[Any]]]
+
+ROWS_PER_PAGE = 2000
 
 # A spreadsheet runs such a cell as a formula (OWASP, "CSV Injection"). Numbers, also of telephones, stay.
 FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d\s().+-]*$)")
 
 
-def write_zip(file: IO[bytes], found: Iterable[tuple[type[Model], QuerySet[Any]]]) -> dict[str, int]:
-    """Write a zip with one CSV file for each model to ``file``; return the number of rows by name of file."""
+class Sink(io.RawIOBase):
+    """What a zip is written to where there is no file: its content is taken out again piece by piece."""
+
+    def __init__(self) -> None:
+        self._written = bytearray()
+
+    def write(self, data: Any) -> int:
+        self._written += data
+        return len(data)
+
+    def take(self) -> bytes:
+        taken = bytes(self._written)
+        self._written.clear()
+        return taken
+
+
+def write_zip(file: IO[bytes], found: Found) -> dict[str, int]:
+    """Write a zip with one CSV file for each model to ``file``; return the number of rows by name of file.
+
+    Raises ``ExportError``; what ``file`` holds then cannot be opened as a zip.
+    """
     counts: dict[str, int] = {}
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for model, queryset in found:
-            declared = registry.declaration(model)
-            name = _free_name(declared, counts)
-            with (
-                archive.open(name, "w") as binary,
-                io.TextIOWrapper(binary, "utf-8", newline="") as text,
-            ):
-                counts[name] = write_csv(text, declared, queryset)
+    for chunk in stream_zip(found, counts):
+        file.write(chunk)
     return counts
 
 
-def write_csv(file: IO[str], declared: Declaration, queryset: QuerySet[Any]) -> int:
-    """Write the rows of ``queryset`` as ``PrivacyMeta.export`` gives them; return their number.
+def stream_zip(found: Found, counts: dict[str, int] | None = None) -> Iterator[bytes]:
+    """Yield the same zip in pieces; each is given out before the next rows are read.
 
-    The columns are the declared ones; where a custom ``export`` gives others, all that any row has.
+    ``counts`` is filled with the number of rows by name of file. Raises ``ExportError``, and so never gives out the
+    directory at the end, without which nothing takes the pieces for a zip.
     """
-    rows = [declared.meta.export(instance) for instance in queryset.iterator(chunk_size=2000)]
-    names = list(dict.fromkeys(name for row in rows for name in row)) or list(declared.export_fields)
+    counts = {} if counts is None else counts
+    sink = Sink()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+        for model, queryset in found:
+            declared = registry.declaration(model)
+            name = _free_name(declared, counts)
+            counts[name] = 0
+            with (
+                _broken_off(declared),
+                # Nobody knows yet whether it will be more than 4 GiB
+                archive.open(name, "w", force_zip64=True) as binary,
+                io.TextIOWrapper(binary, "utf-8", newline="") as text,
+            ):
+                yield sink.take()
+                for rows in _write_csv(text, declared, queryset):
+                    counts[name] += rows
+                    if chunk := sink.take():  # after a short page, zlib keeps all to itself
+                        yield chunk
+    yield sink.take()
+
+
+def _write_csv(file: IO[str], declared: Declaration, queryset: QuerySet[Any]) -> Iterator[int]:
+    """Write the rows of ``queryset`` as ``PrivacyMeta.export`` gives them; yield the number of each page.
+
+    The columns are the declared ones; where a custom ``export`` gives others, all that any row has: those rows are
+    read twice.
+    """
+    names = list(declared.export_fields)
+    if type(declared.meta).export is not PrivacyMeta.export:
+        given = (name for page in _exported(declared, queryset) for row in page for name in row)
+        names = list(dict.fromkeys(given)) or names
     writer = csv.DictWriter(file, names, restval="")
     writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-    return len(rows)
+    for page in _exported(declared, queryset):
+        writer.writerows({name: _cell(value) for name, value in row.items()} for row in page)
+        yield len(page)
+
+
+def _exported(declared: Declaration, queryset: QuerySet[Any]) -> Iterator[list[dict[str, Any]]]:
+    """Yield what is known of each row, in pages; of a row once, however often the queryset's joins find it."""
+    for page in _pages(queryset):
+        rows = {row.pk: row for row in page}
+        yield [declared.meta.export(row) for row in rows.values()]
+
+
+def _pages(queryset: QuerySet[Any]) -> Iterable[list[Any]]:
+    return pages(queryset, ROWS_PER_PAGE) if takes_conditions(queryset) else [list(queryset)]
+
+
+@contextmanager
+def _broken_off(declared: Declaration) -> Iterator[None]:
+    """Say where an error was raised, not what it said: that may hold what the row holds."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  (whatever a project's code or a database may raise)
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        raise ExportError(
+            f"{declared.label}: the export broke off: {type(error).__name__} (line {frame.lineno} of {frame.name})."
+        ) from None
 
 
 def _cell(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import Model, QuerySet
 
 from . import declaration, signals
+from .batching import takes_conditions
 from .declaration import Declaration, all_rows
 
 
@@ -136,10 +137,20 @@ class Registry:
 
     def search(self, term: str) -> list[tuple[type[Model], QuerySet[Any]]]:
         """Return the models with a row that matches ``term``, each with its matching rows."""
+        return [(model, matches) for model, matches in self.candidates(term) if matches.exists()]
+
+    def candidates(
+        self, term: str, models: Iterable[type[Model]] | None = None
+    ) -> Iterator[tuple[type[Model], QuerySet[Any]]]:
+        """Yield each model, or each of ``models``, with the queryset of its rows that match ``term``, if any do.
+
+        Asks no database by itself; a ``search`` method of the project's may.
+        """
         if not term.strip() or "\0" in term:
-            return []  # the one would match what is blank, the other no database takes
-        found = ((each.model, rows(each, each.meta.search(term))) for each in self)
-        return [(model, matches) for model, matches in found if matches.exists()]
+            return  # the one would match what is blank, the other no database takes
+        for model in self.models if models is None else models:
+            declared = self.declaration(model)
+            yield model, rows(declared, declared.meta.search(term))
 
     @contextmanager
     def registered(
@@ -166,11 +177,11 @@ class Registry:
 
 
 def rows(declared: Declaration, found: Any) -> QuerySet[Any]:
-    """Return what a ``search`` method found as a queryset."""
-    if isinstance(found, QuerySet):
+    """Return what a ``search`` method found as a queryset that can be narrowed down."""
+    if isinstance(found, QuerySet) and takes_conditions(found):
         return found
     keys = [instance.pk for instance in found]
-    return all_rows(declared.model).filter(pk__in=keys)
+    return all_rows(declared.model, getattr(found, "_db", None)).filter(pk__in=keys)
 
 
 def concrete(model: type[Model]) -> type[Model]:

@@ -49,10 +49,11 @@ ARGUMENTS = {"app_configs": None, "databases": None}
 
 
 def reported(**kwargs):
-    """Return {id: [message]} of all messages of the app's own."""
+    """Return {id: [message]} of all messages of the app's own that are not silenced."""
     found = {}
     for each in itertools.chain.from_iterable(check(**{**ARGUMENTS, **kwargs}) for check in OURS):
-        found.setdefault(each.id.removeprefix("gdpr_assist."), []).append(each)
+        if not each.is_silenced():
+            found.setdefault(each.id.removeprefix("gdpr_assist."), []).append(each)
     return found
 
 

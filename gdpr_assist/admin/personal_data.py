@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -14,8 +13,8 @@ from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db import router
-from django.db.models import Model, QuerySet
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -26,11 +25,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from ..declaration import all_rows
 from ..exceptions import AnonymiseError
-from ..export import write_zip
 from ..planning import Plan, plan
 from ..registry import registry
 from ..tables import stored_key
 from . import confirmation
+from .download import download
 from .erasure import erase
 from .permissions import can_be_anonymised, may_anonymise, may_view
 from .results import is_at_home, tables
@@ -50,8 +49,6 @@ else:
     Base = admin.ModelAdmin
 
 Found = list[tuple[type[Model], QuerySet[Any]]]
-
-EXPORT_FILENAME = "personal-data.zip"
 
 
 class SearchForm(forms.Form):
@@ -116,13 +113,12 @@ class PersonalDataAdmin(Base):
         }
         return self._render(request, ["admin/gdpr_assist/personaldata/search.html"], context)
 
-    def _export(self, request: HttpRequest) -> FileResponse:
-        selected = self._selected(request)
-        # Without a name in the file system, so that nothing is left of it whatever happens
-        file = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
-        write_zip(file, selected)
-        file.seek(0)
-        return FileResponse(file, as_attachment=True, filename=EXPORT_FILENAME)
+    def _export(self, request: HttpRequest) -> StreamingHttpResponse:
+        """Export; of a whole table the keys are not read, as they may be many."""
+        keys, whole = self._posted(request)
+        check_size(sum(map(len, keys.values())) or len(whole))
+        found = [(model, _either(model, keys[model], whole.get(model))) for model in {**keys, **whole}]
+        return download(request, found)
 
     def _anonymise(self, request: HttpRequest) -> HttpResponse:
         if not self.has_change_permission(request):
@@ -162,16 +158,24 @@ class PersonalDataAdmin(Base):
     def _can_anonymise(self, request: HttpRequest, model: type[Model]) -> bool:
         return can_be_anonymised(model) and may_anonymise(request, self.admin_site, model)
 
-    def _search(self, request: HttpRequest, term: str) -> Found:
-        return [
-            (model, matches) for model, matches in registry.search(term) if may_view(request, self.admin_site, model)
-        ]
+    def _search(self, request: HttpRequest, term: str) -> Iterator[tuple[type[Model], QuerySet[Any]]]:
+        """The rows that match, by model, of those models only that the user may view."""
+        models = [model for model in registry.models if may_view(request, self.admin_site, model)]
+        return registry.candidates(term, models)
 
     def _selected(self, request: HttpRequest) -> Found:
-        """The rows whose checkboxes, or those of their whole table, are ticked, by model.
+        """The rows that are selected, by model, of as many as a form may name."""
+        keys, whole = self._posted(request)
+        for model, matches in whole.items():
+            keys[model] += matches.values_list("pk", flat=True)
+        check_size(sum(map(len, keys.values())))
+        return [(model, _rows(model, found)) for model, found in keys.items()]
 
-        Raises ``SelectionError`` if there are none or a value is not one of the page's, ``PermissionDenied`` if the
-        user may not view rows of one of the models.
+    def _posted(self, request: HttpRequest) -> tuple[dict[type[Model], list[Any]], dict[type[Model], QuerySet[Any]]]:
+        """The keys whose checkboxes are ticked, and what the term finds where that of a whole table is, by model.
+
+        Raises ``SelectionError`` if a value is not one of the page's, ``PermissionDenied`` if the user may not view
+        rows of one of the models.
         """
         keys: dict[type[Model], list[Any]] = defaultdict(list)
         models = _models_by_content_type()
@@ -179,16 +183,10 @@ class PersonalDataAdmin(Base):
             kind, _dash, text = value.partition("-")
             model = self._viewable(request, models.get(kind))
             keys[model].append(key_from_text(model, text))
-        whole = {self._viewable(request, models.get(kind)) for kind in request.POST.getlist("all")}
-        for model, matches in self._search_again(request) if whole else ():
-            if model in whole and is_at_home(model, matches):
-                keys[model] += matches.values_list("pk", flat=True)
-        check_size(sum(map(len, keys.values())))
-        return [(model, _rows(model, found)) for model, found in keys.items()]
-
-    def _search_again(self, request: HttpRequest) -> Found:
+        whole = [self._viewable(request, models.get(kind)) for kind in request.POST.getlist("all")]
         form = SearchForm(request.POST)
-        return self._search(request, form.cleaned_data["term"]) if form.is_valid() else []
+        found = registry.candidates(form.cleaned_data["term"], dict.fromkeys(whole)) if form.is_valid() else ()
+        return keys, {model: matches for model, matches in found if is_at_home(model, matches) and matches.exists()}
 
     def _viewable(self, request: HttpRequest, model: type[Model] | None) -> type[Model]:
         if model is None:
@@ -219,3 +217,15 @@ def _models_by_content_type() -> dict[str, type[Model]]:
 def _rows(model: type[Model], keys: Iterable[Any]) -> QuerySet[Any]:
     """The rows themselves, soft-deleted ones too, from where they would be erased."""
     return all_rows(model, router.db_for_write(model)).filter(pk__in=list(dict.fromkeys(keys))).order_by("pk")
+
+
+def _either(model: type[Model], keys: list[Any], matches: QuerySet[Any] | None) -> QuerySet[Any]:
+    """The rows that are ticked, or what the term finds, or both if it does not find a ticked one any more."""
+    if matches is None:
+        return _rows(model, keys)
+    matches = matches.using(router.db_for_write(model))
+    strays = set(keys).difference(matches.filter(pk__in=keys).values_list("pk", flat=True))
+    if not strays:
+        return matches
+    condition = Q(pk__in=strays) | Q(pk__in=matches.order_by().values("pk"))
+    return all_rows(model, matches.db).filter(condition)

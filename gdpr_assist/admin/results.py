@@ -70,12 +70,15 @@ class Table:
 def tables(
     request: HttpRequest, site: AdminSite, found: Iterable[tuple[type[Model], QuerySet[Any]]]
 ) -> Iterator[Table]:
-    """Yield a table for each model."""
+    """Yield a table for each model with rows: one query for each, and a COUNT where not all are shown."""
     room = (settings.DATA_UPLOAD_MAX_NUMBER_FIELDS or float("inf")) - OTHER_FIELDS
     for model, matches in found:
-        instances = list(matches[: int(max(0, min(ROWS_PER_MODEL, room)))])
-        room -= len(instances)
-        yield _table(request, site, registry.declaration(model), matches, instances)
+        shown = int(max(0, min(ROWS_PER_MODEL, room)))
+        instances = list(matches[: shown + 1])
+        if instances:
+            total = matches.count() if len(instances) > shown else len(instances)
+            yield _table(request, site, registry.declaration(model), matches, instances[:shown], total)
+            room -= len(instances[:shown])
 
 
 def _table(
@@ -84,11 +87,11 @@ def _table(
     declared: Declaration,
     matches: QuerySet[Any],
     instances: list[Model],
+    total: int,
 ) -> Table:
     model = declared.model
     kind = ContentType.objects.get_for_model(model).pk
     names = _columns(declared)
-    total = matches.count()
     return Table(
         label=declared.label,
         name=model_ngettext(model._meta, total),

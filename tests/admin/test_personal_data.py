@@ -5,20 +5,27 @@ import zipfile
 
 import django
 import pytest
+from asgiref.sync import async_to_sync
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
-from django.test import Client
+from django.db import connection
+from django.test import AsyncClient, Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from gdpr_assist.admin import results
+from gdpr_assist import export
+from gdpr_assist.admin import results, selection
+from gdpr_assist.exceptions import ExportError
 from gdpr_assist.models import EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
 from gdpr_assist.registry import registry
 from gdpr_assist.tables import stored_key
 from tests.admin.conftest import CUSTOMERS, TOOL
 from tests.admin.pages import Forms, confirm, obj_pk, said
 from tests.apps.fields.models import TextKey
-from tests.apps.shop.models import AuditEntry, Category, Comment, Customer, Order, Reservation
+from tests.apps.shop.models import AuditEntry, Category, Comment, Customer, Employee, Order, Reservation
+from tests.observing import spoken
 
 UNREADABLE = "The selection could not be read. Nothing was changed; please select again."
 
@@ -224,6 +231,41 @@ def test_rows_of_another_database_than_the_key_means_cannot_be_selected(officer,
     assert Customer.objects.get(pk=ada.pk).name == "Ada Lovelace"
 
 
+def queried(captured, *models):
+    """Return what was selected from the table of each model, one for each query: {model: ["rows", "COUNT"]}."""
+    quote = connection.ops.quote_name
+    return {
+        model: [
+            "COUNT" if "COUNT(" in query["sql"] else "rows"
+            for query in captured
+            if f"FROM {quote(table)} " in query["sql"]
+        ]
+        for model in models
+        for table in [model._meta.db_table]
+    }
+
+
+def test_one_query_for_each_model_that_the_user_may_view(log_in, ada, ada_order, ada_audit):
+    client = log_in("view_personaldata", "view_customer", "view_order", "view_employee")
+    with CaptureQueriesContext(connection) as captured:
+        assert labels(search(client, "ada@example.org")) == ["shop.Customer", "shop.Order"]
+    viewable = {Customer: ["rows"], Order: ["rows"], Employee: ["rows"]}
+    rest = [model for model in registry.models if model not in viewable and model is not User]
+    assert queried(captured, *viewable) == viewable
+    assert queried(captured, *rest) == {model: [] for model in rest}
+
+
+@pytest.mark.parametrize(("rows", "wanted"), [(2, ["rows"]), (3, ["rows", "COUNT"])])
+def test_rows_are_counted_only_if_there_are_more_than_are_shown(officer, monkeypatch, rows, wanted):
+    monkeypatch.setattr(results, "ROWS_PER_MODEL", 2)
+    for _number in range(rows):
+        Order.objects.create(recipient="Ada", email="ada@example.org", placed="2020-01-01T00:00Z")
+    with CaptureQueriesContext(connection) as captured:
+        (table,) = search(officer, "ada@example.org").context["tables"]
+    assert (len(table.rows), table.total, table.has_more) == (2, rows, rows > 2)
+    assert queried(captured, Order) == {Order: wanted}
+
+
 # -- exporting ---------------------------------------------------------------------------------
 
 
@@ -244,6 +286,89 @@ def test_export_is_a_zip_with_a_file_for_each_model(officer, ada, ada_order, ada
 def test_export_takes_view_permission_only(log_in, ada):
     client = log_in("view_personaldata", "view_customer")
     assert "shop-Customer.csv" in exported(act(client, "export", ada))
+
+
+def orders(number):
+    """Make orders with the address of which the tests search."""
+    return [
+        Order.objects.create(recipient=f"{each}", email="ada@example.org", placed="2020-01-01T00:00Z")
+        for each in range(number)
+    ]
+
+
+def exported_orders(response):
+    return [row["recipient"] for row in exported(response)["orders.csv"]]
+
+
+def test_rows_are_read_while_the_export_is_sent(officer):
+    [order] = orders(1)
+    with CaptureQueriesContext(connection) as captured:
+        response = act(officer, "export", order)
+        assert response.streaming
+        first, *rest = ((chunk, queried(captured, Order)[Order]) for chunk in response.streaming_content)
+    assert first[0].startswith(b"PK")
+    assert first[1] == []
+    assert rest[-1][1] == ["rows"]
+    assert all(chunk for chunk, _queries in rest)  # an empty one would end the response
+
+
+def test_a_whole_table_may_be_more_than_a_form_can_name(officer, monkeypatch):
+    monkeypatch.setattr(selection, "LARGEST_SELECTION", 3)
+    monkeypatch.setattr(export, "ROWS_PER_PAGE", 2)
+    ticked = orders(5)
+    whole = {"all": ContentType.objects.get_for_model(Order).pk, "term": "ada@example.org"}
+    assert said(act(officer, "export", *ticked))[0].startswith("Too many rows are selected")
+    assert said(act(officer, "anonymise", **whole))[0].startswith("Too many rows are selected")
+    assert exported_orders(act(officer, "export", **whole)) == ["0", "1", "2", "3", "4"]
+    assert exported_orders(act(officer, "export", *ticked[:2], **whole)) == ["0", "1", "2", "3", "4"]
+
+
+def test_a_ticked_row_that_the_term_does_not_find_any_more_is_exported_too(officer):
+    ticked = orders(3)
+    Order.objects.filter(pk=ticked[1].pk).update(email="other@example.org")
+    whole = {"all": ContentType.objects.get_for_model(Order).pk, "term": "ada@example.org"}
+    assert exported_orders(act(officer, "export", **whole)) == ["0", "2"]
+    assert exported_orders(act(officer, "export", *ticked[:2], **whole)) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("action", ["export", "anonymise"])
+def test_a_whole_table_of_which_nothing_is_found(officer, action):
+    whole = {"all": ContentType.objects.get_for_model(Order).pk, "term": "nobody"}
+    assert said(act(officer, action, **whole)) == ["No rows are selected. Nothing was changed."]
+
+
+def test_an_error_while_the_export_is_sent_breaks_it_off_and_is_logged(officer, monkeypatch, caplog):
+    def broken(instance):
+        raise ValueError(f"cannot parse {instance.recipient}")
+
+    [order] = orders(1)
+    Order.objects.update(recipient="secret")
+    monkeypatch.setattr(registry.declaration(Order).meta, "export", broken, raising=False)
+    response = act(officer, "export", order)
+    assert response.status_code == 200
+    taken = io.BytesIO()
+    with pytest.raises(ExportError) as raised:
+        taken.writelines(response.streaming_content)
+    assert taken.getvalue().startswith(b"PK")
+    assert not zipfile.is_zipfile(taken)
+    [record] = caplog.records
+    assert (record.levelname, record.name) == ("ERROR", "gdpr_assist.admin.download")
+    assert "shop.Order: the export broke off: ValueError" in record.getMessage()
+    assert "secret" not in caplog.text + spoken(raised.value)
+
+
+def test_an_asynchronous_server_gets_the_export_in_pieces_too(officer, ada):
+    async def download():
+        client = AsyncClient()
+        client.cookies = officer.cookies
+        response = await client.post(TOOL, {"action": "export", "obj_pk": [obj_pk(ada)]})
+        assert response.is_async
+        return [chunk async for chunk in response.streaming_content]
+
+    chunks = async_to_sync(download)()
+    assert len(chunks) > 1
+    with zipfile.ZipFile(io.BytesIO(b"".join(chunks))) as archive:
+        assert archive.read("shop-Customer.csv").decode().splitlines()[1].startswith("Ada Lovelace,")
 
 
 def test_rows_of_models_that_the_user_may_not_view_are_refused(log_in, ada, ada_order):

@@ -1,13 +1,13 @@
 import django
 from django.apps import AppConfig
-from django.contrib.postgres.operations import CITextExtension, HStoreExtension
+from django.contrib.postgres.operations import CITextExtension, HStoreExtension, TrigramExtension
 from django.db import connections
 from django.db.models.signals import pre_migrate
 
 
 def create_extensions(using, **kwargs):
-    """Create what the columns need: as there are no migrations, nothing else runs before them."""
-    extensions = [HStoreExtension()]
+    """Create what columns and indexes need: as there are no migrations, nothing else runs before them."""
+    extensions = [HStoreExtension(), TrigramExtension()]
     if django.VERSION < (5, 1):
         extensions.append(CITextExtension())
     with connections[using].schema_editor() as editor:
