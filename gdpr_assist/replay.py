@@ -281,15 +281,16 @@ def _legacy_operation(event: EventLog) -> LoggedOperation:
 def _with_events(operations: list[LoggedOperation]) -> Iterator[LoggedOperation]:
     """Read the events of the operations that have few of them, all together."""
     small = [each.id for each in operations if each.held is None]
-    events = EventLog.objects.using(log_database()).filter(operation__in=small)
-    if events.count() > EVENTS_IN_MEMORY * OPERATIONS_PER_QUERY:
-        counts = dict(events.order_by().values_list("operation").annotate(Count("id")))
-        small = [operation for operation in small if counts.get(operation, 0) <= EVENTS_IN_MEMORY]
-    held: dict[uuid.UUID | None, list[tuple[Kind, str]]] = {operation: [] for operation in small}
     columns = ("operation", "event", "app_label", "model_name", "target_pk")
-    for operation, event, app_label, model_name, key in (
-        events.filter(operation__in=small).order_by("id").values_list(*columns)
-    ):
+    events = EventLog.objects.using(log_database()).order_by("id").values_list(*columns)
+    most = EVENTS_IN_MEMORY * len(small)
+    rows = list(events.filter(operation__in=small)[: most + 1])
+    if len(rows) > most:  # then some have many
+        counts = dict(events.filter(operation__in=small).order_by().values_list("operation").annotate(Count("id")))
+        small = [operation for operation in small if counts.get(operation, 0) <= EVENTS_IN_MEMORY]
+        rows = list(events.filter(operation__in=small))
+    held: dict[uuid.UUID | None, list[tuple[Kind, str]]] = {operation: [] for operation in small}
+    for operation, event, app_label, model_name, key in rows:
         held[operation].append(((event, f"{app_label}.{model_name}"), key))
     for each in operations:
         yield replace(each, held=tuple(held[each.id])) if each.id in held else each
