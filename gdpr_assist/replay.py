@@ -21,6 +21,7 @@ from .conf import log_database
 from .declaration import all_rows
 from .exceptions import AnonymiseError
 from .execution import delete, execute, forget_markers
+from .instances import check_log, needed
 from .planning import plan
 from .reconciliation import Databases, receipts
 from .registry import registry
@@ -115,18 +116,10 @@ class AlreadyApplied(Exception):
 
 def check_ready(databases: Databases) -> None:
     """Raise ``AnonymiseError`` if the log is another database's, or a migration is pending."""
-    log = log_database()
-    aliases = _aliases()
-    for using in sorted(aliases or {"default"}):
+    for using in needed():
         _check_migrated(using, None)
-    _check_migrated(log, "gdpr_assist")
-    instances = set(Operation.objects.using(log).values_list("using", "instance").distinct())
-    if instances and not any(instance in databases.ids(using) for using, instance in instances):
-        theirs = ", ".join(sorted(str(instance) for _, instance in instances))
-        raise AnonymiseError(
-            f"No operation in the log is of this database; all are of {theirs}. Is this the right log? "
-            "If this database was restored from a backup of that one, give its id with --instance."
-        )
+    _check_migrated(log_database(), "gdpr_assist")
+    check_log(databases)
 
 
 def _check_migrated(using: str | None, app_label: str | None) -> None:
@@ -225,11 +218,6 @@ def _try_again(blocked: list[tuple[LoggedOperation, Blocked]], report: Report, d
             yield report
     report.failed += [(operation.id, error.label, error.reason) for operation, error in blocked]
     yield report
-
-
-def _aliases() -> set[str]:
-    log = log_database()
-    return set(Operation.objects.using(log).values_list("using", flat=True).distinct()) & set(connections)
 
 
 def _legacy_operation(event: EventLog) -> LoggedOperation:
