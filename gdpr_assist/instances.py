@@ -86,7 +86,7 @@ def check_log(databases: Databases) -> None:
     if theirs:
         listed = "\n".join(f"  {each}" for each in theirs)
         raise AnonymiseError(
-            f"The log has no operation of this database, where it has some of other instances of it:\n{listed}\n"
+            f"No operation in the log is of this database, but there are of others:\n{listed}\n"
             "Is this the right log? If the database was restored from a backup of one of these, give its id with "
             "--instance."
         )
