@@ -6,6 +6,7 @@ The judge asks the data what happened, never the log: a row is erased if it does
 from contextlib import suppress
 
 from django.contrib.contenttypes.models import ContentType
+from django.core.management import CommandError
 from django.db import connections, transaction
 from django.utils import timezone
 
