@@ -84,11 +84,11 @@ def _counted(name: str, title: str, each: Deletion, asked: list[str], django: li
         ours=len(asked),
         beside=len(django),
         measured_in="queries",
-        figure=len(asked),
+        figure=len(own),
         unit="queries",
         bar=bar,
-        aside=f"({len(own)} without BEGIN, COMMIT)",
-        note="savepoints count as BEGIN and COMMIT do; beside Django alone",
+        aside=f"with BEGIN, COMMIT and savepoints; {len(own)} without",
+        note="statements other than BEGIN, COMMIT and of savepoints; beside Django alone",
     )
 
 

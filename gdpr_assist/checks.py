@@ -15,6 +15,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations import RemoveField
 from django.db.models import CheckConstraint, F, Q, Value
 from django.db.models.constants import LOOKUP_SEP
+from django.template.defaultfilters import pluralize
 from django.utils.module_loading import import_string
 
 from .conf import log_database
@@ -22,11 +23,11 @@ from .declaration import Declaration, PrivacyMeta
 from .deletion import ANONYMISE
 from .exceptions import AnonymiseError
 from .indexes import is_searched_on_postgresql, missing
-from .pruning import retention
+from .reconciliation import retention
 from .registry import concrete, registry
 from .routers import EventLogRouter
 from .rules import field_label
-from .status import DatabaseStatus, status
+from .status import DatabaseStatus, status, unclaimed
 from .upgrading import OLD_FLAG, MigrateGdprAnonymised
 
 CheckFunction = Callable[..., Iterable[CheckMessage]]
@@ -334,51 +335,63 @@ def check_E024(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 def check_deployed(app_configs: Any = None, databases: Iterable[str] | None = None, **kwargs: Any) -> list[Any]:
     """The states of ``gdpr_status``, for ``check --deploy --database ...``: they ask the databases."""
     log = log_database()
-    if log is None or log not in connections or not databases:
+    if log is None or log not in connections or not databases or check_E024():
         return []
     found = status()
-    messages = []
     if found.unreachable:
-        messages.append(
+        return [
             message(
                 "E025",
-                f"The event log cannot be read ({found.unreachable} on the database alias {found.log!r}): every "
-                "erasure would be refused.",
-                f"Make it reachable and migrate it (migrate --database={found.log}).",
+                f"The event log cannot be read ({found.unreachable} on the database alias {found.log!r}).",
+                f"Make it reachable, migrate it (migrate --database={found.log}), and check it as a role that may "
+                "read it. As long as it cannot be written, every erasure is refused.",
             )
-        )
-    for each in found.databases:
-        if each.using in databases:
-            messages += _state_messages(each)
+        ]
+    messages = [each for state in found.databases if state.using in databases for each in _state_messages(state)]
+    if log in databases:
+        messages += map(_unclaimed, unclaimed())
     return messages
+
+
+def _unclaimed(label: str) -> CheckMessage:
+    return message(
+        "W007",
+        f"The event log has rows of {label}, which no registered model claims: a replay could not erase them.",
+        "If the model was renamed, list this label in PrivacyMeta.former_labels. If it is gone, silence this check.",
+    )
 
 
 def _state_messages(each: DatabaseStatus) -> Iterator[CheckMessage]:
     if each.unreachable:
         yield message(
             "E025",
-            f"The database {each.using!r} cannot be read ({each.unreachable}).",
+            f"The database {each.using!r}: {each.unreachable}.",
             f"Make it reachable and migrate it (migrate --database={each.using}).",
         )
     if each.missing:
         yield message(
             "E026",
-            f"The database {each.using!r} was restored from a backup: it lacks {each.missing} erasures of the log.",
-            "Run gdpr_rerun before anybody uses the site.",
+            f"The database {each.using!r} was restored from a backup: it lacks {_erasures(each.missing)} of the log.",
+            "Run gdpr_rerun before anybody uses the site; what it lists as failed has to be cured or settled.",
         )
     if each.unlogged:
         yield message(
             "W004",
-            f"The event log lacks {each.unlogged} erasures of the database {each.using!r}: the log was restored.",
-            "Back the database up now; an older backup would bring back what was erased in them.",
+            f"The event log lacks {_erasures(each.unlogged)} of the database {each.using!r}: it was restored, or it "
+            "is the wrong one.",
+            "If it is the right one, back the database up now; an older backup would bring back what was erased.",
         )
     if each.undecided or each.unknown:
         yield message(
             "W005",
-            f"Of {each.undecided + each.unknown} erasures of the database {each.using!r} it is not known whether "
+            f"Of {_erasures(each.undecided + each.unknown)} of the database {each.using!r} it is not known whether "
             "they took effect.",
             "Run gdpr_reconcile, and let it run every few minutes.",
         )
+
+
+def _erasures(count: int) -> str:
+    return f"{count} erasure{pluralize(count)}"
 
 
 def check_W002(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:

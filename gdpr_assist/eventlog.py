@@ -25,6 +25,7 @@ from .exceptions import AnonymiseError, EventLogError
 from .registry import registry
 from .statements import insert_values
 from .tables import EventLog, Instance, Operation, Outcome, Receipt, stored_key
+from .waiting import is_busy, limit_wait
 
 ROWS_PER_QUERY = 1000
 
@@ -143,15 +144,18 @@ def took_effect(operation: uuid.UUID, using: str) -> bool | None:
     """Return whether ``operation`` was committed on ``using``; None if its writer did not come to an end in time.
 
     Tries to insert the receipt: if the writer is still in its transaction, the database makes this wait for its end
-    (PostgreSQL as long as it takes; MariaDB ``innodb_lock_wait_timeout``, SQLite ``timeout``). Leaves nothing behind.
+    (PostgreSQL for half a minute, MariaDB ``innodb_lock_wait_timeout``, SQLite ``timeout``). Leaves nothing behind.
     """
     try:
         with transaction.atomic(using=using):
+            limit_wait(using)
             write_receipt(operation, using, timezone.now())
             transaction.set_rollback(True, using=using)
     except IntegrityError:
         return True
-    except OperationalError:
+    except OperationalError as error:
+        if not is_busy(error, using):
+            raise
         return None
     return False
 

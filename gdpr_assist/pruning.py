@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from . import eventlog
 from .batching import pages
-from .conf import log_database, settings
-from .exceptions import AnonymiseError
-from .reconciliation import OPERATIONS_PER_QUERY, Databases, logged, receipts
+from .conf import log_database
+from .instances import is_migrated
+from .reconciliation import OPERATIONS_PER_QUERY, Databases, logged, receipts, retention
 from .scrubbing import data_aliases
 from .tables import Operation, Receipt
-
-
-def retention() -> timedelta:
-    """Return GDPR_LOG_RETENTION. Raises ``AnonymiseError`` unless it is a positive timedelta."""
-    value = settings.GDPR_LOG_RETENTION
-    if not isinstance(value, timedelta) or value <= timedelta(0):
-        raise AnonymiseError(
-            "GDPR_LOG_RETENTION says how long the log is kept, and is not a timedelta of more than 0: nothing was "
-            "removed. Set it to at least the time that your oldest backup is kept, as in timedelta(days=90)."
-        )
-    return value
 
 
 def prune(*, dry_run: bool = False) -> tuple[int, int]:
@@ -32,34 +24,48 @@ def prune(*, dry_run: bool = False) -> tuple[int, int]:
     An operation that was committed stays while its database has no receipt: it is still to be applied there. A
     receipt stays for twice the time, and while the log knows its operation: a backup of the log, which is kept as
     long as any other, may bring back the one that was just removed.
+
+    Raises ``AnonymiseError`` if GDPR_LOG_RETENTION is not a time.
     """
     now, kept = timezone.now(), retention()
-    removed = _prune_operations(now - kept, dry_run)
-    return removed, sum(_prune_receipts(using, now - 2 * kept, dry_run) for using in _aliases())
+    aliases = [using for using in data_aliases() if is_migrated(using)]
+    databases = Databases()
+    old = _settled_before(now - kept, aliases)
+    removed = _prune_operations(old, databases, dry_run)
+    return removed, sum(_prune_receipts(using, now - 2 * kept, old, databases, dry_run) for using in aliases)
 
 
-def _aliases() -> list[str]:
-    return [using for using in data_aliases() if Databases().ids(using)]
+def _settled_before(moment: datetime, aliases: list[str]) -> QuerySet[Operation]:
+    operations = Operation.objects.using(log_database()).filter(started__lt=moment, using__in=aliases)
+    return operations.exclude(outcome__committed=None).select_related("outcome")
 
 
-def _prune_operations(before: datetime, dry_run: bool) -> int:
-    databases, removed = Databases(), 0
-    old = Operation.objects.using(log_database()).filter(started__lt=before).exclude(outcome__committed=None)
-    for page in pages(old.select_related("outcome"), OPERATIONS_PER_QUERY):
-        ours = [each for each in page if databases.own(each)]
-        there = receipts(ours)
-        done = [each.id for each in ours if each.id in there or not each.outcome.committed]
+def _done_with(operations: Iterable[Operation], databases: Databases) -> list[uuid.UUID]:
+    """Those of ``operations``, all settled, that are not still to be applied."""
+    ours = [each for each in operations if databases.own(each)]
+    there = receipts(ours)
+    return [each.id for each in ours if each.id in there or not each.outcome.committed]
+
+
+def _prune_operations(old: QuerySet[Operation], databases: Databases, dry_run: bool) -> int:
+    removed = 0
+    for page in pages(old, OPERATIONS_PER_QUERY):
+        done = _done_with(page, databases)
         removed += len(done)
         if not dry_run:
             eventlog.remove_operations(done)
     return removed
 
 
-def _prune_receipts(using: str, before: datetime, dry_run: bool) -> int:
+def _prune_receipts(
+    using: str, before: datetime, old: QuerySet[Operation], databases: Databases, dry_run: bool
+) -> int:
     removed = 0
     for page in pages(Receipt.objects.using(using).filter(written__lt=before), OPERATIONS_PER_QUERY):
         keys = [each.operation for each in page if not eventlog.is_legacy(each.operation)]
         there = logged(keys)
+        if dry_run:
+            there.difference_update(_done_with(old.filter(pk__in=keys), databases))
         done = [key for key in keys if key not in there]
         removed += len(done)
         if not dry_run:

@@ -6,6 +6,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -21,6 +22,8 @@ from .tables import EventLog, Operation, Outcome, Receipt
 
 OPERATIONS_PER_QUERY = 500
 
+LONGEST_RETENTION = timedelta(days=365 * 100)
+
 
 @dataclass
 class Settled:
@@ -28,10 +31,12 @@ class Settled:
 
     committed: int = 0
     rolled_back: int = 0
-    unknown: list[uuid.UUID] = field(default_factory=list)
+    unknown: list[Operation] = field(default_factory=list)
     """It cannot be told any more, and only a person can: the database was restored since."""
-    busy: int = 0
+    busy: list[Operation] = field(default_factory=list)
     """Still in a transaction that did not end in time."""
+    foreign: int = 0
+    """Of other databases, left alone."""
 
 
 class Databases:
@@ -39,16 +44,22 @@ class Databases:
 
     def __init__(self, others: Collection[uuid.UUID] = ()) -> None:
         self.others = frozenset(others)
-        self.ids = cache(self._ids)
+        # {alias: the id of that database, None if it has none}; read once
+        self.known = cache(eventlog.known_instance_id)
 
-    def _ids(self, using: str) -> frozenset[uuid.UUID]:
+    def ids(self, using: str) -> frozenset[uuid.UUID]:
+        """Return the instances that count as ours under the alias ``using``."""
         if using not in connections or using == log_database():
             return frozenset()
-        known = eventlog.known_instance_id(using)
+        known = self.known(using)
         return self.others | ({known} if known else set())
 
     def own(self, operation: Operation) -> bool:
         return operation.instance in self.ids(operation.using)
+
+    def can_settle(self, operation: Operation) -> bool:
+        """Whether a missing receipt tells something: not of an operation of ``others``, which may still be alive."""
+        return operation.instance == self.known(operation.using)
 
 
 def reconcile(databases: Databases, *, is_restored: bool = False, dry_run: bool = False) -> Settled:
@@ -61,51 +72,85 @@ def reconcile(databases: Databases, *, is_restored: bool = False, dry_run: bool 
     looks_restored = cache(lambda using: is_restored or any(missing(using, databases)))
     for batch in pages(unsettled().select_related("outcome"), OPERATIONS_PER_QUERY):
         ours = [each for each in batch if databases.own(each)]
+        settled.foreign += len(batch) - len(ours)
         there = receipts(ours)
-        found: dict[bool | None, list[uuid.UUID]] = defaultdict(list)
+        found: dict[bool | None, list[Operation]] = defaultdict(list)
         for operation in ours:
-            here = operation.id in there
-            if not here and is_unknown(operation):
-                settled.unknown.append(operation.id)  # and stays so
+            here: bool | None = operation.id in there
+            if not here and (is_unknown(operation) or not databases.can_settle(operation)):
+                settled.unknown.append(operation)  # and stays so
                 continue
             if not here and not dry_run:
-                answer = eventlog.took_effect(operation.id, operation.using)
-                if answer is None:
-                    settled.busy += 1
-                    continue
-                here = answer
-            found[True if here else None if looks_restored(operation.using) else False].append(operation.id)
+                here = eventlog.took_effect(operation.id, operation.using)
+            if here is None:
+                settled.busy.append(operation)
+            else:
+                found[True if here else None if looks_restored(operation.using) else False].append(operation)
         settled.committed += len(found[True])
         settled.rolled_back += len(found[False])
         settled.unknown += found[None]
         if not dry_run:
             for committed, operations in found.items():
-                eventlog.decide(operations, committed)
+                eventlog.decide([each.id for each in operations], committed)
     return settled
 
 
-def dismiss(operation: uuid.UUID, databases: Databases) -> None:
-    """Note that ``operation`` did not take effect, because a person says so.
+def dismiss(operations: list[uuid.UUID], databases: Databases) -> None:
+    """Note that ``operations`` did not take effect, because a person says so.
 
-    Raises ``AnonymiseError`` unless it is an unsettled operation of these databases without a receipt.
+    Raises ``AnonymiseError``, and dismisses none, unless all are unsettled operations of these databases without a
+    receipt.
     """
-    found = unsettled().filter(pk=operation).first()
+    for operation in operations:
+        if refusal := _refusal(operation, databases):
+            raise AnonymiseError(f"{operation} {refusal}; nothing was dismissed.")
+    eventlog.decide(operations, False)
+
+
+def _refusal(operation: uuid.UUID, databases: Databases) -> str:
+    """Return why ``operation`` cannot be dismissed; empty if it can."""
+    found = Operation.objects.using(log_database()).select_related("outcome").filter(pk=operation).first()
     if found is None:
-        raise AnonymiseError(f"{operation} is not an undecided operation of the log; nothing was dismissed.")
+        return "is not in the log"
+    outcome: Outcome | None = getattr(found, "outcome", None)
+    if outcome is not None and outcome.committed is not None:
+        return f"is settled: it was {'committed' if outcome.committed else 'rolled back'}"
     if not databases.own(found):
-        raise AnonymiseError(f"{operation} is of another database; nothing was dismissed.")
-    if eventlog.took_effect(operation, found.using) is not False:
+        return f"is of another instance of {found.using!r}, {found.instance}; name it with --instance"
+    took_effect = eventlog.took_effect(operation, found.using)
+    if took_effect is None:
+        return "is still in its transaction"
+    return "took effect, as its receipt says; gdpr_reconcile notes that" if took_effect else ""
+
+
+def kinds(operation: uuid.UUID) -> list[tuple[str, str]]:
+    """Return [(event, model label in the log)] of ``operation``."""
+    events = EventLog.objects.using(log_database()).filter(operation=operation).order_by()
+    found = events.values_list("event", "app_label", "model_name").distinct()
+    return [(event, f"{app_label}.{model_name}") for event, app_label, model_name in found]
+
+
+def describe(operation: uuid.UUID, started: datetime | None, events: Iterable[tuple[str, str]]) -> str:
+    """Return for a list which operation this is, and what it did: id, start, and events with their models."""
+    by_label = sorted(set(events), key=lambda kind: kind[::-1])
+    of = f" of {shown(started)}" if started else ""  # of rows of 1.x nobody knows
+    return ", ".join([f"{operation}{of}", *(f"{event} {label}" for event, label in by_label)])
+
+
+def shown(moment: datetime) -> str:
+    """Return ``moment`` as a text with its time zone; without USE_TZ there is none."""
+    return (timezone.localtime(moment) if timezone.is_aware(moment) else moment).isoformat(" ", "seconds")
+
+
+def retention() -> timedelta:
+    """Return GDPR_LOG_RETENTION. Raises ``AnonymiseError`` unless it is a timedelta that can be counted back."""
+    value = settings.GDPR_LOG_RETENTION
+    if not isinstance(value, timedelta) or not timedelta(0) < value <= LONGEST_RETENTION:
         raise AnonymiseError(
-            f"{operation} took effect, or is still in its transaction; nothing was dismissed. Run gdpr_reconcile."
+            "GDPR_LOG_RETENTION says how long the log is kept, and is not a timedelta of more than 0 and at most 100 "
+            "years. Set it to at least the time that your oldest backup is kept, as in timedelta(days=90)."
         )
-    eventlog.decide([operation], False)
-
-
-def labels(operation: uuid.UUID) -> str:
-    """Return the labels under which the rows of ``operation`` were logged, as a text."""
-    events = EventLog.objects.using(log_database()).filter(operation=operation).order_by("app_label", "model_name")
-    found = events.values_list("app_label", "model_name").distinct()
-    return ", ".join(f"{app_label}.{model_name}" for app_label, model_name in found)
+    return value
 
 
 def unsettled() -> QuerySet[Operation]:
@@ -137,7 +182,7 @@ def unlogged(using: str) -> Iterator[uuid.UUID]:
     """Yield the receipts of operations that the log does not know, though it should: the log was restored."""
     rows = Receipt.objects.using(using).all()
     if settings.GDPR_LOG_RETENTION is not None:
-        rows = rows.filter(written__gte=timezone.now() - settings.GDPR_LOG_RETENTION)
+        rows = rows.filter(written__gte=timezone.now() - retention())
     for batch in pages(rows, OPERATIONS_PER_QUERY):
         keys = [each.operation for each in batch if not eventlog.is_legacy(each.operation)]
         there = logged(keys)

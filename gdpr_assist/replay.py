@@ -17,7 +17,6 @@ from django.db import IntegrityError, connections, router, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count, Min, Model, ProtectedError, Q, QuerySet, RestrictedError
 from django.utils import timezone
-from django.utils.timezone import localtime
 
 from . import eventlog
 from .batching import chunks, pages
@@ -25,8 +24,9 @@ from .conf import log_database
 from .declaration import all_rows
 from .exceptions import AnonymiseError
 from .execution import delete, execute, forget_markers
+from .instances import check_log, needed
 from .planning import plan
-from .reconciliation import Databases, receipts
+from .reconciliation import Databases, describe, receipts
 from .registry import registry
 from .tables import EventLog, Operation
 
@@ -60,8 +60,7 @@ class LoggedOperation:
     """Its events, as kind and primary key, in the order of writing; None while they are only in the log."""
 
     def __str__(self) -> str:
-        when = f", started {localtime(self.started):%Y-%m-%d %H:%M:%S %Z}" if self.has_time else ""
-        return f"{self.id} ({', '.join(f'{event} {label}' for event, label in self.kinds())}{when})"
+        return describe(self.id, self.started if self.has_time else None, self.kinds())
 
     def kinds(self) -> list[Kind]:
         """What is anonymised comes before what is deleted, and so before its cascades.
@@ -127,18 +126,10 @@ class AlreadyApplied(Exception):
 
 def check_ready(databases: Databases) -> None:
     """Raise ``AnonymiseError`` if the log is another database's, or a migration is pending."""
-    log = log_database()
-    aliases = _aliases()
-    for using in sorted(aliases or {"default"}):
+    for using in needed():
         _check_migrated(using, None)
-    _check_migrated(log, "gdpr_assist")
-    instances = set(Operation.objects.using(log).values_list("using", "instance").distinct())
-    if instances and not any(instance in databases.ids(using) for using, instance in instances):
-        theirs = ", ".join(sorted(str(instance) for _, instance in instances))
-        raise AnonymiseError(
-            f"No operation in the log is of this database; all are of {theirs}. Is this the right log? "
-            "If this database was restored from a backup of that one, give its id with --instance."
-        )
+    _check_migrated(log_database(), "gdpr_assist")
+    check_log(databases)
 
 
 def _check_migrated(using: str | None, app_label: str | None) -> None:
@@ -259,11 +250,6 @@ def settle(operations: Iterable[uuid.UUID], databases: Databases) -> None:
         there = receipts(ours)
         with transaction.atomic(using=using):
             eventlog.write_receipts([(each.id, each.started) for each in ours if each.id not in there], using)
-
-
-def _aliases() -> set[str]:
-    log = log_database()
-    return set(Operation.objects.using(log).values_list("using", flat=True).distinct()) & set(connections)
 
 
 def _legacy_operation(event: EventLog) -> LoggedOperation:

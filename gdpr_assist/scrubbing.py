@@ -13,13 +13,18 @@ from .exceptions import AnonymiseError
 from .planning import Plan, plan
 from .registry import registry
 
+# What Django makes of {} in DATABASES, for a site whose routers name another alias for each model.
+EMPTY = "django.db.backends.dummy"
+
 
 def data_aliases(chosen: Iterable[str] | None = None) -> list[str]:
-    """Return the chosen aliases, by default those of all databases but the log.
+    """Return the chosen aliases, by default those of all databases but the log and empty entries of DATABASES.
 
     Raises ``AnonymiseError`` for one that there is not, and for the log's.
     """
-    there = [alias for alias in connections if alias != log_database()]
+    there = [
+        alias for alias in connections if alias != log_database() and connections.databases[alias]["ENGINE"] != EMPTY
+    ]
     if unknown := sorted(set(chosen or ()) - set(there)):
         raise AnonymiseError(
             f"No database with personal data has the alias {', '.join(unknown)}. There are: {', '.join(there)}."

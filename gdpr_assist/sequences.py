@@ -20,30 +20,40 @@ WHOLE_NUMBER = r"^[0-9]{1,18}$"
 def raise_sequences(databases: Databases) -> list[str]:
     """Raise what stands below the highest logged key of these databases; return the labels of the models."""
     raised = []
-    for (using, model), key in _highest(databases).items():
+    for (using, field), key in _highest(databases).items():
         connection = connections[using]
         raise_ = RAISE.get(connection.vendor)
-        low_enough = key < (connection.ops.integer_field_range(model._meta.pk.get_internal_type())[1] or key + 1)
-        if raise_ and low_enough and raise_(connection, model._meta.db_table, str(model._meta.pk.column), key):
-            raised.append(model._meta.label)
+        low_enough = key < (connection.ops.integer_field_range(field.get_internal_type())[1] or key + 1)
+        if raise_ and low_enough and raise_(connection, field.model._meta.db_table, str(field.column), key):
+            raised.append(field.model._meta.label)
     return raised
 
 
-def _highest(databases: Databases) -> dict[tuple[str, type[Model]], int]:
+def _highest(databases: Databases) -> dict[tuple[str, Any], int]:
+    """Return {(alias, field with a sequence): highest logged key}."""
     log = str(log_database())
-    pairs = Operation.objects.using(log).values_list("using", "instance").distinct()
-    ours = {instance for using, instance in pairs if instance in databases.ids(using)}
-    events = EventLog.objects.using(log).filter(
-        Q(operation=None) | Q(operation__instance__in=ours), target_pk__regex=WHOLE_NUMBER
-    )
+    ours = Q(operation=None)
+    for using, instance in Operation.objects.using(log).values_list("using", "instance").distinct():
+        if instance in databases.ids(using):
+            ours |= Q(operation__using=using, operation__instance=instance)
+    events = EventLog.objects.using(log).filter(ours, target_pk__regex=WHOLE_NUMBER)
     places = events.order_by().values_list("operation__using", "app_label", "model_name")
-    highest: dict[tuple[str, type[Model]], int] = {}
+    highest: dict[tuple[str, Any], int] = {}
     for using, app_label, model_name, key in places.annotate(key=Max(Cast("target_pk", BigIntegerField()))):
         model = registry.find(f"{app_label}.{model_name}")
-        if model is not None and isinstance(model._meta.pk, AutoField):
-            place = (str(using or router.db_for_write(model)), model)
+        field = model and _numbered(model)
+        if isinstance(field, AutoField):
+            place = (str(using or router.db_for_write(field.model)), field)
             highest[place] = max(key, highest.get(place, 0))
     return highest
+
+
+def _numbered(model: type[Model]) -> Any:
+    """Return the field whose sequence gives ``model`` its keys: of a multi-table child, that of its first parent."""
+    field: Any = model._meta.pk
+    while field.remote_field and field.remote_field.parent_link:
+        field = field.remote_field.model._meta.pk
+    return field
 
 
 def _as_sqlite(connection: Any, table: str, column: str, key: int) -> bool:

@@ -5,21 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import Error, connections
+from django.db import Error
 from django.db.models import Count, Min, Q
 from django.utils.connection import ConnectionDoesNotExist
 
 from .conf import log_database
+from .instances import foreign, is_migrated, needed
 from .reconciliation import Databases, missing, unlogged, unsettled
+from .registry import registry
 from .scrubbing import data_aliases
 from .tables import EventLog, Operation
 
 # What gdpr_status --fail-on takes, with what each means
 STATES = {
-    "unreachable": "the log or a database could not be read",
+    "unreachable": "the log or a database could not be read, or is not migrated",
     "undecided": "operations without an outcome, or with one that cannot be told",
     "restored": "a database lacks committed operations: it was restored and not rerun",
-    "log-restored": "the log lacks operations that a database has: the log was restored",
+    "log-restored": "the log lacks operations that a database has: it was restored, or is the wrong one",
+    "foreign": "a database lacks operations that the log has of another instance of it",
 }
 
 
@@ -29,7 +32,7 @@ class DatabaseStatus:
 
     using: str
     unreachable: str = ""
-    """The class of the database error; empty if all could be read."""
+    """Why it could not be read; empty if it could."""
     committed: int = 0
     rolled_back: int = 0
     undecided: int = 0
@@ -38,6 +41,8 @@ class DatabaseStatus:
     """When the oldest operation that is not settled was started."""
     missing: int = 0
     unlogged: int = 0
+    foreign: int = 0
+    """Operations of other instances under this alias that are not here."""
 
     @property
     def states(self) -> set[str]:
@@ -46,6 +51,7 @@ class DatabaseStatus:
             "undecided": self.undecided + self.unknown,
             "restored": self.missing,
             "log-restored": self.unlogged,
+            "foreign": self.foreign,
         }
         return {state for state, is_so in found.items() if is_so}
 
@@ -81,16 +87,25 @@ def status() -> Status:
     return Status(log=log, foreign=of_others, legacy=legacy, databases=found)
 
 
+def unclaimed() -> list[str]:
+    """Return the labels in the log that no registered model claims: a replay could not apply their events."""
+    rows = EventLog.objects.using(log_database()).order_by().values_list("app_label", "model_name").distinct()
+    labels = {f"{app_label}.{model_name}" for app_label, model_name in rows}
+    return sorted(label for label in labels if registry.find(label) is None)
+
+
 def _is_ours(using: str) -> bool:
-    """Whether there may be receipts on this alias: not on a database that was never migrated for the app."""
+    """Whether there are receipts on this alias, or should be."""
     try:
-        return "gdpr_assist_receipt" in connections[using].introspection.table_names()
+        return using in needed() or is_migrated(using)
     except Error:
         return True  # and is reported as unreachable
 
 
 def _database(using: str, databases: Databases) -> DatabaseStatus:
     try:
+        if not is_migrated(using):
+            return DatabaseStatus(using=using, unreachable="not migrated")
         operations = Operation.objects.using(log_database()).filter(using=using, instance__in=databases.ids(using))
         without = Q(outcome__committed=None)
         counts = operations.aggregate(
@@ -100,8 +115,9 @@ def _database(using: str, databases: Databases) -> DatabaseStatus:
             unknown=Count("id", filter=without & ~Q(outcome__operation=None)),
         )
         oldest = unsettled().filter(pk__in=operations.values("pk")).aggregate(Min("started"))["started__min"]
-        lacking = sum(1 for _ in missing(using, databases))
-        surplus = sum(1 for _ in unlogged(using))
+        counts["missing"] = sum(1 for _ in missing(using, databases))
+        counts["unlogged"] = sum(1 for _ in unlogged(using))
+        counts["foreign"] = sum(each.count for each in foreign(using, databases))
     except Error as error:
-        return DatabaseStatus(using=using, unreachable=type(error).__name__)
-    return DatabaseStatus(using=using, oldest=oldest, missing=lacking, unlogged=surplus, **counts)
+        return DatabaseStatus(using=using, unreachable=f"cannot be read ({type(error).__name__})")
+    return DatabaseStatus(using=using, oldest=oldest, **counts)

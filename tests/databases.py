@@ -80,17 +80,22 @@ def hung_up(log):
 FAULTS = [refused, without_tables, read_only]
 
 
-@contextmanager
 def log_is(fault):
     """Put a connection with ``fault`` in the place of the log's for the time of the block."""
-    healthy = connections["gdpr_log"]
+    return database_is("gdpr_log", fault)
+
+
+@contextmanager
+def database_is(using, fault):
+    """The same for any alias."""
+    healthy = connections[using]
     broken = healthy.copy()
     fault(broken)
-    connections["gdpr_log"] = broken
+    connections[using] = broken
     try:
         yield
     finally:
-        connections["gdpr_log"] = healthy
+        connections[using] = healthy
         broken.close()
 
 

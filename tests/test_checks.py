@@ -35,7 +35,7 @@ from tests.apps.shop.models import (
     Product,
 )
 from tests.apps.thirdparty.models import Device
-from tests.databases import log_is, refused
+from tests.databases import database_is, log_is, refused, without_tables
 from tests.test_replay import event, log
 
 CONDITION = "condition" if django.VERSION >= (5, 1) else "check"
@@ -673,10 +673,11 @@ class TestE023:
 
 
 class TestE024:
-    @pytest.mark.parametrize("value", [30, "30 days", timedelta(0), timedelta(days=-1)])
+    @pytest.mark.django_db
+    @pytest.mark.parametrize("value", [30, "30 days", timedelta(0), timedelta(days=-1), timedelta(days=999_999)])
     def test_gdpr_assist_E024(self, value, settings):
         settings.GDPR_LOG_RETENTION = value
-        message = only("E024")
+        message = only("E024", databases=["default", "other", "gdpr_log"])
         assert message.msg.startswith("GDPR_LOG_RETENTION says how long the log is kept")
 
     @pytest.mark.parametrize("value", [None, timedelta(days=90)])
@@ -695,27 +696,44 @@ class TestDeployed:
         with log_is(refused):
             message = only("E025", **self.ASKED)
         assert re.fullmatch(
-            r"The event log cannot be read \(\w+Error on the database alias 'gdpr_log'\): every erasure would be "
-            r"refused\.",
-            message.msg,
+            r"The event log cannot be read \(\w+Error on the database alias 'gdpr_log'\)\.", message.msg
         )
+        assert "as a role that may read it" in message.hint
+
+    def test_gdpr_assist_E025_a_database(self):
+        with database_is("default", without_tables):
+            message = only("E025", **self.ASKED)
+        assert message.msg == "The database 'default': not migrated."
 
     def test_gdpr_assist_E026(self):
         log(event("delete", "shop.Customer", 1))
         log(event("delete", "shop.Customer", 2))
         message = only("E026", **self.ASKED)
         assert message.msg == "The database 'default' was restored from a backup: it lacks 2 erasures of the log."
-        assert message.hint.startswith("Run gdpr_rerun before anybody uses the site.")
+        assert message.hint.startswith("Run gdpr_rerun before anybody uses the site; ")
 
     def test_gdpr_assist_W004(self):
         write_receipt(uuid.uuid4(), "other", timezone.now())
         message = only("W004", **self.ASKED)
-        assert message.msg == "The event log lacks 1 erasures of the database 'other': the log was restored."
+        assert message.msg == (
+            "The event log lacks 1 erasure of the database 'other': it was restored, or it is the wrong one."
+        )
 
     def test_gdpr_assist_W005(self):
         log(event("delete", "shop.Customer", 1), outcome=None)
         message = only("W005", **self.ASKED)
-        assert message.msg == ("Of 1 erasures of the database 'default' it is not known whether they took effect.")
+        assert message.msg == ("Of 1 erasure of the database 'default' it is not known whether they took effect.")
+
+    def test_gdpr_assist_W007(self):
+        for label in ("shop.Customer", "old.Gadget", "old.Gadget", "gone.Ghost"):
+            write_receipt(log(event("delete", label, 1)), "default", timezone.now())
+        messages = reported(**self.ASKED)["W007"]
+        assert [each.msg.split(",")[0] for each in messages] == [
+            "The event log has rows of gone.Ghost",
+            "The event log has rows of old.Gadget",
+        ]
+        with device(former_labels=["old.Gadget", "gone.Ghost"]):
+            assert reported(**self.ASKED) == {}
 
     def test_only_of_the_databases_that_are_named(self):
         log(event("delete", "shop.Customer", 1))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import uuid
 from argparse import ArgumentTypeError
+from traceback import walk_tb
 from typing import Any, NoReturn
 
 from django.core.management.base import CommandError
 from django.db import Error, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 from django_rich.management import RichCommand
 from rich.table import Table
 
@@ -24,15 +27,16 @@ class LogCommand(RichCommand):
             raise CommandError("There is no event log: GDPR_LOG_DATABASE_NAME is None.")
         if log not in connections:
             raise CommandError(f"The event log's database {log!r} (GDPR_LOG_DATABASE_NAME) is not in DATABASES.")
+        self.verbosity: int = options["verbosity"]
         try:
             self.run(options)
         except AnonymiseError as error:
             raise CommandError(str(error)) from None
         except Error as error:
             raise CommandError(
-                f"A database could not be used ({type(error).__name__}). Make both databases reachable and "
-                f"migrate them (migrate, and migrate --database={log}), then "
-                "run the command again: what is done is not done twice."
+                f"{_database(error)} could not be used ({type(error).__name__}). Is it reachable? Is it migrated "
+                f"(migrate, and migrate --database={log})? Has its role the rights that the command needs "
+                "(docs/howto/protect_the_log)? Then run the command again: what is done is not done twice."
             ) from None
 
     def run(self, options: dict[str, Any]) -> None:
@@ -42,7 +46,9 @@ class LogCommand(RichCommand):
         raise CommandError(text)
 
     def table(self, lines: dict[str, int]) -> None:
-        """Print numbers: as a table on a terminal, as lines elsewhere."""
+        """Print numbers: as a table on a terminal, as lines elsewhere; not with ``-v 0``."""
+        if not self.verbosity:
+            return
         if not self.console.is_terminal:
             for name, count in lines.items():
                 self.stdout.write(f"{name}: {count}")
@@ -58,4 +64,14 @@ def operation_id(text: str) -> uuid.UUID:
     try:
         return uuid.UUID(text)
     except ValueError:
-        raise ArgumentTypeError("not a uuid") from None
+        raise ArgumentTypeError("not an id as gdpr_rerun prints it") from None
+
+
+def _database(error: Error) -> str:
+    """Return which database raised ``error``: Django does not say, but the frames that it went through do."""
+    for frame, _ in reversed(list(walk_tb(error.__traceback__))):
+        raised_by = frame.f_locals.get("self")
+        connection = raised_by.db if isinstance(raised_by, CursorWrapper) else raised_by
+        if isinstance(connection, BaseDatabaseWrapper):
+            return f"The database {connection.alias!r}"
+    return "A database"

@@ -10,7 +10,7 @@ from django.utils import timezone
 from gdpr_assist import eventlog
 from gdpr_assist.eventlog import legacy_id, write_receipt
 from gdpr_assist.models import EventLog, Operation, Outcome
-from tests.databases import on_statement, untouched
+from tests.databases import database_is, on_statement, refused, untouched, without_tables
 from tests.logbook import customer, operations, receipts
 from tests.test_replay import ANONYMISE, DELETE, event, legacy, log
 
@@ -74,6 +74,33 @@ def test_a_dry_run_says_what_would_be_removed_and_removes_nothing():
     receipt(uuid.uuid4(), 61)
     with untouched():
         assert run("--dry-run") == lines(operations=1, receipts=1, done="to be removed")
+
+
+def test_a_dry_run_counts_the_receipts_whose_operations_would_go_too():
+    committed(61)
+    receipt(log(event(DELETE, "shop.Customer", 1), age=61, outcome=None), 61)  # stays, as its operation does
+    with untouched():
+        assert run("--dry-run") == lines(operations=1, receipts=1, done="to be removed")
+    assert run() == lines(operations=1, receipts=1)
+
+
+def test_a_database_without_the_apps_tables_is_left_out():
+    committed(61)
+    with database_is("other", without_tables):
+        assert run() == lines(operations=1, receipts=1)
+
+
+def test_nothing_is_removed_if_one_of_the_databases_cannot_be_reached():
+    committed(61)
+    with untouched(), database_is("other", refused), pytest.raises(CommandError) as caught:
+        run()
+    assert str(caught.value).startswith("The database 'other' could not be used (OperationalError).")
+
+
+def test_without_words_it_prints_nothing():
+    committed(61)
+    assert run("-v", "0") == ""
+    assert operations() == set()
 
 
 def test_what_was_rolled_back_has_no_receipt_to_wait_for():
@@ -155,6 +182,7 @@ def test_operations_are_removed_whole_or_not_at_all():
     assert run() == lines(operations=1, receipts=1)
 
 
+@pytest.mark.django_db(transaction=True)  # MariaDB ends a transaction where a sequence is raised
 def test_a_restored_backup_within_the_time_is_still_served():
     """The row of an operation that was pruned is older than every backup: nothing is there to be applied."""
     person = customer()
@@ -166,7 +194,7 @@ def test_a_restored_backup_within_the_time_is_still_served():
     assert operations() == {kept}
 
 
-@pytest.mark.parametrize("value", [None, timedelta(0), timedelta(days=-1), 30, "30"])
+@pytest.mark.parametrize("value", [None, timedelta(0), timedelta(days=-1), 30, "30", timedelta(days=999_999)])
 def test_without_a_time_it_refuses(value, settings):
     settings.GDPR_LOG_RETENTION = value
     committed(1000)

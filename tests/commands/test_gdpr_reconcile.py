@@ -1,5 +1,6 @@
 import re
 import uuid
+from contextlib import suppress
 from io import StringIO
 
 import pytest
@@ -8,8 +9,9 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from gdpr_assist.eventlog import write_receipt
-from gdpr_assist.models import Receipt
+from gdpr_assist.eventlog import instance_id, write_receipt
+from gdpr_assist.models import Operation, Outcome, Receipt
+from gdpr_assist.reconciliation import shown
 from tests.databases import log_is, refused, untouched
 from tests.logbook import customer, logged
 from tests.test_replay import ANONYMISE, DELETE, event, log
@@ -23,8 +25,25 @@ def run(*args):
     return out.getvalue()
 
 
-def lines(committed=0, rolled_back=0, unknown=0):
-    return f"Committed: {committed}\nRolled back: {rolled_back}\nUnknown: {unknown}\nStill in a transaction: 0\n"
+def lines(committed=0, rolled_back=0, unknown=0, foreign=0):
+    return (
+        f"Committed: {committed}\nRolled back: {rolled_back}\nUnknown: {unknown}\n"
+        f"Of other databases, left alone: {foreign}\nStill in a transaction: 0\n"
+    )
+
+
+def dry(**numbers):
+    """The same for a dry run, which cannot tell the last from the second."""
+    printed = lines(**numbers).replace("Rolled back:", "Rolled back, or still in a transaction:")
+    return printed.replace("Still in a transaction: 0\n", "")
+
+
+def run_with_work_left(*args):
+    """Return what is printed by a run that ends with exit status 1: something is unknown."""
+    out = StringIO()
+    with pytest.raises(CommandError, match=r"^Of \d operations? only a person can tell; see the list above\.$"):
+        call_command("gdpr_reconcile", *args, stdout=out)
+    return out.getvalue()
 
 
 def receipt(operation, using="default"):
@@ -68,13 +87,13 @@ def test_what_is_settled_stays_so(undecided):
 
 def test_a_dry_run_says_the_same_and_writes_nothing(undecided):
     with untouched():
-        assert run("--dry-run") == lines(committed=1, rolled_back=1)
+        assert run("--dry-run") == dry(committed=1, rolled_back=1)
 
 
 def test_operations_of_other_databases_are_left_alone():
     log(event(DELETE, customer()), instance=uuid.uuid4(), outcome=None)
     with untouched():
-        assert run() == lines()
+        assert run() == lines(foreign=1)
 
 
 def test_each_alias_has_its_own_receipts():
@@ -104,80 +123,126 @@ class TestRestored:
     """What has no receipt may have been lost with the restore."""
 
     def test_it_cannot_be_told(self, restored, undecided):
-        printed = run()
+        printed = run_with_work_left()
+        started = shown(Operation.objects.using("gdpr_log").get(pk=undecided[1]).started)
         listed, summary = printed.split("\n", 1)
         assert listed == (
-            f"{undecided[1]} shop.Customer: unknown; the database was restored. Apply it with gdpr_rerun "
-            f"--include-undecided, or say that it did not take effect with gdpr_reconcile --dismiss {undecided[1]}"
+            f"{undecided[1]} of {started}, delete shop.Customer: unknown; the database was restored. Apply all that "
+            "are with gdpr_rerun --include-undecided, or say that this one did not take effect with gdpr_reconcile "
+            f"--dismiss {undecided[1]}"
         )
         assert summary == lines(committed=1, unknown=1)
         assert outcomes() == [True, True, None]
         assert not re.search("quill|ottoline", printed, re.IGNORECASE)
 
+    def test_what_it_did_is_listed_by_model(self, restored):
+        events = [(DELETE, "shop.Order"), (ANONYMISE, "shop.Order"), (DELETE, "shop.Customer"), (DELETE, "shop.Order")]
+        log(*(event(kind, label, number) for number, (kind, label) in enumerate(events)), outcome=None)
+        listed = run_with_work_left().split("\n")[0]
+        assert ", delete shop.Customer, anonymise shop.Order, delete shop.Order: unknown; " in listed
+
+    def test_without_words_it_prints_only_what_needs_somebody(self, restored, undecided):
+        assert run_with_work_left("-v", "0").count("\n") == 1
+        assert run("-v", "0", "--dismiss", str(undecided[1])) == ""
+
     def test_a_dry_run_says_the_same_and_writes_nothing(self, restored, undecided):
         with untouched():
-            assert run("--dry-run").endswith(lines(committed=1, unknown=1))
+            assert run_with_work_left("--dry-run").endswith(dry(committed=1, unknown=1))
 
     def test_it_is_listed_until_somebody_says(self, restored, undecided):
-        run()
+        run_with_work_left()
         with untouched():
-            assert run().endswith(lines(unknown=1))
-
-    def test_it_is_listed_also_when_the_database_has_all_again(self, restored, undecided):
-        run()
-        call_command("gdpr_rerun", "--since=2999-01-01", stdout=StringIO())
-        assert outcomes() == [True, True, None]
-        assert run().endswith(lines(unknown=1))
+            assert run_with_work_left().endswith(lines(unknown=1))
 
     def test_a_receipt_settles_it_later(self, restored, undecided):
-        run()
+        run_with_work_left()
         receipt(undecided[1])
         assert run() == lines(committed=1)
         assert outcomes() == [True, True, True]
 
     def test_dismissed(self, restored, undecided):
-        run()
+        run_with_work_left()
         assert run("--dismiss", str(undecided[1])) == lines()
         assert outcomes() == [True, True, False]
 
     def test_several_are_dismissed(self, restored):
         operations = [log(event(DELETE, "shop.Customer", number), outcome=None) for number in range(2)]
-        run()
+        run_with_work_left()
         assert run(*(f"--dismiss={operation}" for operation in operations)) == lines()
         assert outcomes() == [True, False, False]
 
-    def test_a_dry_run_dismisses_nothing(self, restored, undecided):
-        with untouched():
-            assert run("--dry-run", "--dismiss", str(undecided[1])).endswith(lines(committed=1, unknown=1))
+
+@pytest.mark.django_db(transaction=True)  # MariaDB ends a transaction where a sequence is raised
+def test_what_is_unknown_is_listed_also_when_the_database_has_all_again(restored, undecided):
+    run_with_work_left()
+    with suppress(CommandError):  # that something is undecided
+        call_command("gdpr_rerun", "--since=2999-01-01", stdout=StringIO())
+    assert outcomes() == [True, True, None]
+    assert run_with_work_left().endswith(lines(unknown=1))
+
+
+class TestInstance:
+    """The operations of another instance, of which this database is a backup, or which is still alive."""
+
+    @pytest.fixture
+    def theirs(self):
+        instance = uuid.uuid4()
+        here, there = (log(event(DELETE, "shop.Customer", 1), instance=instance, outcome=None, age=n) for n in (2, 1))
+        return instance, receipt(here), there
+
+    def test_what_has_a_receipt_here_is_settled_and_the_rest_left_as_it_is(self, theirs):
+        """Where that instance is alive, the other operation may be in its transaction there."""
+        printed = run_with_work_left(f"--instance={theirs[0]}")
+        assert printed.startswith(f"{theirs[2]} of ")
+        assert printed.endswith(lines(committed=1, unknown=1))
+        assert outcomes() == [True, None]
+        assert Outcome.objects.using("gdpr_log").count() == 1
+
+    def test_it_can_be_dismissed(self, theirs):
+        assert run(f"--instance={theirs[0]}", f"--dismiss={theirs[2]}") == lines(committed=1)
+        assert outcomes() == [True, False]
+
+    def test_the_databases_own_id_makes_no_difference(self, undecided):
+        assert run(f"--instance={instance_id('default')}") == lines(committed=1, rolled_back=1)
+
+    def test_an_instance_that_the_log_does_not_have(self, theirs):
+        nobody = uuid.uuid4()
+        with untouched(), pytest.raises(CommandError) as caught:
+            run(f"--instance={nobody}")
+        assert str(caught.value) == f"The log has no operations of the instance {nobody}."
 
 
 class TestDismissRefuses:
     def check(self, operation, reason):
         with untouched(), pytest.raises(CommandError) as caught:
             run("--dismiss", str(operation))
-        assert str(caught.value) == reason
+        assert str(caught.value) == f"{operation} {reason}; nothing was dismissed."
 
     def test_what_is_not_in_the_log(self):
-        operation = uuid.uuid4()
-        self.check(operation, f"{operation} is not an undecided operation of the log; nothing was dismissed.")
+        self.check(uuid.uuid4(), "is not in the log")
 
-    @pytest.mark.parametrize("outcome", [True, False])
-    def test_what_is_settled(self, outcome):
-        operation = log(event(DELETE, customer()), outcome=outcome)
-        self.check(operation, f"{operation} is not an undecided operation of the log; nothing was dismissed.")
+    @pytest.mark.parametrize(("outcome", "word"), [(True, "committed"), (False, "rolled back")])
+    def test_what_is_settled(self, outcome, word):
+        self.check(log(event(DELETE, customer()), outcome=outcome), f"is settled: it was {word}")
 
     def test_what_took_effect(self, undecided):
-        self.check(
-            undecided[0],
-            f"{undecided[0]} took effect, or is still in its transaction; nothing was dismissed. Run gdpr_reconcile.",
-        )
+        self.check(undecided[0], "took effect, as its receipt says; gdpr_reconcile notes that")
 
     def test_what_is_of_another_database(self):
-        operation = log(event(DELETE, customer()), instance=uuid.uuid4(), outcome=None)
-        self.check(operation, f"{operation} is of another database; nothing was dismissed.")
+        theirs = uuid.uuid4()
+        operation = log(event(DELETE, customer()), instance=theirs, outcome=None)
+        self.check(operation, f"is of another instance of 'default', {theirs}; name it with --instance")
+
+    def test_all_if_one_of_them_cannot_be(self, undecided):
+        with untouched(), pytest.raises(CommandError, match=r"nothing was dismissed\.$"):
+            run(f"--dismiss={undecided[1]}", f"--dismiss={undecided[0]}")
+
+    def test_in_a_dry_run(self, undecided):
+        with untouched(), pytest.raises(CommandError, match="--dry-run writes nothing: leave out --dismiss"):
+            run("--dry-run", "--dismiss", str(undecided[1]))
 
     def test_what_is_no_operation(self):
-        with untouched(), pytest.raises(CommandError, match="argument --dismiss: not a uuid"):
+        with untouched(), pytest.raises(CommandError, match="argument --dismiss: not an id as gdpr_rerun prints it"):
             run("--dismiss", "4711")
 
 
@@ -188,8 +253,13 @@ def test_without_a_log(settings):
 
 
 def test_a_log_that_cannot_be_read(undecided):
-    with untouched(), log_is(refused), pytest.raises(CommandError, match=r"A database could not be used \(\w+\)"):
+    with untouched(), log_is(refused), pytest.raises(CommandError) as caught:
         run()
+    assert str(caught.value) == (
+        "The database 'gdpr_log' could not be used (OperationalError). Is it reachable? Is it migrated (migrate, and "
+        "migrate --database=gdpr_log)? Has its role the rights that the command needs (docs/howto/protect_the_log)? "
+        "Then run the command again: what is done is not done twice."
+    )
 
 
 def test_no_receipt_is_left_by_asking(undecided):

@@ -13,7 +13,10 @@ from django.utils import timezone
 from model_bakery import baker
 
 from gdpr_assist import replay
+from gdpr_assist.eventlog import write_receipt
+from gdpr_assist.instances import check_log
 from gdpr_assist.models import EventLog, Operation, Outcome, Receipt
+from gdpr_assist.reconciliation import Databases, shown
 from gdpr_assist.registry import registry
 from tests.apps.shop.models import Customer, Invoice, Supplier
 from tests.databases import log_is, refused, untouched, without_tables
@@ -60,7 +63,7 @@ class TestRerun:
         assert str(caught.value) == "Not everything is done: 0 failed and 1 undecided, listed above."
         listed, cure, summary = out.getvalue().split("\n", 2)
         assert summary == lines(applied=3, rows=3, absent=1, undecided=1, foreign=1)
-        assert listed.startswith(f"Undecided: {undecided} (delete shop.Customer, started ")
+        assert listed.startswith(f"Undecided: {undecided} of ")
         assert "gdpr_reconcile --dismiss OPERATION" in cure
         assert "gdpr_rerun --include-undecided" in cure
         assert row(person)["name"] == str(person.pk)
@@ -91,8 +94,8 @@ class TestRerun:
             call_command("gdpr_rerun", stdout=out)
         assert str(caught.value) == "Not everything is done: 2 failed and 0 undecided, listed above."
         first, second, *summary = out.getvalue().splitlines(keepends=True)
-        assert first.startswith(f"Failed: {ghost} (delete gone.Ghost, started ")
-        assert second.startswith(f"Failed: {protected} (delete shop.Customer, started ")
+        assert first.startswith(f"Failed: {ghost} of ")
+        assert second.startswith(f"Failed: {protected} of ")
         assert "ProtectedError" in second
         assert "".join(summary) == lines(applied=1, failed=2, rows=1)
         assert Receipt.objects.count() == 1
@@ -187,7 +190,7 @@ class TestOptions:
         assert run(*(f"--instance={each}" for each in others)) == lines(applied=5, rows=5)
 
     def test_an_instance_that_is_no_id(self, people):
-        with untouched(), pytest.raises(CommandError, match="argument --instance: not a uuid"):
+        with untouched(), pytest.raises(CommandError, match="argument --instance: not an id as gdpr_rerun prints it"):
             run("--instance", "production")
 
 
@@ -222,7 +225,7 @@ class TestWhatProtects:
         with pytest.raises(CommandError, match="1 failed and 0 undecided"):
             call_command("gdpr_rerun", stdout=out)
         assert re.match(
-            rf"Failed: {protected} \(delete shop.Customer, started .*\): shop.Customer: rows of [a-z]+\.[A-Za-z]+ "
+            rf"Failed: {protected} of .*, delete shop.Customer: shop.Customer: rows of [a-z]+\.[A-Za-z]+ "
             r"protect it \((Protected|Restricted)Error\)\nApplied: 1\n",
             out.getvalue(),
         )
@@ -253,7 +256,7 @@ class TestSettling:
         out = StringIO()
         with pytest.raises(CommandError, match="1 failed"):
             call_command("gdpr_rerun", stdout=out)
-        number = out.getvalue().split()[1]
+        number = out.getvalue().split()[1].rstrip(",")
         assert run("--settle", number) == lines(already=1)
 
     @pytest.mark.parametrize("outcome", [None, False])
@@ -316,10 +319,41 @@ class TestRefusals:
         log(event(ANONYMISE, customer()), instance=theirs)
         with untouched(), pytest.raises(CommandError) as caught:
             run()
+        started = shown(Operation.objects.using("gdpr_log").get().started)
         assert str(caught.value) == (
-            f"No operation in the log is of this database; all are of {theirs}. Is this the right log? "
-            "If this database was restored from a backup of that one, give its id with --instance."
+            "No operation in the log is of this database, but there are of others:\n"
+            f"  1 operation is of the instance {theirs} of 'default', from {started} to {started}\n"
+            "Is this the right log? If the database was restored from a backup of one of these, give its id with "
+            "--instance."
         )
+
+    def test_with_the_log_of_another_database_under_one_of_the_aliases(self):
+        log(event(ANONYMISE, customer()))
+        log(event(ANONYMISE, customer("other")), using="other", instance=uuid.uuid4())
+        with untouched(), pytest.raises(CommandError, match="of 'other', from "):
+            run()
+
+    def test_an_instance_that_the_log_does_not_have(self):
+        log(event(ANONYMISE, customer()))
+        theirs = uuid.uuid4()
+        with untouched(), pytest.raises(CommandError) as caught:
+            run(f"--instance={theirs}")
+        assert str(caught.value) == f"The log has no operations of the instance {theirs}."
+
+    def test_with_a_log_that_knows_none_of_the_receipts(self):
+        write_receipt(uuid.uuid4(), "default", timezone.now())
+        write_receipt(uuid.uuid4(), "default", timezone.now())
+        with untouched(), pytest.raises(CommandError) as caught:
+            run()
+        assert str(caught.value) == (
+            "The database 'default' has 2 receipts that the log does not know. Is this the right log?"
+        )
+
+    def test_a_default_database_that_is_left_empty_is_not_asked(self, monkeypatch):
+        """As for sites whose routers name another alias for each model."""
+        monkeypatch.setitem(connections.databases, "unused", {"ENGINE": "django.db.backends.dummy"})
+        log(event(DELETE, "shop.Customer", 1), using="unused", instance=uuid.uuid4())
+        check_log(Databases())
 
     def test_without_a_log(self, settings):
         settings.GDPR_LOG_DATABASE_NAME = None
@@ -336,7 +370,7 @@ class TestRefusals:
     def test_with_a_log_that_cannot_be_read(self, fault):
         with untouched(), log_is(fault), pytest.raises(CommandError) as caught:
             run()
-        assert str(caught.value).startswith("A database could not be used (")
+        assert str(caught.value).startswith("The database 'gdpr_log' could not be used (")
         assert caught.value.returncode == 1
 
 

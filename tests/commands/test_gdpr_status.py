@@ -1,18 +1,19 @@
 import re
 import uuid
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connections
 from django.test import override_settings
 from django.utils import timezone as django_timezone
 
 from gdpr_assist.eventlog import legacy_id, write_receipt
 from gdpr_assist.models import EventLog, Operation
 from gdpr_assist.status import STATES
-from tests.databases import log_is, refused, untouched, without_tables
+from tests.databases import database_is, log_is, refused, untouched, without_tables
 from tests.logbook import customer
 from tests.test_replay import ANONYMISE, DELETE, event, legacy, log
 
@@ -72,12 +73,12 @@ def test_operations_by_state():
             started = datetime(2026, 3, day, 4, 5, 6, tzinfo=timezone.utc)
             Operation.objects.using("gdpr_log").filter(pk=operation).update(started=started)
         receipt(log(event(DELETE, "shop.Customer", 4711), using="other"), "other")
-        log(event(DELETE, person), instance=uuid.uuid4(), outcome=None)
+        receipt(log(event(DELETE, person), instance=uuid.uuid4(), outcome=None))
         legacy(event(DELETE, person), event(ANONYMISE, person))
         with untouched():
             printed = run()
     assert printed == screen(
-        database("default", committed=2, rolled_back=1, undecided="2, the oldest of 2026-03-08 04:05:06"),
+        database("default", committed=2, rolled_back=1, undecided="2, the oldest of 2026-03-08 04:05:06+00:00"),
         database("other", committed=1),
         legacy=2,
         foreign=1,
@@ -86,15 +87,19 @@ def test_operations_by_state():
     assert fails() == {"undecided"}
 
 
+@pytest.mark.django_db(transaction=True)  # MariaDB ends a transaction where a sequence is raised
 def test_a_database_that_looks_restored():
     receipt(log(event(ANONYMISE, customer())))
     log(event(ANONYMISE, customer(email="other@quill.example")))
-    assert "  missing here: 1  <- restored? run gdpr_rerun\n" in run()
+    assert (
+        "  missing here: 1  <- restored? run gdpr_rerun; what it lists as failed has to be cured or settled\n" in run()
+    )
     assert fails() == {"restored"}
     call_command("gdpr_rerun", stdout=StringIO())
     assert fails() == set()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_what_was_left_over_from_a_restore():
     receipt(log(event(ANONYMISE, customer())))
     log(event(ANONYMISE, customer(email="other@quill.example")))
@@ -108,8 +113,82 @@ def test_what_was_left_over_from_a_restore():
 def test_a_log_that_looks_restored():
     receipt(log(event(ANONYMISE, customer())))
     receipt(uuid.uuid4())
-    assert "  missing in the log: 1  <- the log was restored? back up now\n" in run()
+    assert (
+        "  missing in the log: 1  <- the log was restored, or is the wrong one; if it was restored, back up now\n"
+        in run()
+    )
     assert fails() == {"log-restored"}
+
+
+def test_receipts_older_than_the_retention_time_are_not_missed(settings):
+    """What the log had of them was pruned."""
+    settings.GDPR_LOG_RETENTION = timedelta(days=30)
+    write_receipt(uuid.uuid4(), "default", django_timezone.now() - timedelta(days=31))
+    assert fails() == set()
+    write_receipt(uuid.uuid4(), "default", django_timezone.now() - timedelta(days=29))
+    assert fails() == {"log-restored"}
+
+
+@pytest.mark.parametrize("value", [30, timedelta(days=999_999)])
+def test_a_retention_time_that_is_none(value, settings):
+    settings.GDPR_LOG_RETENTION = value
+    with pytest.raises(CommandError, match="GDPR_LOG_RETENTION says how long the log is kept"):
+        run()
+
+
+def test_operations_of_another_instance_that_are_not_here():
+    """The database was restored from a backup of before it had its id, and something was erased since."""
+    theirs = uuid.uuid4()
+    receipt(log(event(DELETE, "shop.Customer", 1)))
+    log(event(DELETE, "shop.Customer", 2), instance=theirs, outcome=False)
+    assert fails() == set()
+    operation = log(event(DELETE, "shop.Customer", 3), instance=theirs)
+    assert (
+        "  of other instances, and missing here: 1  <- restored from a backup of one? gdpr_rerun --dry-run names them"
+        in run()
+    )
+    assert fails() == {"foreign"}
+    receipt(operation)
+    assert fails() == set()
+
+
+class TestNotMigrated:
+    """An empty database in the place of the one that there was."""
+
+    def test_where_a_registered_model_is_written(self):
+        with database_is("default", without_tables):
+            assert run() == screen("Database default: not migrated\n", database("other"))
+            assert {"unreachable", "restored"} <= fails()
+
+    def test_where_the_log_has_operations(self):
+        receipt(log(event(DELETE, "shop.Customer", 1), using="other"), "other")
+        with database_is("other", without_tables):
+            assert run() == screen(database("default"), "Database other: not migrated\n")
+
+    def test_elsewhere_it_is_left_out(self):
+        with database_is("other", without_tables):
+            assert run() == screen(database("default"))
+        assert fails() == set()
+
+
+def test_operations_of_a_database_that_cannot_be_read_are_not_anothers():
+    log(event(DELETE, "shop.Customer", 1), using="other")
+    log(event(DELETE, "shop.Customer", 2), instance=uuid.uuid4(), outcome=False)
+    with database_is("other", refused):
+        printed = run()
+    assert printed == screen(database("default"), "Database other: cannot be read (OperationalError)\n", foreign=1)
+
+
+def test_an_empty_entry_of_the_setting_is_no_database(monkeypatch):
+    monkeypatch.setitem(connections.databases, "unused", {"ENGINE": "django.db.backends.dummy"})
+    assert run() == screen(database("default"), database("other"))
+
+
+def test_without_words_it_prints_nothing():
+    log(event(DELETE, "shop.Customer", 1))
+    assert run("-v", "0") == ""
+    with pytest.raises(CommandError, match="restored"):
+        run("-v", "0", "--fail-on", "restored")
 
 
 def test_receipts_for_rows_of_1x_are_not_missed():
@@ -124,7 +203,7 @@ def test_a_log_that_cannot_be_read(fault):
     log(event(ANONYMISE, customer()), outcome=None)
     with untouched(), log_is(fault):
         assert re.fullmatch(r"Event log gdpr_log: cannot be read \(\w+Error\)\n", run())
-        assert fails() == {"unreachable"}
+        assert fails() == set(STATES)
 
 
 def test_several_states_at_once():
@@ -133,6 +212,12 @@ def test_several_states_at_once():
     with pytest.raises(CommandError) as caught:
         run("--fail-on", "log-restored", "restored", "undecided")
     assert str(caught.value) == f"undecided: {STATES['undecided']}; restored: {STATES['restored']}"
+
+
+def test_the_option_may_be_repeated():
+    log(event(ANONYMISE, customer()))
+    with pytest.raises(CommandError, match="restored"):
+        run("--fail-on", "restored", "--fail-on", "log-restored")
 
 
 def test_a_state_that_there_is_not():
@@ -153,7 +238,7 @@ def test_from_a_shell(site):
     site.restore()
     done = site.run("gdpr_status", "--fail-on", "restored", "unreachable")
     assert done.returncode == 1
-    assert "  missing here: 2  <- restored? run gdpr_rerun\n" in done.stdout
+    assert "  missing here: 2  <- restored? run gdpr_rerun" in done.stdout
     assert done.stderr == f"CommandError: restored: {STATES['restored']}\n"
     (site.directory / "log.sqlite3").write_bytes(b"not a database, and longer than the header of one" * 10)
     done = site.run("gdpr_status", "--fail-on", "restored", "unreachable")

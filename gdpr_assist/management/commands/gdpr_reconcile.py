@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.template.defaultfilters import pluralize
 
+from gdpr_assist.instances import check_instances
 from gdpr_assist.management.log import LogCommand, operation_id
-from gdpr_assist.reconciliation import Databases, dismiss, labels, reconcile
+from gdpr_assist.reconciliation import Databases, Settled, describe, dismiss, kinds, reconcile
 
 
 class Command(LogCommand):
@@ -21,25 +23,44 @@ class Command(LogCommand):
             default=[],
             type=operation_id,
             metavar="OPERATION",
-            help="Note of this undecided operation that it did not take effect; may be repeated.",
+            help="Note of this undecided operation that it did not take effect, for good; may be repeated.",
+        )
+        parser.add_argument(
+            "--instance",
+            action="append",
+            default=[],
+            type=operation_id,
+            metavar="UUID",
+            help="Look also at the operations of this other instance of the database; may be repeated.",
         )
 
     def run(self, options: dict[str, Any]) -> None:
-        databases = Databases()
-        if not options["dry_run"]:
-            for operation in options["dismiss"]:
-                dismiss(operation, databases)
+        if options["dry_run"] and options["dismiss"]:
+            self.fail("--dry-run writes nothing: leave out --dismiss.")
+        databases = Databases(options["instance"])
+        check_instances(databases)
+        if options["dismiss"]:
+            dismiss(options["dismiss"], databases)
         settled = reconcile(databases, dry_run=options["dry_run"])
+        self.print(settled, options["dry_run"])
+        if unknown := len(settled.unknown):
+            self.fail(f"Of {unknown} operation{pluralize(unknown)} only a person can tell; see the list above.")
+
+    def print(self, settled: Settled, dry_run: bool) -> None:
         for operation in settled.unknown:
             self.stdout.write(
-                f"{operation} {labels(operation)}: unknown; the database was restored. Apply it with gdpr_rerun "
-                f"--include-undecided, or say that it did not take effect with gdpr_reconcile --dismiss {operation}"
+                f"{describe(operation.id, operation.started, kinds(operation.id))}: unknown; the database was "
+                "restored. Apply all that are with gdpr_rerun --include-undecided, or say that this one did not take "
+                f"effect with gdpr_reconcile --dismiss {operation.id}"
             )
-        self.table(
-            {
-                "Committed": settled.committed,
-                "Rolled back": settled.rolled_back,
-                "Unknown": len(settled.unknown),
-                "Still in a transaction": settled.busy,
-            }
-        )
+        if self.verbosity:
+            for operation in settled.busy:
+                listed = describe(operation.id, operation.started, kinds(operation.id))
+                self.stdout.write(f"{listed}: still in a transaction; the next run settles it")
+        lines = {
+            "Committed": settled.committed,
+            "Rolled back, or still in a transaction" if dry_run else "Rolled back": settled.rolled_back,
+            "Unknown": len(settled.unknown),
+            "Of other databases, left alone": settled.foreign,
+        }
+        self.table(lines if dry_run else {**lines, "Still in a transaction": len(settled.busy)})

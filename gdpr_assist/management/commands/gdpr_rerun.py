@@ -11,6 +11,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
+from gdpr_assist.instances import warnings
 from gdpr_assist.management.log import LogCommand, operation_id
 from gdpr_assist.progress import show
 from gdpr_assist.reconciliation import Databases, reconcile
@@ -57,6 +58,8 @@ class Command(LogCommand):
     def run(self, options: dict[str, Any]) -> None:
         databases = Databases(options["instance"])
         check_ready(databases)
+        for warning in warnings(databases):
+            self.stderr.write(self.style.WARNING(warning))
         if options["settle"] and not options["dry_run"]:
             settle(options["settle"], databases)
         report = Report()

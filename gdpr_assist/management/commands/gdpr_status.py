@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.utils.timezone import localtime
 
 from gdpr_assist.management.log import LogCommand
-from gdpr_assist.status import STATES, DatabaseStatus, status
+from gdpr_assist.reconciliation import shown
+from gdpr_assist.status import STATES, DatabaseStatus, Status, status
 
 
 class Command(LogCommand):
@@ -17,16 +17,25 @@ class Command(LogCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--fail-on",
+            action="extend",
             nargs="+",
             choices=STATES,
             default=[],
             metavar="STATE",
             help="End with exit status 1 in one of these states: "
-            + "; ".join(f"{state} ({meaning})" for state, meaning in STATES.items()),
+            + "; ".join(f"{state} ({meaning})" for state, meaning in STATES.items())
+            + ". What cannot be read may be in any of them, so unreachable is always one.",
         )
 
     def run(self, options: dict[str, Any]) -> None:
         found = status()
+        if self.verbosity:
+            self.print(found)
+        asked = {*options["fail_on"], "unreachable"} if options["fail_on"] else set()
+        if hit := [state for state in STATES if state in found.states & asked]:
+            self.fail("; ".join(f"{state}: {STATES[state]}" for state in hit))
+
+    def print(self, found: Status) -> None:
         if found.unreachable:
             self.stdout.write(f"Event log {found.log}: cannot be read ({found.unreachable})")
         else:
@@ -35,25 +44,31 @@ class Command(LogCommand):
             self.stdout.write(f"  operations of other databases: {found.foreign}")
         for each in found.databases:
             self.show(each)
-        hit = [state for state in STATES if state in found.states and state in options["fail_on"]]
-        if hit:
-            self.fail("; ".join(f"{state}: {STATES[state]}" for state in hit))
 
     def show(self, each: DatabaseStatus) -> None:
         if each.unreachable:
-            self.stdout.write(f"Database {each.using}: cannot be read ({each.unreachable})")
+            self.stdout.write(f"Database {each.using}: {each.unreachable}")
             return
-        oldest = f", the oldest of {localtime(each.oldest):%Y-%m-%d %H:%M:%S}" if each.oldest else ""
+        oldest = f", the oldest of {shown(each.oldest)}" if each.oldest else ""
         self.stdout.write(f"Database {each.using}")
         self.stdout.write(f"  committed: {each.committed}")
         self.stdout.write(f"  rolled back: {each.rolled_back}")
         self.stdout.write(f"  undecided: {each.undecided + each.unknown}{oldest}")
         if each.unknown:
             self.stdout.write(f"    of these, left over from a restore: {each.unknown}; gdpr_reconcile lists them")
-        self.stdout.write(f"  missing here: {each.missing}" + self.advice(each.missing, "restored? run gdpr_rerun"))
         self.stdout.write(
-            f"  missing in the log: {each.unlogged}" + self.advice(each.unlogged, "the log was restored? back up now")
+            f"  missing here: {each.missing}"
+            + self.advice(each.missing, "restored? run gdpr_rerun; what it lists as failed has to be cured or settled")
         )
+        self.stdout.write(
+            f"  missing in the log: {each.unlogged}"
+            + self.advice(each.unlogged, "the log was restored, or is the wrong one; if it was restored, back up now")
+        )
+        if each.foreign:
+            self.stdout.write(
+                f"  of other instances, and missing here: {each.foreign}"
+                "  <- restored from a backup of one? gdpr_rerun --dry-run names them"
+            )
 
     def advice(self, count: int, text: str) -> str:
         return f"  <- {text}" if count else ""

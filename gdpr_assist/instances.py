@@ -1,0 +1,114 @@
+"""Which databases the operations of the log belong to; refuses the log of another one. Reads only."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connections, router
+from django.template.defaultfilters import pluralize
+
+from .batching import pages
+from .conf import log_database
+from .exceptions import AnonymiseError
+from .reconciliation import OPERATIONS_PER_QUERY, Databases, receipts, shown, unlogged
+from .registry import registry
+from .scrubbing import data_aliases
+from .tables import Operation, Receipt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foreign:
+    """What the log has of one other instance of an alias, and this database has no receipt for."""
+
+    using: str
+    instance: uuid.UUID
+    count: int
+    first: datetime
+    last: datetime
+
+    def __str__(self) -> str:
+        are = "operation is" if self.count == 1 else "operations are"
+        return (
+            f"{self.count} {are} of the instance {self.instance} of {self.using!r}, "
+            f"from {shown(self.first)} to {shown(self.last)}"
+        )
+
+
+def is_migrated(using: str) -> bool:
+    """Return whether this database has the tables of the app."""
+    return Receipt._meta.db_table in connections[using].introspection.table_names()
+
+
+def needed() -> list[str]:
+    """Return the aliases on which there is, or will be, something to erase.
+
+    The log has operations of them, or the router writes a registered model there.
+    """
+    logged = set(Operation.objects.using(log_database()).values_list("using", flat=True).distinct())
+    written = {router.db_for_write(model) for model in registry.models}
+    return [using for using in data_aliases() if using in logged | written]
+
+
+def foreign(using: str, databases: Databases) -> list[Foreign]:
+    """Return what the log has of other instances of ``using`` and is not here, the oldest instance first.
+
+    After ``gdpr_rerun --instance`` it is here, and no longer foreign.
+    """
+    rows = Operation.objects.using(log_database()).filter(using=using).exclude(outcome__committed=False)
+    found: dict[uuid.UUID, list[datetime]] = {}
+    for page in pages(rows.exclude(instance__in=databases.ids(using)), OPERATIONS_PER_QUERY):
+        there = receipts(page)
+        for each in page:
+            if each.id not in there:
+                found.setdefault(each.instance, []).append(each.started)
+    groups = [
+        Foreign(using=using, instance=instance, count=len(times), first=min(times), last=max(times))
+        for instance, times in found.items()
+    ]
+    return sorted(groups, key=lambda group: group.first)
+
+
+def check_instances(databases: Databases) -> None:
+    """Raise ``AnonymiseError`` if the log has no operation of one of the instances that were named."""
+    operations = Operation.objects.using(log_database()).filter(instance__in=databases.others)
+    if gone := databases.others - set(operations.values_list("instance", flat=True).distinct()):
+        raise AnonymiseError(f"The log has no operations of the instance {', '.join(sorted(map(str, gone)))}.")
+
+
+def check_log(databases: Databases) -> None:
+    """Raise ``AnonymiseError`` if the log is another database's: nothing would be applied, and nobody would know."""
+    check_instances(databases)
+    own = {using for using in needed() if _has_operations(using, databases)}
+    theirs = [each for using in needed() if using not in own for each in foreign(using, databases)]
+    if theirs:
+        listed = "\n".join(f"  {each}" for each in theirs)
+        raise AnonymiseError(
+            f"No operation in the log is of this database, but there are of others:\n{listed}\n"
+            "Is this the right log? If the database was restored from a backup of one of these, give its id with "
+            "--instance."
+        )
+    if not own and (lacking := list(_lacking(needed()))):
+        raise AnonymiseError(f"{' '.join(lacking)} Is this the right log?")
+
+
+def warnings(databases: Databases) -> list[str]:
+    """Return what somebody should know who runs a replay, though it is no reason to refuse it."""
+    found = [
+        f"{each}: if this database was restored from a backup of that one, add --instance {each.instance}."
+        for using in needed()
+        for each in foreign(using, databases)
+    ]
+    return found + [f"{text} The log was restored, or it is the wrong one." for text in _lacking(needed())]
+
+
+def _has_operations(using: str, databases: Databases) -> bool:
+    return Operation.objects.using(log_database()).filter(using=using, instance__in=databases.ids(using)).exists()
+
+
+def _lacking(aliases: list[str]) -> Iterator[str]:
+    for using in aliases:
+        if count := sum(1 for _ in unlogged(using)):
+            yield f"The database {using!r} has {count} receipt{pluralize(count)} that the log does not know."
