@@ -13,9 +13,9 @@ LIMITS = {"postgresql": "SET LOCAL lock_timeout = '30s'"}
 def limit_wait(using: str) -> None:
     """Let no statement of the open transaction wait longer than half a minute for another one."""
     connection = connections[using]
-    if connection.vendor in LIMITS:
+    if limit := LIMITS.get(connection.vendor):
         with connection.cursor() as cursor:
-            cursor.execute(LIMITS[connection.vendor])
+            cursor.execute(limit)
 
 
 def is_busy(error: OperationalError, using: str) -> bool:
