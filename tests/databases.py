@@ -71,6 +71,17 @@ def read_only(log):
     log.settings_dict = {**log.settings_dict, **database}
 
 
+def impatient(database):
+    """It waits for locks no longer than a second."""
+    options = database.settings_dict["OPTIONS"]
+    patience = {
+        "sqlite": {"timeout": 0.1},
+        "postgresql": {"options": f"{options.get('options', '')} -c lock_timeout=100"},
+        "mysql": {"init_command": "SET SESSION lock_wait_timeout = 1, innodb_lock_wait_timeout = 1"},
+    }[database.vendor]
+    database.settings_dict = {**database.settings_dict, "OPTIONS": {**options, **patience}}
+
+
 def hung_up(log):
     """The server has hung up, and Django does not know it yet."""
     log.ensure_connection()

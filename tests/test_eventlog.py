@@ -8,9 +8,10 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, connections, transaction
 from django.db.models import ProtectedError
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from model_bakery import baker
 
-from gdpr_assist import AnonymiseError, EventLogError
+from gdpr_assist import AnonymiseError, EventLogError, eventlog
 from gdpr_assist.models import EventLog, Instance, Operation, Outcome, PrivacyAnonymised, Receipt
 from gdpr_assist.signals import post_anonymise
 from tests.apps.fields.models import TextKey
@@ -568,3 +569,28 @@ def test_the_receipt_says_which_and_when_and_no_more():
     result = customer().anonymise()
     assert isinstance(result.operation, uuid.UUID)
     assert Receipt.objects.get().pk == result.operation
+
+
+# -- who writes twice, and who becomes another -----------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_an_id_that_the_log_has_already_is_refused():
+    """At the first attempt it can only be another erasure's; nothing may be counted as logged then."""
+    known = customer().anonymise().operation
+    Receipt.objects.all().delete()
+    erasure = eventlog.Erasure("default", id=known)
+    erasure.add("delete", Customer, [4711])
+    with untouched(), pytest.raises(EventLogError, match="IntegrityError"), transaction.atomic():
+        eventlog.record(erasure)
+
+
+@pytest.mark.django_db
+def test_a_database_that_becomes_another_keeps_the_receipts_of_rows_of_1x():
+    """These rows belong to any database: without their receipts they would be applied again."""
+    EventLog(event="delete", app_label="shop", model_name="Customer", target_pk="1").save(using="gdpr_log")
+    of_1x = eventlog.legacy_id(EventLog.objects.using("gdpr_log").get())
+    eventlog.write_receipt(of_1x, "default", timezone.now())
+    customer().anonymise()
+    eventlog.forget_receipts("default")
+    assert receipts() == {of_1x}

@@ -8,11 +8,12 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from model_bakery import baker
 
+from gdpr_assist.eventlog import instance_id
 from gdpr_assist.reconciliation import Databases
 from gdpr_assist.registry import registry
 from gdpr_assist.sequences import raise_sequences
 from tests.apps.fields.models import TextKey
-from tests.apps.shop.models import Supplier
+from tests.apps.shop.models import GiftOrder, Supplier
 from tests.apps.thirdparty.models import Device
 from tests.logbook import customer
 from tests.test_replay import ANONYMISE, DELETE, event, legacy, log
@@ -91,6 +92,21 @@ def test_operations_of_other_databases_do_not(number):
     log(event(DELETE, "shop.Customer", number), instance=uuid.uuid4())
     assert raised() == []
     assert customer().pk < number
+
+
+def test_an_alias_that_is_gone(number):
+    """Its database was the same instance, under another name."""
+    log(event(DELETE, "shop.Customer", number - 5))
+    log(event(DELETE, "shop.Customer", number), using="gone", instance=instance_id("default"))
+    assert raised() == ["shop.Customer"]
+    assert customer().pk == number - 4
+
+
+def test_a_multi_table_child_gets_its_keys_from_its_parent(number):
+    """The parent need not be registered, and then has no events of its own."""
+    log(event(DELETE, "shop.GiftOrder", number))
+    assert raised() == ["shop.Order"]
+    assert baker.make(GiftOrder).pk == number + 1
 
 
 def test_unless_they_are_named(number):

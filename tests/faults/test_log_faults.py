@@ -13,7 +13,7 @@ from django.db.backends.signals import connection_created
 from gdpr_assist import EventLogError
 from gdpr_assist.models import EventLog, Operation, Outcome
 from tests.apps.shop.models import Customer
-from tests.databases import ALIASES, hung_up, log_is, on_statement, read_only, refused, untouched
+from tests.databases import ALIASES, hung_up, impatient, log_is, on_statement, read_only, refused, untouched
 from tests.logbook import anonymised, customer, deleted, logged, operations, receipts
 from tests.observing import listening
 
@@ -141,16 +141,6 @@ class TestRefused:
     @pytest.mark.parametrize("table", [Operation, EventLog])
     def test_a_table_that_is_locked(self, table):
         person = customer()
-
-        def impatient(log):
-            options = log.settings_dict["OPTIONS"]
-            patience = {
-                "sqlite": {"timeout": 0.1},
-                "postgresql": {"options": f"{options.get('options', '')} -c lock_timeout=100"},
-                "mysql": {"init_command": "SET SESSION lock_wait_timeout = 1"},
-            }[log.vendor]
-            log.settings_dict = {**log.settings_dict, "OPTIONS": {**options, **patience}}
-
         with locked(table), log_is(impatient):
             self.refuses(person)
         self.works(person)

@@ -7,14 +7,14 @@ from contextlib import contextmanager, suppress
 from io import StringIO
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import Error, OperationalError, connection, connections, transaction
 
-from gdpr_assist import eventlog
+from gdpr_assist import eventlog, waiting
 from gdpr_assist.models import Receipt
 from tests.apps.shop.models import Customer
-from tests.databases import new_savepoint
-from tests.logbook import SEEDED, customer, logged, receipts
+from tests.databases import database_is, impatient, new_savepoint, read_only
+from tests.logbook import SEEDED, customer, logged, operations, receipts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -362,6 +362,79 @@ def test_reconcile_waits_for_a_writer_in_its_transaction(door, commits):
 
     assert at_once(write, reconcile)[1] == [commits]
     assert is_erased(person) is commits
+
+
+def test_a_writer_between_its_events_and_its_commit_is_waited_for():
+    """The receipt is there by then: nobody is found in the log whose receipt is still to come."""
+    person = customer()
+    is_logged = threading.Event()
+
+    def write():
+        log = connections["gdpr_log"]
+        commit = log._commit
+
+        def commit_and_wait():
+            commit()
+            if not is_logged.is_set():  # by the events; the outcome comes later
+                is_logged.set()
+                wait_until_somebody_is_blocked()
+
+        log._commit = commit_and_wait
+        person.anonymise()
+
+    def reconcile():
+        is_logged.wait()
+        return settle()
+
+    assert at_once(write, reconcile)[1] == [True]
+
+
+class TestWaitedForInVain:
+    """A transaction that does not end in time: nothing is known of it, and nothing decided."""
+
+    @pytest.fixture(autouse=True)
+    def soon(self, monkeypatch):
+        monkeypatch.setitem(waiting.LIMITS, "postgresql", "SET LOCAL lock_timeout = '100ms'")
+
+    def reconcile(self, *args):
+        out = StringIO()
+        with database_is("default", impatient):
+            call_command("gdpr_reconcile", *args, stdout=out)
+        return out.getvalue()
+
+    def test_it_is_listed_and_left_to_the_next_run(self):
+        with transaction.atomic():
+            customer().anonymise()
+            [operation] = operations()
+            printed = self.reconcile()
+            assert [outcome for *_, outcome in logged()] == [None]
+        assert printed.startswith(f"{operation} of ")
+        assert ", anonymise shop.Customer: still in a transaction; the next run settles it\n" in printed
+        assert printed.endswith("Still in a transaction: 1\n")
+        assert "Rolled back: 0\n" in printed
+        assert settle() == [True]
+
+    def test_a_dry_run_does_not_ask_and_says_so(self):
+        with transaction.atomic():
+            customer().anonymise()
+            assert "\nRolled back, or still in a transaction: 1\n" in self.reconcile("--dry-run")
+
+    def test_it_cannot_be_dismissed(self):
+        with transaction.atomic():
+            customer().anonymise()
+            [operation] = operations()
+            with pytest.raises(CommandError, match=f"{operation} is still in its transaction; nothing was dismissed"):
+                self.reconcile("--dismiss", str(operation))
+
+    def test_a_database_that_takes_no_writes_is_an_error(self):
+        """Not a transaction that does not end: that would never be noticed."""
+        with suppress(Unwanted), transaction.atomic():
+            customer().anonymise()
+            raise Unwanted
+        with database_is("default", read_only), pytest.raises(CommandError) as caught:
+            call_command("gdpr_reconcile", stdout=StringIO())
+        assert str(caught.value).startswith("The database 'default' could not be used (")
+        assert settle() == [False]
 
 
 def test_two_reconciliations_at_once():
