@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
+
+if TYPE_CHECKING:
+    _UUIDField = models.UUIDField[uuid.UUID, uuid.UUID]
+else:
+    _UUIDField = models.UUIDField  # generic for a type checker only
 
 # In characters; MariaDB's longest index is 3,072 bytes, at 4 bytes a character.
 LONGEST_KEY = 512
@@ -18,11 +23,26 @@ def stored_key(key: Any) -> str:
     return json.dumps([str(part) for part in key]) if isinstance(key, tuple) else str(key)
 
 
+class HexUUIDField(_UUIDField):
+    """A ``UUIDField`` that is ``char(32)`` on MariaDB whatever the Django version.
+
+    From Django 5 on its own one is of the type ``uuid`` there, and writes 36 characters into the columns that an older
+    Django made: https://docs.djangoproject.com/en/5.0/releases/5.0/#migrating-existing-uuidfield-on-mariadb-10-7
+    """
+
+    def db_type(self, connection: Any) -> str | None:
+        return "char(32)" if connection.vendor == "mysql" else super().db_type(connection)
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        value = super().get_db_prep_value(value, connection, prepared)
+        return value.hex if connection.vendor == "mysql" and isinstance(value, uuid.UUID) else value
+
+
 class Operation(models.Model):
     """One erasure, written to the log before the erasure is committed."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    instance = models.UUIDField(help_text="Which database the rows were in; see Instance")
+    id = HexUUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    instance = HexUUIDField(help_text="Which database the rows were in; see Instance")
     using = models.CharField(max_length=255, help_text="Alias of that database")
     started = models.DateTimeField(db_index=True)
 
@@ -76,7 +96,7 @@ class Outcome(models.Model):
 class Receipt(models.Model):
     """Proof in the data database that an operation took effect there: written in the transaction of the erasure."""
 
-    operation = models.UUIDField(primary_key=True, editable=False)
+    operation = HexUUIDField(primary_key=True, editable=False)
     written = models.DateTimeField(help_text="When the operation was started, also if a replay wrote the receipt")
 
     class Meta:
@@ -90,7 +110,7 @@ class Instance(models.Model):
     """Who this database is: one row. It travels with backups; a scrubbed copy gets a new one."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
-    instance = models.UUIDField(default=uuid.uuid4, editable=False)
+    instance = HexUUIDField(default=uuid.uuid4, editable=False)
 
     class Meta:
         app_label = "gdpr_assist"

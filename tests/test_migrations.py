@@ -97,6 +97,29 @@ TABLES = {
     },
 }
 
+# {vendor: (a query for the type of a column, the type of those that hold an id)}
+COLUMN_TYPE = {
+    "sqlite": ("SELECT type FROM pragma_table_info(%s) WHERE name = %s", "char(32)"),
+    "postgresql": (
+        "SELECT data_type FROM information_schema.columns WHERE table_name = %s AND column_name = %s",
+        "uuid",
+    ),
+    "mysql": (
+        "SELECT column_type FROM information_schema.columns "
+        "WHERE table_schema = DATABASE() AND table_name = %s AND column_name = %s",
+        "char(32)",
+    ),
+}
+IDS = {
+    "main": [("gdpr_assist_receipt", "operation"), ("gdpr_assist_instance", "instance")],
+    "log": [
+        ("gdpr_assist_operation", "id"),
+        ("gdpr_assist_operation", "instance"),
+        ("gdpr_assist_eventlog", "operation_id"),
+        ("gdpr_assist_outcome", "operation_id"),
+    ],
+}
+
 
 @pytest.fixture
 def site(django_db_blocker):
@@ -210,6 +233,16 @@ class TestNewSite:
         assert Operation.objects.using(log).count() == 0
         assert Outcome.objects.using(log).count() == 0
         assert Receipt.objects.using(main).count() == 0
+
+    def test_ids_have_the_type_that_every_django_makes(self, site):
+        """Django 4.2 and 5 differ on MariaDB: a site may be made under the one and run under the other."""
+        migrate(*site)
+        query, expected = COLUMN_TYPE[connections[site[0]].vendor]
+        for alias, columns in zip(site, IDS.values(), strict=True):
+            with connections[alias].cursor() as cursor:
+                for column in columns:
+                    cursor.execute(query, column)
+                    assert (column, cursor.fetchone()) == (column, (expected,))
 
     def test_its_id_is_its_own_and_stays(self, site):
         main = site[0]

@@ -7,6 +7,8 @@ import django.db.models.deletion
 from django.db import migrations, models
 from django.db.models import Min
 
+from gdpr_assist.tables import HexUUIDField
+
 
 def remove_double_markers(apps: Any, schema_editor: Any) -> None:
     """1.x could mark a row twice; the unique constraint that follows cannot have that."""
@@ -34,7 +36,7 @@ class Migration(migrations.Migration):
                     "id",
                     models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False),
                 ),
-                ("instance", models.UUIDField(default=uuid.uuid4, editable=False)),
+                ("instance", HexUUIDField(default=uuid.uuid4, editable=False)),
             ],
         ),
         migrations.CreateModel(
@@ -42,11 +44,11 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                    HexUUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
                 ),
                 (
                     "instance",
-                    models.UUIDField(help_text="Which database the rows were in; see Instance"),
+                    HexUUIDField(help_text="Which database the rows were in; see Instance"),
                 ),
                 ("using", models.CharField(help_text="Alias of that database", max_length=255)),
                 ("started", models.DateTimeField(db_index=True)),
@@ -55,7 +57,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Receipt",
             fields=[
-                ("operation", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("operation", HexUUIDField(editable=False, primary_key=True, serialize=False)),
                 ("written", models.DateTimeField()),
             ],
         ),
