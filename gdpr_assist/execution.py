@@ -384,6 +384,8 @@ def _prepared(plan: Plan, instance: Model, field: Any) -> Any:
     Refuses what an anonymiser gave and the column cannot hold, before a database cuts it or names it in an error.
     """
     value = getattr(instance, field.attname)
+    if hasattr(value, "resolve_expression"):
+        return value  # the field would take F("name") for a text
     try:
         prepared = field.get_db_prep_save(value, connections[plan.using])
     except (ValueError, TypeError, ArithmeticError, ValidationError) as error:
