@@ -144,7 +144,8 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
                 _insert_markers(plan, rows)
             yield done
         return
-    claims = _claims(replace(plan, force=False), size)
+    plan = replace(plan, force=False)  # the markers say which rows this run, or one it resumes, has done
+    claims = _claims(plan, size)
     while True:
         # The rows are locked as they are read, and a file is deleted after the COMMIT of its own range.
         with eventlog.suspended(), _explained(plan), _transaction(plan):

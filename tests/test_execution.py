@@ -487,6 +487,79 @@ def test_receivers_come_to_an_end_under_force_too():
         assert comment.anonymise(force=True).anonymised == 1
 
 
+# -- PrivacyMeta.bulk --------------------------------------------------------------------------
+
+
+def with_bulk(model, value):
+    own = registry.declaration(model).meta
+    return redeclared(model, type("PrivacyMeta", (type(own),), {"bulk": value}))
+
+
+@pytest.mark.parametrize("model", [Customer, Comment])
+def test_with_bulk_each_row_sends_our_signals_once_with_the_new_values_and_no_save(model):
+    made = [baker.make(model, email=f"{number}@quill.example") for number in range(3)]
+    heard, in_database = [], []
+
+    def look(instance, **kwargs):
+        in_database.append(row(instance)["email"])
+
+    with (
+        with_bulk(model, True),
+        listening(pre_anonymise, Recorder("pre_anonymise", heard), sender=model),
+        listening(post_anonymise, Recorder("post_anonymise", heard), sender=model),
+        listening(pre_save, Recorder("pre_save", heard), sender=model),
+        listening(post_save, Recorder("post_save", heard), sender=model),
+        listening(post_anonymise, look, sender=model),
+    ):
+        model.objects.anonymise()
+
+    new = [f"{each.pk}@anon.example.com" for each in made]
+    assert heard == [
+        *(("pre_anonymise", model, each.pk, each.email, "default") for each in made),
+        *(("post_anonymise", model, each.pk, email, "default") for each, email in zip(made, new, strict=True)),
+    ]
+    assert in_database == new == [row(each)["email"] for each in made]
+
+
+@pytest.mark.parametrize("model", [Customer, Comment])
+@pytest.mark.parametrize("watched", [True, False], ids=["receiver", "nobody"])
+def test_with_bulk_the_rows_end_as_without(model, watched):
+    for _ in range(3):
+        baker.make(model)
+
+    def receiver(**kwargs):
+        pass
+
+    without = rolled_back(model.objects.anonymise, model)
+    with with_bulk(model, True), listening(post_anonymise if watched else post_save, receiver, sender=model):
+        found = rolled_back(model.objects.anonymise, model)
+
+    assert found == without
+
+
+def test_without_bulk_each_row_is_saved_though_nobody_watches():
+    baker.make(Customer, _quantity=FEW)
+
+    with with_bulk(Customer, False):
+        statements_seen = queries(Customer.objects.anonymise)
+
+    assert len(updates(statements_seen, Customer)) == FEW
+
+
+def test_with_bulk_what_a_receiver_of_pre_anonymise_sets_is_written():
+    customers = [full_customer() for _ in range(3)]
+
+    def forget_country(instance, **kwargs):
+        if instance.pk == customers[1].pk:
+            instance.country = ""
+
+    with with_bulk(Customer, True), listening(pre_anonymise, forget_country, sender=Customer):
+        Customer.objects.anonymise()
+
+    assert [row(each)["country"] for each in customers] == ["UK", "", "UK"]
+    assert [personal(each) for each in customers] == [wiped(each) for each in customers]
+
+
 # -- one transaction, on the rows' own database ------------------------------------------------
 
 
