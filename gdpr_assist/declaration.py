@@ -208,7 +208,7 @@ _LISTS = ("fields", "keep", "search_fields", "export_fields", "export_exclude", 
 
 
 def _shape_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
-    if meta.bulk not in (True, False, None):
+    if not isinstance(meta.bulk, bool | None):
         yield Mistake(
             "E010",
             f"{meta.model._meta.label}: PrivacyMeta.bulk is neither True nor False.",

@@ -145,7 +145,8 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
                 _insert_markers(plan, rows)
             yield done
         return
-    claims = _claims(replace(plan, force=False), size)
+    plan = replace(plan, force=False)  # the markers say which rows this run, or one it resumes, has done
+    claims = _claims(plan, size)
     while True:
         # The rows are locked as they are read, and a file is deleted after the COMMIT of its own range.
         with eventlog.suspended(), _explained(plan), _transaction(plan):
@@ -389,6 +390,8 @@ def _prepared(plan: Plan, instance: Model, field: Any) -> Any:
     Refuses what an anonymiser gave and the column cannot hold, before a database cuts it or names it in an error.
     """
     value = getattr(instance, field.attname)
+    if hasattr(value, "resolve_expression"):
+        return value  # the field would take F("name") for a text
     try:
         prepared = field.get_db_prep_save(value, connections[plan.using])
     except (ValueError, TypeError, ArithmeticError, ValidationError) as error:

@@ -109,11 +109,20 @@ def _as_mysql(connection: Any, model: type[Model], fields: Sequence[Any], rows: 
     table = connection.ops.quote_name(model._meta.db_table)
     key, *columns = [f"{table}.{connection.ops.quote_name(field.column)}" for field in fields]
     changes = ", ".join(f"{column} = given.{name}" for column, name in zip(columns, names[1:], strict=True))
-    first = "SELECT " + ", ".join(f"%s AS {name}" for name in names)
-    other = " UNION ALL SELECT " + ", ".join(["%s"] * len(names))
+    # Bytes are taken for a text of the connection's character set unless they are said to be none.
+    binary = [field.get_internal_type() == "BinaryField" for field in fields]
+
+    def select(row: Row) -> str:
+        places = [
+            connection.ops.binary_placeholder_sql(value) if is_binary else "%s"
+            for value, is_binary in zip(row, binary, strict=True)
+        ]
+        return "SELECT " + ", ".join(f"{place} AS {name}" for place, name in zip(places, names, strict=True))
+
     for chunk in _chunks(rows, connection):
         yield Statement(
-            f"UPDATE {table} JOIN ({first}{other * (len(chunk) - 1)}) AS given ON {key} = given.v0 SET {changes}",
+            f"UPDATE {table} JOIN ({' UNION ALL '.join(map(select, chunk))}) AS given ON {key} = given.v0 "
+            f"SET {changes}",
             [value for row in chunk for value in row],
         )
 

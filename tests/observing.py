@@ -3,11 +3,14 @@
 import re
 import traceback
 from contextlib import contextmanager
+from unittest import mock
 
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
+from gdpr_assist.declaration import declare
 from gdpr_assist.models import EventLog, Operation, PrivacyAnonymised, Receipt
+from gdpr_assist.registry import registry
 
 DATA_ALIASES = ("default", "other")
 
@@ -67,6 +70,11 @@ def listening(signal, receiver, sender=None):
         yield
     finally:
         assert signal.disconnect(receiver, sender=sender)
+
+
+def redeclared(model, meta_class):
+    """Let ``meta_class`` declare a model that is registered, for the time of a block."""
+    return mock.patch.dict(registry._declarations, {model: declare(model, meta_class)})
 
 
 def queries(action, using="default"):

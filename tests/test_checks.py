@@ -410,6 +410,17 @@ class TestE010:
         assert message.msg == (f"thirdparty.Device: PrivacyMeta.{attribute} is not a list of names.")
         assert f"{attribute} = [" in message.hint
 
+    @pytest.mark.parametrize("value", ["yes", "", 1, 0, [True]], ids=repr)
+    def test_bulk_is_a_yes_a_no_or_nothing(self, value):
+        with device(fields=["owner"], keep=["address"], search_fields=["owner"], bulk=value):
+            message = only("E010")
+        assert message.msg == "thirdparty.Device: PrivacyMeta.bulk is neither True nor False."
+
+    @pytest.mark.parametrize("value", [True, False, None])
+    def test_a_bulk_that_can_be_used(self, value):
+        with device(fields=["owner"], keep=["address"], search_fields=["owner"], bulk=value):
+            assert reported() == {}
+
     def test_the_rows_of_such_a_model_are_not_anonymised(self):
         with device(fields="owner") as declared:
             assert [mistake.check for mistake in declared.errors] == ["E010"]

@@ -2,16 +2,18 @@ import logging
 import uuid
 from contextlib import contextmanager, suppress
 from datetime import date
+from io import StringIO
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import IntegrityError, connections, transaction
+from django.core.management import call_command
+from django.db import IntegrityError, OperationalError, connections, transaction
 from django.db.models import ProtectedError
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from model_bakery import baker
 
-from gdpr_assist import AnonymiseError, EventLogError, eventlog
+from gdpr_assist import AnonymiseError, EventLogError, batching, eventlog
 from gdpr_assist.models import EventLog, Instance, Operation, Outcome, PrivacyAnonymised, Receipt
 from gdpr_assist.signals import post_anonymise
 from tests.apps.fields.models import TextKey
@@ -536,6 +538,108 @@ def test_a_log_without_autocommit_is_refused_too():
         log.set_autocommit(True)
     assert row(person)["name"] == SEEDED["name"]
     assert not person.is_anonymised()
+
+
+# -- an erasure of many events is logged in parts --------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+class TestParts:
+    @pytest.fixture(autouse=True)
+    def few_events_in_memory(self, transactional_db, monkeypatch):
+        monkeypatch.setattr(eventlog, "EVENTS_IN_MEMORY", 2)
+        monkeypatch.setattr(batching, "LARGEST_BATCH", 3)  # 2 keys in a batch
+        eventlog.instance_id("default")  # as migrating does
+
+    def people(self, count=5):
+        return [customer(email=f"{number}@quill.example") for number in range(count)]
+
+    def inserts_of(self, action):
+        with CaptureQueriesContext(connections["gdpr_log"]) as queries:
+            action()
+        return [each["sql"] for each in queries if 'INTO "gdpr_assist_eventlog"' in each["sql"].replace("`", '"')]
+
+    def test_a_queryset_is_one_operation_with_each_event_once(self):
+        people = self.people()
+        inserts = self.inserts_of(Customer.objects.anonymise)
+        assert len(inserts) == 3
+        assert logged() == [("default", {anonymised(each) for each in people}, True)]
+        assert receipts() == operations()
+        assert EventLog.objects.using("gdpr_log").count() == 5
+
+    def test_a_delete_with_a_cascade_and_rows_that_stay(self):
+        people = self.people(3)
+        addresses = [baker.make(Address, customer=each) for each in people]
+        orders = [baker.make(Order, customer=each) for each in people]
+        expected = {
+            *(deleted("shop.Customer", each.pk) for each in people),
+            *(deleted("shop.Address", each.pk) for each in addresses),
+            *(anonymised(each) for each in orders),
+        }
+        inserts = self.inserts_of(Customer.objects.all().delete)
+        assert len(inserts) > 1
+        assert logged() == [("default", expected, True)]
+        assert receipts() == operations()
+        assert EventLog.objects.using("gdpr_log").count() == len(expected)
+        assert not Customer.all_objects.exists()
+
+    @pytest.mark.parametrize("door", ["anonymise", "delete"])
+    def test_a_log_that_fails_at_the_second_part(self, door):
+        people = self.people()
+        before = dump("default")
+        parts = []
+
+        def fail_at_the_second(execute, sql, params, many, context):
+            if "gdpr_assist_eventlog" in sql:
+                parts.append(sql)
+                if len(parts) == 2:
+                    raise OperationalError("the disk is full")
+            return execute(sql, params, many, context)
+
+        erase = Customer.objects.anonymise if door == "anonymise" else Customer.objects.all().delete
+        with (
+            connections["gdpr_log"].execute_wrapper(fail_at_the_second),
+            pytest.raises(EventLogError, match="nothing was erased"),
+        ):
+            erase()
+
+        assert len(parts) == 2  # it is not tried again
+        assert dump("default") == before
+        [(_, events, outcome)] = logged()
+        assert (len(events), outcome) == (2, None)
+        call_command("gdpr_reconcile", stdout=StringIO())
+        assert [outcome for _, _, outcome in logged()] == [False]
+        assert [row(each)["name"] for each in people] == [SEEDED["name"]] * 5
+
+    @pytest.mark.parametrize("door", ["anonymise", "delete"])
+    def test_an_outer_transaction_that_is_rolled_back(self, door):
+        self.people()
+        before = dump("default")
+        with abandoned_transaction():
+            if door == "anonymise":
+                Customer.objects.anonymise()
+            else:
+                Customer.objects.all().delete()
+        assert dump("default") == before
+        [(_, events, outcome)] = logged()
+        assert (len(events), outcome) == (5, None)
+        call_command("gdpr_reconcile", stdout=StringIO())
+        assert [outcome for _, _, outcome in logged()] == [False]
+
+    def test_a_failure_of_the_erasure_itself_after_the_first_part(self):
+        people = self.people()
+
+        def fail(instance, **kwargs):
+            if instance.pk == people[-1].pk:
+                raise RuntimeError("of the project's own")
+
+        before = dump("default")
+        with listening(post_anonymise, fail, Customer), pytest.raises(RuntimeError, match="of the project's own"):
+            Customer.objects.anonymise()
+        assert dump("default") == before
+        assert [outcome for _, _, outcome in logged()] == [None]
+        call_command("gdpr_reconcile", stdout=StringIO())
+        assert [outcome for _, _, outcome in logged()] == [False]
 
 
 # -- what the log holds ----------------------------------------------------------------------------

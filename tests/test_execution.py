@@ -1,18 +1,23 @@
 """Executing a plan: what is written, in how many statements, once, and in which transaction."""
 
+import datetime
 import threading
 import uuid
 from decimal import Decimal
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
-from django.db import connections, transaction
-from django.db.models import Count, F
+from django.db import connection, connections, transaction
+from django.db.models import Count, F, Value
+from django.db.models.functions import Concat, Upper
 from django.db.models.signals import post_save, pre_save
 from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from model_bakery import baker
 
-from gdpr_assist import batching
+from gdpr_assist import batching, statements
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.execution import execute
 from gdpr_assist.models import Receipt
@@ -20,7 +25,7 @@ from gdpr_assist.planning import plan
 from gdpr_assist.registry import registry
 from gdpr_assist.signals import post_anonymise, pre_anonymise
 from tests.apps.early.models import EarlyBird
-from tests.apps.fields.models import LongKey, TextKey, UUIDKey
+from tests.apps.fields.models import LongKey, NullFields, PlainFields, Target, TextKey, UUIDKey
 from tests.apps.shop.models import (
     Badge,
     Comment,
@@ -35,7 +40,12 @@ from tests.apps.shop.models import (
 )
 from tests.settings import DB
 
-from .observing import events, listening, markers, queries, row, rows, unchanged, updates
+from .observing import events, listening, markers, queries, redeclared, row, rows, unchanged, updates
+
+if apps.is_installed("tests.apps.postgres"):
+    from psycopg.types.range import Range
+
+    from tests.apps.postgres.models import NullPostgresFields, PostgresFields
 
 pytestmark = pytest.mark.django_db
 
@@ -477,6 +487,79 @@ def test_receivers_come_to_an_end_under_force_too():
         assert comment.anonymise(force=True).anonymised == 1
 
 
+# -- PrivacyMeta.bulk --------------------------------------------------------------------------
+
+
+def with_bulk(model, value):
+    own = registry.declaration(model).meta
+    return redeclared(model, type("PrivacyMeta", (type(own),), {"bulk": value}))
+
+
+@pytest.mark.parametrize("model", [Customer, Comment])
+def test_with_bulk_each_row_sends_our_signals_once_with_the_new_values_and_no_save(model):
+    made = [baker.make(model, email=f"{number}@quill.example") for number in range(3)]
+    heard, in_database = [], []
+
+    def look(instance, **kwargs):
+        in_database.append(row(instance)["email"])
+
+    with (
+        with_bulk(model, True),
+        listening(pre_anonymise, Recorder("pre_anonymise", heard), sender=model),
+        listening(post_anonymise, Recorder("post_anonymise", heard), sender=model),
+        listening(pre_save, Recorder("pre_save", heard), sender=model),
+        listening(post_save, Recorder("post_save", heard), sender=model),
+        listening(post_anonymise, look, sender=model),
+    ):
+        model.objects.anonymise()
+
+    new = [f"{each.pk}@anon.example.com" for each in made]
+    assert heard == [
+        *(("pre_anonymise", model, each.pk, each.email, "default") for each in made),
+        *(("post_anonymise", model, each.pk, email, "default") for each, email in zip(made, new, strict=True)),
+    ]
+    assert in_database == new == [row(each)["email"] for each in made]
+
+
+@pytest.mark.parametrize("model", [Customer, Comment])
+@pytest.mark.parametrize("watched", [True, False], ids=["receiver", "nobody"])
+def test_with_bulk_the_rows_end_as_without(model, watched):
+    for _ in range(3):
+        baker.make(model)
+
+    def receiver(**kwargs):
+        pass
+
+    without = rolled_back(model.objects.anonymise, model)
+    with with_bulk(model, True), listening(post_anonymise if watched else post_save, receiver, sender=model):
+        found = rolled_back(model.objects.anonymise, model)
+
+    assert found == without
+
+
+def test_without_bulk_each_row_is_saved_though_nobody_watches():
+    baker.make(Customer, _quantity=FEW)
+
+    with with_bulk(Customer, False):
+        statements_seen = queries(Customer.objects.anonymise)
+
+    assert len(updates(statements_seen, Customer)) == FEW
+
+
+def test_with_bulk_what_a_receiver_of_pre_anonymise_sets_is_written():
+    customers = [full_customer() for _ in range(3)]
+
+    def forget_country(instance, **kwargs):
+        if instance.pk == customers[1].pk:
+            instance.country = ""
+
+    with with_bulk(Customer, True), listening(pre_anonymise, forget_country, sender=Customer):
+        Customer.objects.anonymise()
+
+    assert [row(each)["country"] for each in customers] == ["UK", "", "UK"]
+    assert [personal(each) for each in customers] == [wiped(each) for each in customers]
+
+
 # -- one transaction, on the rows' own database ------------------------------------------------
 
 
@@ -704,6 +787,245 @@ def test_mixed_mode_with_a_deferred_column():
     Comment.objects.defer("body").anonymise()
 
     assert row(comment)["body"] == "[removed, 5 characters]"
+
+
+# -- what Python computes is written back ------------------------------------------------------
+
+AWKWARD = """O'Hara "100%" %s %(key)s \\ \\' `;-- ünï 🦉 {0}"""
+INDIA = datetime.timezone(datetime.timedelta(hours=5, minutes=30))
+
+
+def new_values(number):
+    """Return a value for each column of the models of tests.apps.fields and tests.apps.postgres."""
+    words = dict.fromkeys(("char", "slug", "text", "email", "url"), AWKWARD.format(number))
+    integers = dict.fromkeys(
+        ("small_integer", "positive_small_integer", "integer", "positive_integer", "big_integer"), 100 + number
+    )
+    addresses = {"address": f"2001:db8::{number}", "address_v4": f"192.0.2.{number}", "address_v6": f"::{number}"}
+    files = {"file": f"files/{number}'.txt", "image": f"images/{number}.png", "file_path": f"/srv/{number}%s"}
+    return {
+        **words,
+        **integers,
+        **addresses,
+        **files,
+        "positive_big_integer": 2**62 + number,
+        "decimal": Decimal("123456.70") + number,
+        "float": -0.125 * number,
+        "date": datetime.date(1815, 12, number),
+        "date_time": datetime.datetime(1843, 7, number, 1, 2, 3, 456789, tzinfo=INDIA),
+        "time": datetime.time(23, 59, number, 1),
+        "duration": datetime.timedelta(days=-number, microseconds=7),
+        "uuid": uuid.UUID(int=number),
+        "boolean": number % 2 == 0,
+        "binary": b"\x00\xff%s'\\" + bytes([number]),
+        "json": {"name": AWKWARD, "list": [None, True, 1.5, {"deep": number}]},
+        "json_dict": {"number": number},
+        "json_list": [AWKWARD, number],
+        "json_filled": AWKWARD,
+        "foreign_key": None,
+        "one_to_one": None,
+        "array": [AWKWARD, str(number), ""],
+        "hstore": {"name": AWKWARD, "none": None},
+        "search_vector": f"lovelace {number}",
+        **(ranges(number) if connection.vendor == "postgresql" else {}),
+    }
+
+
+def ranges(number):
+    first = datetime.date(1815, 12, number)
+    return {
+        "integer_range": Range(number, number + 7),
+        "big_integer_range": Range(None, number),
+        "decimal_range": Range(Decimal("7.7"), Decimal("7.7") + number),
+        "date_range": Range(first, datetime.date(1852, 11, 27)),
+        "date_time_range": Range(datetime.datetime(1843, 7, number, tzinfo=INDIA), None),
+    }
+
+
+def anonymised_by(model, new):
+    """Declare ``model`` with Python anonymisers that give ``new``: {key: {field: value}}."""
+
+    def anonymiser(name):
+        def give(self, instance):
+            value = new[instance.pk][name]
+            if value is None:  # what it returns would mean that it has set the value itself
+                setattr(instance, name, None)
+            return value
+
+        return give
+
+    names = list(next(iter(new.values())))
+    keep = {field.name for field in model._meta.concrete_fields} - {model._meta.pk.name, *names}
+    methods = {f"anonymise_{name}": anonymiser(name) for name in names}
+    meta = {"fields": names, "keep": sorted(keep), **methods}
+    return redeclared(model, type("PrivacyMeta", (), meta))
+
+
+def full_row(model, number):
+    columns = [field for field in model._meta.concrete_fields if not field.primary_key]
+    values = {field.name: new_values(20 + number)[field.name] for field in columns if not field.is_relation}
+    related = {field.name: baker.make(Target) for field in columns if field.is_relation}
+    return model.objects.create(**values, **related)
+
+
+def comparable(value):
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
+def both_ways(model):
+    """Return the rows of ``model`` anonymised as a queryset and object by object; both are undone."""
+    found = [
+        rolled_back(action, model)[0]
+        for action in (model.objects.anonymise, lambda: [each.anonymise() for each in model.objects.all()])
+    ]
+    return [[{name: comparable(value) for name, value in each.items()} for each in rows] for rows in found]
+
+
+FIELD_MODELS = [PlainFields, NullFields]
+NULLABLE = [NullFields]
+if connection.vendor == "postgresql":
+    FIELD_MODELS += [PostgresFields, NullPostgresFields]
+    NULLABLE += [NullPostgresFields]
+
+
+@pytest.mark.parametrize("model", FIELD_MODELS)
+def test_every_kind_of_column_is_written_back_as_it_is_saved(model):
+    made = [full_row(model, number) for number in (1, 2, 3)]
+    new = {}
+    for number, each in enumerate(made, 5):
+        names = [field.name for field in model._meta.concrete_fields if not field.primary_key]
+        new[each.pk] = {name: new_values(number)[name] for name in names}
+        new[each.pk] |= {name: baker.make(Target) for name in names if name in ("foreign_key", "one_to_one")}
+
+    with anonymised_by(model, new):
+        assert plan(model.objects.all()).mode == "mixed"
+        as_set, as_objects = both_ways(model)
+
+    assert as_set == as_objects
+    for found in as_set:
+        for name, value in new[found["id"]].items():
+            field = model._meta.get_field(name)
+            if name != "search_vector":  # which the database writes in its own way
+                assert found[field.attname] == (value.pk if field.is_relation else value), name
+
+
+@pytest.mark.parametrize("model", NULLABLE)
+@pytest.mark.parametrize("null_first", [True, False])
+def test_none_is_written_back_as_null_beside_rows_with_values(model, null_first):
+    made = [full_row(model, number) for number in (1, 2)]
+    names = [field.name for field in model._meta.concrete_fields if not field.primary_key]
+    full = {name: new_values(5)[name] for name in names}
+    values = [dict.fromkeys(names), full] if null_first else [full, dict.fromkeys(names)]
+
+    with anonymised_by(model, {each.pk: new for each, new in zip(made, values, strict=True)}):
+        as_set, as_objects = both_ways(model)
+
+    assert as_set == as_objects
+    empty = as_set[0 if null_first else 1]
+    # Django saves an empty file as ""
+    assert {value for name, value in empty.items() if name not in ("id", "file", "image")} == {None}
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=50), min_size=1, max_size=4))
+def test_any_text_is_written_back_as_it_is(db, texts):
+    with transaction.atomic():
+        made = [baker.make(Customer) for _ in texts]
+        new = {each.pk: {"name": text, "notes": text} for each, text in zip(made, texts, strict=True)}
+        with anonymised_by(Customer, new):
+            Customer.all_objects.anonymise()
+        found = {each["id"]: {"name": each["name"], "notes": each["notes"]} for each in rows(Customer)}
+        transaction.set_rollback(True)
+    assert found == new
+
+
+@pytest.mark.parametrize("model", [UUIDKey, TextKey, LongKey])
+def test_rows_are_written_back_to_their_own_key(model):
+    keys = {TextKey: ["ada", "o-hara"], LongKey: ["it's 100%", "ü"], UUIDKey: [uuid.uuid4(), uuid.uuid4()]}[model]
+    extra = [{} if model is TextKey else {"unique_name": str(number)} for number in range(2)]
+    for key, values in zip(keys, extra, strict=True):
+        model.objects.create(pk=key, name="Ada", email="ada@quill.example", **values)
+    new = {key: {"name": f"name of {number}"} for number, key in enumerate(keys)}
+
+    with anonymised_by(model, new):
+        model.objects.anonymise()
+
+    assert {each.pk: {"name": each.name} for each in model.objects.all()} == new
+
+
+def test_a_column_that_an_anonymiser_sets_in_some_rows_is_written_in_these_only():
+    """Of the others another process may have changed it in the meantime."""
+    customers = [full_customer(notes=notes) for notes in ("moved", "stays", "moved", "stays")]
+
+    class Meta:
+        fields = ["notes"]
+        keep = ["name", "email", "phone", "born", "number", "country", "is_deleted", "referred_by"]
+
+        def anonymise_notes(self, instance):
+            if instance.notes == "moved":
+                instance.country = "XX"
+                instance.phone = ""
+            return f"note {instance.pk}"
+
+    with redeclared(Customer, Meta):
+        written = [each for each in queries(Customer.objects.anonymise) if "UPDATE shop_customer" in each]
+
+    assert [(row(each)["country"], row(each)["phone"]) for each in customers] == [("XX", ""), ("UK", "555")] * 2
+    assert [row(each)["notes"] for each in customers] == [f"note {each.pk}" for each in customers]
+    assert sorted("country" in each for each in written) == [False, True]
+
+
+def test_a_child_and_its_parent_are_written_back_each_to_its_own_table():
+    gifts = [baker.make(GiftOrder, greeting="Dear Ada", recipient="Ada", email="a@x.example") for _ in range(3)]
+    plain = baker.make(Order, recipient="Ada")
+    new = {each.pk: {"recipient": f"R{each.pk}", "greeting": f"G{each.pk}"} for each in gifts}
+
+    with anonymised_by(GiftOrder, new):
+        assert plan(GiftOrder.objects.all()).mode == "mixed"
+        GiftOrder.objects.anonymise()
+
+    assert {
+        each.pk: {"recipient": each.recipient, "greeting": each.greeting} for each in GiftOrder.objects.all()
+    } == new
+    assert row(plain)["recipient"] == "Ada"
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [(Upper("name"), "ADA"), (F("phone"), "555"), (Concat(F("name"), Value("%s")), "Ada%s")],
+    ids=["Upper", "F", "Concat"],
+)
+def test_an_expression_of_an_anonymiser_is_computed_by_the_database(expression, expected):
+    customers = [full_customer(name="Ada") for _ in range(3)]
+    new = {each.pk: {"name": expression, "notes": f"note {each.pk}"} for each in customers}
+
+    with anonymised_by(Customer, new):
+        Customer.objects.anonymise()
+
+    assert [row(each)["name"] for each in customers] == [expected] * 3
+    assert [row(each)["notes"] for each in customers] == [f"note {each.pk}" for each in customers]
+
+
+def test_a_database_without_a_statement_of_its_own_is_written_by_bulk_update(monkeypatch):
+    monkeypatch.setattr(statements, "UPDATE", {})
+    made = [full_row(PlainFields, number) for number in (1, 2, 3)]
+    names = [field.name for field in PlainFields._meta.concrete_fields if not field.primary_key]
+    new = {each.pk: {name: new_values(n)[name] for name in names} for n, each in enumerate(made, 5)}
+
+    with anonymised_by(PlainFields, new):
+        (update,) = updates(rolled_back_queries(PlainFields.objects.anonymise), PlainFields)
+        as_set, as_objects = both_ways(PlainFields)
+
+    assert "CASE WHEN" in update
+    assert as_set == as_objects
+    assert [each["char"] for each in as_set] == [new[each["id"]]["char"] for each in as_set]
+
+
+def rolled_back_queries(action):
+    with transaction.atomic():
+        found = queries(action)
+        transaction.set_rollback(True)
+    return found
 
 
 # -- multi-table inheritance -------------------------------------------------------------------

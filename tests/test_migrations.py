@@ -105,8 +105,10 @@ COLUMN_TYPE = {
         "uuid",
     ),
     "mysql": (
-        "SELECT column_type FROM information_schema.columns "
-        "WHERE table_schema = DATABASE() AND table_name = %s AND column_name = %s",
+        (
+            "SELECT column_type FROM information_schema.columns "
+            "WHERE table_schema = DATABASE() AND table_name = %s AND column_name = %s"
+        ),
         "char(32)",
     ),
 }

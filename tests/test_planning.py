@@ -1,11 +1,14 @@
 """Plans: which rows, which columns, in which way. A plan writes nothing."""
 
+from functools import partial
+
+import django
 import pytest
 from django.db.models import Count, Exists, F, OuterRef, Q
 from django.db.models.signals import post_save, pre_save
 from model_bakery import baker
 
-from gdpr_assist.planning import plan
+from gdpr_assist.planning import OURS, SAVING, plan
 from gdpr_assist.registry import registry
 from gdpr_assist.signals import post_anonymise, pre_anonymise
 from tests.apps.fields.models import TextKey, UUIDKey
@@ -18,7 +21,7 @@ from tests.apps.shop.models import (
     Product,
 )
 
-from .observing import listening, markers, queries, rows, unchanged
+from .observing import listening, markers, queries, redeclared, rows, unchanged
 
 SIGNALS = {
     "pre_anonymise": pre_anonymise,
@@ -93,6 +96,109 @@ def test_receivers_of_a_proxy_watch_its_rows():
     with listening(pre_anonymise, ignore, sender=ForeignCustomer):
         assert plan(ForeignCustomer.objects.all()).mode == "rows"
         assert plan(Customer.objects.all()).mode == "set"
+
+
+# -- PrivacyMeta.bulk --------------------------------------------------------------------------
+
+
+class Told:
+    """Receivers of every kind."""
+
+    def method(self, **kwargs):
+        pass
+
+    async def asynchronous(self, **kwargs):
+        pass
+
+    def __call__(self, **kwargs):
+        pass
+
+
+def told(extra, **kwargs):
+    pass
+
+
+async def told_later(**kwargs):
+    pass
+
+
+def bulk(model, value):
+    own = registry.declaration(model).meta
+    return redeclared(model, type("PrivacyMeta", (type(own),), {"bulk": value}))
+
+
+HERE = "tests.test_planning"
+KINDS = [
+    (ignore, f"{HERE}.ignore"),
+    (Told().method, f"{HERE}.Told.method"),
+    (Told(), f"{HERE}.Told"),
+    (partial(told, "x"), f"{HERE}.told"),
+    (partial(Told().method), f"{HERE}.Told.method"),
+]
+if django.VERSION >= (5, 0):
+    KINDS += [(told_later, f"{HERE}.told_later"), (Told().asynchronous, f"{HERE}.Told.asynchronous")]
+
+
+@pytest.mark.parametrize(("receiver", "path"), KINDS, ids=[path for _, path in KINDS])
+@pytest.mark.parametrize("name", SIGNALS)
+def test_the_plan_names_the_receivers_that_make_it_row_by_row(name, receiver, path):
+    with listening(SIGNALS[name], receiver, sender=Customer):
+        found = plan(Customer.objects.all())
+        text = str(found)
+
+    assert (found.mode, found.unheard) == ("rows", "")
+    assert f"row by row, because {name} has receivers: {path};" in text
+
+
+def test_the_plan_names_all_receivers_of_all_signals():
+    with (
+        listening(pre_anonymise, ignore, sender=Customer),
+        listening(post_save, Told().method, sender=Customer),
+        listening(post_save, told, sender=Customer),
+    ):
+        reason = plan(Customer.objects.all()).reason
+
+    assert reason == (
+        f"pre_anonymise has receivers: {HERE}.ignore; post_save has receivers: {HERE}.Told.method, {HERE}.told"
+    )
+
+
+@pytest.mark.parametrize(("model", "mode"), [(Customer, "set"), (Comment, "mixed")])
+@pytest.mark.parametrize("name", SAVING)
+def test_with_bulk_those_who_hear_of_saving_are_not_told_and_the_plan_says_who(model, mode, name):
+    with bulk(model, True), listening(SIGNALS[name], ignore, sender=model):
+        found = plan(model.objects.all())
+        text = str(found)
+
+    assert (found.mode, found.sends_signals) == (mode, False)
+    assert found.unheard == f"{name} has receivers: {HERE}.ignore"
+    assert f"; not told, since PrivacyMeta.bulk is True: {name} has receivers: {HERE}.ignore;" in text
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_with_bulk_those_who_hear_of_anonymising_are_told(name):
+    with bulk(Customer, True), listening(SIGNALS[name], ignore, sender=Customer):
+        found = plan(Customer.objects.all())
+
+    assert (found.mode, found.sends_signals, found.unheard) == ("mixed", True, "")
+    assert found.reason == f"{name} has receivers: {HERE}.ignore"
+
+
+@pytest.mark.parametrize(("value", "mode"), [(None, "set"), (True, "set"), (False, "rows")])
+def test_bulk_where_nobody_watches(value, mode):
+    with bulk(Customer, value):
+        found = plan(Customer.objects.all())
+
+    assert (found.mode, found.unheard) == (mode, "")
+    assert found.reason == ("its PrivacyMeta says bulk = False" if value is False else "")
+
+
+@pytest.mark.parametrize("value", [None, True, False])
+def test_a_single_object_is_saved_whatever_bulk_says(value):
+    with bulk(Customer, value), listening(post_save, ignore, sender=Customer):
+        found = plan(baker.make(Customer))
+
+    assert (found.mode, found.unheard) == ("rows", "")
 
 
 # -- of what -----------------------------------------------------------------------------------

@@ -106,6 +106,9 @@ class Site:
     def customers(self):
         return [name for (name,) in self.sql("SELECT name FROM shop_customer ORDER BY name")]
 
+    def comments(self):
+        return [body for (body,) in self.sql("SELECT body FROM shop_comment ORDER BY body")]
+
 
 def _read(terminal):
     try:

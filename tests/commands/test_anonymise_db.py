@@ -1,11 +1,12 @@
 import builtins
 import re
+import signal
 from io import StringIO
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.db import connections
+from django.db import OperationalError, connections
 from model_bakery import baker
 
 from gdpr_assist import compaction
@@ -16,7 +17,8 @@ from tests.apps.shop.models import AuditEntry, Comment, Customer, GiftOrder, Res
 from tests.apps.thirdparty.models import Device
 from tests.databases import dump, log_is, migrate, refused, scratch, unblocked_site, untouched
 from tests.logbook import committing, customer, logged, receipts
-from tests.observing import markers, row
+from tests.observing import markers, redeclared, row
+from tests.settings import DB
 from tests.test_replay import ANONYMISE, DELETE, event, log, rerun
 
 REFUSAL = (
@@ -283,6 +285,239 @@ class TestCompacting:
         assert row(person)["name"] == str(person.pk)
 
 
+@pytest.mark.usefixtures("copy")
+class TestChoosingModels:
+    def scrub(self, *args):
+        return run("--noinput", "--no-compact", "--database", "default", *args)
+
+    def seed(self):
+        comment = baker.make(Comment, body="I live in Quill Lane")
+        supplier = baker.make(Supplier, contact_name="Ada")
+        return customer(), comment, supplier
+
+    def done(self, *instances):
+        return [each.is_anonymised() for each in instances]
+
+    @pytest.mark.parametrize("label", ["shop.Customer", "SHOP.customer", "shop.customer"])
+    def test_one(self, label):
+        seeded = self.seed()
+        printed = self.scrub("--model", label)
+        assert self.done(*seeded) == [True, False, False]
+        assert "shop.Comment" not in printed
+        assert printed.splitlines()[-1] == "Anonymised 1 tables. No event was logged."
+
+    def test_several(self):
+        seeded = self.seed()
+        self.scrub("--model", "shop.Customer", "--model", "shop.Supplier")
+        assert self.done(*seeded) == [True, False, True]
+
+    def test_all_but_some(self):
+        seeded = self.seed()
+        printed = self.scrub("--exclude-model", "shop.customer", "--exclude-model", "shop.Supplier")
+        assert self.done(*seeded) == [False, True, False]
+        assert "shop.Supplier: left as it is, with all personal data in it." in printed.splitlines()
+
+    def test_one_that_is_chosen_and_left_out_is_left_out(self):
+        seeded = self.seed()
+        self.scrub("--model", "shop.Customer", "--model", "shop.Comment", "--exclude-model", "shop.Customer")
+        assert self.done(*seeded) == [False, True, False]
+
+    def test_a_parent_takes_its_children_with_it(self):
+        gift = baker.make(GiftOrder, greeting="Dear Ada")
+        self.scrub("--model", "shop.Order")
+        assert row(gift)["greeting"] == str(gift.pk)
+
+    @pytest.mark.parametrize("option", ["--model", "--exclude-model"])
+    @pytest.mark.parametrize("label", ["shop.Nobody", "Customer", "shop.GiftOrder", "shop.AuditEntry", "shop.Company"])
+    def test_a_label_of_no_model_to_scrub_is_refused_before_anything_is_changed(self, option, label):
+        self.seed()
+        with untouched(), pytest.raises(CommandError) as caught:
+            self.scrub("--model", "shop.Comment", option, label)
+        message = str(caught.value)
+        assert message.startswith(f"Nothing was changed. No model to scrub has the label {label}. There are: ")
+        assert "shop.Customer" in message
+        assert message.endswith("A multi-table child goes with its parent.")
+
+    @pytest.mark.parametrize("size", ["0", "-1", "1.5", "many", ""])
+    def test_a_batch_size_that_is_none(self, size):
+        self.seed()
+        with untouched(), pytest.raises(CommandError, match="not a whole number of at least 1"):
+            self.scrub(f"--batch-size={size}")
+
+
+class Calls:
+    """Declare Comment with an anonymiser that notes whose turn it is, and fails at one."""
+
+    def __init__(self):
+        self.keys = []
+        self.fails_at = None
+        self.do = lambda instance: None
+
+    def __enter__(self):
+        calls = self
+
+        class Meta:
+            fields = ["display_name", "body", "email"]
+            keep = ["author", "posted"]
+
+            def anonymise_body(self, instance):
+                if instance.pk == calls.fails_at:
+                    raise RuntimeError("no such thing")
+                calls.do(instance)
+                calls.keys.append(instance.pk)
+                return "removed"
+
+        self.patch = redeclared(Comment, Meta)
+        self.patch.__enter__()
+        return self
+
+    def __exit__(self, *args):
+        self.patch.__exit__(*args)
+
+    def taken(self):
+        """Return the keys since the last time."""
+        keys, self.keys = self.keys, []
+        return keys
+
+
+@pytest.mark.usefixtures("copy")
+class TestResuming:
+    RESUMING = "what it has scrubbed is left as it is (--restart to scrub it again)"
+
+    @pytest.fixture
+    def calls(self):
+        with Calls() as calls:
+            yield calls
+
+    @pytest.fixture
+    def comments(self, calls):
+        """Seven comments, of which a run with two in a batch has done four: its anonymiser failed at the sixth."""
+        made = [baker.make(Comment, body="I live in Quill Lane", email="ada@quill.example") for _ in range(7)]
+        calls.fails_at = made[5].pk
+        with pytest.raises(CommandError, match=r"shop\.Comment\.body.*The ranges before it are done") as caught:
+            self.scrub()
+        assert "no such thing" not in str(caught.value)
+        calls.fails_at = None
+        return made
+
+    def scrub(self, *args):
+        return run("--noinput", "--no-compact", "--database=default", "--model=shop.Comment", "--batch-size=2", *args)
+
+    def bodies(self):
+        return list(Comment.objects.order_by("pk").values_list("body", flat=True))
+
+    def test_what_is_done_stays_done(self, comments):
+        assert self.bodies() == ["removed"] * 4 + ["I live in Quill Lane"] * 3
+        assert markers(Comment) == sorted(str(each.pk) for each in comments[:4])
+
+    def test_the_next_run_does_the_rest_only_and_says_so(self, comments, calls):
+        calls.taken()
+        printed = self.scrub()
+        assert calls.taken() == [each.pk for each in comments[4:]]
+        assert self.RESUMING in printed
+        assert "default: shop.Comment: resuming the run of 20" in printed
+        assert "default: shop.Comment: 3 anonymised" in printed.splitlines()
+        assert self.bodies() == ["removed"] * 7
+
+    def test_rows_that_were_added_meanwhile_are_scrubbed(self, comments, calls):
+        calls.taken()
+        added = baker.make(Comment, body="I live in Quill Lane")
+        Comment.objects.filter(pk=comments[6].pk).delete()
+        self.scrub()
+        assert calls.taken() == [comments[4].pk, comments[5].pk, added.pk]
+        assert self.bodies() == ["removed"] * 7
+
+    def test_after_its_end_the_next_run_scrubs_all_rows_again(self, comments, calls):
+        self.scrub()
+        calls.taken()
+        Comment.objects.filter(pk=comments[0].pk).update(email="again@quill.example")
+        printed = self.scrub()
+        assert calls.taken() == [each.pk for each in comments]
+        assert self.RESUMING not in printed
+        assert not Comment.objects.filter(email="again@quill.example").exists()
+
+    def test_restarting_scrubs_all_rows_again(self, comments, calls):
+        calls.taken()
+        printed = self.scrub("--restart")
+        assert calls.taken() == [each.pk for each in comments]
+        assert self.RESUMING not in printed
+
+    def test_an_interruption_after_the_rows_resumes_with_none_left(self, comments, calls, monkeypatch):
+        def compact(models, using):
+            raise AnonymiseError(f"{using}: the disk is full.")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(compaction, "compact", compact)
+            with pytest.raises(CommandError, match="the disk is full"):
+                run("--noinput", "--database=default", "--model=shop.Comment")
+        calls.taken()
+        printed = self.scrub()
+        assert calls.taken() == []
+        assert "default: shop.Comment: 0 anonymised" in printed.splitlines()
+
+    def test_other_models_are_not_taken_for_interrupted(self, comments):
+        person = customer()
+        person.anonymise()
+        Customer.all_objects.update(phone="0161 555 0147")
+        printed = run("--noinput", "--no-compact", "--database=default")
+        assert printed.count("resuming") == 1
+        assert row(person)["phone"] == ""
+
+    def test_a_database_that_refuses_a_value(self, calls):
+        """A unique column: the key of the sixth makes an address that a later, kept row has already."""
+        people = [customer(email=f"{number}@quill.example") for number in range(6)]
+        taken = customer(email=f"{people[5].pk}@anon.example.com", is_deleted=True)
+        args = ("--noinput", "--no-compact", "--database=default", "--model=shop.Customer", "--batch-size=2")
+        with pytest.raises(CommandError, match="The ranges before it are done"):
+            run(*args)
+        assert markers(Customer) == sorted(str(each.pk) for each in people[:4])
+        assert [row(each)["name"] for each in people] == [
+            *(str(each.pk) for each in people[:4]),
+            *[people[0].name] * 2,
+        ]
+        Customer.all_objects.filter(pk=taken.pk).update(email="free@quill.example")
+        assert "default: shop.Customer: 3 anonymised" in run(*args).splitlines()
+        assert row(taken)["email"] == f"{taken.pk}@anon.example.com"
+
+
+def update_elsewhere(key):
+    """Update a comment through a connection of its own, as another process does; fail if that waits."""
+    other = connections["default"].copy()
+    wait = {"postgresql": "SET lock_timeout = '2s'", "mysql": "SET innodb_lock_wait_timeout = 2"}[other.vendor]
+    try:
+        with other.cursor() as cursor:
+            cursor.execute(wait)
+            cursor.execute("UPDATE shop_comment SET display_name = 'seen' WHERE id = %s", [key])
+    finally:
+        other.close()
+
+
+if DB != "sqlite":  # which locks the whole file while a batch is written
+
+    @pytest.mark.django_db(transaction=True)
+    def test_rows_are_locked_for_the_time_of_their_batch_only(settings):
+        settings.GDPR_CAN_ANONYMISE_DATABASE = True
+        made = [baker.make(Comment, display_name="Ada") for _ in range(5)]
+        waited = []
+
+        def touch(instance):
+            if instance.pk == made[3].pk:
+                update_elsewhere(made[0].pk)  # of a batch that is committed
+                update_elsewhere(made[4].pk)  # of one that is to come
+                try:
+                    update_elsewhere(made[2].pk)  # of the same
+                except OperationalError:
+                    waited.append(made[2].pk)
+
+        with Calls() as calls:
+            calls.do = touch
+            run("--noinput", "--no-compact", "--database=default", "--model=shop.Comment", "--batch-size=2")
+
+        assert waited == [made[2].pk]
+        assert row(made[0])["display_name"] == "seen"
+        assert row(made[4])["display_name"] == str(made[4].pk)
+
+
 class TestDatabaseWithoutTables:
     """One of the aliases is another system's, or was never migrated."""
 
@@ -394,6 +629,30 @@ class TestSharedLog:
         assert PrivacyAnonymised.objects.exists()
 
 
+# anonymise_db with an anonymiser that says whose turn it is, and kills the process at the comment of a number
+KILLED = """
+import os, signal, sys
+import django
+django.setup()
+from django.core.management import call_command
+from tests.apps.shop.models import Comment
+from tests.observing import redeclared
+
+class Meta:
+    fields = ["display_name", "body", "email"]
+    keep = ["author", "posted"]
+
+    def anonymise_body(self, instance):
+        if instance.pk == int(sys.argv[1]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        print(instance.pk, file=sys.stderr)
+        return "removed"
+
+with redeclared(Comment, Meta):
+    call_command("anonymise_db", *sys.argv[2:])
+"""
+
+
 class TestProcess:
     def test_plain_lines_where_there_is_no_terminal(self, site):
         done = site.run("anonymise_db", "--noinput")
@@ -423,3 +682,23 @@ class TestProcess:
         done = site.run("anonymise_db", "--noinput")
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.splitlines()[-1] == f"CommandError: {REFUSAL}"
+
+    def test_a_run_that_was_killed_is_resumed(self, site):
+        command = ["--noinput", "--no-compact", "--database=default", "--model=shop.Comment", "--batch-size=2"]
+        site.sql(
+            "INSERT INTO shop_comment (display_name, body, email, posted) "
+            "SELECT 'Ada', 'I live in Quill Lane', 'ada@quill.example', '2001-02-03' FROM "
+            "(SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5)"
+        )
+        killed = site.python("-c", KILLED, "4", *command)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        assert site.comments() == ["I live in Quill Lane"] * 3 + ["removed"] * 2
+        resumed = site.python("-c", KILLED, "0", *command)
+        assert resumed.returncode == 0, resumed.stderr
+        assert site.comments() == ["removed"] * 5
+        assert "resuming the run of" in resumed.stdout
+        assert "default: shop.Comment: 3 anonymised" in resumed.stdout.splitlines()
+        assert resumed.stderr.split() == ["3", "4", "5"]
+        again = site.python("-c", KILLED, "0", *command)
+        assert "resuming" not in again.stdout
+        assert again.stderr.split() == ["1", "2", "3", "4", "5"]

@@ -1,0 +1,217 @@
+"""What erasing costs: how many statements, on the main database and on the log; those of transactions not counted."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from gdpr_assist import batching
+from gdpr_assist.execution import execute_in_ranges
+from gdpr_assist.models import EventLog
+from gdpr_assist.planning import plan
+from tests.apps.fields.models import UUIDKey
+from tests.apps.migrated.models import Letter
+from tests.apps.shop.models import Address, Comment, Customer, GiftOrder, Message, Order
+
+from .observing import markers
+
+TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT")
+FEW, MANY = 10, 100
+
+# With transactions of its own: an erasure that is committed also writes its outcome.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def asked(action):
+    """Return the statements that ``action`` asks of the main database and of the log."""
+    with CaptureQueriesContext(connections["default"]) as main, CaptureQueriesContext(connections["gdpr_log"]) as log:
+        action()
+    return tuple(
+        [each["sql"] for each in captured if not each["sql"].startswith(TRANSACTION)] for captured in (main, log)
+    )
+
+
+def numbers(action):
+    return tuple(len(statements) for statements in asked(action))
+
+
+def customers(count, orders=1):
+    """Make customers with orders, and with an address and a message each; return them as a queryset."""
+    Customer.objects.bulk_create(Customer(name="Ada", email=f"{number}@quill.example") for number in range(count))
+    made = list(Customer.objects.all())
+    Order.objects.bulk_create(
+        Order(customer=each, recipient="Ada", email="ada@quill.example", placed=timezone.now())
+        for each in made
+        for _ in range(orders)
+    )
+    Address.objects.bulk_create(Address(customer=each, street="Quill Lane", town="Leeds") for each in made)
+    Message.objects.bulk_create(Message(recipient=each, text="Dear Ada") for each in made)
+    return Customer.objects.all()
+
+
+def authors(count, letters):
+    """Make users who are targets of letters, and of nothing else that is registered."""
+    User.objects.bulk_create(User(username=f"author {number}") for number in range(count))
+    made = list(User.objects.all())
+    Letter.objects.bulk_create(
+        Letter(author=each, signature="Ada", body="I live in Quill Lane") for each in made for _ in range(letters)
+    )
+    return User.objects.all()
+
+
+@pytest.fixture
+def warm():
+    """Read what is read once in a process: content types, the id of the database."""
+    authors(1, 1).delete()
+    customers(1).delete()
+    Letter.objects.all().delete()
+    Order.objects.all().delete()
+
+
+# -- deleting --------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("warm")
+@pytest.mark.parametrize(
+    ("targets", "letters", "most", "most_of_log"),
+    [(1, 500, 14, 3), (200, 10, 40, 8)],
+    ids=["1 with 500", "200 with 2,000"],
+)
+def test_a_deletion_with_many_rows_to_anonymise(targets, letters, most, most_of_log):
+    people = authors(targets, letters)
+    before = EventLog.objects.using("gdpr_log").count()
+
+    main, log = asked(people.get().delete if targets == 1 else people.delete)
+
+    assert not User.objects.exists()
+    assert Letter.objects.filter(author=None, body="").exclude(signature="Ada").count() == targets * letters
+    assert EventLog.objects.using("gdpr_log").count() == before + targets + targets * letters
+    assert len(main) <= most, main
+    assert len(log) <= most_of_log, log
+
+
+@pytest.mark.usefixtures("warm")
+def test_a_deletion_of_one_target_costs_the_same_for_ten_rows_and_for_a_hundred():
+    found = [numbers(customers(1, orders).get().delete) for orders in (FEW, MANY)]
+
+    assert found[0] == found[1]
+    assert len(markers(Order)) == FEW + MANY
+
+
+@pytest.mark.usefixtures("warm")
+def test_a_deletion_costs_the_same_for_ten_targets_and_for_a_hundred():
+    found = [numbers(customers(count).delete) for count in (FEW, MANY)]
+
+    assert found[0] == found[1]
+
+
+@pytest.mark.usefixtures("warm")
+def test_a_deletion_across_batches_costs_five_statements_for_each_further_batch(monkeypatch):
+    """The claim, the markers, the UPDATE, and one look at each of the two models that add to an order."""
+    one_batch = numbers(customers(1, 9).get().delete)
+    monkeypatch.setattr(batching, "LARGEST_BATCH", 10)  # 9 keys in a batch
+    three_batches = numbers(customers(1, 27).get().delete)
+
+    assert three_batches[0] - one_batch[0] == 5 * 2 + 1  # and one that finds no fourth
+    assert three_batches[1] == one_batch[1]
+
+
+# -- anonymising -----------------------------------------------------------------------------------
+
+
+def first_words(statements):
+    return [each.split()[0] for each in statements]
+
+
+def make(model, count):
+    common = {"name": "Ada", "email": "ada@quill.example"}
+    values = {
+        Customer: lambda number: {"name": "Ada", "email": f"{number}@quill.example"},
+        Comment: lambda number: {"display_name": "Ada", "email": "ada@quill.example", "posted": timezone.now()},
+        UUIDKey: lambda number: common | {"unique_name": str(number), "url": "http://quill.example"},
+        Order: lambda number: {"recipient": "Ada", "email": "ada@quill.example", "placed": timezone.now()},
+    }[model]
+    start = model._base_manager.count()
+    model._base_manager.bulk_create(model(**values(start + number)) for number in range(count))
+
+
+@pytest.mark.parametrize(
+    ("model", "statements"),
+    [
+        # The claim of the keys, the markers, the columns; then the id of the database, the receipt, the outcome's look
+        (Customer, ["SELECT", "INSERT", "UPDATE", "SELECT", "INSERT", "SELECT"]),
+        (UUIDKey, ["SELECT", "INSERT", "UPDATE", "SELECT", "INSERT", "SELECT"]),
+        # Mixed mode reads the rows, writes back what Python computed, and leaves the rest to the database.
+        (Comment, ["SELECT", "INSERT", "SELECT", "UPDATE", "UPDATE", "SELECT", "INSERT", "SELECT"]),
+        # Two models add to an order: one look for each
+        (Order, ["SELECT", "INSERT", "UPDATE", "SELECT", "SELECT", "SELECT", "INSERT", "SELECT"]),
+    ],
+)
+def test_a_queryset_is_the_same_statements_for_ten_rows_and_for_a_hundred(model, statements):
+    make(model, 1)
+    model.objects.anonymise()
+    found = []
+    for count in (FEW, MANY):
+        make(model, count)
+        main, log = asked(model.objects.anonymise)
+        found.append((first_words(one_for_many(main)), first_words(one_for_many(log))))
+
+    assert found[0] == found[1] == (statements, ["INSERT", "INSERT", "INSERT"])
+    assert len(markers(model)) == 1 + FEW + MANY
+
+
+def one_for_many(statements):
+    """SQLite takes the rows of one statement one after the other; Django notes "10 times: UPDATE ..."."""
+    return [each.split("times: ", 1)[-1] for each in statements]
+
+
+def test_rows_that_are_done_cost_one_statement():
+    make(Customer, FEW)
+    Customer.objects.anonymise()
+
+    main, log = asked(Customer.objects.anonymise)
+
+    assert first_words(main) == ["SELECT"]
+    assert log == []
+
+
+# -- scrubbing a copy ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [5, 20])
+def test_a_range_is_the_bound_the_columns_and_the_markers(size):
+    make(Customer, 1)
+    Customer.objects.anonymise()
+    Customer.objects.all().delete()
+    make(Customer, 4 * size + 1)
+
+    main, log = asked(lambda: list(execute_in_ranges(plan(Customer.all_objects.all(), force=True), size)))
+
+    # Whether there are markers is asked once; the last range has one row.
+    assert first_words(main) == ["SELECT", *["SELECT", "UPDATE", "INSERT"] * 5]
+    assert log == []
+    assert not Customer.all_objects.filter(name="Ada").exists()
+
+
+def test_a_range_with_a_python_anonymiser_reads_its_rows_too():
+    make(Comment, 1)
+    Comment.objects.anonymise()
+    Comment.objects.all().delete()
+    make(Comment, 25)
+
+    main, log = asked(lambda: list(execute_in_ranges(plan(Comment.objects.all(), force=True), 10)))
+
+    assert first_words(one_for_many(main)) == ["SELECT", "INSERT", "SELECT", "UPDATE", "UPDATE"] * 3
+    assert log == []
+
+
+def test_a_range_of_a_model_with_children_asks_each_child_once():
+    GiftOrder.objects.create(recipient="Ada", email="ada@quill.example", placed=timezone.now(), greeting="Dear Ada")
+    list(execute_in_ranges(plan(Order.objects.all(), force=True)))
+    GiftOrder.objects.all().delete()
+    make(Order, 25)
+
+    main, _ = asked(lambda: list(execute_in_ranges(plan(Order.objects.all(), force=True), 10)))
+
+    assert first_words(main) == ["SELECT", "INSERT", "UPDATE", "SELECT", "SELECT"] * 3
