@@ -1,8 +1,9 @@
 """Kills a real process at every step of an erasure, and compares what the log says then with what the data says.
 
-``python -m tests.faults.killing SCENARIO KILLS SEED`` makes two databases of its own, prints one JSON object for each
-kill, and removes the databases. Each kill is a forked process that is sent SIGKILL by itself, before or after a
-write or a COMMIT in either database.
+``python -m tests.faults.killing SCENARIO SEED`` makes two databases of its own, prints one JSON object for each kill,
+and removes the databases. Each kill is a forked process that is sent SIGKILL by itself, before or after a write or a
+COMMIT in either database: once at each such point. The seed draws the order, the size from those with as many points
+as the largest, and whether a backup is restored before anybody could reconcile.
 """
 
 import json
@@ -23,7 +24,7 @@ class Unwanted(Exception):
     """What makes an outer transaction roll back."""
 
 
-def main(name, kills, seed):
+def main(name, seed):
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     os.environ["DB_NAME"] = f"{os.environ.get('DB_NAME', 'gdpr_assist')}_kills_{os.getpid()}"
     django.setup()
@@ -31,7 +32,7 @@ def main(name, kills, seed):
     databases.create()
     try:
         harness = Harness(scenarios.SCENARIOS[name], databases)
-        for result in harness.run(int(kills), int(seed)):
+        for result in harness.run(int(seed)):
             print(json.dumps(result), flush=True)  # noqa: T201  (read by the test)
     finally:
         databases.drop()
@@ -49,17 +50,18 @@ class Harness:
         self.scenario = scenario
         self.databases = databases
 
-    def run(self, kills, seed):
+    def run(self, seed):
         rng = random.Random(seed)
-        places = []
-        for size in (1, 2, 3):
-            self.scenario.prepare(size)
-            places += [(size, point) for point in range(1, self.child(size, None) + 1)]
-        todo = []
-        while len(todo) < kills:  # every place at least once, if there are kills enough
-            todo += rng.sample(places, len(places))
-        for size, point in todo[:kills]:
-            yield self.kill(size, point, disaster=rng.random() < 1 / 3)
+        points = {size: self.count(size) for size in self.scenario.sizes}
+        most = max(points.values())
+        sizes = [size for size, count in points.items() if count == most]
+        for point in rng.sample(range(1, most + 1), most):
+            result = self.kill(rng.choice(sizes), point, disaster=rng.random() < 1 / 3)
+            yield {**result, "points": most}
+
+    def count(self, size):
+        self.scenario.prepare(size)
+        return self.child(size, None)
 
     def kill(self, size, point, disaster):
         before = self.scenario.prepare(size)

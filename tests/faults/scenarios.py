@@ -4,12 +4,14 @@ The judge asks the data what happened, never the log: a row is erased if it does
 """
 
 from contextlib import suppress
+from unittest import mock
 
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError
 from django.db import connections, transaction
 from django.utils import timezone
 
+from gdpr_assist import eventlog, execution
 from gdpr_assist.models import EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
 from tests.apps.shop.models import Address, Comment, Customer, Order
 from tests.faults import own_databases
@@ -86,6 +88,8 @@ def logged():
 
 class Scenario:
     """Erasures in a process that is killed."""
+
+    sizes = (1, 2, 3)  # of whom is erased; most scenarios take as many steps for each
 
     def prepare(self, size):
         clean()
@@ -185,6 +189,17 @@ class AnonymiseQuerySet(Scenario):
         targets().anonymise()
 
 
+class InParts(Scenario):
+    """More events than are kept in memory: each row's go to the log on their own, before the one COMMIT."""
+
+    def act(self, size):
+        with (
+            mock.patch.object(eventlog, "EVENTS_IN_MEMORY", 1),
+            mock.patch.object(execution, "batch_size", lambda using: 1),
+        ):
+            targets().anonymise()
+
+
 class Delete(Scenario):
     """With a cascade, and with orders and comments that are anonymised."""
 
@@ -217,7 +232,12 @@ class RolledBack(Scenario):
 
 
 class Replay(Scenario):
-    """A rerun that is killed, and then run again."""
+    """A rerun that is killed, and then run again: of one object, of a delete, and of a queryset.
+
+    One customer more would be one delete more, and each has the same steps.
+    """
+
+    sizes = (2,)
 
     def prepare(self, size):
         clean()
@@ -278,6 +298,7 @@ class Reconcile(Scenario):
 SCENARIOS = {
     "anonymise": Anonymise(),
     "queryset": AnonymiseQuerySet(),
+    "in parts": InParts(),
     "delete": Delete(),
     "outer": Outer(),
     "rolled-back": RolledBack(),
