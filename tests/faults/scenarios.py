@@ -195,7 +195,7 @@ class InParts(Scenario):
     def act(self, size):
         with (
             mock.patch.object(eventlog, "EVENTS_IN_MEMORY", 1),
-            mock.patch.object(execution, "batch_size", lambda using: 1),
+            mock.patch.object(execution, "batch_size", return_value=1),
         ):
             targets().anonymise()
 
