@@ -419,6 +419,20 @@ class TestWaitedForInVain:
             customer().anonymise()
             assert "\nRolled back, or still in a transaction: 1\n" in self.reconcile("--dry-run")
 
+    @pytest.mark.skipif(VENDOR != "postgresql", reason="the other databases have a limit of their own")
+    def test_the_wait_is_limited_where_the_database_would_wait_for_ever(self):
+        def patient(database):
+            options = database.settings_dict["OPTIONS"]
+            given = f"{options.get('options', '')} -c statement_timeout={PATIENCE * 1000}"
+            database.settings_dict = {**database.settings_dict, "OPTIONS": {**options, "options": given}}
+
+        with transaction.atomic():
+            customer().anonymise()
+            started = time.monotonic()
+            with database_is("default", patient):
+                call_command("gdpr_reconcile", stdout=StringIO())
+            assert time.monotonic() - started < PATIENCE / 2
+
     def test_it_cannot_be_dismissed(self):
         with transaction.atomic():
             customer().anonymise()

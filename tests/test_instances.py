@@ -1,0 +1,47 @@
+"""What is said to somebody who replays a log with operations of other instances, though it is no reason to refuse."""
+
+import uuid
+
+import pytest
+from django.utils import timezone
+
+from gdpr_assist.eventlog import write_receipt
+from gdpr_assist.instances import check_log, warnings
+from gdpr_assist.models import Operation
+from gdpr_assist.reconciliation import Databases, shown
+from tests.databases import untouched
+from tests.test_replay import DELETE, event, log
+
+pytestmark = pytest.mark.django_db
+
+
+def test_nothing_where_all_is_of_this_database():
+    write_receipt(log(event(DELETE, "shop.Customer", 1)), "default", timezone.now())
+    assert warnings(Databases()) == []
+
+
+def test_operations_of_another_instance():
+    """A backup of before the id, and one erasure since: the log is not refused any more."""
+    theirs = uuid.uuid4()
+    first, last = (log(event(DELETE, "shop.Customer", age), instance=theirs, age=age) for age in (9, 2))
+    log(event(DELETE, "shop.Customer", 3))
+    times = [shown(Operation.objects.using("gdpr_log").get(pk=key).started) for key in (first, last)]
+    check_log(Databases())
+    with untouched():
+        [warning] = warnings(Databases())
+        assert warning == (
+            f"2 operations are of the instance {theirs} of 'default', from {times[0]} to {times[1]}: "
+            f"if this database was restored from a backup of that one, add --instance {theirs}."
+        )
+    assert warnings(Databases([theirs])) == []
+
+
+def test_receipts_that_the_log_does_not_know():
+    log(event(DELETE, "shop.Customer", 1))
+    write_receipt(uuid.uuid4(), "default", timezone.now())
+    check_log(Databases())
+    [warning] = warnings(Databases())
+    assert warning == (
+        "The database 'default' has 1 receipt that the log does not know. "
+        "The log was restored, or it is the wrong one."
+    )
