@@ -114,7 +114,7 @@ def _as_mysql(connection: Any, model: type[Model], fields: Sequence[Any], rows: 
 
     def select(row: Row) -> str:
         places = [
-            connection.ops.binary_placeholder_sql(value) if is_binary else "%s"
+            "_binary %s" if is_binary and value is not None else "%s"
             for value, is_binary in zip(row, binary, strict=True)
         ]
         return "SELECT " + ", ".join(f"{place} AS {name}" for place, name in zip(places, names, strict=True))
