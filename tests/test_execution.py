@@ -19,7 +19,7 @@ from model_bakery import baker
 
 from gdpr_assist import batching, statements
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.execution import execute
+from gdpr_assist.execution import execute, execute_in_ranges
 from gdpr_assist.models import Receipt
 from gdpr_assist.planning import plan
 from gdpr_assist.registry import registry
@@ -1221,6 +1221,94 @@ def test_a_number_without_null_becomes_zero():
     Employee.objects.anonymise()
 
     assert row(employee)["salary"] == 0
+
+
+# -- in ranges, for scrubbing a copy -----------------------------------------------------------
+
+
+def in_ranges(model, size):
+    """Scrub all rows; return the numbers of rows that were done after each range."""
+    return list(execute_in_ranges(plan(model._base_manager.all(), force=True), size))
+
+
+WORDS = ["", "0", "10", "9", "Zebra", "it's", "o-hara", "x y", "über", "日本", "100%s"]
+
+
+def text_keys():
+    TextKey.objects.bulk_create(TextKey(word=word, name="Ada", email="ada@quill.example") for word in WORDS)
+    return {word: (str(word), f"{word}@anon.example.com") for word in WORDS}
+
+
+def uuid_keys():
+    # In an order of their own: a version 1 begins with its fastest digits
+    keys = [uuid.UUID(int=number * 2**120 + number) for number in range(5)] + [uuid.uuid4() for _ in range(6)]
+    UUIDKey.objects.bulk_create(
+        UUIDKey(pk=key, name="Ada", unique_name=str(number), email="ada@quill.example", url="http://quill.example")
+        for number, key in enumerate(keys)
+    )
+    return {key: (str(key), f"{key}@anon.example.com") for key in keys}
+
+
+@pytest.mark.parametrize(("model", "make_rows"), [(TextKey, text_keys), (UUIDKey, uuid_keys)], ids=["text", "uuid"])
+@pytest.mark.parametrize("size", [1, 2, 4, 11, 12])
+def test_ranges_over_keys_that_are_no_numbers_reach_every_row_once(model, make_rows, size):
+    expected = make_rows()
+    written = []
+
+    def scrub():
+        written.extend(in_ranges(model, size))
+
+    statements_seen = updates(queries(scrub), model)
+
+    assert {each.pk: (each.name, each.email) for each in model.objects.all()} == expected
+    assert markers(model) == sorted(map(str, expected))
+    assert written[-1] == 11
+    assert [later - earlier for earlier, later in zip([0, *written], written, strict=False)] == (
+        [size] * (11 // size) + [11 % size]
+    )
+    assert len(statements_seen) == 11 // size + 1
+
+
+@pytest.mark.parametrize("model", [Customer, Comment, Order])
+@pytest.mark.parametrize(("count", "size"), [(6, 3), (6, 6), (6, 1), (7, 3), (1, 3), (2, 3)])
+def test_ranges_of_any_size_do_every_row_once(model, count, size):
+    made = [baker.make(model, email=f"{number}@quill.example") for number in range(count)]
+
+    done = in_ranges(model, size)
+
+    assert done[-1] == count
+    assert done[: count // size] == list(range(size, count + 1, size))
+    assert [row(each)["email"] for each in made] == [f"{each.pk}@anon.example.com" for each in made]
+    assert markers(model) == sorted(str(each.pk) for each in made)
+
+
+@pytest.mark.parametrize("model", [Customer, Comment, Order, TextKey, UUIDKey])
+def test_ranges_of_an_empty_table(model):
+    assert sum(in_ranges(model, 3)) == 0
+    assert markers(model) == []
+
+
+def test_ranges_reach_rows_that_were_deleted_softly():
+    made = [full_customer(is_deleted=number % 2 == 0) for number in range(6)]
+
+    assert in_ranges(Customer, 2)[-1] == 6
+
+    assert [personal(each) for each in made] == [wiped(each) for each in made]
+    assert [row(each)["is_deleted"] for each in made] == [True, False] * 3
+
+
+@pytest.mark.parametrize("model", [Customer, Comment])
+def test_ranges_leave_marked_rows_as_they_are(model):
+    made = [baker.make(model, email=f"{number}@quill.example") for number in range(7)]
+    done_before = [made[0], made[3], made[6]]
+    model.objects.filter(pk__in=[each.pk for each in done_before]).anonymise()
+    model._base_manager.update(email=F("pk"))
+
+    assert in_ranges(model, 2)[-1] == 4
+
+    assert [row(each)["email"] for each in done_before] == [str(each.pk) for each in done_before]
+    rest = [each for each in made if each not in done_before]
+    assert [row(each)["email"] for each in rest] == [f"{each.pk}@anon.example.com" for each in rest]
 
 
 # -- two connections ---------------------------------------------------------------------------

@@ -413,7 +413,7 @@ class TestResuming:
     def test_the_next_run_does_the_rest_only_and_says_so(self, comments, calls):
         calls.taken()
         printed = self.scrub()
-        assert calls.taken() == [each.pk for each in comments[4:]]
+        assert sorted(calls.taken()) == [each.pk for each in comments[4:]]
         assert self.RESUMING in printed
         assert "default: shop.Comment: resuming the run of 20" in printed
         assert "default: shop.Comment: 3 anonymised" in printed.splitlines()
@@ -424,7 +424,7 @@ class TestResuming:
         added = baker.make(Comment, body="I live in Quill Lane")
         Comment.objects.filter(pk=comments[6].pk).delete()
         self.scrub()
-        assert calls.taken() == [comments[4].pk, comments[5].pk, added.pk]
+        assert sorted(calls.taken()) == [comments[4].pk, comments[5].pk, added.pk]
         assert self.bodies() == ["removed"] * 7
 
     def test_after_its_end_the_next_run_scrubs_all_rows_again(self, comments, calls):
@@ -432,14 +432,14 @@ class TestResuming:
         calls.taken()
         Comment.objects.filter(pk=comments[0].pk).update(email="again@quill.example")
         printed = self.scrub()
-        assert calls.taken() == [each.pk for each in comments]
+        assert sorted(calls.taken()) == [each.pk for each in comments]
         assert self.RESUMING not in printed
         assert not Comment.objects.filter(email="again@quill.example").exists()
 
     def test_restarting_scrubs_all_rows_again(self, comments, calls):
         calls.taken()
         printed = self.scrub("--restart")
-        assert calls.taken() == [each.pk for each in comments]
+        assert sorted(calls.taken()) == [each.pk for each in comments]
         assert self.RESUMING not in printed
 
     def test_an_interruption_after_the_rows_resumes_with_none_left(self, comments, calls, monkeypatch):
@@ -452,7 +452,7 @@ class TestResuming:
                 run("--noinput", "--database=default", "--model=shop.Comment")
         calls.taken()
         printed = self.scrub()
-        assert calls.taken() == []
+        assert sorted(calls.taken()) == []
         assert "default: shop.Comment: 0 anonymised" in printed.splitlines()
 
     def test_other_models_are_not_taken_for_interrupted(self, comments):
@@ -698,7 +698,7 @@ class TestProcess:
         assert site.comments() == ["removed"] * 5
         assert "resuming the run of" in resumed.stdout
         assert "default: shop.Comment: 3 anonymised" in resumed.stdout.splitlines()
-        assert resumed.stderr.split() == ["3", "4", "5"]
+        assert sorted(resumed.stderr.split()) == ["3", "4", "5"]
         again = site.python("-c", KILLED, "0", *command)
         assert "resuming" not in again.stdout
-        assert again.stderr.split() == ["1", "2", "3", "4", "5"]
+        assert sorted(again.stderr.split()) == ["1", "2", "3", "4", "5"]
