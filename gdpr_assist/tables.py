@@ -17,6 +17,9 @@ else:
 # In characters; MariaDB's longest index is 3,072 bytes, at 4 bytes a character.
 LONGEST_KEY = 512
 
+# {vendor: type of a column that holds an id}; Django's own type elsewhere
+ID_TYPES = {"mysql": "char(32)"}
+
 
 def stored_key(key: Any) -> str:
     """Return a primary key as the text under which it is stored; a composite one as JSON, which Django reads."""
@@ -31,11 +34,11 @@ class HexUUIDField(_UUIDField):
     """
 
     def db_type(self, connection: Any) -> str | None:
-        return "char(32)" if connection.vendor == "mysql" else super().db_type(connection)
+        return ID_TYPES.get(connection.vendor) or super().db_type(connection)
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         value = super().get_db_prep_value(value, connection, prepared)
-        return value.hex if connection.vendor == "mysql" and isinstance(value, uuid.UUID) else value
+        return value.hex if connection.vendor in ID_TYPES and isinstance(value, uuid.UUID) else value
 
 
 class Operation(models.Model):
