@@ -134,7 +134,7 @@ class Plan:
         return (
             self.keys is None
             and bool(conditions)
-            and (self.mode == "rows" or not _are_of_the_row(conditions, self.queryset))
+            and (self.sends_signals or not _are_of_the_row(conditions, self.queryset))
         )
 
     def pinned(self) -> Plan:

@@ -189,13 +189,21 @@ def key_field(model: type[Model]) -> Any:
     return field
 
 
+class _AsText(Cast):
+    """A cast to text. MariaDB compares it with a column of any collation only if it has one of its own."""
+
+    def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        sql, parameters = super().as_mysql(compiler, connection, **context)
+        return f"CONVERT({sql} USING utf8mb4) COLLATE utf8mb4_bin", parameters
+
+
 def key_text(model: type[Model], key: Any = "pk") -> Any:
     """Return the expression equal to ``str(obj.pk)``, or None if the databases write this type in ways of their own.
 
     A UUID is 32 hex digits on SQLite and on MariaDB before Django 5.0, and has dashes elsewhere: first take all dashes
     out, then put them where Python does.
     """
-    text = Cast(key, models.TextField())
+    text = _AsText(key, models.TextField())
     kind = type(key_field(model))
     if kind is models.UUIDField:
         digits = Replace(text, Value("-"), Value(""), output_field=models.TextField())

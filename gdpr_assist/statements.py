@@ -91,14 +91,14 @@ def _as_postgresql(
     names = [f"v{number}" for number, _ in enumerate(fields)]
     # A parameter is a text, a NULL too, unless its type is said.
     key, *values = [
-        f"given.{name}::{field.cast_db_type(connection)}" for name, field in zip(names, fields, strict=True)
+        f"gdpr_given.{name}::{field.cast_db_type(connection)}" for name, field in zip(names, fields, strict=True)
     ]
     key_column, *columns = [connection.ops.quote_name(field.column) for field in fields]
     table = connection.ops.quote_name(model._meta.db_table)
     changes = ", ".join(f"{column} = {value}" for column, value in zip(columns, values, strict=True))
     for chunk in _chunks(rows, connection):
         yield Statement(
-            f"UPDATE {table} SET {changes} FROM (VALUES {_places(chunk)}) AS given ({', '.join(names)}) "
+            f"UPDATE {table} SET {changes} FROM (VALUES {_places(chunk)}) AS gdpr_given ({', '.join(names)}) "
             f"WHERE {table}.{key_column} = {key}",
             [value for row in chunk for value in row],
         )
@@ -108,7 +108,7 @@ def _as_mysql(connection: Any, model: type[Model], fields: Sequence[Any], rows: 
     names = [f"v{number}" for number, _ in enumerate(fields)]
     table = connection.ops.quote_name(model._meta.db_table)
     key, *columns = [f"{table}.{connection.ops.quote_name(field.column)}" for field in fields]
-    changes = ", ".join(f"{column} = given.{name}" for column, name in zip(columns, names[1:], strict=True))
+    changes = ", ".join(f"{column} = gdpr_given.{name}" for column, name in zip(columns, names[1:], strict=True))
     # Bytes are taken for a text of the connection's character set unless they are said to be none.
     binary = [field.get_internal_type() == "BinaryField" for field in fields]
 
@@ -121,7 +121,7 @@ def _as_mysql(connection: Any, model: type[Model], fields: Sequence[Any], rows: 
 
     for chunk in _chunks(rows, connection):
         yield Statement(
-            f"UPDATE {table} JOIN ({' UNION ALL '.join(map(select, chunk))}) AS given ON {key} = given.v0 "
+            f"UPDATE {table} JOIN ({' UNION ALL '.join(map(select, chunk))}) AS gdpr_given ON {key} = gdpr_given.v0 "
             f"SET {changes}",
             [value for row in chunk for value in row],
         )

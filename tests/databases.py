@@ -145,7 +145,8 @@ def scratch(name):
     else:
         create, drop = f"CREATE DATABASE {alias}", f"DROP DATABASE {alias}"
         if default.vendor == "mysql":
-            create += " CHARACTER SET utf8mb4"
+            # Not the collation of the connection: a site's tables may well have another one.
+            create += " CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"
         database = alias
     if create:
         _on_server(create)

@@ -417,6 +417,17 @@ def test_keys_are_read_first_where_receivers_run():
         assert plan(Customer.all_objects.all()).reads_keys_first is False
 
 
+def test_keys_are_read_first_where_receivers_hear_of_a_batch():
+    class Declared:
+        fields = ["name"]
+        keep = ["category"]
+        bulk = True
+
+    with registry.registered(Product, Declared), listening(pre_anonymise, ignore, sender=Product):
+        found = plan(Product.objects.filter(name="Ada"))
+        assert (found.mode, found.reads_keys_first) == ("mixed", True)
+
+
 def test_the_rows_of_a_queryset_with_more_than_conditions():
     """What joins, annotates or orders leaves no trace: each row once."""
     ada = baker.make(Customer, name="Ada")
