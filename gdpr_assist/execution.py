@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import DataError, IntegrityError, connections, transaction
+from django.db import DatabaseError, connections, transaction
 from django.db.models import (
     BooleanField,
     ExpressionWrapper,
@@ -37,7 +37,7 @@ from .planning import Plan, content_type, has_marker, markers
 from .planning import plan as make_plan
 from .rules import key_text
 from .signals import post_anonymise, pre_anonymise
-from .statements import insert_select, write_back
+from .statements import insert_select, refuses_value, write_back
 from .tables import LONGEST_KEY, EventLog, PrivacyAnonymised, Scrub
 
 logger = logging.getLogger(__name__)
@@ -137,7 +137,8 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
     nothing: for scrubbing a copy.
     """
     done = 0
-    if not plan.sends_signals and not plan.children and not file_changes(plan):
+    has_text = key_text(plan.declaration.model) is not None
+    if has_text and not plan.sends_signals and not plan.children and not file_changes(plan):
         # Nobody needs to know the keys.
         for rows in _ranges(plan, size or (ROWS_PER_RANGE if plan.mode == "set" else batch_size(plan.using))):
             with eventlog.suspended(), _explained(plan), _transaction(plan):
@@ -184,12 +185,17 @@ def forget_markers(model: type[Model], keys: Iterable[Any], using: str) -> None:
 def _claims(plan: Plan, size: int | None = None) -> Iterator[list[Claimed]]:
     """Lock the rows of ``plan`` in batches, so that none is deleted before its marker is in; yield what is there."""
     size = size or batch_size(plan.using)
+    has_text = key_text(plan.declaration.model) is not None
+    with_marks = _with_marks if has_text else _with_keys
     if plan.reads_keys_first or plan.keys is not None:
-        rows = _with_marks(plan, all_rows(plan.declaration.model, plan.using))
-        for keys in chunks(plan.pinned().keys or (), size):
-            yield list(rows.filter(pk__in=keys).order_by("pk"))
+        rows = with_marks(plan, all_rows(plan.declaration.model, plan.using))
+        found: Iterable[list[Any]] = (
+            list(rows.filter(pk__in=keys).order_by("pk")) for keys in chunks(plan.pinned().keys or (), size)
+        )
     else:
-        yield from pages(_with_marks(plan, plan.rows()), size, key=itemgetter(0))
+        found = pages(with_marks(plan, plan.rows()), size, key=itemgetter(0))
+    for page in found:
+        yield page if has_text else _marks_found(plan, [key for (key,) in page])
 
 
 def _with_marks(plan: Plan, rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -198,9 +204,22 @@ def _with_marks(plan: Plan, rows: QuerySet[Any]) -> QuerySet[Any]:
     return _locked(rows, plan.using).values_list("pk", is_marked)
 
 
+def _with_keys(plan: Plan, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return ``rows``, locked, as (primary key,), where SQL cannot tell which marker is theirs."""
+    return _locked(rows, plan.using).values_list("pk")
+
+
+def _marks_found(plan: Plan, keys: list[Any]) -> list[Claimed]:
+    there = markers(plan.declaration.model, plan.using).filter(object_id__in=[str(key) for key in keys])
+    texts = set(there.values_list("object_id", flat=True))
+    return [(key, str(key) in texts) for key in keys]
+
+
 def _locked(rows: QuerySet[Any], using: str) -> QuerySet[Any]:
     features = connections[using].features
-    if features.has_select_for_update_of:
+    # PostgreSQL takes no name with a schema (db_table = 's"."t') after OF.
+    has_schema = any('"' in each._meta.db_table for each in (rows.model, *rows.model._meta.get_parent_list()))
+    if features.has_select_for_update_of and not has_schema:
         return rows.select_for_update(of=("self",))
     return rows.select_for_update() if features.has_select_for_update else rows
 
@@ -304,9 +323,10 @@ def _write_back(plan: Plan, names: list[str], instances: list[Model]) -> None:
         tables[field.model].append(field)
     for model, fields in tables.items():
         columns = [model._meta.pk, *fields]
-        rows = [[_prepared(plan, each, field) for field in columns] for each in instances]
-        is_plain = not any(hasattr(value, "resolve_expression") for row in rows for value in row)
-        statements = write_back(model, fields, rows, plan.using) if is_plain else None
+        # As save() does: a new file is stored, and an auto_now column takes the time.
+        rows = [[_prepared(plan, field, field.pre_save(each, False)) for field in columns] for each in instances]
+        has_expressions = any(hasattr(value, "resolve_expression") for row in rows for value in row)
+        statements = None if has_expressions else write_back(model, fields, rows, plan.using)
         if statements is None:
             bulk = all_rows(plan.declaration.model, plan.using)
             bulk.bulk_update(instances, [field.name for field in fields], batch_size=ROWS_PER_CASE)
@@ -359,7 +379,7 @@ def _apply(plan: Plan, instance: Model, changes: Sequence[Change], before: dict[
                 changed.append(change.field)
     if plan.mode == "rows":  # else they are checked as they are written back
         for field in changed:
-            _prepared(plan, instance, field)
+            _prepared(plan, field, getattr(instance, field.attname))
     written = [*changed, *(change.field for change in changes if not change.field.many_to_many)]
     return frozenset(field.name for field in written if not field.primary_key)
 
@@ -384,12 +404,11 @@ def _set(instance: Model, field: Any, value: Any) -> None:
     setattr(instance, field.attname if is_key else field.name, value)
 
 
-def _prepared(plan: Plan, instance: Model, field: Any) -> Any:
-    """Return the instance's value of ``field`` as the database takes it.
+def _prepared(plan: Plan, field: Any, value: Any) -> Any:
+    """Return ``value`` of ``field`` as the database takes it.
 
     Refuses what an anonymiser gave and the column cannot hold, before a database cuts it or names it in an error.
     """
-    value = getattr(instance, field.attname)
     if hasattr(value, "resolve_expression"):
         return value  # the field would take F("name") for a text
     try:
@@ -429,7 +448,9 @@ def _explained(plan: Plan) -> Iterator[None]:
         yield
     except (ProtectedError, RestrictedError):
         raise  # of a deletion by a receiver: no value in it
-    except (IntegrityError, DataError) as error:
+    except DatabaseError as error:
+        if not refuses_value(error, plan.using):
+            raise
         raise AnonymiseError(
             f"{plan.label}: the database refused the new value ({type(error).__name__}) of one of "
             f"{', '.join(plan.fields)}. Nothing was changed. Look at the constraints of these columns, and write an "

@@ -223,6 +223,7 @@ def has_marker(model: type[Model], using: str) -> Any:
     text = key_text(model, OuterRef("pk"))
     if text is not None:
         return Exists(markers(model, using).filter(object_id=text))
+    # For counting; ``execution`` reads these page by page.
     to_python = model._meta.pk.to_python
     return Q(pk__in=[to_python(key) for key in markers(model, using).values_list("object_id", flat=True)])
 

@@ -189,6 +189,19 @@ def key_field(model: type[Model]) -> Any:
     return field
 
 
+# What a subclass may change about how Python's value and the database's differ.
+_CONVERSIONS = ("db_type", "descriptor_class", "from_db_value", "get_db_prep_value", "get_prep_value", "to_python")
+
+
+def _writes_as(field: Any, *classes: type[Field[Any, Any]]) -> bool:
+    """Whether a field is of one of ``classes``, or of a subclass that stores its values as that class does."""
+    return any(
+        isinstance(field, each)
+        and all(getattr(type(field), name, None) is getattr(each, name, None) for name in _CONVERSIONS)
+        for each in classes
+    )
+
+
 class _AsText(Cast):
     """A cast to text. MariaDB compares it with a column of any collation only if it has one of its own."""
 
@@ -200,18 +213,20 @@ class _AsText(Cast):
 def key_text(model: type[Model], key: Any = "pk") -> Any:
     """Return the expression equal to ``str(obj.pk)``, or None if the databases write this type in ways of their own.
 
+    A project's own class has one if it converts nothing.
+
     A UUID is 32 hex digits on SQLite and on MariaDB before Django 5.0, and has dashes elsewhere: first take all dashes
     out, then put them where Python does.
     """
     text = _AsText(key, models.TextField())
-    kind = type(key_field(model))
-    if kind is models.UUIDField:
+    field = key_field(model)
+    if _writes_as(field, models.UUIDField):
         digits = Replace(text, Value("-"), Value(""), output_field=models.TextField())
         parts: list[Any] = []
         for start, length in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12)):
             parts += [Substr(digits, start, length), Value("-")]
         return Concat(*parts[:-1], output_field=models.TextField())
-    return text if kind in _TEXT_KEYS + _INTEGER_KEYS else None
+    return text if _writes_as(field, *_TEXT_KEYS, *_INTEGER_KEYS) else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connections
+from django.db import DatabaseError, DataError, IntegrityError, OperationalError, connections
 from django.db.models import Field, Model, QuerySet
 from django.db.models.constants import OnConflict
 
@@ -55,11 +56,15 @@ def write_back(
     """``UPDATE`` statements that write to each row, found by its primary key, values of its own.
 
     ``fields`` are columns of the table of ``model``, and ``rows`` the key and then the values, as the database takes
-    them. None for a database that is not known here: ``bulk_update`` serves every one, at a tenth of the speed.
+    them. None for a database that is not known here, and a field with SQL of its own around its values:
+    ``bulk_update`` serves every one, at a tenth of the speed.
     """
     connection = connections[using]
+    columns = [model._meta.pk, *fields]
     update = UPDATE.get(connection.vendor)
-    return update and update(connection, model, [model._meta.pk, *fields], rows)
+    if update is None or any(map(_has_sql_of_its_own, columns)):
+        return None
+    return update(connection, model, columns, rows)
 
 
 def _in_lists(connection: Any, insert: str, rows: Sequence[Row]) -> Iterator[Statement]:
@@ -91,7 +96,7 @@ def _as_postgresql(
     names = [f"v{number}" for number, _ in enumerate(fields)]
     # A parameter is a text, a NULL too, unless its type is said.
     key, *values = [
-        f"gdpr_given.{name}::{field.cast_db_type(connection)}" for name, field in zip(names, fields, strict=True)
+        f"gdpr_given.{name}::{_cast_type(field, connection)}" for name, field in zip(names, fields, strict=True)
     ]
     key_column, *columns = [connection.ops.quote_name(field.column) for field in fields]
     table = connection.ops.quote_name(model._meta.db_table)
@@ -102,6 +107,11 @@ def _as_postgresql(
             f"WHERE {table}.{key_column} = {key}",
             [value for row in chunk for value in row],
         )
+
+
+def _cast_type(field: Any, connection: Any) -> str:
+    """Without its length: a cast to ``varchar(5)`` would cut in silence what the column itself refuses."""
+    return re.sub(r"\bvarchar\(\d+\)", "varchar", field.cast_db_type(connection))
 
 
 def _as_mysql(connection: Any, model: type[Model], fields: Sequence[Any], rows: Sequence[Row]) -> Iterator[Statement]:
@@ -127,12 +137,36 @@ def _as_mysql(connection: Any, model: type[Model], fields: Sequence[Any], rows: 
         )
 
 
+# Where Django's fields put no more around their values than the casts which are made here too.
+CASTS = {
+    "django.db.models.fields",
+    "django.contrib.postgres.fields.array",
+    "django.contrib.postgres.fields.ranges",
+}
+
 # {vendor: function that makes the statements}
 UPDATE: dict[str, Callable[..., Iterator[Statement]]] = {
     "sqlite": _as_sqlite,
     "postgresql": _as_postgresql,
     "mysql": _as_mysql,
 }
+
+
+def _has_sql_of_its_own(field: Any) -> bool:
+    # Before Django 6.1 it is the first; there the second is made from it.
+    method = getattr(field, "get_placeholder", None) or getattr(field, "get_placeholder_sql", None)
+    return method is not None and method.__module__ not in CASTS
+
+
+# {vendor: codes of an OperationalError that refuses a value}: cut, of another type, or of another character set
+REFUSALS = {"mysql": {1265, 1292, 1366, 1411}}
+
+
+def refuses_value(error: DatabaseError, using: str) -> bool:
+    """Whether it is a value that the database refuses: then the text of ``error`` may hold the value."""
+    if isinstance(error, OperationalError):  # else of a lock or the connection
+        return error.args[0] in REFUSALS.get(connections[using].vendor, ())
+    return isinstance(error, (IntegrityError, DataError))
 
 
 def _table(fields: Sequence[Field[Any, Any]], connection: Any) -> str:

@@ -11,14 +11,19 @@ from django.db import models
 
 if TYPE_CHECKING:
     _UUIDField = models.UUIDField[uuid.UUID, uuid.UUID]
-else:
-    _UUIDField = models.UUIDField  # generic for a type checker only
+    _CharField = models.CharField[str, str]
+else:  # generic for a type checker only
+    _UUIDField = models.UUIDField
+    _CharField = models.CharField
 
 # In characters; MariaDB's longest index is 3,072 bytes, at 4 bytes a character.
 LONGEST_KEY = 512
 
 # {vendor: type of a column that holds an id}; Django's own type elsewhere
 ID_TYPES = {"mysql": "char(32)"}
+
+# {vendor: collation in which two texts are equal only if they are the same}; the database's own elsewhere
+EXACT = {"mysql": "utf8mb4_bin"}
 
 
 def stored_key(key: Any) -> str:
@@ -39,6 +44,14 @@ class HexUUIDField(_UUIDField):
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         value = super().get_db_prep_value(value, connection, prepared)
         return value.hex if connection.vendor in ID_TYPES and isinstance(value, uuid.UUID) else value
+
+
+class ExactCharField(_CharField):
+    """A ``CharField`` that tells ``"a"`` from ``"A"`` and ``"ä"``, whatever the collation of the database."""
+
+    def db_parameters(self, connection: Any) -> Any:
+        parameters = super().db_parameters(connection)
+        return {**parameters, "collation": EXACT.get(connection.vendor, parameters["collation"])}
 
 
 class Operation(models.Model):
@@ -126,7 +139,7 @@ class PrivacyAnonymised(models.Model):
     """Marks a row as anonymised, so that it is not anonymised twice."""
 
     content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE)
-    object_id = models.CharField(max_length=LONGEST_KEY)
+    object_id = ExactCharField(max_length=LONGEST_KEY)
 
     class Meta:
         app_label = "gdpr_assist"

@@ -76,6 +76,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "tests.apps.fields",
     "tests.apps.migrated",
+    "tests.apps.own",
     "tests.apps.shop",
     "tests.apps.thirdparty",
 ]

@@ -2,12 +2,15 @@
 
 import datetime
 import threading
+import traceback
 import uuid
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
 from django.db import connection, connections, transaction
 from django.db.models import Count, F, Value
 from django.db.models.functions import Concat, Upper
@@ -26,6 +29,7 @@ from gdpr_assist.registry import registry
 from gdpr_assist.signals import post_anonymise, pre_anonymise
 from tests.apps.early.models import EarlyBird
 from tests.apps.fields.models import LongKey, NullFields, PlainFields, Target, TextKey, UUIDKey
+from tests.apps.own.models import ConvertedKey, ExactKey, OwnColumns, OwnKey
 from tests.apps.shop.models import (
     Badge,
     Comment,
@@ -45,6 +49,7 @@ from .observing import events, listening, markers, queries, redeclared, row, row
 if apps.is_installed("tests.apps.postgres"):
     from psycopg.types.range import Range
 
+    from tests.apps.own.models import Elsewhere
     from tests.apps.postgres.models import NullPostgresFields, PostgresFields
 
 pytestmark = pytest.mark.django_db
@@ -733,6 +738,80 @@ def test_an_object_that_is_done_costs_no_write():
     assert all(each.startswith(("SELECT", "SAVEPOINT", "RELEASE")) for each in statements)
 
 
+# -- keys --------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL has schemas")
+def test_a_table_that_is_named_with_its_schema():
+    made = [Elsewhere.objects.create(name="Ada", note="engines") for _ in range(3)]
+    made[0].anonymise()
+
+    assert Elsewhere.objects.anonymise().anonymised == 2
+
+    assert list(Elsewhere.objects.order_by("pk").values_list("name", "note")) == [
+        (str(each.pk), f"note {each.pk}") for each in made
+    ]
+
+
+def test_keys_that_differ_by_case_or_accent_have_markers_of_their_own():
+    ada, capital, accent = [ExactKey.objects.create(code=code, name="Ada") for code in ("ada", "Ada", "ädä")]
+    capital.anonymise()
+    assert [each.is_anonymised() for each in (ada, capital, accent)] == [False, True, False]
+
+    result = ExactKey.objects.anonymise()
+
+    assert (result.anonymised, result.skipped) == (2, 1)
+    assert set(markers(ExactKey)) == {"ada", "Ada", "ädä"}
+    capital.delete()
+    assert set(markers(ExactKey)) == {"ada", "ädä"}
+    assert [each.is_anonymised() for each in (ada, accent)] == [True, True]
+
+
+def test_a_key_of_a_class_that_converts_nothing_is_read_by_the_database():
+    """Its email is made from the key."""
+    OwnKey.objects.create(code="k1", name="Ada", email="ada@quill.example")
+
+    assert plan(OwnKey.objects.all()).mode == "set"
+    OwnKey.objects.anonymise()
+
+    assert OwnKey.objects.get().email == "k1@anon.example.com"
+    assert markers(OwnKey) == ["k1"]
+
+
+def converted_keys(count):
+    ConvertedKey.objects.bulk_create(
+        ConvertedKey(number=f"C-{number}", name="Ada", email="ada@quill.example") for number in range(count)
+    )
+
+
+@pytest.mark.parametrize("scrub", [False, True])
+def test_a_key_that_is_converted_is_anonymised_once(scrub):
+    converted_keys(5)
+    ConvertedKey.objects.get(number="C-3").anonymise()
+
+    if scrub:
+        assert in_ranges(ConvertedKey, 2)[-1] == 4
+    else:
+        result = ConvertedKey.objects.anonymise()
+        assert (result.anonymised, result.skipped) == (4, 1)
+
+    assert sorted(ConvertedKey.objects.values_list("number", "name", "email")) == [
+        (f"C-{number}", f"C-{number}", f"C-{number}@anon.example.com") for number in range(5)
+    ]
+    assert markers(ConvertedKey) == [f"C-{number}" for number in range(5)]
+
+
+def test_of_converted_keys_the_markers_of_the_page_are_read():
+    """Not those of the whole table, page after page."""
+    converted_keys(30)
+    ConvertedKey.objects.anonymise()
+
+    statements_seen = queries(lambda: in_ranges(ConvertedKey, 10))
+
+    assert [each.count("'C-") for each in statements_seen if "object_id IN" in each] == [10, 10, 10]
+    assert not any("C-" in each and "FROM own_convertedkey" in each for each in statements_seen)
+
+
 # -- the ways agree ----------------------------------------------------------------------------
 
 
@@ -951,6 +1030,54 @@ def test_rows_are_written_back_to_their_own_key(model):
         model.objects.anonymise()
 
     assert {each.pk: {"name": each.name} for each in model.objects.all()} == new
+
+
+def test_a_field_with_sql_of_its_own_around_values_is_written_with_it():
+    made = [OwnColumns.objects.create(shouted="ada", doubled="d", latin="l") for _ in range(2)]
+    new = {each.pk: {"shouted": f"row {each.pk}"} for each in made}
+
+    with anonymised_by(OwnColumns, new):
+        as_set, as_objects = both_ways(OwnColumns)
+
+    assert [each["shouted"] for each in as_set] == [f"ROW {each.pk}" for each in made]
+    assert as_set == as_objects
+
+
+def test_a_new_file_is_stored_before_its_name_is_written(media_root):
+    made = [baker.make(NullFields) for _ in range(2)]
+    new = {each.pk: {"file": ContentFile(b"blank %d" % each.pk, name="blank.txt")} for each in made}
+
+    with anonymised_by(NullFields, new):
+        assert plan(NullFields.objects.all()).mode == "mixed"
+        NullFields.objects.anonymise()
+
+    written = NullFields.objects.order_by("pk")
+    assert [Path(each.file.path).read_bytes() for each in written] == [b"blank %d" % each.pk for each in made]
+    assert {str(Path(each.file.name).parent) for each in written} == {"files"}
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite holds texts of any length in any column")
+def test_what_is_too_long_as_it_is_stored_is_refused_and_not_cut():
+    made = [OwnColumns.objects.create(shouted="s", doubled="fits", latin="l") for _ in range(2)]
+
+    with anonymised_by(OwnColumns, {each.pk: {"doubled": "7 chars"} for each in made}), unchanged(OwnColumns):
+        assert plan(OwnColumns.objects.all()).mode == "mixed"
+        with pytest.raises(AnonymiseError, match=r"own\.OwnColumns: .* of one of doubled\."):
+            OwnColumns.objects.anonymise()
+
+
+@pytest.mark.skipif(connection.vendor != "mysql", reason="only MariaDB has columns of several character sets")
+def test_what_a_character_set_cannot_hold_is_refused_without_the_value():
+    made = [OwnColumns.objects.create(shouted="s", doubled="d", latin="Ada") for _ in range(2)]
+
+    with (
+        anonymised_by(OwnColumns, {each.pk: {"latin": "secret 🦉"} for each in made}),
+        unchanged(OwnColumns),
+        pytest.raises(AnonymiseError, match=r"own\.OwnColumns: .* of one of latin\.") as caught,
+    ):
+        OwnColumns.objects.anonymise()
+
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_column_that_an_anonymiser_sets_in_some_rows_is_written_in_these_only():

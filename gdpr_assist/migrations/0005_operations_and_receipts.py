@@ -7,7 +7,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 from django.db.models import Min
 
-from gdpr_assist.tables import HexUUIDField
+from gdpr_assist.tables import ExactCharField, HexUUIDField
 
 
 def remove_double_markers(apps: Any, schema_editor: Any) -> None:
@@ -93,12 +93,13 @@ class Migration(migrations.Migration):
                 to="gdpr_assist.operation",
             ),
         ),
+        # First, so that keys which differ by case alone are not taken for doubles.
+        migrations.AlterField("privacyanonymised", "object_id", ExactCharField(max_length=512)),
         migrations.RunPython(
             remove_double_markers,
             migrations.RunPython.noop,
             hints={"model_name": "privacyanonymised"},
         ),
-        migrations.AlterField("privacyanonymised", "object_id", models.CharField(max_length=512)),
         migrations.AddConstraint(
             "privacyanonymised",
             models.UniqueConstraint(fields=("content_type", "object_id"), name="gdpr_assist_one_marker_per_row"),

@@ -1,0 +1,126 @@
+"""Field classes of a project's own, as keys and as columns, and tables with names of its own."""
+
+from django.db import connection, models
+
+from gdpr_assist.tables import ExactCharField
+
+# -- keys --------------------------------------------------------------------------------------
+
+
+class CodeField(models.CharField):
+    """A project's own class that stores what Python has."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **{"max_length": 50, **options})
+
+
+class NumberField(models.IntegerField):
+    """A project's own class: "C-7" in Python, 7 in the database."""
+
+    def from_db_value(self, value, expression, connection):
+        return None if value is None else f"C-{value}"
+
+    def to_python(self, value):
+        return value
+
+    def get_prep_value(self, value):
+        return None if value is None else int(str(value).removeprefix("C-"))
+
+
+class OwnKey(models.Model):
+    code = CodeField(primary_key=True)
+    name = models.CharField(max_length=50)
+    email = models.EmailField()
+
+    class PrivacyMeta:
+        fields = ["name", "email"]
+        search_fields = ["email"]
+
+
+class ConvertedKey(models.Model):
+    number = NumberField(primary_key=True)
+    name = models.CharField(max_length=50)
+    email = models.EmailField()
+
+    class PrivacyMeta:
+        fields = ["name", "email"]
+        search_fields = ["email"]
+
+
+class ExactKey(models.Model):
+    """A key that tells "ada" from "Ada" on MariaDB too."""
+
+    code = ExactCharField(primary_key=True, max_length=50)
+    name = models.CharField(max_length=50)
+
+    class PrivacyMeta:
+        fields = ["name"]
+        search_fields = ["name"]
+
+
+# -- columns of a project's own class ----------------------------------------------------------
+
+
+class ShoutedField(models.CharField):
+    """With SQL of its own around what is written."""
+
+    def get_placeholder(self, value, compiler, connection):
+        return "UPPER(%s)"
+
+    # Its name and result from Django 6.1 on
+    def get_placeholder_sql(self, value, compiler, connection):
+        return "UPPER(%s)", [value]
+
+
+class DoubledField(models.CharField):
+    """Takes twice the room of what Python has."""
+
+    def get_prep_value(self, value):
+        return value and 2 * value
+
+    def from_db_value(self, value, expression, connection):
+        return value and value[: len(value) // 2]
+
+
+class LatinField(models.CharField):
+    """A column that an older MariaDB left with an older character set."""
+
+    def db_type(self, connection):
+        kind = super().db_type(connection)
+        return f"{kind} CHARACTER SET latin1" if connection.vendor == "mysql" else kind
+
+
+class OwnColumns(models.Model):
+    shouted = ShoutedField(max_length=50)
+    doubled = DoubledField(max_length=10)
+    latin = LatinField(max_length=50)
+
+    class PrivacyMeta:
+        fields = ["shouted", "doubled", "latin"]
+        search_fields = ["latin"]
+
+        def anonymise_shouted(self, instance):
+            return ""
+
+        anonymise_doubled = anonymise_latin = anonymise_shouted
+
+
+# -- tables ------------------------------------------------------------------------------------
+
+if connection.vendor == "postgresql":
+
+    class Elsewhere(models.Model):
+        """In a schema of its own, as Django's users spell it."""
+
+        name = models.CharField(max_length=50)
+        note = models.TextField()
+
+        class Meta:
+            db_table = 'elsewhere"."letter'
+
+        class PrivacyMeta:
+            fields = ["name", "note"]
+            search_fields = ["name"]
+
+            def anonymise_note(self, instance):
+                return f"note {instance.pk}"
