@@ -48,6 +48,9 @@ ROWS_PER_RANGE = 20_000
 # bulk_update compares each row with each, so that more of them take longer.
 ROWS_PER_CASE = 100
 
+# Types of a JSON value that an anonymiser may change without setting a new one
+CHANGED_IN_PLACE = {dict, list}
+
 # (primary key, whether the row was anonymised before)
 Claimed = tuple[Any, bool]
 
@@ -322,10 +325,14 @@ def _write_back(plan: Plan, names: list[str], instances: list[Model]) -> None:
         field = plan.declaration.model._meta.get_field(name)
         tables[field.model].append(field)
     for model, fields in tables.items():
-        columns = [model._meta.pk, *fields]
+        key: Any = model._meta.pk
+        keys = [key.get_db_prep_save(getattr(each, key.attname), connection) for each in instances]
         # As save() does: a new file is stored, and an auto_now column takes the time.
-        rows = [[_prepared(plan, field, field.pre_save(each, False)) for field in columns] for each in instances]
-        has_expressions = any(hasattr(value, "resolve_expression") for row in rows for value in row)
+        columns = [
+            [_prepared(plan, field, field.pre_save(each, False), connection) for each in instances] for field in fields
+        ]
+        has_expressions = any(hasattr(value, "resolve_expression") for column in columns for value in column)
+        rows = list(zip(keys, *columns, strict=True))
         statements = None if has_expressions else write_back(model, fields, rows, plan.using)
         if statements is None:
             bulk = all_rows(plan.declaration.model, plan.using)
@@ -358,11 +365,10 @@ def _values(plan: Plan, instance: Model) -> dict[str, Any]:
     """What the instance holds, to compare with later: {attname: value}. Columns that were not loaded are loaded."""
     if plan.instance is not None and (deferred := instance.get_deferred_fields()):
         instance.refresh_from_db(using=plan.using, fields=deferred)
-    # A JSON value may be changed in place.
-    return {
-        name: copy.deepcopy(value) if type(value) in (dict, list) else value
-        for name, value in instance.__dict__.items()
-    }
+    values = instance.__dict__.copy()
+    if CHANGED_IN_PLACE.isdisjoint(map(type, values.values())):
+        return values
+    return {name: copy.deepcopy(each) if type(each) in CHANGED_IN_PLACE else each for name, each in values.items()}
 
 
 def _apply(plan: Plan, instance: Model, changes: Sequence[Change], before: dict[str, Any]) -> frozenset[str]:
@@ -379,7 +385,7 @@ def _apply(plan: Plan, instance: Model, changes: Sequence[Change], before: dict[
                 changed.append(change.field)
     if plan.mode == "rows":  # else they are checked as they are written back
         for field in changed:
-            _prepared(plan, field, getattr(instance, field.attname))
+            _prepared(plan, field, getattr(instance, field.attname), connections[plan.using])
     written = [*changed, *(change.field for change in changes if not change.field.many_to_many)]
     return frozenset(field.name for field in written if not field.primary_key)
 
@@ -404,7 +410,7 @@ def _set(instance: Model, field: Any, value: Any) -> None:
     setattr(instance, field.attname if is_key else field.name, value)
 
 
-def _prepared(plan: Plan, field: Any, value: Any) -> Any:
+def _prepared(plan: Plan, field: Any, value: Any, connection: Any) -> Any:
     """Return ``value`` of ``field`` as the database takes it.
 
     Refuses what an anonymiser gave and the column cannot hold, before a database cuts it or names it in an error.
@@ -412,7 +418,7 @@ def _prepared(plan: Plan, field: Any, value: Any) -> Any:
     if hasattr(value, "resolve_expression"):
         return value  # the field would take F("name") for a text
     try:
-        prepared = field.get_db_prep_save(value, connections[plan.using])
+        prepared = field.get_db_prep_save(value, connection)
     except (ValueError, TypeError, ArithmeticError, ValidationError) as error:
         reason = f"a {type(value).__name__}, which the column cannot hold ({type(error).__name__})"
     else:
