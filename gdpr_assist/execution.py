@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import logging
-import traceback
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connections, transaction
 from django.db.models import (
     BooleanField,
@@ -30,7 +27,7 @@ from django.utils import timezone
 from . import eventlog
 from .batching import batch_size, chunks, pages
 from .conf import settings
-from .declaration import Change, all_rows
+from .declaration import all_rows
 from .exceptions import AnonymiseError
 from .files import delete_files, file_changes, named_files
 from .planning import Plan, content_type, has_marker, markers
@@ -39,6 +36,7 @@ from .rules import key_text
 from .signals import post_anonymise, pre_anonymise
 from .statements import insert_select, refuses_value, write_back
 from .tables import LONGEST_KEY, EventLog, PrivacyAnonymised, Scrub
+from .values import apply, held, prepared
 
 logger = logging.getLogger(__name__)
 
@@ -47,9 +45,6 @@ ROWS_PER_RANGE = 20_000
 
 # bulk_update compares each row with each, so that more of them take longer.
 ROWS_PER_CASE = 100
-
-# Types of a JSON value that an anonymiser may change without setting a new one
-CHANGED_IN_PLACE = {dict, list}
 
 # (primary key, whether the row was anonymised before)
 Claimed = tuple[Any, bool]
@@ -305,10 +300,10 @@ def _run_in_python(plan: Plan, rows: QuerySet[Any]) -> int:
     instances = list(_locked(rows, plan.using))
     changed: dict[frozenset[str], list[Model]] = defaultdict(list)
     for instance in instances:
-        before = _values(plan, instance)
+        before = held(plan, instance)
         if plan.sends_signals:
             pre_anonymise.send(sender=plan.model, instance=instance, using=plan.using)
-        changed[_apply(plan, instance, changes, before)].append(instance)
+        changed[apply(plan, instance, changes, before)].append(instance)
     for names, alike in changed.items():
         _write_back(plan, sorted(names), alike)
     if plan.sends_signals:
@@ -329,7 +324,7 @@ def _write_back(plan: Plan, names: list[str], instances: list[Model]) -> None:
         keys = [key.get_db_prep_save(getattr(each, key.attname), connection) for each in instances]
         # As save() does: a new file is stored, and an auto_now column takes the time.
         columns = [
-            [_prepared(plan, field, field.pre_save(each, False), connection) for each in instances] for field in fields
+            [prepared(plan, field, field.pre_save(each, False), connection) for each in instances] for field in fields
         ]
         has_expressions = any(hasattr(value, "resolve_expression") for column in columns for value in column)
         rows = list(zip(keys, *columns, strict=True))
@@ -353,94 +348,12 @@ def _run_rows(plan: Plan, keys: list[Any]) -> None:
 
 
 def _run_row(plan: Plan, instance: Model) -> None:
-    before = _values(plan, instance)
+    before = held(plan, instance)
     pre_anonymise.send(sender=plan.model, instance=instance, using=plan.using)
-    names = _apply(plan, instance, plan.declaration.changes, before)
+    names = apply(plan, instance, plan.declaration.changes, before)
     if names:
         instance.save(using=plan.using, update_fields=names)
     post_anonymise.send(sender=plan.model, instance=instance, using=plan.using)
-
-
-def _values(plan: Plan, instance: Model) -> dict[str, Any]:
-    """What the instance holds, to compare with later: {attname: value}. Columns that were not loaded are loaded."""
-    if plan.instance is not None and (deferred := instance.get_deferred_fields()):
-        instance.refresh_from_db(using=plan.using, fields=deferred)
-    values = instance.__dict__.copy()
-    if CHANGED_IN_PLACE.isdisjoint(map(type, values.values())):
-        return values
-    return {name: copy.deepcopy(each) if type(each) in CHANGED_IN_PLACE else each for name, each in values.items()}
-
-
-def _apply(plan: Plan, instance: Model, changes: Sequence[Change], before: dict[str, Any]) -> frozenset[str]:
-    """Make ``changes`` to the instance in memory; return the names of the columns to be written.
-
-    An anonymiser, or a receiver of pre_anonymise, may also set other columns: these are found by comparing.
-    """
-    _call_anonymisers(plan, instance, changes)
-    changed = _changed(instance, before)
-    for change in changes:
-        if change.replacement is not None:
-            _set(instance, change.field, _call(plan, change, change.replacement.value, instance))
-            if not change.in_sql:
-                changed.append(change.field)
-    if plan.mode == "rows":  # else they are checked as they are written back
-        for field in changed:
-            _prepared(plan, field, getattr(instance, field.attname), connections[plan.using])
-    written = [*changed, *(change.field for change in changes if not change.field.many_to_many)]
-    return frozenset(field.name for field in written if not field.primary_key)
-
-
-def _call_anonymisers(plan: Plan, instance: Model, changes: Sequence[Change]) -> None:
-    for change in changes:
-        if change.anonymiser is not None:
-            value = _call(plan, change, change.anonymiser, instance)
-            if value is not None:  # otherwise it has set the value itself
-                _set(instance, change.field, value)
-
-
-def _changed(instance: Model, before: dict[str, Any]) -> list[Any]:
-    """Return the columns that hold something else than before. What is the same object costs no comparison."""
-    now = instance.__dict__.items()
-    names = {name for name, value in now if value is not (old := before.get(name)) and value != old}
-    return [field for field in instance._meta.concrete_fields if field.attname in names] if names else []
-
-
-def _set(instance: Model, field: Any, value: Any) -> None:
-    is_key = field.is_relation and not isinstance(value, Model)
-    setattr(instance, field.attname if is_key else field.name, value)
-
-
-def _prepared(plan: Plan, field: Any, value: Any, connection: Any) -> Any:
-    """Return ``value`` of ``field`` as the database takes it.
-
-    Refuses what an anonymiser gave and the column cannot hold, before a database cuts it or names it in an error.
-    """
-    if hasattr(value, "resolve_expression"):
-        return value  # the field would take F("name") for a text
-    try:
-        prepared = field.get_db_prep_save(value, connection)
-    except (ValueError, TypeError, ArithmeticError, ValidationError) as error:
-        reason = f"a {type(value).__name__}, which the column cannot hold ({type(error).__name__})"
-    else:
-        if not isinstance(value, str) or field.max_length is None or len(value) <= field.max_length:
-            return prepared
-        reason = f"a text of over {field.max_length} characters"
-    raise AnonymiseError(f"{plan.label}.{field.name}: an anonymiser gave {reason}. Nothing was changed.")
-
-
-def _call(plan: Plan, change: Change, function: Callable[[Model], Any], instance: Model) -> Any:
-    try:
-        return function(instance)
-    except AnonymiseError:
-        raise
-    except Exception as error:  # noqa: BLE001  (whatever a project's code may raise)
-        # The text of the error may hold what the row holds: say where it was raised, not what it said.
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        name = f"anonymise_{change.field.name}" if change.anonymiser else "its rule"
-        raise AnonymiseError(
-            f"{plan.label}.{change.field.name}: {name} raised {type(error).__name__} "
-            f"(line {frame.lineno} of {frame.name}). Nothing was changed."
-        ) from None
 
 
 def _transaction(plan: Plan, savepoint: bool = True) -> transaction.Atomic:

@@ -1,0 +1,103 @@
+"""The new values of one row in memory: what rules and a project's anonymisers give. Writes nothing."""
+
+from __future__ import annotations
+
+import copy
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import connections
+from django.db.models import Model
+
+from .declaration import Change
+from .exceptions import AnonymiseError
+from .planning import Plan
+
+# Types of a JSON value that an anonymiser may change without setting a new one
+CHANGED_IN_PLACE = {dict, list}
+
+
+def held(plan: Plan, instance: Model) -> dict[str, Any]:
+    """What the instance holds, to compare with later: {attname: value}. Columns that were not loaded are loaded."""
+    if plan.instance is not None and (deferred := instance.get_deferred_fields()):
+        instance.refresh_from_db(using=plan.using, fields=deferred)
+    values = instance.__dict__.copy()
+    if CHANGED_IN_PLACE.isdisjoint(map(type, values.values())):
+        return values
+    return {name: copy.deepcopy(each) if type(each) in CHANGED_IN_PLACE else each for name, each in values.items()}
+
+
+def apply(plan: Plan, instance: Model, changes: Sequence[Change], before: dict[str, Any]) -> frozenset[str]:
+    """Make ``changes`` to the instance in memory; return the names of the columns to be written.
+
+    An anonymiser, or a receiver of pre_anonymise, may also set other columns: these are found by comparing with
+    ``before``. Raises ``AnonymiseError`` if an anonymiser fails, or gives what the column cannot hold.
+    """
+    _call_anonymisers(plan, instance, changes)
+    changed = _changed(instance, before)
+    for change in changes:
+        if change.replacement is not None:
+            _set(instance, change.field, _call(plan, change, change.replacement.value, instance))
+            if not change.in_sql:
+                changed.append(change.field)
+    if plan.mode == "rows":  # else they are checked as they are written back
+        for field in changed:
+            prepared(plan, field, getattr(instance, field.attname), connections[plan.using])
+    written = [*changed, *(change.field for change in changes if not change.field.many_to_many)]
+    return frozenset(field.name for field in written if not field.primary_key)
+
+
+def _call_anonymisers(plan: Plan, instance: Model, changes: Sequence[Change]) -> None:
+    for change in changes:
+        if change.anonymiser is not None:
+            value = _call(plan, change, change.anonymiser, instance)
+            if value is not None:  # otherwise it has set the value itself
+                _set(instance, change.field, value)
+
+
+def _changed(instance: Model, before: dict[str, Any]) -> list[Any]:
+    """Return the columns that hold something else than before. What is the same object costs no comparison."""
+    now = instance.__dict__.items()
+    names = {name for name, value in now if value is not (old := before.get(name)) and value != old}
+    return [field for field in instance._meta.concrete_fields if field.attname in names] if names else []
+
+
+def _set(instance: Model, field: Any, value: Any) -> None:
+    is_key = field.is_relation and not isinstance(value, Model)
+    setattr(instance, field.attname if is_key else field.name, value)
+
+
+def prepared(plan: Plan, field: Any, value: Any, connection: Any) -> Any:
+    """Return ``value`` of ``field`` as the database takes it.
+
+    Raises ``AnonymiseError`` for what an anonymiser gave and the column cannot hold, before a database cuts it or
+    names it in an error.
+    """
+    if hasattr(value, "resolve_expression"):
+        return value  # the field would take F("name") for a text
+    try:
+        ready = field.get_db_prep_save(value, connection)
+    except (ValueError, TypeError, ArithmeticError, ValidationError) as error:
+        reason = f"a {type(value).__name__}, which the column cannot hold ({type(error).__name__})"
+    else:
+        if not isinstance(value, str) or field.max_length is None or len(value) <= field.max_length:
+            return ready
+        reason = f"a text of over {field.max_length} characters"
+    raise AnonymiseError(f"{plan.label}.{field.name}: an anonymiser gave {reason}. Nothing was changed.")
+
+
+def _call(plan: Plan, change: Change, function: Callable[[Model], Any], instance: Model) -> Any:
+    try:
+        return function(instance)
+    except AnonymiseError:
+        raise
+    except Exception as error:  # noqa: BLE001  (whatever a project's code may raise)
+        # The text of the error may hold what the row holds: say where it was raised, not what it said.
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        name = f"anonymise_{change.field.name}" if change.anonymiser else "its rule"
+        raise AnonymiseError(
+            f"{plan.label}.{change.field.name}: {name} raised {type(error).__name__} "
+            f"(line {frame.lineno} of {frame.name}). Nothing was changed."
+        ) from None
