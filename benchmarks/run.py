@@ -12,9 +12,12 @@ from typing import IO
 
 from rich.console import Console
 
-from . import counting, pairs, report
+from . import counting, pairs, report, start_up
 from .figures import Figure
 from .works import GROWING, WORKS, Size
+
+# Rows; see the table of bars in the documentation.
+MEANT_FOR = 200_000
 
 # So much of a query tells which it is.
 LONGEST = 160
@@ -30,6 +33,10 @@ def run(chosen: argparse.Namespace, path: str) -> None:
     for found in grown(chosen, console) if chosen.growth else measured(chosen, console):
         figures += found
     report.show(figures, where, console)
+    if not chosen.growth and chosen.n < MEANT_FOR:
+        console.print(
+            f"The bars are for {MEANT_FOR:,} rows; with fewer, what is done once weighs more.", highlight=False
+        )
     if chosen.output:
         if not chosen.growth:
             explain_missed(figures, chosen, console)
@@ -60,11 +67,11 @@ def selected(only: list[str] | None, known: list[str]) -> list[str]:
 
 
 def explain_missed(figures: list[Figure], chosen: argparse.Namespace, console: Console) -> None:
-    """Write the profile of each timed work that missed its bar, and remove those of earlier runs."""
+    """Write the profile of each work that took longer than its bar, and remove those of earlier runs."""
     for old in chosen.output.glob(f"{chosen.db}_*.profile.txt"):
         old.unlink()
     for figure in figures:
-        if figure.verdict == "missed" and figure.is_timed:
+        if figure.verdict == "missed" and figure.measured_in in ("s", "ms"):
             chosen.output.mkdir(parents=True, exist_ok=True)
             with (
                 console.status(f"profile of {figure.work}"),
@@ -76,6 +83,9 @@ def explain_missed(figures: list[Figure], chosen: argparse.Namespace, console: C
 def profile(name: str, n: int, file: IO[str]) -> None:
     """Print where gdpr_assist's side of one work spends its time; of a deletion, its queries; of others, all of it."""
     selected([name], list(WORKS))
+    if name == "start_up":
+        start_up.profile(file)
+        return
     if name in counting.DELETIONS:
         for using, statements in counting.deletion_queries(counting.DELETIONS[name]).items():
             file.writelines(f"{using}: {sql[:LONGEST]}\n" for sql in statements)
