@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.admin.utils import model_ngettext
+from django.db.models import Model
 from django.db.models.options import Options
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -26,6 +28,11 @@ class PlannedModel:
     rows: int
     marked: int
     refilled: int
+
+    @property
+    def fresh(self) -> int:
+        """The rows that will be anonymised, unless the marked ones are too."""
+        return self.rows - self.marked
 
     @property
     def name(self) -> str:
@@ -56,6 +63,7 @@ def context(plans: Iterable[Plan]) -> dict[str, Any]:
         "subtitle": None,
         "planned": planned,
         "rows": sum(each.rows for each in planned),
+        "fresh": sum(each.fresh for each in planned),
         "marked": sum(each.marked for each in planned),
         "refilled": sum(each.refilled for each in planned),
     }
@@ -71,23 +79,41 @@ def is_forced(request: HttpRequest) -> bool:
 
 def outcome(plans: Sequence[Plan], results: Sequence[Result]) -> str:
     """Return what was done, in numbers and without a value: messages may be kept in a cookie."""
-    sentences = [_sentence(plan, result) for plan, result in zip(plans, results, strict=True)]
+    done = {plan.model: result.anonymised for plan, result in zip(plans, results, strict=True)}
+    left = {plan.model: result.skipped for plan, result in zip(plans, results, strict=True)}
+    sentences = [_done(sum(done.values()), _listed(done))]
+    if any(left.values()):
+        sentences.append(_left(sum(left.values()), _listed(left)))
     operations = dict.fromkeys(result.operation for result in results if result.operation)
     sentences += [_("Operation %(id)s.") % {"id": operation} for operation in operations]
     return " ".join(sentences)
 
 
-def _sentence(plan: Plan, result: Result) -> str:
-    name = model_ngettext(plan.model._meta, result.anonymised)
-    done = ngettext("%(count)s %(name)s was anonymised.", "%(count)s %(name)s were anonymised.", result.anonymised) % {
-        "count": result.anonymised,
-        "name": name,
-    }
-    if not result.skipped:
-        return done
-    left = ngettext(
-        "%(count)s had been anonymised before and was left as it is.",
-        "%(count)s had been anonymised before and were left as they are.",
-        result.skipped,
+def level(results: Sequence[Result]) -> int:
+    """Return the level of the message that says it."""
+    return messages.SUCCESS if any(result.anonymised for result in results) else messages.WARNING
+
+
+def _done(count: int, rows: str) -> str:
+    if not count:
+        return _("Nothing was anonymised.")
+    text = ngettext("%(count)s row was anonymised: %(rows)s.", "%(count)s rows were anonymised: %(rows)s.", count)
+    return text % {"count": count, "rows": rows}
+
+
+def _left(count: int, rows: str) -> str:
+    text = ngettext(
+        "%(count)s row was left as it is, because it was anonymised before: %(rows)s.",
+        "%(count)s rows were left as they are, because they were anonymised before: %(rows)s.",
+        count,
     )
-    return f"{done} {left % {'count': result.skipped}}"
+    return text % {"count": count, "rows": rows}
+
+
+def _listed(counts: dict[type[Model], int]) -> str:
+    return ", ".join(counted(model, count) for model, count in counts.items() if count)
+
+
+def counted(model: type[Model], count: int) -> str:
+    """Return a number of rows in words: "2 orders"."""
+    return f"{count} {model_ngettext(model._meta, count)}"

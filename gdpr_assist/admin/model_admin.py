@@ -80,10 +80,10 @@ class ModelAdmin(Base):
             if not confirmation.is_confirmed(request):
                 return self._confirmation_page(request, keys)
             planned = self._plan(request, keys, force=confirmation.is_forced(request))
-            done = confirmation.outcome([planned], erase([planned], user_id=request.user.pk))
+            results = erase([planned], user_id=request.user.pk)
         except (SelectionError, AnonymiseError) as error:
             return self._back(request, str(error), messages.ERROR)
-        return self._back(request, done, messages.SUCCESS)
+        return self._back(request, confirmation.outcome([planned], results), confirmation.level(results))
 
     def _plan(self, request: HttpRequest, keys: Iterable[Any], force: bool = False) -> Plan:
         """The plan for those of ``keys`` that this admin shows to the user.

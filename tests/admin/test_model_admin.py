@@ -1,7 +1,9 @@
 import json
 
 import pytest
+from django.contrib import messages
 from django.contrib.admin.models import LogEntry
+from django.contrib.messages import get_messages
 from django.test import Client
 
 from gdpr_assist.models import EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
@@ -90,6 +92,30 @@ def test_the_page_offers_force_for_rows_that_are_marked(officer, ada):
     assert "1 of them holds personal data again" in page.content.decode()
 
 
+def test_the_page_says_how_many_rows_will_be_anonymised_and_how_many_are_left(officer, ada):
+    others = [Customer.objects.create(name=name, email=f"{name}@example.org") for name in ("Grace", "Alan")]
+    ada.anonymise()
+    content = choose(officer, ada, *others).content.decode()
+    assert "Are you sure you want to anonymise 2 rows?" in content
+    assert "1 selected row was anonymised before. It will be left as it is, unless you tick" in content
+    for other in others:
+        other.anonymise()
+    content = choose(officer, ada, *others).content.decode()
+    assert "Are you sure" not in content
+    assert "None of the selected rows is still to be anonymised." in content
+    assert "3 selected rows were anonymised before. They will be left as they are, unless you tick" in content
+
+
+def test_if_all_rows_were_anonymised_before_the_message_is_a_warning(officer, ada):
+    ada.anonymise()
+    response = confirm(officer, choose(officer, ada))
+    [message] = get_messages(response.wsgi_request)
+    assert message.level == messages.WARNING
+    assert str(message) == (
+        "Nothing was anonymised. 1 row was left as it is, because it was anonymised before: 1 customer."
+    )
+
+
 def test_the_page_is_looked_up_from_most_to_least_specific(officer, ada):
     names = [
         "admin/shop/customer/anonymise_confirmation.html",
@@ -126,7 +152,7 @@ def test_confirming_anonymises(officer, ada):
     }
     event = EventLog.objects.get()
     assert (event.event, event.target_pk) == ("anonymise", str(ada.pk))
-    assert said(response) == [f"1 customer was anonymised. Operation {event.operation_id}."]
+    assert said(response) == [f"1 row was anonymised: 1 customer. Operation {event.operation_id}."]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -144,11 +170,12 @@ def test_confirming_skips_marked_rows_unless_forced(officer, ada):
     response = confirm(officer, choose(officer, ada, other))
     assert values(ada)["phone"] == "0456"
     assert said(response)[0].startswith(
-        "1 customer was anonymised. 1 had been anonymised before and was left as it is."
+        "1 row was anonymised: 1 customer. "
+        "1 row was left as it is, because it was anonymised before: 1 customer. Operation"
     )
     response = confirm(officer, choose(officer, ada, other), force="yes")
     assert values(ada)["phone"] == ""
-    assert said(response)[-1].startswith("2 customers were anonymised. Operation")
+    assert said(response)[-1].startswith("2 rows were anonymised: 2 customers. Operation")
 
 
 def test_the_history_names_model_and_key_and_no_person(officer, ada):
@@ -170,7 +197,7 @@ def test_the_history_leaves_out_rows_that_were_skipped(officer, ada):
 
 def test_without_logging_there_is_no_operation_to_name(officer, ada, settings):
     settings.GDPR_LOG_ON_ANONYMISE = False
-    assert said(confirm(officer, choose(officer, ada))) == ["1 customer was anonymised."]
+    assert said(confirm(officer, choose(officer, ada))) == ["1 row was anonymised: 1 customer."]
     assert LogEntry.objects.get().change_message == "Anonymised."
 
 
@@ -268,7 +295,7 @@ def test_a_form_without_token_is_refused(officer, ada):
 def test_rows_that_the_admin_does_not_show_are_left(officer, ada):
     Customer.objects.filter(pk=ada.pk).update(is_deleted=True)
     response = officer.post(URL, packed(ada.pk))
-    assert said(response) == ["0 customers were anonymised."]
+    assert said(response) == ["Nothing was anonymised."]
     assert values(ada)["phone"] == "0123"
 
 
@@ -306,7 +333,7 @@ def test_a_text_key_with_nul_is_refused(officer):
 
 
 def test_confirming_nothing_does_nothing(officer):
-    assert said(officer.post(URL, packed())) == ["0 customers were anonymised."]
+    assert said(officer.post(URL, packed())) == ["Nothing was anonymised."]
 
 
 def test_a_failing_anonymiser_changes_nothing(officer):
