@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import model_ngettext
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
@@ -48,6 +47,9 @@ if TYPE_CHECKING:
 else:
     Base = admin.ModelAdmin
 
+# The names of the checkboxes: of a row, of a table, of everything found. No two have a value in common.
+TICKS = ("obj_pk", "all", "everything")
+
 Found = list[tuple[type[Model], QuerySet[Any]]]
 
 
@@ -60,7 +62,7 @@ class SearchForm(forms.Form):
             "An e-mail address, a name or another value that a person is known by, in full: a part of it is found "
             "only where the site has declared that."
         ),
-        widget=AdminTextInputWidget(attrs={"autocomplete": "off", "autofocus": True}),
+        widget=AdminTextInputWidget(attrs={"autocomplete": "off"}),
     )
 
 
@@ -104,12 +106,20 @@ class PersonalDataAdmin(Base):
     def _page(self, request: HttpRequest) -> TemplateResponse:
         form = SearchForm(request.POST if "term" in request.POST else None)
         term = form.cleaned_data["term"] if form.is_valid() else None
+        models = self._viewable_models(request)
+        found = [] if term is None else list(tables(request, self.admin_site, registry.candidates(term, models)))
+        # With results, the keyboard of a phone would open over them.
+        form.fields["term"].widget.attrs["autofocus"] = not found
         context = {
             "title": _("Personal data"),
             "form": form,
             "term": term,
-            "tables": [] if term is None else list(tables(request, self.admin_site, self._search(request, term))),
+            "tables": found,
+            "selectable": sum(table.total for table in found if table.can_select),
+            "not_searched": len(registry.models) - len(models),
             "may_anonymise": self.has_change_permission(request),
+            # What was ticked still is, after an error or on the way back from the confirmation page.
+            "ticked": {value for name in TICKS for value in request.POST.getlist(name)},
         }
         return self._render(request, ["admin/gdpr_assist/personaldata/search.html"], context)
 
@@ -135,7 +145,7 @@ class PersonalDataAdmin(Base):
             kept = [(model, rows) for model, rows in selected if not self._can_anonymise(request, model)]
             return self._confirmation_page(request, plans, kept)
         results = erase(plans, user_id=request.user.pk)
-        self.message_user(request, confirmation.outcome(plans, results), messages.SUCCESS)
+        self.message_user(request, confirmation.outcome(plans, results), confirmation.level(results))
         return HttpResponseRedirect(self._own_url())
 
     def _confirmation_page(self, request: HttpRequest, plans: list[Plan], kept: Found) -> HttpResponse:
@@ -144,24 +154,21 @@ class PersonalDataAdmin(Base):
             for each in plans
             for key in each.rows().order_by("pk").values_list("pk", flat=True)
         ]
-        term = request.POST.get("term", "")
         context = {
             **confirmation.context(plans),
-            "kept": [_counted(model, rows) for model, rows in kept],
+            "kept": [confirmation.counted(model, rows.count()) for model, rows in kept],
             "action_url": self._own_url(),
             "back_url": self._own_url(),
-            "hidden": {"action": "anonymise", "term": term, PACKED: pack(values)},
-            "term": term,
+            "hidden": {"action": "anonymise", "term": request.POST.get("term", ""), PACKED: pack(values)},
+            "back": [(name, value) for name in ("term", *TICKS) for value in request.POST.getlist(name)],
         }
         return self._render(request, confirmation.templates(self.opts), context)
 
     def _can_anonymise(self, request: HttpRequest, model: type[Model]) -> bool:
         return can_be_anonymised(model) and may_anonymise(request, self.admin_site, model)
 
-    def _search(self, request: HttpRequest, term: str) -> Iterator[tuple[type[Model], QuerySet[Any]]]:
-        """The rows that match, by model, of those models only that the user may view."""
-        models = [model for model in registry.models if may_view(request, self.admin_site, model)]
-        return registry.candidates(term, models)
+    def _viewable_models(self, request: HttpRequest) -> list[type[Model]]:
+        return [model for model in registry.models if may_view(request, self.admin_site, model)]
 
     def _selected(self, request: HttpRequest) -> Found:
         """The rows that are selected, by model, of as many as a form may name."""
@@ -174,6 +181,7 @@ class PersonalDataAdmin(Base):
     def _posted(self, request: HttpRequest) -> tuple[dict[type[Model], list[Any]], dict[type[Model], QuerySet[Any]]]:
         """The keys whose checkboxes are ticked, and what the term finds where that of a whole table is, by model.
 
+        The box of a table, or that of everything, adds to the boxes of rows: one without a tick takes nothing away.
         Raises ``SelectionError`` if a value is not one of the page's, ``PermissionDenied`` if the user may not view
         rows of one of the models.
         """
@@ -184,6 +192,8 @@ class PersonalDataAdmin(Base):
             model = self._viewable(request, models.get(kind))
             keys[model].append(key_from_text(model, text))
         whole = [self._viewable(request, models.get(kind)) for kind in request.POST.getlist("all")]
+        if "everything" in request.POST:
+            whole += self._viewable_models(request)
         form = SearchForm(request.POST)
         found = registry.candidates(form.cleaned_data["term"], dict.fromkeys(whole)) if form.is_valid() else ()
         return keys, {model: matches for model, matches in found if is_at_home(model, matches) and matches.exists()}
@@ -202,11 +212,6 @@ class PersonalDataAdmin(Base):
 
     def _own_url(self) -> str:
         return reverse("admin:gdpr_assist_personaldata_changelist", current_app=self.admin_site.name)
-
-
-def _counted(model: type[Model], rows: QuerySet[Any]) -> str:
-    count = rows.count()
-    return f"{count} {model_ngettext(model._meta, count)}"
 
 
 def _models_by_content_type() -> dict[str, type[Model]]:

@@ -18,13 +18,13 @@ from django.contrib.admin.utils import (
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import FieldDoesNotExist
 from django.db import router
-from django.db.models import Model, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.text import Truncator
 
 from ..declaration import Declaration
-from ..planning import target_alias
+from ..planning import has_marker, target_alias
 from ..registry import registry
 from ..tables import stored_key
 from .permissions import can_be_anonymised, may_anonymise
@@ -32,8 +32,9 @@ from .permissions import can_be_anonymised, may_anonymise
 COLUMNS = 5
 LONGEST_CELL = 80
 EMPTY = "-"
+MARKED = "gdpr_assist_marked"
 ROWS_PER_MODEL = 100
-# Fields of the form that are no rows: the token, the term, the button, "all" of each model
+# Fields of the form that are no rows: the token, the term, the button, "everything", "all" of each model
 OTHER_FIELDS = 100
 
 
@@ -47,6 +48,8 @@ class Row:
     """Its own page in the admin, where the user may see it."""
 
     cells: list[str]
+    marked: bool
+    """Whether it was anonymised before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ class Table:
 
     label: str
     name: str
-    content_type: int
+    content_type: str
     headers: list[str]
     rows: list[Row]
     total: int
@@ -66,6 +69,10 @@ class Table:
     def has_more(self) -> bool:
         return self.total > len(self.rows)
 
+    @property
+    def has_marked(self) -> bool:
+        return any(row.marked for row in self.rows)
+
 
 def tables(
     request: HttpRequest, site: AdminSite, found: Iterable[tuple[type[Model], QuerySet[Any]]]
@@ -74,7 +81,7 @@ def tables(
     room = (settings.DATA_UPLOAD_MAX_NUMBER_FIELDS or float("inf")) - OTHER_FIELDS
     for model, matches in found:
         shown = int(max(0, min(ROWS_PER_MODEL, room)))
-        instances = list(matches[: shown + 1])
+        instances = list(_with_marks(model, matches)[: shown + 1])
         if instances:
             total = matches.count() if len(instances) > shown else len(instances)
             yield _table(request, site, registry.declaration(model), matches, instances[:shown], total)
@@ -95,7 +102,7 @@ def _table(
     return Table(
         label=declared.label,
         name=model_ngettext(model._meta, total),
-        content_type=kind,
+        content_type=str(kind),
         headers=[str(label_for_field(name, model)) for name in names],
         rows=[
             Row(
@@ -103,6 +110,7 @@ def _table(
                 key=stored_key(instance.pk),
                 url=_url(request, site, model, instance),
                 cells=[_cell(instance, name) for name in names],
+                marked=getattr(instance, MARKED, False),
             )
             for instance in instances
         ],
@@ -110,6 +118,15 @@ def _table(
         can_select=is_at_home(model, matches),
         can_anonymise=can_be_anonymised(model) and may_anonymise(request, site, model),
     )
+
+
+def _with_marks(model: type[Model], matches: QuerySet[Any]) -> QuerySet[Any]:
+    """The rows, each with whether it was anonymised before. Only a database where that is done must have the table."""
+    if not (can_be_anonymised(model) and is_at_home(model, matches)):
+        return matches
+    marked = ExpressionWrapper(has_marker(model, matches.db), output_field=BooleanField())
+    rows: QuerySet[Any] = matches.annotate(**{MARKED: marked})
+    return rows
 
 
 def is_at_home(model: type[Model], matches: QuerySet[Any]) -> bool:

@@ -1,7 +1,9 @@
 import csv
 import io
 import json
+import re
 import zipfile
+from collections import defaultdict
 
 import django
 import pytest
@@ -23,7 +25,7 @@ from gdpr_assist.registry import registry
 from gdpr_assist.tables import stored_key
 from tests.admin.conftest import CUSTOMERS, TOOL
 from tests.admin.pages import Forms, confirm, obj_pk, said
-from tests.apps.fields.models import TextKey
+from tests.apps.fields.models import TextKey, UUIDKey
 from tests.apps.shop.models import AuditEntry, Category, Comment, Customer, Employee, Order, Reservation
 from tests.observing import spoken
 
@@ -177,6 +179,16 @@ def test_the_permission_counts_where_a_model_has_no_admin(log_in):
     assert labels(search(log_in("view_personaldata", "view_comment"), "Ada")) == ["shop.Comment"]
 
 
+def test_the_page_says_that_some_models_are_not_searched(log_in, ada, officer):
+    whole = search(officer, "ada@example.org")
+    assert whole.context["not_searched"] == 0
+    assert "you may not view" not in whole.content.decode()
+    User.objects.all().delete()
+    part = search(log_in("view_personaldata", "view_customer"), "ada@example.org")
+    kinds = len(registry.models) - 1
+    assert f"{kinds} kinds of personal data are not searched, because you may not view them." in part.content.decode()
+
+
 def test_who_may_not_anonymise_is_not_offered_it(log_in, ada):
     page = search(log_in("view_personaldata", "change_customer"), "ada@example.org")
     assert 'value="export"' in page.content.decode()
@@ -206,6 +218,81 @@ def test_more_rows_than_a_page_shows(officer, ada, monkeypatch):
     confirm(officer, act(officer, "anonymise", **everything))
     assert not Order.objects.filter(recipient="Ada").exists()
     assert Customer.objects.get().name == "Ada Lovelace"
+
+
+def checked(page):
+    """The boxes that are ticked: {(name, value)}."""
+    boxes = re.findall(r'<input type="checkbox" name="(\w+)" value="([^"]*)"( checked)?', page.content.decode())
+    return {(name, value) for name, value, ticked in boxes if ticked}
+
+
+def test_the_box_of_a_table_means_all_its_rows_ticked_or_not(officer, monkeypatch):
+    monkeypatch.setattr(results, "ROWS_PER_MODEL", 2)
+    found = orders(3)
+    page = search(officer, "ada@example.org")
+    assert "Select all 3 orders, ticked above or not" in page.content.decode()
+    whole = {"all": page.context["tables"][0].content_type, "term": "ada@example.org"}
+    assert exported_orders(act(officer, "export", found[0], **whole)) == ["0", "1", "2"]
+    assert act(officer, "anonymise", found[0], **whole).context["rows"] == 3
+
+
+def test_everything_found_is_all_rows_of_all_models(officer, ada, ada_audit, monkeypatch):
+    monkeypatch.setattr(results, "ROWS_PER_MODEL", 2)
+    orders(3)
+    Customer.objects.create(name="Not Ada", email="other@example.org")
+    page = search(officer, "ada@example.org")
+    assert "Select everything found: all 5 rows, ticked below or not" in page.content.decode()
+    everything = {"everything": "yes", "term": "ada@example.org"}
+    files = exported(act(officer, "export", ada, **everything))
+    assert {name: len(rows) for name, rows in files.items()} == {
+        "orders.csv": 3,
+        "shop-AuditEntry.csv": 1,
+        "shop-Customer.csv": 1,
+    }
+    page = act(officer, "anonymise", **everything)
+    assert (page.context["rows"], page.context["kept"]) == (4, ["1 audit entry"])
+    assert said(confirm(officer, page))[0].startswith("4 rows were anonymised: ")
+    assert Customer.objects.filter(email="other@example.org").exists()
+
+
+def test_everything_found_leaves_out_what_the_user_may_not_view(log_in, ada, ada_order):
+    client = log_in("change_personaldata", "change_customer")
+    everything = {"everything": "yes", "term": "ada@example.org"}
+    assert list(exported(act(client, "export", **everything))) == ["shop-Customer.csv"]
+    confirm(client, act(client, "anonymise", **everything))
+    assert Customer.objects.get().phone == ""
+    assert Order.objects.get().recipient == "Ada Lovelace"
+
+
+@pytest.mark.parametrize("action", ["export", "anonymise"])
+@pytest.mark.parametrize("term", ["nobody", "", "  "])
+def test_everything_of_which_nothing_is_found(officer, ada, action, term):
+    response = act(officer, action, everything="yes", term=term)
+    assert said(response) == ["No rows are selected. Nothing was changed."]
+
+
+def test_the_way_back_keeps_what_was_ticked(officer, ada, ada_order, ada_audit, monkeypatch):
+    monkeypatch.setattr(results, "ROWS_PER_MODEL", 1)
+    orders(1)
+    kind = obj_pk(ada_order).split("-")[0]
+    page = act(officer, "anonymise", ada, ada_audit, all=kind, term="ada@example.org")
+    back = defaultdict(list)
+    for name, value in Forms(page).forms["back-form"]:
+        back[name].append(value)
+    assert checked(officer.post(TOOL, back)) == {
+        ("all", kind),
+        ("obj_pk", obj_pk(ada)),
+        ("obj_pk", obj_pk(ada_audit)),
+    }
+    page = act(officer, "anonymise", everything="yes", term="ada@example.org")
+    assert ("everything", "yes") in Forms(page).forms["back-form"]
+
+
+def test_an_error_keeps_what_was_ticked_and_a_new_search_does_not(officer, ada, ada_audit):
+    page = act(officer, "anonymise", ada_audit, term="ada@example.org")
+    assert said(page) == ["None of the selected rows can be anonymised. Nothing was changed."]
+    assert checked(page) == {("obj_pk", obj_pk(ada_audit))}
+    assert checked(search(officer, "ada@example.org")) == set()
 
 
 def test_the_page_has_no_more_fields_than_a_form_may_have(officer, ada, ada_order, settings):
@@ -253,6 +340,35 @@ def test_one_query_for_each_model_that_the_user_may_view(log_in, ada, ada_order,
     rest = [model for model in registry.models if model not in viewable and model is not User]
     assert queried(captured, *viewable) == viewable
     assert queried(captured, *rest) == {model: [] for model in rest}
+
+
+def test_rows_that_were_anonymised_before_are_marked(officer):
+    marked, other = orders(2)
+    assert "Anonymised before" not in search(officer, "ada@example.org").content.decode()
+    marked.anonymise()
+    Order.objects.filter(pk=marked.pk).update(email="ada@example.org")
+    with CaptureQueriesContext(connection) as captured:
+        page = search(officer, "ada@example.org")
+    (table,) = page.context["tables"]
+    assert {row.key: row.marked for row in table.rows} == {str(marked.pk): True, str(other.pk): False}
+    assert page.content.decode().count("Anonymised before") == 1
+    assert page.content.decode().count("<td>Yes</td>") == 1
+    assert queried(captured, Order) == {Order: ["rows"]}
+    marks = [query["sql"] for query in captured if PrivacyAnonymised._meta.db_table in query["sql"]]
+    assert all("EXISTS(" in sql for sql in marks)
+
+
+@pytest.mark.parametrize("model", [TextKey, UUIDKey])
+def test_rows_whose_key_is_no_number_are_marked(officer, model):
+    for number in range(2):
+        key = {"unique_name": f"{number}", "url": "x"} if model is UUIDKey else {"word": f"a-{number}"}
+        model.objects.create(name="Ada", email="ada@example.org", **key)
+    marked = model.objects.first()
+    marked.anonymise()
+    model.objects.update(email="ada@example.org")
+    (table,) = search(officer, "ada@example.org").context["tables"]
+    assert [row.key for row in table.rows if row.marked] == [str(marked.pk)]
+    assert len(table.rows) == 2
 
 
 @pytest.mark.parametrize(("rows", "wanted"), [(2, ["rows"]), (3, ["rows", "COUNT"])])
@@ -412,7 +528,7 @@ def test_confirming_anonymises_all_models_in_one_operation(officer, ada, ada_ord
     ]
     assert Receipt.objects.get().pk == operation.pk
     assert Outcome.objects.get().committed
-    assert said(response) == [f"1 customer was anonymised. 1 order was anonymised. Operation {operation.pk}."]
+    assert said(response) == [f"2 rows were anonymised: 1 customer, 1 order. Operation {operation.pk}."]
 
 
 def test_the_history_names_model_and_key_and_no_person(officer, ada, ada_order):
@@ -420,6 +536,17 @@ def test_the_history_names_model_and_key_and_no_person(officer, ada, ada_order):
     entries = LogEntry.objects.values_list("object_repr", flat=True)
     assert sorted(entries) == [f"shop.Customer {ada.pk}", f"shop.Order {ada_order.pk}"]
     assert not LogEntry.objects.filter(change_message__icontains="ada").exists()
+
+
+def test_the_numbers_of_the_page_are_those_of_the_message(officer, ada, ada_order):
+    marked = Customer.objects.create(name="Grace", email="grace@example.org")
+    marked.anonymise()
+    page = act(officer, "anonymise", marked, ada, ada_order)
+    assert (page.context["fresh"], page.context["marked"]) == (2, 1)
+    assert "Are you sure you want to anonymise 2 rows?" in page.content.decode()
+    done = "2 rows were anonymised: 1 customer, 1 order. "
+    left = "1 row was left as it is, because it was anonymised before: 1 customer. "
+    assert said(confirm(officer, page))[0].startswith(f"{done}{left}Operation ")
 
 
 def test_marked_rows_stay_unless_forced(officer, ada):
@@ -547,7 +674,7 @@ def test_rows_that_are_gone_by_now(officer, ada):
     page = act(officer, "anonymise", ada)
     ada.delete()
     response = confirm(officer, page)
-    assert said(response) == ["0 customers were anonymised."]
+    assert said(response) == ["Nothing was anonymised."]
 
 
 def test_the_selection_may_be_packed(officer, ada):
