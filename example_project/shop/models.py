@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Upper
 from django.utils import timezone
 
 import gdpr_assist
@@ -29,6 +30,11 @@ class Address(models.Model):
 
     class Meta:
         verbose_name_plural = "addresses"
+        # What the Personal data tool searches, as it compares on PostgreSQL
+        indexes = [
+            models.Index(Upper("recipient"), name="shop_address_recipient_upper"),
+            models.Index(Upper("postcode"), name="shop_address_postcode_upper"),
+        ]
 
     class PrivacyMeta:
         fields = ["recipient", "street", "town", "postcode"]
@@ -66,6 +72,14 @@ class Order(models.Model):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PAID)
     placed = models.DateTimeField(default=timezone.now)
     total = models.DecimalField(max_digits=9, decimal_places=2, default=0)
+
+    class Meta:
+        # What the Personal data tool searches, as it compares on PostgreSQL
+        indexes = [
+            models.Index(Upper("email"), name="shop_order_email_upper"),
+            models.Index(Upper("delivery_name"), name="shop_order_delivery_name_upper"),
+            models.Index(Upper("number"), name="shop_order_number_upper"),
+        ]
 
     class PrivacyMeta:
         fields = ["email", "delivery_name", "delivery_address", "phone", "note", "ip_address"]
