@@ -30,7 +30,7 @@ from .conf import settings
 from .declaration import all_rows
 from .exceptions import AnonymiseError
 from .files import delete_files, file_changes, named_files
-from .planning import Plan, content_type, has_marker, markers
+from .planning import Plan, content_type, has_marker, marked_texts, markers
 from .planning import plan as make_plan
 from .rules import key_text
 from .signals import post_anonymise, pre_anonymise
@@ -208,8 +208,7 @@ def _with_keys(plan: Plan, rows: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def _marks_found(plan: Plan, keys: list[Any]) -> list[Claimed]:
-    there = markers(plan.declaration.model, plan.using).filter(object_id__in=[str(key) for key in keys])
-    texts = set(there.values_list("object_id", flat=True))
+    texts = marked_texts(plan.declaration.model, keys, plan.using)
     return [(key, str(key) in texts) for key in keys]
 
 

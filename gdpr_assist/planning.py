@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import and_
@@ -218,12 +219,21 @@ def markers(model: type[Model], using: str) -> QuerySet[PrivacyAnonymised]:
     return PrivacyAnonymised.objects.using(using).filter(content_type=content_type(model, using))
 
 
+def marked_texts(model: type[Model], keys: Iterable[Any], using: str) -> set[str]:
+    """Return which of ``keys``, as texts, carry a marker: for a page of rows."""
+    there = markers(model, using).filter(object_id__in=[str(key) for key in keys])
+    return set(there.values_list("object_id", flat=True))
+
+
 def has_marker(model: type[Model], using: str) -> Any:
-    """Return the condition that a row of ``model`` carries a marker."""
+    """Return the condition that a row of ``model`` carries a marker.
+
+    Where SQL cannot tell (``key_text`` is None) all markers of the model are read now; for a page see
+    ``marked_texts``.
+    """
     text = key_text(model, OuterRef("pk"))
     if text is not None:
         return Exists(markers(model, using).filter(object_id=text))
-    # For counting; ``execution`` reads these page by page.
     to_python = model._meta.pk.to_python
     return Q(pk__in=[to_python(key) for key in markers(model, using).values_list("object_id", flat=True)])
 

@@ -26,6 +26,7 @@ from django.utils.text import Truncator
 from ..declaration import Declaration
 from ..planning import has_marker, target_alias
 from ..registry import registry
+from ..rules import key_text
 from ..tables import stored_key
 from .permissions import can_be_anonymised, may_anonymise
 
@@ -121,8 +122,11 @@ def _table(
 
 
 def _with_marks(model: type[Model], matches: QuerySet[Any]) -> QuerySet[Any]:
-    """The rows, each with whether it was anonymised before. Only a database where that is done must have the table."""
-    if not (can_be_anonymised(model) and is_at_home(model, matches)):
+    """The rows, each with whether it was anonymised before. Only a database where that is done must have the table.
+
+    Not where all markers of the model would have to be read for it.
+    """
+    if not (can_be_anonymised(model) and is_at_home(model, matches) and key_text(model) is not None):
         return matches
     marked = ExpressionWrapper(has_marker(model, matches.db), output_field=BooleanField())
     rows: QuerySet[Any] = matches.annotate(**{MARKED: marked})
