@@ -32,7 +32,7 @@ from .exceptions import AnonymiseError
 from .files import delete_files, file_changes, named_files
 from .planning import Plan, content_type, has_marker, marked_texts, markers
 from .planning import plan as make_plan
-from .rules import key_text
+from .rules import is_unique, key_text
 from .signals import post_anonymise, pre_anonymise
 from .statements import insert_select, refuses_value, write_back
 from .tables import LONGEST_KEY, EventLog, PrivacyAnonymised, Scrub
@@ -147,12 +147,12 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
     plan = replace(plan, force=False)  # the markers say which rows this run, or one it resumes, has done
     claims = _claims(plan, size)
     while True:
-        # The rows are locked as they are read, and a file is deleted after the COMMIT of its own range.
+        # The rows are locked as they are read.
         with eventlog.suspended(), _explained(plan), _transaction(plan):
             claimed = next(claims, None)
             if claimed is None:
                 return
-            done += _run(plan, claimed, eventlog.Erasure(plan.using))
+            done += _run(plan, claimed, eventlog.Erasure(plan.using), in_range=True)
         yield done
 
 
@@ -221,8 +221,12 @@ def _locked(rows: QuerySet[Any], using: str) -> QuerySet[Any]:
     return rows.select_for_update() if features.has_select_for_update else rows
 
 
-def _run(plan: Plan, claimed: list[Claimed], erasure: eventlog.Erasure) -> int:
-    """Anonymise those rows that were not before, with ``force`` all; return their number."""
+def _run(plan: Plan, claimed: list[Claimed], erasure: eventlog.Erasure, *, in_range: bool = False) -> int:
+    """Anonymise those rows that were not before, with ``force`` all; return their number.
+
+    Their files are deleted after the COMMIT, since a file does not roll back. Not those of a range of a scrub: if it is
+    interrupted, no row would name them any more, while a row whose file is gone is found by the next run.
+    """
     keys = [key for key, is_marked in claimed if plan.force or not is_marked]
     if not keys:
         return 0
@@ -233,22 +237,24 @@ def _run(plan: Plan, claimed: list[Claimed], erasure: eventlog.Erasure) -> int:
         _run_rows(plan, keys)
     else:
         _run_sets(plan, rows)
-    if files:
+    if files and in_range:
+        delete_files(files, plan.using)
+    elif files:
         transaction.on_commit(lambda: delete_files(files, plan.using), using=plan.using, robust=True)
     if settings.GDPR_LOG_ON_ANONYMISE:
         erasure.add(EventLog.EVENT_ANONYMISE, plan.declaration.model, keys)
-    _run_children(plan, keys, erasure)
+    _run_children(plan, keys, erasure, in_range)
     return len(keys)
 
 
-def _run_children(plan: Plan, keys: list[Any], erasure: eventlog.Erasure) -> None:
+def _run_children(plan: Plan, keys: list[Any], erasure: eventlog.Erasure, in_range: bool) -> None:
     """Anonymise what multi-table children add to these rows: an order that is a gift order is one object."""
     for child in plan.children:
         link: Any = child._meta.get_ancestor_link(plan.declaration.model)
         rows = all_rows(child, plan.using).filter(**{f"{link.name}__in": keys})
         part = make_plan(rows, force=plan.force)
         for claimed in _claims(part):
-            _run(part, claimed, erasure)
+            _run(part, claimed, erasure, in_range=in_range)
 
 
 def _mark(plan: Plan, keys: list[Any], rows: QuerySet[Any]) -> None:
@@ -371,9 +377,15 @@ def _explained(plan: Plan) -> Iterator[None]:
             raise
         raise AnonymiseError(
             f"{plan.label}: the database refused the new value ({type(error).__name__}) of one of "
-            f"{', '.join(plan.fields)}. Nothing was changed. Look at the constraints of these columns, and write an "
+            f"{', '.join(plan.fields)}{_unique(plan, error)}. Nothing was changed. Look at the constraints of these columns, and write an "
             "anonymiser for the one that cannot take its rule's value."
         ) from None
+
+
+def _unique(plan: Plan, error: Exception) -> str:
+    """Name the columns that can have clashed, where the error may be that of a clash."""
+    names = [change.field.name for change in plan.declaration.changes if is_unique(change.field)]
+    return f" (unique: {', '.join(names)})" if names and isinstance(error, IntegrityError) else ""
 
 
 @contextmanager

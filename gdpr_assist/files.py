@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from django.apps import apps
-from django.db import router
+from django.db import router, transaction
 from django.db.models import FileField, QuerySet
 
 from .declaration import all_rows
@@ -35,13 +35,14 @@ def named_files(plan: Plan, rows: QuerySet[Any]) -> Files:
 
 
 def delete_files(files: Files, using: str) -> None:
-    """Delete those files that no row on ``using`` names any more; for after COMMIT, since a file does not roll back.
+    """Delete those files that no row on ``using`` names any more, seen from the transaction that is open.
 
     What cannot be deleted is logged without its name, which may hold that of a person; the others still go.
     """
     for field, names in files.items():
         try:
-            unnamed = names - _named_elsewhere(field, names, using)
+            with transaction.atomic(using=using):  # PostgreSQL refuses all that follows an error in a transaction
+                unnamed = names - _named_elsewhere(field, names, using)
         except Exception as error:  # noqa: BLE001  (a table that is not there, or a connection that has gone)
             _log_failure(field, error)
             continue

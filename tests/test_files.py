@@ -1,4 +1,4 @@
-"""Stored files: gone after COMMIT, unless a row still names them."""
+"""Stored files: gone after COMMIT, in a scrub before it, unless a row still names them."""
 
 import datetime
 import logging
@@ -13,6 +13,7 @@ from django.utils import timezone
 from model_bakery import baker
 
 from gdpr_assist.exceptions import AnonymiseError
+from gdpr_assist.execution import execute_in_ranges
 from gdpr_assist.planning import plan
 from gdpr_assist.signals import pre_anonymise
 from tests.apps.fields.models import VALUES, BlankFields, NullBlankFields, NullFields
@@ -351,3 +352,53 @@ def test_a_failing_look_up_of_other_names_is_logged_without_the_name_and_keeps_t
     assert [record.name for record in errors] == ["gdpr_assist.files"]
     assert errors[0].getMessage().startswith("A file of fields.NullBlankFields.file could not be deleted (")
     assert "passport" not in caplog.text
+
+
+# -- in a scrub --------------------------------------------------------------------------------
+
+
+def in_ranges(model=NullBlankFields, size=2):
+    return list(execute_in_ranges(plan(model.objects.all(), force=True), size))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_scrub_that_is_interrupted_leaves_no_file_that_no_row_names(monkeypatch):
+    instances = [upload(name=f"{number}.pdf") for number in range(5)]
+    paths = [stored(each) for each in instances]
+    delete, deleted = FileSystemStorage.delete, []
+
+    def interrupt_at_the_fourth(storage, name):
+        if len(deleted) == 3:
+            raise KeyboardInterrupt
+        deleted.append(name)
+        delete(storage, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileSystemStorage, "delete", interrupt_at_the_fourth)
+        with pytest.raises(KeyboardInterrupt):
+            in_ranges()
+
+    assert sorted(path.exists() for path in paths) == [False] * 3 + [True] * 2
+    named = [row(each)["file"] for each in instances]
+    assert named == ["", "", "files/2.pdf", "files/3.pdf", "files/4.pdf"]
+
+    assert in_ranges()[-1] == 3
+    assert [path.exists() for path in paths] == [False] * 5
+    assert [row(each)["file"] for each in instances] == [""] * 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_scrub_goes_on_after_a_failing_look_up_of_other_names(caplog):
+    """As where a table is not there: PostgreSQL takes no statement after it, unless there is a savepoint."""
+    instances = [upload(name=f"{number}.pdf") for number in range(3)]
+
+    def fail(execute, sql, params, many, context):
+        if sql.startswith("SELECT") and NullFields._meta.db_table in sql:
+            sql, params = "SELECT name FROM there_is_no_such_table", ()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(fail):
+        assert in_ranges()[-1] == 3
+
+    assert [row(each)["file"] for each in instances] == [""] * 3
+    assert "A file of fields.NullBlankFields.file could not be deleted" in caplog.text
