@@ -154,7 +154,7 @@ class Plan:
         if self.reason:
             text += f", because {self.reason}"
         if self.unheard:
-            text += f"; not told, since PrivacyMeta.bulk is True: {self.unheard}"
+            text += f"; {self.unheard}, which are not called, as PrivacyMeta.bulk is True"
         text += f"; fields: {', '.join(self.fields) or 'none'}"
         if self.children:
             text += f"; with what {', '.join(child._meta.label for child in self.children)} add to them"
@@ -293,14 +293,19 @@ def _mode(declared: Declaration, model: type[Model], instance: Model | None) -> 
 def _watchers(model: type[Model], signals: dict[str, Signal]) -> list[str]:
     """Return a sentence for each of ``signals`` that has receivers for ``model``, with their names."""
     return [
-        f"{name} has receivers: {', '.join(map(_name, found))}"
+        f"{name} has receivers: {', '.join(_names(signal, found))}"
         for name, signal in signals.items()
         if (found := _receivers(signal, model))
     ]
 
 
-def _receivers(signal: Signal, model: type[Model]) -> list[Any]:
-    live: Any = signal._live_receivers(model)
+def _names(signal: Signal, receivers: list[Any]) -> list[str]:
+    everywhere = _receivers(signal, object)  # nobody's sender: those that were connected without one
+    return [_name(each) + (" (for every model)" if each in everywhere else "") for each in receivers]
+
+
+def _receivers(signal: Signal, sender: type) -> list[Any]:
+    live: Any = signal._live_receivers(sender)
     # From Django 5.0 on: those of synchronous code, and those of asynchronous code.
     return [*live[0], *live[1]] if isinstance(live, tuple) else live
 

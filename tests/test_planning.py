@@ -163,6 +163,15 @@ def test_the_plan_names_all_receivers_of_all_signals():
     )
 
 
+@pytest.mark.parametrize("name", SIGNALS)
+def test_a_receiver_of_every_model_is_told_from_one_of_this_model(name):
+    signal = SIGNALS[name]
+    with listening(signal, ignore, sender=Customer), listening(signal, told, sender=None):
+        reason = plan(Customer.objects.all()).reason
+
+    assert reason == f"{name} has receivers: {HERE}.ignore, {HERE}.told (for every model)"
+
+
 @pytest.mark.parametrize(("model", "mode"), [(Customer, "set"), (Comment, "mixed")])
 @pytest.mark.parametrize("name", SAVING)
 def test_with_bulk_those_who_hear_of_saving_are_not_told_and_the_plan_says_who(model, mode, name):
@@ -172,7 +181,7 @@ def test_with_bulk_those_who_hear_of_saving_are_not_told_and_the_plan_says_who(m
 
     assert (found.mode, found.sends_signals) == (mode, False)
     assert found.unheard == f"{name} has receivers: {HERE}.ignore"
-    assert f"; not told, since PrivacyMeta.bulk is True: {name} has receivers: {HERE}.ignore;" in text
+    assert f"; {name} has receivers: {HERE}.ignore, which are not called, as PrivacyMeta.bulk is True;" in text
 
 
 @pytest.mark.parametrize("name", OURS)
