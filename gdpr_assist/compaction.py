@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from django.db import Error, connections
+from django.db import Error, OperationalError, connections
 from django.db.models import Model
 
 from .exceptions import AnonymiseError
+from .waiting import is_busy
 
 # In seconds: how long to wait for others who use the database. Nobody should, as it is a copy.
 PATIENCE = 60
@@ -35,9 +36,34 @@ def compact(models: Iterable[type[Model]], using: str) -> list[str]:
     return compact_(connection, _tables(models))
 
 
+def _apart(connection: Any, tables: list[str]) -> tuple[list[str], list[str]]:
+    """Return the tables, and of the views among them that their own tables may hold old values."""
+    with connection.cursor() as cursor:
+        views = {each.name for each in connection.introspection.get_table_list(cursor) if each.type == "v"}
+    return [table for table in tables if table not in views], [
+        f"{connection.alias}: {table} is a view; the files of the tables that it shows may hold old values. Compact "
+        "these by hand."
+        for table in tables
+        if table in views
+    ]
+
+
+def left_out(using: str) -> str:
+    """Return what is true of a scrubbed database that was not compacted, with the cure."""
+    by_hand = BY_HAND.get(connections[using].vendor)
+    or_by_hand = f", or run {by_hand} by hand" if by_hand else ""
+    return (
+        f"{using}: its files may still hold old values. To remove them, run the command again without --no-compact"
+        f"{or_by_hand}."
+    )
+
+
 def _tables(models: Iterable[type[Model]]) -> list[str]:
     """Return the tables in which the models have fields: a multi-table child has some in its parents'."""
     return sorted({each._meta.db_table for model in models for each in (model, *model._meta.get_parent_list())})
+
+
+CURE = "End what else uses the database, have as much disk free as it takes up, and run the command again"
 
 
 # -- SQLite ----------------------------------------------------------------------------------------
@@ -98,6 +124,12 @@ SELECT format('replication slot %%s', slot_name) FROM pg_replication_slots
 WHERE age(xmin) > age(%(now)s::xid) OR age(catalog_xmin) > age(%(now)s::xid)
 """
 
+# Who has a lock on a table
+USERS = """
+SELECT DISTINCT pid FROM pg_locks
+WHERE relation = %(table)s::regclass AND granted AND pid <> pg_backend_pid() AND pid IS NOT NULL ORDER BY pid
+"""
+
 # The files of a table; of a partitioned one, those of its partitions.
 FILES = """
 SELECT pg_relation_filenode(%(table)s::regclass)
@@ -106,16 +138,18 @@ UNION SELECT pg_relation_filenode(relid) FROM pg_partition_tree(%(table)s::regcl
 
 
 def _as_postgresql(connection: Any, tables: list[str]) -> list[str]:
+    tables, of_views = _apart(connection, tables)
     names = [connection.ops.quote_name(table) for table in tables]
     settings = f"SET lock_timeout = '{PATIENCE}s'", "RESET lock_timeout"
     with connection.cursor() as cursor, _setting(cursor, *settings):
         for name in names:
-            _run(cursor, f"ANALYZE {name}")  # First, as it leaves the old statistics behind as dead rows.
+            _run_on(cursor, "ANALYZE", name)  # First, as it leaves the old statistics behind as dead rows.
         _wait_for_holders(cursor)
         for name in names:
             if not _vacuum_full(cursor, name):
-                raise _failed(cursor, f"VACUUM FULL {name}", "the role does not own the table")
-        return [
+                cause = "the role does not own the table"
+                raise _failed(cursor, f"VACUUM FULL {name}", cause, "Run the command again as the owner of the table")
+        return of_views + [
             f"{connection.alias}: dead rows of {name} hold old values. As a superuser or the owner of the database "
             f"run VACUUM FULL {name}, or hand on a dump."
             for name in STATISTICS
@@ -141,9 +175,21 @@ def _holders(cursor: Any, now: str) -> list[str]:
 def _vacuum_full(cursor: Any, name: str) -> bool:
     """Return whether it was done: a role that may not gets a warning, which nobody sees, and no error."""
     before = _files(cursor, name)
-    _run(cursor, f"VACUUM FULL {name}")
+    _run_on(cursor, "VACUUM FULL", name)
     after = _files(cursor, name)
     return bool(after) and before.isdisjoint(after)
+
+
+def _run_on(cursor: Any, verb: str, name: str) -> None:
+    statement = f"{verb} {name}"
+    try:
+        cursor.execute(statement)
+    except Error as error:
+        if not (isinstance(error, OperationalError) and is_busy(error, cursor.db.alias)):
+            raise _refused(cursor, statement, error) from None
+        cursor.execute(USERS, {"table": name})
+        users = ", ".join(f"process {pid}" for (pid,) in cursor.fetchall())
+        raise _failed(cursor, statement, f"the table is in use by {users or 'others'}") from None
 
 
 def _files(cursor: Any, name: str) -> set[int]:
@@ -155,6 +201,7 @@ def _files(cursor: Any, name: str) -> set[int]:
 
 
 def _as_mysql(connection: Any, tables: list[str]) -> list[str]:
+    tables, of_views = _apart(connection, tables)
     settings = f"SET SESSION lock_wait_timeout = {PATIENCE}", "SET SESSION lock_wait_timeout = DEFAULT"
     with connection.cursor() as cursor, _setting(cursor, *settings):
         for table in tables:
@@ -163,7 +210,7 @@ def _as_mysql(connection: Any, tables: list[str]) -> list[str]:
             # It raises nothing: it answers with (table, operation, type, text).
             if any(kind.lower() == "error" for _, _, kind, _ in cursor.fetchall()):
                 raise _failed(cursor, statement, "the table is in use, or the disk is full")
-    return []
+    return of_views
 
 
 # {vendor: function that rewrites the tables, and returns what still holds old values}
@@ -173,21 +220,31 @@ COMPACT: dict[str, Callable[[Any, list[str]], list[str]]] = {
     "mysql": _as_mysql,
 }
 
+# {vendor: what somebody may run instead}
+BY_HAND = {
+    "sqlite": "VACUUM",
+    "postgresql": f"VACUUM FULL of the scrubbed tables and of {' and '.join(STATISTICS)}",
+    "mysql": "OPTIMIZE TABLE of the scrubbed tables",
+}
+
 
 def _run(cursor: Any, statement: str) -> None:
     """Run it, or raise without the database's text: a table that cannot be indexed again has a value in there."""
     try:
         cursor.execute(statement)
     except Error as error:
-        cause = error.__cause__ or error
-        raise _failed(cursor, statement, getattr(cause, "sqlite_errorname", type(cause).__name__)) from None
+        raise _refused(cursor, statement, error) from None
 
 
-def _failed(cursor: Any, statement: str, cause: str) -> AnonymiseError:
+def _refused(cursor: Any, statement: str, error: Error) -> AnonymiseError:
+    cause = error.__cause__ or error
+    return _failed(cursor, statement, getattr(cause, "sqlite_errorname", type(cause).__name__))
+
+
+def _failed(cursor: Any, statement: str, cause: str, cure: str = CURE) -> AnonymiseError:
     return AnonymiseError(
         f"{cursor.db.alias}: the rows are anonymised, but the files still hold old values, as {statement} did not "
-        f"succeed: {cause}. End what else uses the database, have as much disk free as it takes up, and run the "
-        "command again, or that statement by hand."
+        f"succeed: {cause}. {cure}, or that statement by hand."
     )
 
 

@@ -38,3 +38,13 @@ class Device(models.Model):
 
     owner = models.CharField(max_length=50)
     address = models.GenericIPAddressField()
+
+
+class Letter(models.Model):
+    """In another schema, by the usual trick. Not registered, and its table not there, unless a test does it."""
+
+    sender = models.CharField(max_length=50)
+
+    class Meta:
+        managed = False
+        db_table = 'archive"."letter'
