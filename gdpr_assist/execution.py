@@ -224,8 +224,8 @@ def _locked(rows: QuerySet[Any], using: str) -> QuerySet[Any]:
 def _run(plan: Plan, claimed: list[Claimed], erasure: eventlog.Erasure, *, in_range: bool = False) -> int:
     """Anonymise those rows that were not before, with ``force`` all; return their number.
 
-    Their files are deleted after the COMMIT, since a file does not roll back. Not those of a range of a scrub: if it is
-    interrupted, no row would name them any more, while a row whose file is gone is found by the next run.
+    Their files are deleted after the COMMIT, since a file does not roll back; those of a range of a scrub before it:
+    if that is interrupted, the next run finds a row whose file is gone, but nobody finds a file that no row names.
     """
     keys = [key for key, is_marked in claimed if plan.force or not is_marked]
     if not keys:
@@ -377,15 +377,16 @@ def _explained(plan: Plan) -> Iterator[None]:
             raise
         raise AnonymiseError(
             f"{plan.label}: the database refused the new value ({type(error).__name__}) of one of "
-            f"{', '.join(plan.fields)}{_unique(plan, error)}. Nothing was changed. Look at the constraints of these columns, and write an "
+            f"{_suspects(plan, error)}. Nothing was changed. Look at the constraints of these columns, and write an "
             "anonymiser for the one that cannot take its rule's value."
         ) from None
 
 
-def _unique(plan: Plan, error: Exception) -> str:
-    """Name the columns that can have clashed, where the error may be that of a clash."""
-    names = [change.field.name for change in plan.declaration.changes if is_unique(change.field)]
-    return f" (unique: {', '.join(names)})" if names and isinstance(error, IntegrityError) else ""
+def _suspects(plan: Plan, error: Exception) -> str:
+    """Name the columns, and those among them that can have clashed, where the error may be that of a clash."""
+    fields = ", ".join(plan.fields)
+    unique = [change.field.name for change in plan.declaration.changes if is_unique(change.field)]
+    return f"{fields} (unique: {', '.join(unique)})" if unique and isinstance(error, IntegrityError) else fields
 
 
 @contextmanager

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from django.apps import apps
+from django.core.files.storage import FileSystemStorage
 from django.db import router, transaction
 from django.db.models import FileField, QuerySet
 
 from .declaration import all_rows
 from .planning import Plan
+from .registry import registry
 from .rules import field_label
 
 logger = logging.getLogger(__name__)
@@ -22,6 +25,24 @@ Files = dict[FileField, set[str]]
 def file_changes(plan: Plan) -> list[Any]:
     """Return the fields whose files the plan will make the rows forget."""
     return [change.field for change in plan.declaration.changes if isinstance(change.field, FileField)]
+
+
+def deletions(plans: Iterable[Plan]) -> list[str]:
+    """Return the places from which ``plans`` delete files, each with the fields that name them: for a question."""
+    fields: dict[str, set[str]] = {}
+    for plan in plans:
+        changes = [each for model in plan.descendants for each in registry.declaration(model).changes]
+        for field in (*file_changes(plan), *(each.field for each in changes if isinstance(each.field, FileField))):
+            fields.setdefault(_shown(field.storage), set()).add(field_label(field))
+    return [f"{place} ({', '.join(sorted(labels))})" for place, labels in fields.items()]
+
+
+def _shown(storage: Any) -> str:
+    if isinstance(storage, FileSystemStorage):
+        return str(storage.location)
+    kind = storage.__class__  # not type(), which is that of a lazy wrapper
+    bucket = getattr(storage, "bucket_name", None)  # as the storages of several clouds have it
+    return f"{kind.__module__}.{kind.__qualname__}" + (f" {bucket}" if bucket else "")
 
 
 def named_files(plan: Plan, rows: QuerySet[Any]) -> Files:

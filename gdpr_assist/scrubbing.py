@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from django.db import connections, router
 
@@ -11,7 +12,9 @@ from .conf import log_database
 from .declaration import Declaration, all_rows
 from .exceptions import AnonymiseError
 from .planning import Plan, plan
+from .presence import has_table
 from .registry import registry
+from .tables import Scrub
 
 # What Django makes of {} in DATABASES, for a site whose routers name another alias for each model.
 EMPTY = "django.db.backends.dummy"
@@ -41,7 +44,7 @@ def chosen(only: Iterable[str] = (), but: Iterable[str] = ()) -> list[Declaratio
     """Return the declarations of the models labelled ``only``, by default of all, without those labelled ``but``.
 
     Multi-table children go with their parents. Raises ``AnonymiseError`` for a label of no registered model, of a
-    child, and of a model that says ``can_anonymise = False``.
+    child, and of a model that says ``can_anonymise = False``; for a label in both; and if no model is left.
     """
     there = [declared for declared in registry if declared.meta.can_anonymise]
     roots = [each for each in there if not any(each.model in registry.children(parent.model) for parent in there)]
@@ -51,12 +54,17 @@ def chosen(only: Iterable[str] = (), but: Iterable[str] = ()) -> list[Declaratio
             f"No model to scrub has the label {', '.join(unknown)}. There are: "
             f"{', '.join(sorted(declared.label for declared in roots))}. A multi-table child goes with its parent."
         )
-    wanted = {label.lower() for label in only} or labels
-    return [each for each in roots if each.label.lower() in wanted - {label.lower() for label in but}]
+    without = {label.lower() for label in but}
+    if both := [label for label in only if label.lower() in without]:
+        raise AnonymiseError(f"{', '.join(both)}: chosen with --model and left out with --exclude-model. Say one.")
+    wanted = ({label.lower() for label in only} or labels) - without
+    if not wanted:
+        raise AnonymiseError("No model is left: none is registered that can be anonymised, or all are left out.")
+    return [each for each in roots if each.label.lower() in wanted]
 
 
 def plans(
-    aliases: Iterable[str],
+    databases: Iterable[str] | None = None,
     *,
     only: Iterable[str] = (),
     but: Iterable[str] = (),
@@ -64,20 +72,87 @@ def plans(
 ) -> list[Plan]:
     """Return a plan for each chosen model and alias that holds its table: every row, anonymised before or not.
 
-    ``children`` asks for plans of the multi-table children too, which else go with their parents.
+    The aliases are ``databases``, by default all but the log. ``children`` asks for plans of the multi-table children
+    too, which else go with their parents.
 
-    Raises ``AnonymiseError`` if one of the models cannot be anonymised as it is declared, and as ``chosen`` does.
+    Raises ``AnonymiseError`` if an alias holds none of the tables, or no alias that of a model; if one of the models
+    cannot be anonymised as it is declared; and as ``data_aliases`` and ``chosen`` do.
     """
-    found = []
-    models = [each for each in registry if each.meta.can_anonymise] if children else chosen(list(only), list(but))
-    for using in aliases:
-        tables = set(connections[using].introspection.table_names())
-        found += [
-            plan(all_rows(declared.model, using), force=True)
-            for declared in models
-            if declared.model._meta.db_table in tables and router.allow_migrate_model(using, declared.model)
-        ]
+    only, databases = list(only), list(databases or ())
+    aliases = data_aliases(databases)
+    roots = chosen(only, list(but))
+    models = _with_children(roots)
+    found = {using: [each for each in models if _is_on(each, using)] for using in aliases}
+    _check_none_is_empty(found, models, databases)
+    _check_none_is_missing(found, models, roots if only else [])
+    planned = models if children else roots
+    return [
+        plan(all_rows(declared.model, using), force=True)
+        for using, there in found.items()
+        for declared in planned
+        if declared in there
+    ]
+
+
+def _with_children(roots: list[Declaration]) -> list[Declaration]:
+    found = list(roots)
+    for declared in found:
+        children = map(registry.declaration, registry.children(declared.model))
+        found += [child for child in children if child.meta.can_anonymise and child not in found]
     return found
+
+
+def _may_be_on(declared: Declaration, using: str) -> bool:
+    return bool(router.allow_migrate_model(using, declared.model))
+
+
+def _is_on(declared: Declaration, using: str) -> bool:
+    return _may_be_on(declared, using) and has_table(declared.model, using)
+
+
+def _check_none_is_empty(found: dict[str, list[Declaration]], models: list[Declaration], databases: list[str]) -> None:
+    """Refuse an alias without any of the tables, unless nobody asked for it and routers keep all of them away."""
+    for using, there in found.items():
+        if not there and (using in databases or any(_may_be_on(each, using) for each in models)):
+            raise AnonymiseError(
+                f"{using}: none of the tables of the chosen models is there. It is empty, or the wrong database, or "
+                f"routers allow none of them on it. Correct its entry in DATABASES, migrate it (migrate "
+                f"--database={using}), or choose the databases with --database."
+            )
+
+
+def _check_none_is_missing(
+    found: dict[str, list[Declaration]], models: list[Declaration], named: list[Declaration]
+) -> None:
+    """Refuse a model without a table; not one that routers keep on aliases which were not chosen, unless named."""
+    elsewhere = set(data_aliases()) - set(found)
+    missing = [
+        each.label
+        for each in models
+        if not any(each in there for there in found.values())
+        and (
+            each in named
+            or any(_may_be_on(each, using) for using in found)
+            or not any(_may_be_on(each, using) for using in elsewhere)
+        )
+    ]
+    if missing:
+        raise AnonymiseError(
+            f"No table of {', '.join(missing)} is on {', '.join(found)}. Migrate, or correct DATABASES, or choose the "
+            "databases with --database; leave out with --exclude-model what has no table."
+        )
+
+
+def interrupted(plans: Iterable[Plan]) -> dict[tuple[str, str], datetime]:
+    """Return when the runs that these plans go on with were started: {(alias, label of the model): time}."""
+    labels: dict[str, list[str]] = {}
+    for each in plans:
+        labels.setdefault(each.using, []).append(each.label)
+    return {
+        (using, scrub.label): scrub.started
+        for using, theirs in labels.items()
+        for scrub in Scrub.objects.using(using).filter(label__in=theirs)
+    }
 
 
 def cut_loose(aliases: Iterable[str]) -> None:

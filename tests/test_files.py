@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
-from django.core.files.storage import FileSystemStorage
+from django.core.files.storage import FileSystemStorage, Storage
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from model_bakery import baker
 
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.execution import execute_in_ranges
+from gdpr_assist.files import deletions
 from gdpr_assist.planning import plan
 from gdpr_assist.signals import pre_anonymise
 from tests.apps.fields.models import VALUES, BlankFields, NullBlankFields, NullFields
+from tests.apps.shop.models import Customer
 
 from .observing import listening, row
 
@@ -402,3 +404,30 @@ def test_a_scrub_goes_on_after_a_failing_look_up_of_other_names(caplog):
 
     assert [row(each)["file"] for each in instances] == [""] * 3
     assert "A file of fields.NullBlankFields.file could not be deleted" in caplog.text
+
+
+# -- where they are, for a question ------------------------------------------------------------
+
+
+class Bucket(Storage):
+    bucket_name = "uploads-of-the-shop"
+
+
+def test_the_places_of_the_files_with_the_fields_that_name_them(media_root):
+    plans = [plan(model.objects.all()) for model in (BlankFields, NullFields, Customer)]
+    assert deletions(plans) == [
+        f"{media_root} (fields.BlankFields.file, fields.BlankFields.image, fields.NullFields.file, "
+        "fields.NullFields.image)"
+    ]
+
+
+def test_a_place_that_is_no_directory(media_root, monkeypatch):
+    monkeypatch.setattr(NullFields._meta.get_field("image"), "storage", Bucket())
+    assert deletions([plan(NullFields.objects.all())]) == [
+        f"{media_root} (fields.NullFields.file)",
+        f"{__name__}.Bucket uploads-of-the-shop (fields.NullFields.image)",
+    ]
+
+
+def test_a_plan_that_deletes_no_files():
+    assert deletions([plan(Customer.objects.all())]) == []

@@ -7,14 +7,27 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connections
+from django.utils.timezone import localtime
 from model_bakery import baker
 
-from gdpr_assist import compaction
+from gdpr_assist import compaction, scrubbing
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.models import EventLog, Instance, Operation, PrivacyAnonymised, Receipt
+from gdpr_assist.management.commands import anonymise_db
+from gdpr_assist.models import EventLog, Instance, Operation, PrivacyAnonymised, Receipt, Scrub
 from gdpr_assist.registry import registry
-from tests.apps.shop.models import AuditEntry, Comment, Customer, GiftOrder, Reservation, Supplier
-from tests.apps.thirdparty.models import Device
+from tests.apps.fields.models import TextKey
+from tests.apps.shop.models import (
+    AuditEntry,
+    Category,
+    Comment,
+    Customer,
+    GiftOrder,
+    Order,
+    Product,
+    Reservation,
+    Supplier,
+)
+from tests.apps.thirdparty.models import Device, Letter
 from tests.databases import dump, log_is, migrate, refused, scratch, unblocked_site, untouched
 from tests.logbook import committing, customer, logged, receipts
 from tests.observing import markers, redeclared, row
@@ -99,7 +112,32 @@ class TestMayIt:
         with untouched(), pytest.raises(CommandError) as caught:
             run()
         assert len(asked) == 1
-        assert str(caught.value) == ("Nothing was changed. To run without a question, give --noinput.")
+        assert str(caught.value) == (
+            "Nothing was changed. Only the answer yes, in small letters, goes on. To run without a question, give "
+            "--noinput."
+        )
+
+    @pytest.mark.usefixtures("copy")
+    def test_the_question_names_the_storages_of_the_files_that_go(self, answer, settings):
+        """Whoever has kept the MEDIA_ROOT of the original sees it there."""
+        answer("no")
+        out = StringIO()
+        with pytest.raises(CommandError):
+            call_command("anonymise_db", "--model=fields.BlankFields", stdout=out)
+        named = f"{settings.MEDIA_ROOT} (fields.BlankFields.file, fields.BlankFields.image)"
+        assert f"Stored files are deleted from {named}." in out.getvalue().splitlines()
+        assert f", and deletes the stored files that those rows name from {named}. It cannot be undone." in (
+            out.getvalue()
+        )
+
+    @pytest.mark.usefixtures("copy")
+    def test_where_no_files_go_the_question_has_no_word_of_them(self, answer):
+        answer("no")
+        out = StringIO()
+        with pytest.raises(CommandError):
+            call_command("anonymise_db", "--model=shop.Customer", stdout=out)
+        assert "(default)" in out.getvalue()
+        assert "file" not in out.getvalue()
 
     @pytest.mark.usefixtures("copy")
     @pytest.mark.parametrize("flag", ["--noinput", "--no-input"])
@@ -267,6 +305,20 @@ class TestCompacting:
         assert "compact" not in run("--noinput", "--no-compact")
         assert compacted == {}
 
+    def test_if_told_not_to_the_end_says_what_is_left_and_how_to_remove_it(self, compacted, capsys):
+        run("--noinput", "--no-compact", "--model=shop.Customer")
+        by_hand = {
+            "sqlite": "VACUUM",
+            "postgresql": "VACUUM FULL of the scrubbed tables and of pg_catalog.pg_statistic and "
+            "pg_catalog.pg_statistic_ext_data",
+            "mariadb": "OPTIMIZE TABLE of the scrubbed tables",
+        }[DB]
+        assert capsys.readouterr().err.splitlines() == [
+            f"{using}: its files may still hold old values. To remove them, run the command again without "
+            f"--no-compact, or run {by_hand} by hand."
+            for using in ("default", "other")
+        ]
+
     def test_a_dry_run_says_so(self, compacted):
         printed = run("--dry-run", "--database", "default").splitlines()
         assert printed[-1] == "default: would be compacted."
@@ -304,12 +356,13 @@ class TestChoosingModels:
         printed = self.scrub("--model", label)
         assert self.done(*seeded) == [True, False, False]
         assert "shop.Comment" not in printed
-        assert printed.splitlines()[-1] == "Anonymised 1 tables. No event was logged."
+        assert printed.splitlines()[-1] == "Anonymised 1 table. No event was logged."
 
     def test_several(self):
         seeded = self.seed()
-        self.scrub("--model", "shop.Customer", "--model", "shop.Supplier")
+        printed = self.scrub("--model", "shop.Customer", "--model", "shop.Supplier")
         assert self.done(*seeded) == [True, False, True]
+        assert printed.splitlines()[-1] == "Anonymised 2 tables. No event was logged."
 
     def test_all_but_some(self):
         seeded = self.seed()
@@ -317,10 +370,19 @@ class TestChoosingModels:
         assert self.done(*seeded) == [False, True, False]
         assert "shop.Supplier: left as it is, with all personal data in it." in printed.splitlines()
 
-    def test_one_that_is_chosen_and_left_out_is_left_out(self):
-        seeded = self.seed()
-        self.scrub("--model", "shop.Customer", "--model", "shop.Comment", "--exclude-model", "shop.Customer")
-        assert self.done(*seeded) == [False, True, False]
+    @pytest.mark.parametrize("others", [[], ["--model", "shop.Comment"]])
+    def test_one_that_is_chosen_and_left_out_is_refused(self, others):
+        self.seed()
+        with untouched(), pytest.raises(CommandError) as caught:
+            self.scrub("--model", "shop.Customer", "--exclude-model", "SHOP.customer", *others)
+        assert str(caught.value) == (
+            "Nothing was changed. shop.Customer: chosen with --model and left out with --exclude-model. Say one."
+        )
+
+    def test_all_left_out_are_refused(self):
+        labels = [each.label for each in scrubbing.chosen()]
+        with untouched(), pytest.raises(CommandError, match=r"^Nothing was changed\. No model is left"):
+            self.scrub(*(f"--exclude-model={label}" for label in labels))
 
     def test_a_parent_takes_its_children_with_it(self):
         gift = baker.make(GiftOrder, greeting="Dear Ada")
@@ -382,7 +444,7 @@ class Calls:
 
 @pytest.mark.usefixtures("copy")
 class TestResuming:
-    RESUMING = "what it has scrubbed is left as it is (--restart to scrub it again)"
+    RESUMING = "goes on where the run of "
 
     @pytest.fixture
     def calls(self):
@@ -394,7 +456,7 @@ class TestResuming:
         """Seven comments, of which a run with two in a batch has done four: its anonymiser failed at the sixth."""
         made = [baker.make(Comment, body="I live in Quill Lane", email="ada@quill.example") for _ in range(7)]
         calls.fails_at = made[5].pk
-        with pytest.raises(CommandError, match=r"shop\.Comment\.body.*The ranges before it are done") as caught:
+        with pytest.raises(CommandError, match=r"shop\.Comment\.body.*those before it are done") as caught:
             self.scrub()
         assert "no such thing" not in str(caught.value)
         calls.fails_at = None
@@ -406,6 +468,52 @@ class TestResuming:
     def bodies(self):
         return list(Comment.objects.order_by("pk").values_list("body", flat=True))
 
+    def test_the_error_says_what_is_true_of_a_scrub(self, comments, calls):
+        """Of an erasure nothing is changed; here four of the comments are."""
+        calls.fails_at = comments[6].pk
+        with pytest.raises(CommandError) as caught:
+            self.scrub()
+        assert re.fullmatch(
+            r"shop\.Comment\.body: anonymise_body raised RuntimeError \(line \d+ of anonymise_body\)\. "
+            r"In shop\.Comment on default the range at hand was rolled back, those before it are done\. Mend this\. "
+            r"Run the command again, without --restart: it goes on where it stopped\.",
+            str(caught.value),
+        )
+
+    @pytest.mark.parametrize("args", [["--dry-run"], ["--noinput"]])
+    def test_the_plan_says_it(self, comments, args):
+        started = Scrub.objects.get().started
+        printed = run("--no-compact", "--database=default", "--model=shop.Comment", *args)
+        (line,) = (line for line in printed.splitlines() if line.startswith("default: shop.Comment: 7 rows"))
+        assert line.endswith(
+            f"; 4 anonymised before, left as they are; goes on where the run of {localtime(started):%Y-%m-%d %H:%M} "
+            "stopped: 4 of 7 rows done (--restart scrubs them again)"
+        )
+
+    def test_the_plan_of_a_restart_says_that_all_are_done_again(self, comments):
+        printed = run("--dry-run", "--restart", "--database=default", "--model=shop.Comment")
+        assert self.RESUMING not in printed
+        assert "; 4 anonymised before, again" in printed
+
+    def test_the_question_comes_after_it(self, comments, answer):
+        answer("no")
+        out = StringIO()
+        with untouched(), pytest.raises(CommandError):
+            call_command("anonymise_db", "--database=default", "--model=shop.Comment", stdout=out)
+        assert self.RESUMING in out.getvalue()
+
+    @pytest.mark.parametrize(("args", "left"), [([], 3), (["--restart"], 7)])
+    def test_the_progress_counts_what_is_left(self, comments, monkeypatch, args, left):
+        totals = []
+
+        def show(counts, label, total, console):
+            totals.append(total)
+            return list(counts)[-1]
+
+        monkeypatch.setattr(anonymise_db, "show", show)
+        self.scrub(*args)
+        assert totals == [left]
+
     def test_what_is_done_stays_done(self, comments):
         assert self.bodies() == ["removed"] * 4 + ["I live in Quill Lane"] * 3
         assert markers(Comment) == sorted(str(each.pk) for each in comments[:4])
@@ -415,7 +523,6 @@ class TestResuming:
         printed = self.scrub()
         assert sorted(calls.taken()) == [each.pk for each in comments[4:]]
         assert self.RESUMING in printed
-        assert "default: shop.Comment: resuming the run of 20" in printed
         assert "default: shop.Comment: 3 anonymised" in printed.splitlines()
         assert self.bodies() == ["removed"] * 7
 
@@ -460,7 +567,7 @@ class TestResuming:
         person.anonymise()
         Customer.all_objects.update(phone="0161 555 0147")
         printed = run("--noinput", "--no-compact", "--database=default")
-        assert printed.count("resuming") == 1
+        assert printed.count("goes on") == 1
         assert row(person)["phone"] == ""
 
     def test_a_database_that_refuses_a_value(self, calls):
@@ -468,8 +575,10 @@ class TestResuming:
         people = [customer(email=f"{number}@quill.example") for number in range(6)]
         taken = customer(email=f"{people[5].pk}@anon.example.com", is_deleted=True)
         args = ("--noinput", "--no-compact", "--database=default", "--model=shop.Customer", "--batch-size=2")
-        with pytest.raises(CommandError, match="The ranges before it are done"):
+        with pytest.raises(CommandError, match="those before it are done") as caught:
             run(*args)
+        assert "of one of name, email, phone, born, notes (unique: email). Look at" in str(caught.value)
+        assert "Nothing was changed" not in str(caught.value)
         assert markers(Customer) == sorted(str(each.pk) for each in people[:4])
         assert [row(each)["name"] for each in people] == [
             *(str(each.pk) for each in people[:4]),
@@ -478,6 +587,114 @@ class TestResuming:
         Customer.all_objects.filter(pk=taken.pk).update(email="free@quill.example")
         assert "default: shop.Customer: 3 anonymised" in run(*args).splitlines()
         assert row(taken)["email"] == f"{taken.pk}@anon.example.com"
+
+
+# {where it is broken off: (what breaks, what it says is done)}
+STEPS = {
+    "preparing": ((scrubbing, "cut_loose"), "No row was changed, though"),
+    "beginning": ((anonymise_db, "begin_scrub"), "In shop.Comment on default the range at hand was rolled back,"),
+    "compacting": (
+        (compaction, "compact"),
+        "All rows are anonymised, but the files of default still hold old values.",
+    ),
+    "ending": ((anonymise_db, "end_scrubs"), "All rows are anonymised, but it could not be noted that the run has"),
+}
+
+
+@pytest.mark.usefixtures("copy")
+@pytest.mark.parametrize("step", STEPS)
+class TestBreakingOff:
+    """Of a database, or by whoever runs it: what is done, what is not, and how to go on."""
+
+    @pytest.fixture
+    def broken_by(self, step, monkeypatch):
+        def broken_by(error):
+            def fail(*args):
+                raise error
+
+            monkeypatch.setattr(*STEPS[step][0], fail)
+            with pytest.raises(CommandError) as caught:
+                run("--noinput", "--database=default", "--model=shop.Comment")
+            monkeypatch.undo()
+            return caught.value
+
+        return broken_by
+
+    def test_by_a_database(self, step, broken_by):
+        baker.make(Comment)
+        error = broken_by(OperationalError("ada@quill.example is in the way"))
+        message = str(error)
+        assert message.startswith(f"A database failed (OperationalError). {STEPS[step][1]}")
+        assert "un the command again" in message
+        assert "quill" not in message
+        assert error.returncode == 1
+
+    def test_by_ctrl_c(self, step, broken_by):
+        comment = baker.make(Comment, display_name="Ada")
+        error = broken_by(KeyboardInterrupt())
+        assert str(error).startswith(f"Interrupted. {STEPS[step][1]}")
+        assert error.returncode == 130
+        assert row(comment)["display_name"] == ("Ada" if step in {"preparing", "beginning"} else "Anonymous user")
+
+    def test_the_next_run_comes_to_the_end(self, step, broken_by):
+        comment = baker.make(Comment, display_name="Ada")
+        broken_by(KeyboardInterrupt())
+        run("--noinput", "--database=default", "--model=shop.Comment")
+        assert row(comment)["display_name"] == "Anonymous user"
+        assert not Scrub.objects.exists()
+
+
+@pytest.mark.usefixtures("copy")
+def test_ctrl_c_at_the_question(monkeypatch):
+    def interrupt(prompt):
+        raise KeyboardInterrupt
+
+    customer()
+    monkeypatch.setattr(builtins, "input", interrupt)
+    with untouched(), pytest.raises(CommandError) as caught:
+        run()
+    assert (str(caught.value), caught.value.returncode) == ("Interrupted. Nothing was changed.", 130)
+
+
+@pytest.mark.usefixtures("copy")
+@pytest.mark.parametrize("args", [["--noinput"], ["--noinput", "--no-compact"], ["--dry-run"]])
+def test_verbosity_0_prints_nothing(args, capsys, monkeypatch):
+    monkeypatch.setattr(compaction, "compact", lambda models, using: [])
+    person = customer()
+    assert run("-v0", *args) == ""
+    assert capsys.readouterr() == ("", "")
+    assert person.is_anonymised() == ("--dry-run" not in args)
+
+
+@pytest.mark.usefixtures("copy")
+def test_verbosity_0_prints_errors():
+    baker.make(Reservation)
+    with pytest.raises(CommandError, match=r"shop\.Reservation\.phone"):
+        run("-v0", "--noinput")
+
+
+@pytest.mark.usefixtures("copy")
+class TestAnotherSchema:
+    @pytest.fixture
+    def letter(self):
+        with registry.registered(Letter):
+            yield
+
+    @pytest.mark.usefixtures("letter")
+    def test_a_table_that_is_not_there_is_an_error(self):
+        with untouched(), pytest.raises(CommandError, match=r"No table of thirdparty\.Letter is on default, other\."):
+            run("--noinput")
+
+    @pytest.mark.usefixtures("letter")
+    @pytest.mark.skipif(DB != "postgresql", reason="the others have no schemas")
+    def test_a_table_in_it_is_scrubbed(self):
+        with connections["default"].cursor() as cursor:
+            cursor.execute("CREATE SCHEMA archive")
+            cursor.execute("CREATE TABLE archive.letter (id serial PRIMARY KEY, sender varchar(50))")
+            cursor.execute("INSERT INTO archive.letter (sender) VALUES ('Ottoline'), ('Ada')")
+        printed = run("--noinput", "--database=default", "--model=thirdparty.Letter")
+        assert "default: thirdparty.Letter: 2 anonymised" in printed
+        assert list(Letter.objects.order_by("pk").values_list("sender", flat=True)) == ["1", "2"]
 
 
 def update_elsewhere(key):
@@ -531,22 +748,107 @@ class TestDatabaseWithoutTables:
             Supplier.objects.using(main).create(contact_name="Ada", since="2001-02-03")
             yield main, legacy
 
-    def test_one_without_any_of_the_tables_is_left_alone(self, aliases):
+    def scrub(self, *databases, label="shop.Supplier"):
+        return run("--noinput", f"--model={label}", *(f"--database={using}" for using in databases))
+
+    def test_one_without_any_of_the_tables_is_refused(self, aliases):
         main, legacy = aliases
-        printed = run("--noinput", "--database", main, "--database", legacy)
-        assert dump(legacy) == {}
+        with untouched(main, legacy), pytest.raises(CommandError) as caught:
+            self.scrub(main, legacy)
+        assert str(caught.value) == (
+            f"Nothing was changed. {legacy}: none of the tables of the chosen models is there. It is empty, or the "
+            "wrong database, or routers allow none of them on it. Correct its entry in DATABASES, migrate it (migrate "
+            f"--database={legacy}), or choose the databases with --database."
+        )
+
+    def test_an_empty_one_is_refused_in_a_dry_run_too(self, aliases):
+        with pytest.raises(CommandError, match="none of the tables of the chosen models is there"):
+            run("--dry-run", f"--database={aliases[1]}")
+
+    def test_a_model_whose_table_is_nowhere_is_refused(self, aliases):
+        main, _ = aliases
+        with untouched(main), pytest.raises(CommandError) as caught:
+            run("--noinput", f"--database={main}")
+        message = str(caught.value)
+        assert message.startswith("Nothing was changed. No table of ")
+        assert "shop.Customer, " in message
+        assert "shop.Supplier" not in message
+        assert message.endswith(
+            f" is on {main}. Migrate, or correct DATABASES, or choose the databases with --database; leave out with "
+            "--exclude-model what has no table."
+        )
+
+    def test_so_is_a_child_whose_table_is_nowhere(self, aliases):
+        main, _ = aliases
+        with connections[main].schema_editor() as editor:
+            for model in (Category, Product, Customer, Order):
+                editor.create_model(model)
+        with (
+            untouched(main),
+            pytest.raises(CommandError, match=r"No table of shop\.GiftOrder, shop\.ExpressOrder is on"),
+        ):
+            self.scrub(main, label="shop.Order")
+
+    def test_a_model_may_be_on_one_of_them_only(self, aliases):
+        main, legacy = aliases
+        with connections[legacy].schema_editor() as editor:
+            editor.create_model(TextKey)
+        migrate(legacy)
+        printed = run("--noinput", "--model=fields.TextKey", "--model=shop.Supplier", *database(main, legacy))
+        assert f"{main}: shop.Supplier: 1 anonymised" in printed
+        assert f"{legacy}: fields.TextKey: 0 anonymised" in printed
+        assert f"{main}: fields.TextKey" not in printed
+
+    def test_one_that_routers_keep_all_models_off_is_left_alone_unless_chosen(self, aliases, settings):
+        main, legacy = aliases
+        settings.DATABASE_ROUTERS = [*settings.DATABASE_ROUTERS, Only({main})]
+        printed = self.scrub()
+        assert "shop.Supplier: 1 anonymised" in printed
         assert legacy not in printed
-        supplier = Supplier.objects.using(main).get()
-        assert supplier.contact_name == str(supplier.pk)
+        with pytest.raises(CommandError, match=f"{legacy}: none of the tables"):
+            self.scrub(main, legacy)
+
+    def test_a_model_that_routers_keep_elsewhere_is_no_matter_unless_chosen(self, aliases, settings):
+        main, legacy = aliases
+        with connections[legacy].schema_editor() as editor:
+            editor.create_model(TextKey)
+        migrate(legacy)
+        others = {each.label.lower() for each in registry} - {"fields.textkey"}
+        settings.DATABASE_ROUTERS = [*settings.DATABASE_ROUTERS, Only({main}, others)]
+        printed = run("--noinput", f"--database={legacy}")
+        assert f"{legacy}: fields.TextKey: 0 anonymised" in printed
+        with pytest.raises(CommandError, match=f"No table of shop.Supplier is on {legacy}"):
+            run("--noinput", "--model=fields.TextKey", "--model=shop.Supplier", f"--database={legacy}")
 
     def test_one_with_data_but_without_the_tables_of_the_app_is_refused_before_anything_is_changed(self, aliases):
         main, legacy = aliases
         with connections[legacy].schema_editor() as editor:
             editor.create_model(Supplier)
         with untouched(main, legacy), pytest.raises(CommandError) as caught:
-            run("--noinput", "--database", main, "--database", legacy)
-        assert str(caught.value).startswith("Nothing was changed. A database could not be read (")
-        assert legacy in str(caught.value)
+            self.scrub(main, legacy)
+        assert re.fullmatch(
+            rf"A database failed \(\w+\)\. Nothing was changed\. Make reachable and migrate {main}, {legacy}; "
+            r"or choose with --database\.",
+            str(caught.value),
+        )
+
+
+def database(*aliases):
+    return [f"--database={using}" for using in aliases]
+
+
+class Only:
+    """A router that keeps registered models, by default all, on these aliases."""
+
+    def __init__(self, aliases, labels=None):
+        self.aliases, self.labels = aliases, labels
+
+    def allow_migrate(self, db, app_label, model_name=None, **hints):
+        if app_label in {"gdpr_assist", "contenttypes"} or not model_name:
+            return None
+        if self.labels is not None and f"{app_label}.{model_name}" not in self.labels:
+            return None
+        return False if db not in self.aliases else None
 
 
 class TestDryRun:
@@ -634,7 +936,7 @@ KILLED = """
 import os, signal, sys
 import django
 django.setup()
-from django.core.management import call_command
+from django.core.management import execute_from_command_line
 from tests.apps.shop.models import Comment
 from tests.observing import redeclared
 
@@ -649,8 +951,13 @@ class Meta:
         return "removed"
 
 with redeclared(Comment, Meta):
-    call_command("anonymise_db", *sys.argv[2:])
+    execute_from_command_line(["manage.py", "anonymise_db", *sys.argv[2:]])
 """
+
+
+def turns(done):
+    """Return whose turn it was."""
+    return sorted(line for line in done.stderr.splitlines() if line.isdigit())
 
 
 class TestProcess:
@@ -683,22 +990,39 @@ class TestProcess:
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.splitlines()[-1] == f"CommandError: {REFUSAL}"
 
-    def test_a_run_that_was_killed_is_resumed(self, site):
-        command = ["--noinput", "--no-compact", "--database=default", "--model=shop.Comment", "--batch-size=2"]
+    COMMAND = ("--noinput", "--no-compact", "--database=default", "--model=shop.Comment", "--batch-size=2")
+
+    @pytest.fixture
+    def five_comments(self, site):
         site.sql(
             "INSERT INTO shop_comment (display_name, body, email, posted) "
             "SELECT 'Ada', 'I live in Quill Lane', 'ada@quill.example', '2001-02-03' FROM "
             "(SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5)"
         )
+
+    @pytest.mark.usefixtures("five_comments")
+    def test_ctrl_c_is_a_line_and_an_exit_status(self, site):
+        done = site.python("-c", KILLED.replace("SIGKILL", "SIGINT"), "4", *self.COMMAND)
+        assert done.returncode == 130
+        assert site.comments() == ["I live in Quill Lane"] * 3 + ["removed"] * 2
+        assert "Traceback" not in done.stderr
+        assert done.stderr.splitlines()[-1] == (
+            "CommandError: Interrupted. In shop.Comment on default the range at hand was rolled back, those before it "
+            "are done. Run the command again, without --restart: it goes on where it stopped."
+        )
+
+    @pytest.mark.usefixtures("five_comments")
+    def test_a_run_that_was_killed_is_resumed(self, site):
+        command = self.COMMAND
         killed = site.python("-c", KILLED, "4", *command)
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         assert site.comments() == ["I live in Quill Lane"] * 3 + ["removed"] * 2
         resumed = site.python("-c", KILLED, "0", *command)
         assert resumed.returncode == 0, resumed.stderr
         assert site.comments() == ["removed"] * 5
-        assert "resuming the run of" in resumed.stdout
+        assert "goes on where the run of" in resumed.stdout
         assert "default: shop.Comment: 3 anonymised" in resumed.stdout.splitlines()
-        assert sorted(resumed.stderr.split()) == ["3", "4", "5"]
+        assert turns(resumed) == ["3", "4", "5"]
         again = site.python("-c", KILLED, "0", *command)
-        assert "resuming" not in again.stdout
-        assert sorted(again.stderr.split()) == ["1", "2", "3", "4", "5"]
+        assert "goes on" not in again.stdout
+        assert turns(again) == ["1", "2", "3", "4", "5"]

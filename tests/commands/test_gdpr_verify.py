@@ -4,8 +4,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from model_bakery import baker
 
+from gdpr_assist.registry import registry
 from tests.apps.shop.models import AuditEntry, Comment, Customer
-from tests.databases import untouched
+from tests.apps.thirdparty.models import Letter
+from tests.databases import scratch, untouched
 from tests.logbook import customer
 
 
@@ -14,6 +16,11 @@ def run(*args):
     with untouched():
         call_command("gdpr_verify", *args, stdout=out)
     return out.getvalue().splitlines()
+
+
+class NothingOnOther:
+    def allow_migrate(self, db, app_label, model_name=None, **hints):
+        return False if db == "other" else None
 
 
 @pytest.mark.django_db
@@ -64,6 +71,27 @@ class TestVerify:
     def test_an_alias_that_is_no_data_database(self, alias):
         with pytest.raises(CommandError, match=alias):
             run("--database", alias)
+
+    def test_a_model_whose_table_is_nowhere_is_an_error_unless_left_out(self):
+        with registry.registered(Letter):
+            with pytest.raises(CommandError, match=r"^No table of thirdparty\.Letter is on default, other\. Migrate"):
+                run()
+            assert "default: shop.Customer: 0 rows, 0 anonymised, 0 refilled" in run(
+                "--exclude-model=thirdparty.Letter"
+            )
+
+    def test_what_routers_keep_away_is_not_looked_for(self, settings):
+        settings.DATABASE_ROUTERS = [*settings.DATABASE_ROUTERS, f"{__name__}.NothingOnOther"]
+        assert {line.split(":")[0] for line in run()} == {"default"}
+        with pytest.raises(CommandError, match=r"^other: none of the tables of the chosen models is there\."):
+            run("--database=other")
+
+
+class TestEmptyDatabase:
+    def test_it_is_an_error(self, django_db_blocker):
+        with django_db_blocker.unblock(), scratch("empty") as empty, pytest.raises(CommandError) as caught:
+            call_command("gdpr_verify", f"--database={empty}")
+        assert str(caught.value).startswith(f"{empty}: none of the tables of the chosen models is there.")
 
 
 class TestProcess:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.db import Error, connections
+from django.template.defaultfilters import pluralize
 from django.utils.timezone import localtime
 from django_rich.management import RichCommand
-from rich.markup import escape
 
 from gdpr_assist import compaction, scrubbing
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.execution import begin_scrub, end_scrubs, execute_in_ranges
+from gdpr_assist.files import deletions
 from gdpr_assist.planning import Plan
 from gdpr_assist.progress import show
+
+# What a shell gives for a process that Ctrl-C has ended
+INTERRUPTED = 130
+
+AGAIN = "Run the command again, without --restart: it goes on where it stopped."
 
 
 class Command(RichCommand):
@@ -69,81 +79,122 @@ class Command(RichCommand):
                 "This database may not be anonymised: set GDPR_CAN_ANONYMISE_DATABASE = True in the settings of the "
                 "copy, never in those of the original."
             )
-        try:
-            aliases = scrubbing.data_aliases(options["database"])
-            plans = scrubbing.plans(aliases, only=options["model"], but=options["exclude_model"])
-            self.show(plans, options["exclude_model"])
-        except AnonymiseError as error:
-            raise CommandError(f"Nothing was changed. {error}") from None
-        except Error as error:
-            raise CommandError(
-                f"Nothing was changed. A database could not be read ({type(error).__name__}). Make reachable and "
-                f"migrate {', '.join(aliases)}; or choose with --database."
-            ) from None
-        if options["dry_run"]:
-            self.announce(plans if options["compact"] else [])
-            return
-        if options["interactive"]:
-            self.ask(aliases)
-        scrubbing.cut_loose({plan.using for plan in plans})
-        if options["restart"]:
-            end_scrubs(plans)
+        self.console.quiet = options["verbosity"] == 0
+        names = ", ".join(options["database"] or scrubbing.data_aliases())
+        with told("Nothing was changed.", f"Make reachable and migrate {names}; or choose with --database."):
+            plans = scrubbing.plans(options["database"], only=options["model"], but=options["exclude_model"])
+            begun = {} if options["restart"] else scrubbing.interrupted(plans)
+            self.show(plans, begun, options["exclude_model"])
+            if options["dry_run"]:
+                self.announce(plans if options["compact"] else [])
+                return
+            if options["interactive"]:
+                self.ask(plans)
+        self.prepare(plans, options["restart"])
         for plan in plans:
             self.scrub(plan, options["batch_size"])
-        self.compact(plans if options["compact"] else [])
-        end_scrubs(plans)
-        self.stdout.write(f"Anonymised {len(plans)} tables. No event was logged.")
+        self.compact(plans, options["compact"])
+        with told(f"All rows are anonymised, but it could not be noted that the run has ended. {AGAIN}"):
+            end_scrubs(plans)
+        self.say(f"Anonymised {len(plans)} table{pluralize(len(plans))}. No event was logged.")
+        if not options["compact"] and not self.console.quiet:
+            self.warn(compaction.left_out(using) for using in aliases(plans))
 
-    def show(self, plans: list[Plan], excluded: list[str]) -> None:
+    def say(self, text: str) -> None:
+        self.console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+    def warn(self, texts: Iterable[str]) -> None:
+        for text in texts:
+            self.stderr.write(self.style.WARNING(text))
+
+    def show(self, plans: list[Plan], begun: dict[tuple[str, str], datetime], excluded: list[str]) -> None:
         for plan in plans:
-            self.console.print(f"{plan.using}: {escape(str(plan))}", highlight=False, soft_wrap=True)
+            started = begun.get((plan.using, plan.label))
+            text = ""
+            if started is not None:
+                text = (
+                    f"; goes on where the run of {localtime(started):%Y-%m-%d %H:%M} stopped: {plan.marked().count()} "
+                    f"of {plan.count()} rows done (--restart scrubs them again)"
+                )
+            self.say(f"{plan.using}: {replace(plan, force=started is None)}{text}")
         for declared in scrubbing.kept():
-            self.stdout.write(f"{declared.label}: kept as it is, its PrivacyMeta says can_anonymise = False.")
+            self.say(f"{declared.label}: kept as it is, its PrivacyMeta says can_anonymise = False.")
         for label in excluded:
-            self.stdout.write(f"{label}: left as it is, with all personal data in it.")
+            self.say(f"{label}: left as it is, with all personal data in it.")
+        for text in deletions(plans):
+            self.say(f"Stored files are deleted from {text}.")
 
-    def ask(self, aliases: list[str]) -> None:
-        names = ", ".join(f"{connections[alias].settings_dict['NAME']} ({alias})" for alias in aliases)
-        self.stdout.write(
-            f"This anonymises all of the above in {names}, and deletes the stored files that those rows name. "
-            "It cannot be undone."
-        )
+    def ask(self, plans: list[Plan]) -> None:
+        names = ", ".join(f"{connections[using].settings_dict['NAME']} ({using})" for using in aliases(plans))
+        files = deletions(plans)
+        also = f", and deletes the stored files that those rows name from {'; from '.join(files)}" if files else ""
+        self.stdout.write(f"This anonymises all of the above in {names}{also}. It cannot be undone.")
         try:
             answer = input("Type 'yes' to go on: ")
         except EOFError:
             answer = ""
         if answer != "yes":
-            raise CommandError("Nothing was changed. To run without a question, give --noinput.")
+            raise CommandError(
+                "Nothing was changed. Only the answer yes, in small letters, goes on. To run without a question, give "
+                "--noinput."
+            )
+
+    def prepare(self, plans: list[Plan], restart: bool) -> None:
+        with told(
+            "No row was changed, though the databases may have a new instance id by now, which does no harm. Run the "
+            "command again."
+        ):
+            scrubbing.cut_loose(aliases(plans))
+            if restart:
+                end_scrubs(plans)
 
     def scrub(self, plan: Plan, size: int | None) -> None:
-        begun = begin_scrub(plan)
-        if begun is not None:
-            self.stdout.write(
-                f"{plan.using}: {plan.label}: resuming the run of {localtime(begun.started):%Y-%m-%d %H:%M}; what it "
-                "has scrubbed is left as it is (--restart to scrub it again)"
-            )
-        try:
-            done = show(execute_in_ranges(plan, size), plan.label, plan.count(), self.console)
-        except AnonymiseError as error:
-            raise CommandError(
-                f"{error} The ranges before it are done; mend this and run the command again."
-            ) from None
-        self.stdout.write(f"{plan.using}: {plan.label}: {done} anonymised")
+        done = f"In {plan.label} on {plan.using} the range at hand was rolled back, those before it are done."
+        with told(f"{done} {AGAIN}"):
+            left = plan.count()
+            if begin_scrub(plan) is not None:
+                left -= plan.marked().count()
+            try:
+                count = show(execute_in_ranges(plan, size), plan.label, left, self.console)
+            except AnonymiseError as error:
+                # What is true of the one transaction of an erasure is not of a scrub.
+                text = str(error).replace(" Nothing was changed.", "")
+                raise CommandError(f"{text} {done} Mend this. {AGAIN}") from None
+        self.say(f"{plan.using}: {plan.label}: {count} anonymised")
 
     def announce(self, plans: list[Plan]) -> None:
-        for using in dict.fromkeys(plan.using for plan in plans):
-            self.stdout.write(f"{using}: would be compacted.")
+        for using in aliases(plans):
+            self.say(f"{using}: would be compacted.")
 
-    def compact(self, plans: list[Plan]) -> None:
-        for using in dict.fromkeys(plan.using for plan in plans):
+    def compact(self, plans: list[Plan], wanted: bool) -> None:
+        for using in aliases(plans) if wanted else []:
             written = [model for plan in plans if plan.using == using for model in (plan.model, *plan.descendants)]
-            self.stdout.write(f"{using}: compacting")
-            try:
-                leftovers = compaction.compact(written, using)
-            except AnonymiseError as error:
-                raise CommandError(str(error)) from None
-            for leftover in leftovers:
-                self.stderr.write(self.style.WARNING(leftover))
+            self.say(f"{using}: compacting")
+            with told(f"All rows are anonymised, but the files of {using} still hold old values. {AGAIN}"):
+                try:
+                    self.warn(compaction.compact(written, using))
+                except AnonymiseError as error:
+                    raise CommandError(str(error)) from None
+
+
+@contextmanager
+def told(done: str, mend: str = "") -> Iterator[None]:
+    """Turn what breaks the block off into an error that says what is done, and for a database how to mend it.
+
+    The text of a database's error is left out: it may hold values.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise CommandError(f"Interrupted. {done}", returncode=INTERRUPTED) from None
+    except AnonymiseError as error:
+        raise CommandError(f"{done} {error}") from None
+    except Error as error:
+        raise CommandError(f"A database failed ({type(error).__name__}). {done} {mend}".rstrip()) from None
+
+
+def aliases(plans: list[Plan]) -> list[str]:
+    return list(dict.fromkeys(plan.using for plan in plans))
 
 
 def positive(text: str) -> int:

@@ -17,13 +17,26 @@ class Command(RichCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--database", action="append", metavar="ALIAS", help="Default: all but the log.")
+        parser.add_argument(
+            "--exclude-model",
+            action="append",
+            default=[],
+            metavar="APP.MODEL",
+            help="A model to leave out, as one without a table; may be repeated.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         refilled = 0
         try:
-            plans = scrubbing.plans(scrubbing.data_aliases(options["database"]), children=True)
+            plans = scrubbing.plans(options["database"], but=options["exclude_model"], children=True)
         except AnonymiseError as error:
             raise CommandError(str(error)) from None
+        except Error as error:
+            names = ", ".join(options["database"] or scrubbing.data_aliases())
+            raise CommandError(
+                f"A database could not be read ({type(error).__name__}). Make reachable {names}; or choose with "
+                "--database."
+            ) from None
         for plan in plans:
             try:
                 count, marked, again = plan.count(), plan.marked().count(), plan.refilled().count()
