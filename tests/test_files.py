@@ -415,10 +415,11 @@ class Bucket(Storage):
 
 def test_the_places_of_the_files_with_the_fields_that_name_them(media_root):
     plans = [plan(model.objects.all()) for model in (BlankFields, NullFields, Customer)]
-    assert deletions(plans) == [
+    (place,) = deletions(plans)
+    assert place == (
         f"{media_root} (fields.BlankFields.file, fields.BlankFields.image, fields.NullFields.file, "
         "fields.NullFields.image)"
-    ]
+    )
 
 
 def test_a_place_that_is_no_directory(media_root, monkeypatch):
