@@ -820,6 +820,16 @@ class TestDatabaseWithoutTables:
         with pytest.raises(CommandError, match=f"No table of shop.Supplier is on {legacy}"):
             run("--noinput", "--model=fields.TextKey", "--model=shop.Supplier", f"--database={legacy}")
 
+    def test_a_model_that_routers_let_be_nowhere_is_refused(self, aliases, settings):
+        main, legacy = aliases
+        with connections[main].schema_editor() as editor:
+            editor.create_model(TextKey)
+        others = {each.label.lower() for each in registry} - {"fields.textkey", "shop.supplier"}
+        routers = [Only({legacy}, others), Only(set(), {"shop.supplier"})]
+        settings.DATABASE_ROUTERS = [*settings.DATABASE_ROUTERS, *routers]
+        with pytest.raises(CommandError, match=rf"No table of shop\.Supplier is on {main}\."):
+            run("--dry-run", f"--database={main}")
+
     def test_one_with_data_but_without_the_tables_of_the_app_is_refused_before_anything_is_changed(self, aliases):
         main, legacy = aliases
         with connections[legacy].schema_editor() as editor:
