@@ -7,13 +7,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connections
-from django.utils.timezone import localtime
 from model_bakery import baker
 
 from gdpr_assist import compaction, scrubbing
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.management.commands import anonymise_db
 from gdpr_assist.models import EventLog, Instance, Operation, PrivacyAnonymised, Receipt, Scrub
+from gdpr_assist.reconciliation import shown
 from gdpr_assist.registry import registry
 from tests.apps.fields.models import TextKey
 from tests.apps.shop.models import (
@@ -480,13 +480,15 @@ class TestResuming:
             str(caught.value),
         )
 
+    @pytest.mark.parametrize("use_tz", [True, False])
     @pytest.mark.parametrize("args", [["--dry-run"], ["--noinput"]])
-    def test_the_plan_says_it(self, comments, args):
+    def test_the_plan_says_it(self, comments, args, use_tz, settings):
+        settings.USE_TZ = use_tz
         started = Scrub.objects.get().started
         printed = run("--no-compact", "--database=default", "--model=shop.Comment", *args)
         (line,) = (line for line in printed.splitlines() if line.startswith("default: shop.Comment: 7 rows"))
         assert line.endswith(
-            f"; 4 anonymised before, left as they are; goes on where the run of {localtime(started):%Y-%m-%d %H:%M} "
+            f"; 4 anonymised before, left as they are; goes on where the run of {shown(started)} "
             "stopped: 4 of 7 rows done (--restart scrubs them again)"
         )
 

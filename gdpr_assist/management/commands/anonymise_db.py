@@ -13,7 +13,6 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.db import Error, connections
 from django.template.defaultfilters import pluralize
-from django.utils.timezone import localtime
 from django_rich.management import RichCommand
 
 from gdpr_assist import compaction, scrubbing
@@ -22,6 +21,7 @@ from gdpr_assist.execution import begin_scrub, end_scrubs, execute_in_ranges
 from gdpr_assist.files import deletions
 from gdpr_assist.planning import Plan
 from gdpr_assist.progress import show
+from gdpr_assist.reconciliation import shown
 
 # What a shell gives for a process that Ctrl-C has ended
 INTERRUPTED = 130
@@ -113,8 +113,8 @@ class Command(RichCommand):
             text = ""
             if started is not None:
                 text = (
-                    f"; goes on where the run of {localtime(started):%Y-%m-%d %H:%M} stopped: {plan.marked().count()} "
-                    f"of {plan.count()} rows done (--restart scrubs them again)"
+                    f"; goes on where the run of {shown(started)} stopped: {plan.marked().count()} of {plan.count()} "
+                    "rows done (--restart scrubs them again)"
                 )
             self.say(f"{plan.using}: {replace(plan, force=started is None)}{text}")
         for declared in scrubbing.kept():
