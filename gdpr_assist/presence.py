@@ -20,7 +20,8 @@ def has_table(model: type[Model], using: str) -> bool:
         with transaction.atomic(using=using), connection.cursor() as cursor:
             cursor.execute(f"SELECT 1 FROM {connection.ops.quote_name(model._meta.db_table)} WHERE 1 = 0")
     except Error as error:
-        if ABSENT[connection.vendor](error):
+        is_absent = ABSENT.get(connection.vendor)
+        if is_absent is not None and is_absent(error):
             return False
         raise
     return True

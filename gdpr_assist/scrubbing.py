@@ -75,15 +75,15 @@ def plans(
     The aliases are ``databases``, by default all but the log. ``children`` asks for plans of the multi-table children
     too, which else go with their parents.
 
-    Raises ``AnonymiseError`` if an alias holds none of the tables, or no alias that of a model; if one of the models
-    cannot be anonymised as it is declared; and as ``data_aliases`` and ``chosen`` do.
+    Raises ``AnonymiseError`` if one of ``databases``, or all, hold none of the tables; if none holds that of a model;
+    if one cannot be anonymised as it is declared; and as ``data_aliases`` and ``chosen`` do.
     """
     only, databases = list(only), list(databases or ())
     aliases = data_aliases(databases)
     roots = chosen(only, list(but))
     models = _with_children(roots)
     found = {using: [each for each in models if _is_on(each, using)] for using in aliases}
-    _check_none_is_empty(found, models, databases)
+    _check_none_is_empty(found, databases)
     _check_none_is_missing(found, models, roots if only else [])
     planned = models if children else roots
     return [
@@ -110,10 +110,10 @@ def _is_on(declared: Declaration, using: str) -> bool:
     return _may_be_on(declared, using) and has_table(declared.model, using)
 
 
-def _check_none_is_empty(found: dict[str, list[Declaration]], models: list[Declaration], databases: list[str]) -> None:
-    """Refuse an alias without any of the tables, unless nobody asked for it and routers keep all of them away."""
+def _check_none_is_empty(found: dict[str, list[Declaration]], databases: list[str]) -> None:
+    """Refuse an alias without any of the tables, unless nobody asked for it and there are others that have some."""
     for using, there in found.items():
-        if not there and (using in databases or any(_may_be_on(each, using) for each in models)):
+        if not there and (using in databases or not any(found.values())):
             raise AnonymiseError(
                 f"{using}: none of the tables of the chosen models is there. It is empty, or the wrong database, or "
                 f"routers allow none of them on it. Correct its entry in DATABASES, migrate it (migrate "

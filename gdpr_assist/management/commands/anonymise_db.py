@@ -84,7 +84,7 @@ class Command(RichCommand):
         with told("Nothing was changed.", f"Make reachable and migrate {names}; or choose with --database."):
             plans = scrubbing.plans(options["database"], only=options["model"], but=options["exclude_model"])
             begun = {} if options["restart"] else scrubbing.interrupted(plans)
-            self.show(plans, begun, options["exclude_model"])
+            self.show(plans, begun, options)
             if options["dry_run"]:
                 self.announce(plans if options["compact"] else [])
                 return
@@ -107,7 +107,7 @@ class Command(RichCommand):
         for text in texts:
             self.stderr.write(self.style.WARNING(text))
 
-    def show(self, plans: list[Plan], begun: dict[tuple[str, str], datetime], excluded: list[str]) -> None:
+    def show(self, plans: list[Plan], begun: dict[tuple[str, str], datetime], options: dict[str, Any]) -> None:
         for plan in plans:
             started = begun.get((plan.using, plan.label))
             text = ""
@@ -119,8 +119,11 @@ class Command(RichCommand):
             self.say(f"{plan.using}: {replace(plan, force=started is None)}{text}")
         for declared in scrubbing.kept():
             self.say(f"{declared.label}: kept as it is, its PrivacyMeta says can_anonymise = False.")
-        for label in excluded:
+        for label in options["exclude_model"]:
             self.say(f"{label}: left as it is, with all personal data in it.")
+        for using in scrubbing.data_aliases(options["database"]):
+            if using not in aliases(plans):
+                self.say(f"{using}: left as it is, none of the tables is there.")
         for text in deletions(plans):
             self.say(f"Stored files are deleted from {text}.")
 
