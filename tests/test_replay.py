@@ -10,12 +10,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from model_bakery import baker
 
+from gdpr_assist import history
 from gdpr_assist import replay as module
 from gdpr_assist.eventlog import instance_id, write_receipt
+from gdpr_assist.history import logged_operations
 from gdpr_assist.models import EventLog, Instance, Operation, Outcome, PrivacyAnonymised, Receipt
 from gdpr_assist.reconciliation import Databases
 from gdpr_assist.registry import registry
-from gdpr_assist.replay import Report, count_operations, logged_operations, replay
+from gdpr_assist.replay import Report, replay
 from gdpr_assist.signals import post_anonymise
 from tests.apps.fields.models import UUIDKey
 from tests.apps.shop.models import (
@@ -45,7 +47,7 @@ DELETE, ANONYMISE = EventLog.EVENT_DELETE, EventLog.EVENT_ANONYMISE
 def rerun(dry_run=False):
     """Replay the whole log; return the report."""
     report = Report()
-    for _ in replay(logged_operations(report, Databases()), report, dry_run=dry_run):
+    for _ in replay(logged_operations(Databases()), report, dry_run=dry_run):
         pass
     return report
 
@@ -399,11 +401,6 @@ class TestRowsOf1x:
         [(_, label, reason)] = failures(rerun())
         assert (label, reason) == ("gone.Ghost", GONE)
 
-    def test_are_counted(self):
-        legacy(event(DELETE, "shop.Customer", 1))
-        log(event(DELETE, "shop.Customer", 1), event(DELETE, "shop.Customer", 2))
-        assert count_operations() == 2
-
 
 class ToOther:
     def db_for_write(self, model, **hints):
@@ -645,18 +642,9 @@ class TestTogether:
         assert numbers(rerun()) == (2, 1, 0)
         assert list(Customer.all_objects.all()) == people[:1]
 
-    def test_of_the_same_moment(self, monkeypatch):
-        """None is left out where the pages meet."""
-        monkeypatch.setattr(module, "OPERATIONS_PER_QUERY", 2)
-        people = [customer(email=f"{number}@quill.example") for number in range(5)]
-        for person in people:
-            log(event(DELETE, person))
-        Operation.objects.using("gdpr_log").update(started=timezone.now())
-        assert numbers(rerun()) == (5, 0, 0)
-
     def test_the_numbers_of_a_step_that_had_to_wait(self, monkeypatch):
         """What was done of it before something stood in its way is done again, and counted once."""
-        monkeypatch.setattr(module, "ROWS_PER_QUERY", 2)
+        monkeypatch.setattr(history, "ROWS_PER_QUERY", 2)
         people = [customer(email=f"{number}@quill.example") for number in range(5)]
         invoice = Invoice.objects.create(customer=people[-1], total=1)
         with registry.registered(Invoice, type("PrivacyMeta", (), {"fields": ["total"], "keep": ["customer"]})):

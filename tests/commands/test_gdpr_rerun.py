@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from model_bakery import baker
 
-from gdpr_assist import replay
+from gdpr_assist import history
 from gdpr_assist.eventlog import write_receipt
 from gdpr_assist.instances import check_log
 from gdpr_assist.models import EventLog, Operation, Outcome, Receipt
@@ -278,7 +278,7 @@ class TestLargeLogs:
 
     def test_one_operation_of_many_rows_is_read_in_pages(self, monkeypatch):
         """Its events are never in memory at once."""
-        monkeypatch.setattr(replay, "EVENTS_IN_MEMORY", 1)
+        monkeypatch.setattr(history, "EVENTS_IN_MEMORY", 1)
         people = Customer.all_objects.bulk_create(
             [Customer(name="Ada", email=f"{number}@quill.example") for number in range(self.ROWS)]
         )

@@ -11,11 +11,12 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
+from gdpr_assist.history import count_operations, logged_operations
 from gdpr_assist.instances import warnings
 from gdpr_assist.management.log import LogCommand, operation_id
 from gdpr_assist.progress import show
 from gdpr_assist.reconciliation import Databases, reconcile
-from gdpr_assist.replay import Report, check_ready, count_operations, logged_operations, replay, settle
+from gdpr_assist.replay import Report, check_ready, replay, settle
 from gdpr_assist.sequences import raise_sequences
 
 
@@ -77,7 +78,7 @@ class Command(LogCommand):
             )
 
     def counts(self, report: Report, databases: Databases, options: dict[str, Any]) -> Iterator[int]:
-        operations = logged_operations(report, databases, since=options["since"])
+        operations = logged_operations(databases, since=options["since"])
         for done in replay(
             operations,
             report,

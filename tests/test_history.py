@@ -1,0 +1,81 @@
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from gdpr_assist import history
+from gdpr_assist.eventlog import instance_id, legacy_id
+from gdpr_assist.history import count_operations, logged_operations, with_events
+from gdpr_assist.models import EventLog, Operation
+from gdpr_assist.reconciliation import Databases
+from tests.test_replay import ANONYMISE, DELETE, event, legacy, log
+
+pytestmark = pytest.mark.django_db
+
+
+def read(**options):
+    return list(logged_operations(Databases(), **options))
+
+
+class TestOrder:
+    def test_oldest_first_and_rows_of_1x_before_all(self):
+        ids = [log(event(DELETE, "shop.Customer", age), age=age) for age in (1, 3, 2)]
+        legacy(event(DELETE, "shop.Customer", 4))
+        [old] = EventLog.objects.using("gdpr_log").filter(operation=None)
+        assert [each.id for each in read()] == [legacy_id(old), ids[1], ids[2], ids[0]]
+
+    def test_of_the_same_moment(self, monkeypatch):
+        """None is left out, and none comes twice, where the pages meet."""
+        monkeypatch.setattr(history, "OPERATIONS_PER_QUERY", 2)
+        ids = {log(event(DELETE, "shop.Customer", key)) for key in range(1, 6)}
+        Operation.objects.using("gdpr_log").update(started=timezone.now())
+        found = [each.id for each in read()]
+        assert (len(found), set(found)) == (5, ids)
+
+
+class TestWhichOperations:
+    def test_rolled_back_ones_are_left_out(self):
+        log(event(DELETE, "shop.Customer", 1), outcome=False)
+        undecided = log(event(DELETE, "shop.Customer", 1), outcome=None)
+        assert [(each.id, each.is_committed) for each in read()] == [(undecided, False)]
+
+    def test_those_of_other_databases_say_so(self):
+        theirs = uuid.uuid4()
+        instance_id("default")
+        log(event(DELETE, "shop.Customer", 1), instance=theirs)
+        assert [each.is_ours for each in read()] == [False]
+        assert [each.is_ours for each in logged_operations(Databases([theirs]))] == [True]
+
+    def test_since(self):
+        legacy(event(DELETE, "shop.Customer", 4))
+        _, later = (log(event(DELETE, "shop.Customer", age), age=age) for age in (3, 1))
+        moment = timezone.now() - timedelta(days=2)
+        assert [each.id for each in read(since=moment)] == [later]
+        assert count_operations(moment) == 1
+
+    def test_are_counted(self):
+        legacy(event(DELETE, "shop.Customer", 1))
+        log(event(DELETE, "shop.Customer", 1), event(DELETE, "shop.Customer", 2))
+        assert count_operations() == 2
+
+
+class TestEvents:
+    @pytest.fixture(params=[1, 20], ids=["read as they are needed", "held"])
+    def operations(self, request, monkeypatch):
+        monkeypatch.setattr(history, "EVENTS_IN_MEMORY", request.param)
+        log(
+            event(DELETE, "shop.Order", 7), event(ANONYMISE, "shop.Customer", 2), event(DELETE, "shop.Order", 3), age=2
+        )
+        log(event(DELETE, "shop.Order", 9), age=1)
+        return list(with_events(read()))
+
+    def test_what_is_anonymised_comes_first(self, operations):
+        assert operations[0].kinds() == [(ANONYMISE, "shop.Customer"), (DELETE, "shop.Order")]
+
+    def test_keys_in_the_order_of_writing(self, operations):
+        assert list(operations[0].keys((DELETE, "shop.Order"))) == [["7", "3"]]
+        assert list(operations[1].keys((DELETE, "shop.Order"))) == [["9"]]
+
+    def test_only_small_operations_are_held(self, operations):
+        assert [each.held is not None for each in operations] == [history.EVENTS_IN_MEMORY == 20, True]
