@@ -22,6 +22,7 @@ from django.db.models import (
     RestrictedError,
     Value,
 )
+from django.db.models.deletion import Collector
 from django.utils import timezone
 
 from . import eventlog
@@ -169,9 +170,14 @@ def _ranges(plan: Plan, size: int) -> Iterator[QuerySet[Any]]:
             return
 
 
-def delete(rows: QuerySet[Any]) -> None:
-    """Delete ``rows`` as Django does, with cascades and signals: for a replay."""
-    rows.delete()
+def delete(lists: Sequence[QuerySet[Any]]) -> None:
+    """Delete the rows of ``lists`` together as Django does, with cascades and signals: for a replay.
+
+    The querysets are of one model and one alias. In lists, since one statement takes only so many keys.
+    """
+    collector = Collector(using=lists[0].db, origin=lists[0])
+    collector.collect([row for rows in lists for row in rows])
+    collector.delete()
 
 
 def forget_markers(model: type[Model], keys: Iterable[Any], using: str) -> None:

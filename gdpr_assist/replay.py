@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from .conf import log_database
 from .declaration import all_rows
 from .exceptions import AnonymiseError
 from .execution import delete, execute, forget_markers
-from .history import OPERATIONS_PER_QUERY, Kind, LoggedOperation, logged_operations, with_events
+from .history import OPERATIONS_PER_QUERY, ROWS_PER_QUERY, Kind, LoggedOperation, logged_operations, with_events
 from .instances import check_log, needed
 from .planning import plan
 from .reconciliation import Databases, receipts
@@ -29,6 +30,13 @@ from .registry import registry
 from .tables import EventLog
 
 logger = logging.getLogger(__name__)
+
+
+# What of an operation is done at once: rows of one kind, and their model
+Step = tuple[Kind, type[Model]]
+
+# How much longer each time the lists of rows get that protect one another.
+GROWTH = 10
 
 
 @dataclass
@@ -60,6 +68,11 @@ class CannotApply(Exception):
 
 class Blocked(CannotApply):
     """Another row, which PROTECT or RESTRICT speaks for, is still there; it may go with a later operation."""
+
+    def __init__(self, label: str, error: ProtectedError | RestrictedError) -> None:
+        super().__init__(label, f"rows of {_protectors(error)} protect it ({type(error).__name__})")
+        # Unlike PROTECT, RESTRICT lets go what is deleted together with what it protects.
+        self.may_go_together = isinstance(error, RestrictedError)
 
 
 class AlreadyApplied(Exception):
@@ -214,7 +227,7 @@ def _apply(whole: LoggedOperation, operations: list[LoggedOperation], dry_run: b
     return done
 
 
-def _begin(whole: LoggedOperation, operations: list[LoggedOperation], steps: list[tuple[Kind, type[Model]]]) -> None:
+def _begin(whole: LoggedOperation, operations: list[LoggedOperation], steps: list[Step]) -> None:
     try:
         # Before anything else: another replay of the same operation waits here, and then finds it done.
         eventlog.write_receipts([(each.id, each.started) for each in operations], whole.using)
@@ -228,44 +241,84 @@ def _begin(whole: LoggedOperation, operations: list[LoggedOperation], steps: lis
                 forget_markers(model, keys, whole.using)
 
 
-def _erase_all(operation: LoggedOperation, steps: list[tuple[Kind, type[Model]]], dry_run: bool) -> tuple[int, int]:
-    """Carry out ``steps``; what other rows protect, once more after the rest, until that makes no difference."""
-    rows = absent = 0
-    while steps:
-        waiting: list[tuple[Kind, type[Model]]] = []
-        for step in steps:
-            try:
-                with transaction.atomic(using=operation.using):
-                    found, gone = _erase(operation, *step, dry_run)
-            except Blocked as error:
-                waiting.append(step)
-                if len(waiting) == len(steps):
-                    raise error from None
-            else:
-                rows, absent = rows + found, absent + gone
-        steps = waiting
-    return rows, absent
+def _erase_all(operation: LoggedOperation, steps: list[Step], dry_run: bool) -> tuple[int, int]:
+    """Carry out ``steps``; return how many rows there were when their turn came, and how many were not there.
 
-
-def _erase(operation: LoggedOperation, kind: Kind, model: type[Model], dry_run: bool) -> tuple[int, int]:
-    event, label = kind
+    What other rows protect is tried again after the rest, in ever longer lists: rows that protect one another go
+    together, as they did when Django deleted them.
+    """
     found = logged = 0
-    for keys in _keys(operation, kind, model):
-        rows = all_rows(model, operation.using).filter(pk__in=keys)
-        try:
-            there = set(rows.values_list("pk", flat=True))
-            if there and not dry_run:
-                delete(rows) if event == EventLog.EVENT_DELETE else execute(plan(rows))
-        except (ProtectedError, RestrictedError) as error:
-            raise Blocked(label, f"rows of {_protectors(error)} protect it ({type(error).__name__})") from None
-        except AnonymiseError as error:
-            raise CannotApply(label, str(error)) from None
-        except Exception as error:  # noqa: BLE001  (refused by a constraint, or a receiver of the project)
-            done = "deleted" if event == EventLog.EVENT_DELETE else "anonymised"
-            raise CannotApply(label, f"the rows cannot be {done} ({type(error).__name__})") from None
-        found += sum(key in there for key in keys)
-        logged += len(keys)
+    blocked: dict[Step, Blocked] = {}
+    for step in steps:
+        for keys in _keys(operation, *step):
+            there = _there(operation, step, keys)
+            found += sum(key in there for key in keys)
+            logged += len(keys)
+            if there and not dry_run and (error := _erase(operation, step, there)):
+                blocked[step] = error
+    size = ROWS_PER_QUERY
+    while blocked:
+        size *= GROWTH
+        blocked = _erase_what_is_left(operation, list(blocked), size)
     return found, logged - found
+
+
+def _erase_what_is_left(operation: LoggedOperation, steps: list[Step], size: int) -> dict[Step, Blocked]:
+    """Try ``steps`` again in lists of ``size`` rows; return which are still blocked, and by what.
+
+    Raises that error if there is nothing else to try: no row went, and longer lists would not help.
+    """
+    blocked: dict[Step, Blocked] = {}
+    is_hopeless = True
+    for step in steps:
+        left = (key for keys in _keys(operation, *step) for key in _there(operation, step, keys))
+        for number, keys in enumerate(chunks(left, size)):
+            error = _erase(operation, step, keys)
+            if error:
+                blocked[step] = error
+            if not error or (number and error.may_go_together):
+                is_hopeless = False
+    if blocked and is_hopeless:
+        raise next(iter(blocked.values()))
+    return blocked
+
+
+def _there(operation: LoggedOperation, step: Step, keys: list[Any]) -> set[Any]:
+    """Return those of ``keys`` that the database has."""
+    with _explained(step):
+        return set(all_rows(step[1], operation.using).filter(pk__in=keys).values_list("pk", flat=True))
+
+
+def _erase(operation: LoggedOperation, step: Step, keys: Collection[Any]) -> Blocked | None:
+    """Erase these rows; return why not, if other rows protect one of them: then none of them is erased."""
+    (event, _), model = step
+    rows = all_rows(model, operation.using)
+    try:
+        with _explained(step), transaction.atomic(using=operation.using):
+            lists = [rows.filter(pk__in=some) for some in chunks(keys, ROWS_PER_QUERY)]
+            if event == EventLog.EVENT_DELETE:
+                delete(lists)
+            else:
+                for each in lists:
+                    execute(plan(each))
+    except Blocked as error:
+        return error
+    return None
+
+
+@contextmanager
+def _explained(step: Step) -> Iterator[None]:
+    """Raise ``CannotApply`` for whatever the database, or a receiver of the project, refuses."""
+    (event, label), _ = step
+    try:
+        yield
+    except (ProtectedError, RestrictedError) as error:
+        raise Blocked(label, error) from None
+    except AnonymiseError as error:
+        raise CannotApply(label, str(error)) from None
+    except Exception as error:  # noqa: BLE001  (refused by a constraint, or a receiver of the project)
+        done = "deleted" if event == EventLog.EVENT_DELETE else "anonymised"
+        raise CannotApply(label, f"the rows cannot be {done} ({type(error).__name__})") from None
 
 
 def _protectors(error: ProtectedError | RestrictedError) -> str:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import django
 import pytest
-from django.db import connections, transaction
+from django.db import connections, models, transaction
 from django.db.models.signals import post_delete
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -29,6 +29,7 @@ from tests.apps.shop.models import (
     GiftOrder,
     Invoice,
     Order,
+    Reply,
     Reservation,
     Supplier,
 )
@@ -598,6 +599,59 @@ if django.VERSION >= (5, 2):
             assert report.applied == 1
             assert not Supplier.objects.exists()
             assert CompositeKey.objects.filter(pk=composite.pk).exists()
+
+
+class TestRowsThatProtectOneAnother:
+    """More of them than are deleted at once."""
+
+    ROWS = 1100
+
+    def replies(self, to):
+        """Write replies, the n-th in reply to the ``to(n)``-th; return them."""
+        found = [Reply(pk=number + 1) for number in range(self.ROWS)]
+        for number, each in enumerate(found):
+            each.to_id = found[to(number)].pk if 0 <= to(number) < self.ROWS else None
+        return Reply.objects.bulk_create(found)
+
+    CHAINS = {
+        "to the next": lambda number: number + 1,
+        "to the one before": lambda number: number - 1,
+        "to each other, from afar": lambda number: 1099 - number,
+    }
+
+    @pytest.mark.parametrize("to", CHAINS.values(), ids=CHAINS)
+    def test_what_went_together_goes_together(self, to):
+        backup = self.replies(to)
+        with committing():
+            Reply.objects.all().delete()
+        Reply.objects.bulk_create(backup)
+        Receipt.objects.all().delete()
+
+        report = rerun()
+
+        assert (numbers(report), report.rows, report.absent) == ((1, 0, 0), self.ROWS, 0)
+        assert not Reply.objects.exists()
+        assert operations() == receipts()
+
+    def test_some_that_are_kept_by_a_row_that_stays(self):
+        """Nothing of the operation is done."""
+        people = self.replies(lambda number: number - 1)
+        operation = log(*(event(DELETE, each) for each in people[:-1]))
+        with untouched():
+            report = rerun()
+        assert failures(report) == [(operation, "shop.Reply", "rows of shop.Reply protect it (RestrictedError)")]
+
+    @pytest.mark.parametrize("step", [1, -1], ids=["to the next", "to the one before"])
+    def test_with_protect_each_is_an_operation(self, step, monkeypatch):
+        """Nobody could delete them together."""
+        monkeypatch.setattr(Reply._meta.get_field("to").remote_field, "on_delete", models.PROTECT)
+        with pytest.raises(models.ProtectedError):
+            Reply.objects.filter(pk__in=[each.pk for each in self.replies(lambda number: number + step)]).delete()
+        for age, each in enumerate(Reply.objects.order_by("pk")[::-step]):
+            log(event(DELETE, each), age=age)
+        report = rerun()
+        assert (numbers(report), report.rows, report.absent) == ((self.ROWS, 0, 0), self.ROWS, 0)
+        assert not Reply.objects.exists()
 
 
 class TestTogether:

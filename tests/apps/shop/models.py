@@ -351,6 +351,24 @@ class Badge(models.Model):
         search_fields = ["holder"]
 
 
+# -- rows that keep one another ----------------------------------------------------------------
+
+
+class Reply(models.Model):
+    """What was replied to goes with the reply or not at all.
+
+    With a constraint MariaDB would check each row by itself, and could not delete both.
+    """
+
+    to = models.ForeignKey("self", null=True, on_delete=models.RESTRICT, db_constraint=False, related_name="+")
+    text = models.TextField()
+
+    class PrivacyMeta:
+        fields = ["text"]
+        keep = ["to"]
+        search_fields = ["text__icontains"]
+
+
 # -- constraints over several columns ----------------------------------------------------------
 
 
