@@ -7,7 +7,7 @@ from argparse import ArgumentTypeError
 from traceback import walk_tb
 from typing import Any, NoReturn
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
@@ -57,6 +57,11 @@ class LogCommand(RichCommand):
         for name, count in lines.items():
             table.add_row(name, str(count))
         self.console.print(table)
+
+
+def add_instance(parser: CommandParser, help_: str) -> None:
+    """Add ``--instance``: ids of other instances of the database that count as this one."""
+    parser.add_argument("--instance", action="append", default=[], type=operation_id, metavar="UUID", help=help_)
 
 
 def operation_id(text: str) -> uuid.UUID:

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 from django.template.defaultfilters import pluralize
 
 from gdpr_assist.instances import check_instances
-from gdpr_assist.management.log import LogCommand, operation_id
+from gdpr_assist.management.log import LogCommand, add_instance, operation_id
 from gdpr_assist.reconciliation import Databases, Settled, describe, dismiss, kinds, reconcile
 
 
@@ -25,14 +25,7 @@ class Command(LogCommand):
             metavar="OPERATION",
             help="Note of this undecided operation that it did not take effect, for good; may be repeated.",
         )
-        parser.add_argument(
-            "--instance",
-            action="append",
-            default=[],
-            type=operation_id,
-            metavar="UUID",
-            help="Look also at the operations of this other instance of the database; may be repeated.",
-        )
+        add_instance(parser, "Look also at the operations of this other instance of the database; may be repeated.")
 
     def run(self, options: dict[str, Any]) -> None:
         if options["dry_run"] and options["dismiss"]:

@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from gdpr_assist.history import count_operations, logged_operations
 from gdpr_assist.instances import warnings
-from gdpr_assist.management.log import LogCommand, operation_id
+from gdpr_assist.management.log import LogCommand, add_instance, operation_id
 from gdpr_assist.progress import show
 from gdpr_assist.reconciliation import Databases, reconcile
 from gdpr_assist.replay import Report, check_ready, replay, settle
@@ -37,15 +37,7 @@ class Command(LogCommand):
             action="store_true",
             help="Apply also the operations of which nobody knows whether they took effect.",
         )
-        parser.add_argument(
-            "--instance",
-            action="append",
-            default=[],
-            type=operation_id,
-            metavar="UUID",
-            help="Apply also the operations of this other instance of the database; may be repeated.",
-        )
-
+        add_instance(parser, "Apply also the operations of this other instance of the database; may be repeated.")
         parser.add_argument(
             "--settle",
             action="append",
