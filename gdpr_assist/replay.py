@@ -12,7 +12,7 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, OperationalError, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Model, ProtectedError, RestrictedError
 
@@ -28,12 +28,16 @@ from .planning import plan
 from .reconciliation import Databases, receipts
 from .registry import registry
 from .tables import EventLog
+from .waiting import is_busy, limit_wait
 
 logger = logging.getLogger(__name__)
 
 
 # What of an operation is done at once: rows of one kind, and their model
 Step = tuple[Kind, type[Model]]
+
+UNDER_WAY = "still in its transaction"
+LOCKED = "another transaction has its rows locked"
 
 # How much longer each time the lists of rows get that protect one another.
 GROWTH = 10
@@ -51,10 +55,13 @@ class Report:
     # [(operation, model label, why)]
     failed: list[tuple[LoggedOperation, str, str]] = field(default_factory=list)
     undecided: list[LoggedOperation] = field(default_factory=list)
+    # [(operation, which transaction it waited for in vain)]
+    busy: list[tuple[LoggedOperation, str]] = field(default_factory=list)
 
     @property
     def seen(self) -> int:
-        return self.applied + self.already + self.foreign + len(self.failed) + len(self.undecided)
+        listed = len(self.failed) + len(self.undecided) + len(self.busy)
+        return self.applied + self.already + self.foreign + listed
 
 
 class CannotApply(Exception):
@@ -73,6 +80,10 @@ class Blocked(CannotApply):
         super().__init__(label, f"rows of {_protectors(error)} protect it ({type(error).__name__})")
         # Unlike PROTECT, RESTRICT lets go what is deleted together with what it protects.
         self.may_go_together = isinstance(error, RestrictedError)
+
+
+class Locked(Exception):
+    """Another transaction has the rows, or the database, and did not come to an end in time."""
 
 
 class AlreadyApplied(Exception):
@@ -103,13 +114,15 @@ def replay(
     report: Report,
     *,
     include_undecided: bool = False,
+    busy: Collection[uuid.UUID] = (),
     dry_run: bool = False,
 ) -> Iterator[Report]:
     """Apply each of ``operations`` that has no receipt, once; yield ``report`` as it grows.
 
     Many small operations share a transaction, with a receipt for each. What cannot be applied is noted in
     ``report.failed``, and the rest goes on; what another row blocks is tried again at the end. Undecided operations
-    are noted, and applied only with ``include_undecided``. With ``dry_run`` nothing is written.
+    are noted, and applied only with ``include_undecided``. Those of ``busy``, and what waits for a transaction in
+    vain, are noted in ``report.busy``. With ``dry_run`` nothing is written, and nobody waited for.
     """
     blocked: list[tuple[LoggedOperation, Blocked]] = []
     for page in chunks(operations, OPERATIONS_PER_QUERY):
@@ -120,8 +133,12 @@ def replay(
         yield report
         waiting: dict[str, list[LoggedOperation]] = defaultdict(list)
         for operation in with_events([each for each in batch if each.id not in there]):
-            if not operation.is_committed and not include_undecided:
+            if operation.id in busy:
+                report.busy.append((operation, UNDER_WAY))
+            elif not operation.is_committed and not include_undecided:
                 report.undecided.append(operation)
+            elif not operation.is_committed and not dry_run and _is_under_way(operation):
+                report.busy.append((operation, UNDER_WAY))
             elif operation.held is None:
                 _try(operation, report, blocked, dry_run)
                 yield report
@@ -131,6 +148,10 @@ def replay(
             _try_together(small, report, blocked, dry_run)
             yield report
     yield from _try_again(blocked, report, dry_run)
+
+
+def _is_under_way(operation: LoggedOperation) -> bool:
+    return eventlog.took_effect(operation.id, operation.using) is None
 
 
 def _try_again(blocked: list[tuple[LoggedOperation, Blocked]], report: Report, dry_run: bool) -> Iterator[Report]:
@@ -173,6 +194,9 @@ def _try_together(
     whole = replace(operations[0], held=tuple(event for each in operations for event in each.held or ()))
     try:
         rows, absent = _apply(whole, operations, dry_run)
+    except Locked:
+        # Not each by itself: on SQLite, each would wait for the one that has the whole database.
+        report.busy += [(operation, LOCKED) for operation in operations]
     except (AlreadyApplied, CannotApply, IntegrityError):
         for operation in operations:
             _try(operation, report, blocked, dry_run)
@@ -187,6 +211,8 @@ def _try(
         rows, absent = _apply(operation, [operation], dry_run)
     except AlreadyApplied:
         report.already += 1
+    except Locked:
+        report.busy.append((operation, LOCKED))
     except Blocked as error:
         blocked.append((operation, error))
     except CannotApply as error:
@@ -220,6 +246,8 @@ def _apply(whole: LoggedOperation, operations: list[LoggedOperation], dry_run: b
                 _begin(whole, operations, steps)
             done = _erase_all(whole, steps, dry_run)
     except Exception as error:
+        if isinstance(error, OperationalError) and is_busy(error, whole.using):
+            raise Locked from None
         if done is None or dry_run or len(receipts(operations)) < len(operations):
             raise
         # Committed: what a receiver of the project wanted to do after that is not ours, and must not stop the rest.
@@ -228,6 +256,7 @@ def _apply(whole: LoggedOperation, operations: list[LoggedOperation], dry_run: b
 
 
 def _begin(whole: LoggedOperation, operations: list[LoggedOperation], steps: list[Step]) -> None:
+    limit_wait(whole.using)
     try:
         # Before anything else: another replay of the same operation waits here, and then finds it done.
         eventlog.write_receipts([(each.id, each.started) for each in operations], whole.using)
@@ -285,7 +314,7 @@ def _erase_what_is_left(operation: LoggedOperation, steps: list[Step], size: int
 
 def _there(operation: LoggedOperation, step: Step, keys: list[Any]) -> set[Any]:
     """Return those of ``keys`` that the database has."""
-    with _explained(step):
+    with _explained(step, operation.using):
         return set(all_rows(step[1], operation.using).filter(pk__in=keys).values_list("pk", flat=True))
 
 
@@ -294,7 +323,7 @@ def _erase(operation: LoggedOperation, step: Step, keys: Collection[Any]) -> Blo
     (event, _), model = step
     rows = all_rows(model, operation.using)
     try:
-        with _explained(step), transaction.atomic(using=operation.using):
+        with _explained(step, operation.using), transaction.atomic(using=operation.using):
             lists = [rows.filter(pk__in=some) for some in chunks(keys, ROWS_PER_QUERY)]
             if event == EventLog.EVENT_DELETE:
                 delete(lists)
@@ -307,7 +336,7 @@ def _erase(operation: LoggedOperation, step: Step, keys: Collection[Any]) -> Blo
 
 
 @contextmanager
-def _explained(step: Step) -> Iterator[None]:
+def _explained(step: Step, using: str) -> Iterator[None]:
     """Raise ``CannotApply`` for whatever the database, or a receiver of the project, refuses."""
     (event, label), _ = step
     try:
@@ -316,7 +345,9 @@ def _explained(step: Step) -> Iterator[None]:
         raise Blocked(label, error) from None
     except AnonymiseError as error:
         raise CannotApply(label, str(error)) from None
-    except Exception as error:  # noqa: BLE001  (refused by a constraint, or a receiver of the project)
+    except Exception as error:  # refused by a constraint, or a receiver of the project
+        if isinstance(error, OperationalError) and is_busy(error, using):
+            raise
         done = "deleted" if event == EventLog.EVENT_DELETE else "anonymised"
         raise CannotApply(label, f"the rows cannot be {done} ({type(error).__name__})") from None
 

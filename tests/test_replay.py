@@ -708,6 +708,23 @@ class TestTogether:
         assert (report.rows, report.absent) == (6, 0)
 
     @pytest.mark.django_db(transaction=True)
+    def test_what_a_receiver_does_after_the_commit_is_done_once(self):
+        """Though it may hear of a row twice, as one of the others cannot be applied."""
+        person, kept = customer(), customer(email="other@quill.example")
+        Invoice.objects.create(customer=kept, total=1)
+        log(event(ANONYMISE, person))
+        log(event(DELETE, kept))
+        heard, done = [], []
+
+        def hear(instance, using, **kwargs):
+            heard.append(instance.pk)
+            transaction.on_commit(lambda: done.append(instance.pk), using=using)
+
+        with listening(post_anonymise, hear, Customer):
+            assert numbers(rerun()) == (1, 0, 1)
+        assert (heard, done) == ([person.pk] * 2, [person.pk])
+
+    @pytest.mark.django_db(transaction=True)
     def test_a_callback_of_the_project_that_fails_after_the_commit(self, caplog):
         """What is committed is committed; the rest goes on, and what the callback said is not repeated."""
         people = [customer(email=f"{number}@quill.example") for number in range(3)]

@@ -38,6 +38,7 @@ def lines(**numbers):
         "already": "Already applied",
         "failed": "Failed",
         "undecided": "Undecided",
+        "busy": "Busy",
         "foreign": "Of other databases, left alone",
         "rows": "Rows erased",
         "absent": "Rows that were not there",
@@ -60,7 +61,7 @@ class TestRerun:
         out = StringIO()
         with pytest.raises(CommandError) as caught:
             call_command("gdpr_rerun", stdout=out)
-        assert str(caught.value) == "Not everything is done: 0 failed and 1 undecided, listed above."
+        assert str(caught.value) == "Not everything is done: 0 failed, 1 undecided and 0 busy, listed above."
         listed, cure, summary = out.getvalue().split("\n", 2)
         assert summary == lines(applied=3, rows=3, absent=1, undecided=1, foreign=1)
         assert listed.startswith(f"Undecided: {undecided} of ")
@@ -92,7 +93,7 @@ class TestRerun:
         out = StringIO()
         with pytest.raises(CommandError) as caught:
             call_command("gdpr_rerun", stdout=out)
-        assert str(caught.value) == "Not everything is done: 2 failed and 0 undecided, listed above."
+        assert str(caught.value) == "Not everything is done: 2 failed, 0 undecided and 0 busy, listed above."
         first, second, *summary = out.getvalue().splitlines(keepends=True)
         assert first.startswith(f"Failed: {ghost} of ")
         assert second.startswith(f"Failed: {protected} of ")
@@ -171,7 +172,7 @@ class TestOptions:
     def test_an_undecided_operation_that_cannot_be_applied_stays_undecided(self):
         log(event(ANONYMISE, customer()))
         ghost = log(event(DELETE, "gone.Ghost", 1), outcome=None)
-        with pytest.raises(CommandError, match="1 failed and 0 undecided"):
+        with pytest.raises(CommandError, match="1 failed, 0 undecided"):
             run("--include-undecided")
         assert Outcome.objects.using("gdpr_log").get(pk=ghost).committed is None
 
@@ -222,7 +223,7 @@ class TestWhatProtects:
         protected = log(event(DELETE, chain[0]), age=2)
         log(event(DELETE, other), age=1)
         out = StringIO()
-        with pytest.raises(CommandError, match="1 failed and 0 undecided"):
+        with pytest.raises(CommandError, match="1 failed, 0 undecided"):
             call_command("gdpr_rerun", stdout=out)
         assert re.match(
             rf"Failed: {protected} of .*, delete shop.Customer: shop.Customer: rows of [a-z]+\.[A-Za-z]+ "

@@ -11,10 +11,13 @@ from django.core.management import CommandError, call_command
 from django.db import Error, OperationalError, connection, connections, transaction
 
 from gdpr_assist import eventlog, waiting
+from gdpr_assist.management.commands import gdpr_rerun
 from gdpr_assist.models import Receipt
+from gdpr_assist.reconciliation import Settled
 from tests.apps.shop.models import Customer
 from tests.databases import database_is, impatient, new_savepoint, read_only
 from tests.logbook import SEEDED, customer, logged, operations, receipts
+from tests.test_replay import ANONYMISE, DELETE, event, log
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -487,3 +490,75 @@ def test_two_reruns_at_once():
     assert sum(int(each["Applied"]) for each in done) == 5
     assert sum(int(each["Already applied"]) for each in done) == 5
     assert list(Customer.all_objects.order_by("pk").values_list("pk", flat=True)) == [each.pk for each in people[1::2]]
+
+
+class TestReplayBesideOthers:
+    """The site was not closed: somebody else is in a transaction."""
+
+    @pytest.fixture(autouse=True)
+    def soon(self, monkeypatch):
+        monkeypatch.setitem(waiting.LIMITS, "postgresql", "SET LOCAL lock_timeout = '100ms'")
+
+    def rerun(self, *args):
+        """Return what is printed, and the error at the end."""
+        out = StringIO()
+        with database_is("default", impatient), pytest.raises(CommandError) as caught:
+            call_command("gdpr_rerun", *args, stdout=out)
+        return out.getvalue(), str(caught.value)
+
+    @pytest.mark.parametrize("args", [(), ("--include-undecided",)], ids=["", "with undecided ones"])
+    def test_an_erasure_that_is_under_way_is_left_out_and_the_rest_goes_on(self, args):
+        gone, person = customer(email="gone@quill.example"), customer()
+        rest = log(event(DELETE, gone), age=1)
+        with transaction.atomic():
+            person.anonymise()
+            [operation] = operations() - {rest}
+            printed, error = self.rerun(*args)
+            done = receipts()
+        assert f"Busy: {operation} of " in printed
+        assert ", anonymise shop.Customer: still in its transaction; run again later\n" in printed
+        assert "dismiss" not in printed
+        if VENDOR == "sqlite":  # nobody else can write to the database
+            assert error == "Not everything is done: 0 failed, 0 undecided and 2 busy, listed above."
+            assert f"Busy: {rest} of " in printed
+        else:
+            assert error == "Not everything is done: 0 failed, 0 undecided and 1 busy, listed above."
+            assert rest in done
+        call_command("gdpr_rerun", *args, stdout=StringIO())
+        assert receipts() == {rest, operation}
+        assert is_erased(gone)
+        assert is_erased(person)
+
+    def test_one_that_began_after_the_others_were_settled(self, monkeypatch):
+        monkeypatch.setattr(gdpr_rerun, "reconcile", lambda *args, **options: Settled())
+        with transaction.atomic():
+            customer().anonymise()
+            [operation] = operations()
+            printed, _ = self.rerun("--include-undecided")
+        assert f"Busy: {operation} of " in printed
+        assert [outcome for *_, outcome in logged()] == [True]
+
+    def test_one_that_is_rolled_back_in_the_end_is_not_applied(self):
+        person = customer()
+        with suppress(Unwanted), transaction.atomic():
+            person.anonymise()
+            self.rerun("--include-undecided")
+            raise Unwanted
+        assert settle() == [False]
+        call_command("gdpr_rerun", "--include-undecided", stdout=StringIO())
+        assert not is_erased(person)
+
+    @pytest.mark.parametrize("kind", [DELETE, ANONYMISE])
+    def test_rows_that_somebody_else_has_locked(self, kind):
+        person = customer()
+        operation = log(event(kind, person))
+        with transaction.atomic():
+            Customer.all_objects.filter(pk=person.pk).update(country="CZ")
+            printed, error = self.rerun()
+        assert error == "Not everything is done: 0 failed, 0 undecided and 1 busy, listed above."
+        assert f"Busy: {operation} of " in printed
+        assert ": another transaction has its rows locked; run again later\n" in printed
+        assert receipts() == set()
+        call_command("gdpr_rerun", stdout=StringIO())
+        assert receipts() == {operation}
+        assert is_erased(person)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
-from collections.abc import Iterator
 from datetime import datetime, time
 from typing import Any
 
@@ -55,33 +54,33 @@ class Command(LogCommand):
             self.stderr.write(self.style.WARNING(warning))
         if options["settle"] and not options["dry_run"]:
             settle(options["settle"], databases)
-        report = Report()
+        report, busy = Report(), set()
         if not options["dry_run"]:
             # Whoever runs this has restored a backup: what has no receipt may have been lost with it.
-            reconcile(databases, is_restored=True)
-        show(self.counts(report, databases, options), "Operations", count_operations(options["since"]), self.console)
-        self.print(report, options["dry_run"])
-        if not options["dry_run"]:
-            raise_sequences(databases)
-        if report.failed or report.undecided:
-            self.fail(
-                f"Not everything is done: {len(report.failed)} failed and {len(report.undecided)} undecided, "
-                "listed above."
-            )
-
-    def counts(self, report: Report, databases: Databases, options: dict[str, Any]) -> Iterator[int]:
+            busy = {each.id for each in reconcile(databases, is_restored=True).busy}
         operations = logged_operations(databases, since=options["since"])
-        for done in replay(
+        done = replay(
             operations,
             report,
             include_undecided=options["include_undecided"],
+            busy=busy,
             dry_run=options["dry_run"],
-        ):
-            yield done.seen
+        )
+        show((each.seen for each in done), "Operations", count_operations(options["since"]), self.console)
+        self.print(report, options["dry_run"])
+        if not options["dry_run"] and not report.busy:  # they would have to wait too
+            raise_sequences(databases)
+        if report.failed or report.undecided or report.busy:
+            self.fail(
+                f"Not everything is done: {len(report.failed)} failed, {len(report.undecided)} undecided and "
+                f"{len(report.busy)} busy, listed above."
+            )
 
     def print(self, report: Report, dry_run: bool) -> None:
         for operation, label, reason in report.failed:
             self.stdout.write(f"Failed: {operation}: {label}: {reason}")
+        for operation, reason in report.busy:
+            self.stdout.write(f"Busy: {operation}: {reason}; run again later")
         for operation in report.undecided:
             self.stdout.write(f"Undecided: {operation}")
         if report.undecided:
@@ -95,6 +94,7 @@ class Command(LogCommand):
                 "Already applied": report.already,
                 "Failed": len(report.failed),
                 "Undecided": len(report.undecided),
+                "Busy": len(report.busy),
                 "Of other databases, left alone": report.foreign,
                 "Rows to be erased" if dry_run else "Rows erased": report.rows,
                 "Rows that were not there": report.absent,
