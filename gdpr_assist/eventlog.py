@@ -131,9 +131,10 @@ def write_receipts(operations: Iterable[tuple[uuid.UUID, datetime]], using: str)
     """Note it of many, each with its start. Raises ``IntegrityError`` if it is noted of one of them already."""
     connection = connections[using]
     fields: Any = Receipt._meta.concrete_fields
+    id_, written = fields
     rows = [
-        [field.get_db_prep_save(value, connection) for field, value in zip(fields, values, strict=True)]
-        for values in operations
+        (id_.get_db_prep_value(operation, connection), written.get_db_prep_value(started, connection, prepared=True))
+        for operation, started in operations
     ]
     with connection.cursor() as cursor:
         for statement in insert_values(fields, rows, using):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from operator import itemgetter
@@ -35,7 +35,7 @@ from .planning import Plan, content_type, has_marker, marked_texts, markers
 from .planning import plan as make_plan
 from .rules import is_unique, key_text
 from .signals import post_anonymise, pre_anonymise
-from .statements import insert_select, refuses_value, write_back
+from .statements import among, insert_select, refuses_value, write_back
 from .tables import LONGEST_KEY, EventLog, PrivacyAnonymised, Scrub
 from .values import apply, held, prepared
 
@@ -170,20 +170,18 @@ def _ranges(plan: Plan, size: int) -> Iterator[QuerySet[Any]]:
             return
 
 
-def delete(lists: Sequence[QuerySet[Any]]) -> None:
-    """Delete the rows of ``lists`` together as Django does, with cascades and signals: for a replay.
-
-    The querysets are of one model and one alias. In lists, since one statement takes only so many keys.
-    """
-    collector = Collector(using=lists[0].db, origin=lists[0])
-    collector.collect([row for rows in lists for row in rows])
+def delete(rows: Sequence[Model], using: str) -> None:
+    """Delete ``rows``, of one model, together as Django does, with cascades and signals: for a replay."""
+    origin = all_rows(type(rows[0]), using).filter(pk__in=[row.pk for row in rows])
+    collector = Collector(using=using, origin=origin)
+    collector.collect(rows)
     collector.delete()
 
 
 def forget_markers(model: type[Model], keys: Iterable[Any], using: str) -> None:
     """Remove the markers of deleted rows: a new row with a reused key must not be born anonymised."""
     for texts in chunks(map(str, keys), batch_size(using)):
-        markers(model, using).filter(object_id__in=texts).delete()
+        markers(model, using).filter(object_id__in=among(texts)).delete()
 
 
 def _claims(plan: Plan, size: int | None = None) -> Iterator[list[Claimed]]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
 from django.db import router
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import CharField, Count, ExpressionWrapper, F, Min, Q, QuerySet
 from django.utils import timezone
 
 from . import eventlog
@@ -18,11 +18,13 @@ from .batching import chunks, pages
 from .conf import log_database
 from .reconciliation import Databases, describe
 from .registry import registry
-from .tables import EventLog, Operation
+from .statements import among
+from .tables import EventLog, Operation, stored_ids
 
-OPERATIONS_PER_QUERY = 500
+# Older SQLite takes 999 parameters.
+OPERATIONS_PER_QUERY = 800
 
-ROWS_PER_QUERY = 500
+ROWS_PER_QUERY = 800
 
 # The events of an operation that has more of them than this are read as they are needed.
 EVENTS_IN_MEMORY = 20
@@ -31,7 +33,7 @@ EVENTS_IN_MEMORY = 20
 Kind = tuple[str, str]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, slots=True, eq=False)  # there may be very many
 class LoggedOperation:
     """One operation of the log as replay needs it."""
 
@@ -44,10 +46,7 @@ class LoggedOperation:
     has_time: bool = True
     """Whether the log knows when it was started; of rows of 1.x it does not."""
 
-    is_ours: bool = True
-    """Whether it is of one of the databases that were asked for."""
-
-    held: tuple[tuple[Kind, str], ...] | None = field(default=None, repr=False)
+    held: Sequence[tuple[Kind, str]] | None = field(default=None, repr=False)
     """Its events, as kind and primary key, in the order of writing; None while they are only in the log."""
 
     def __str__(self) -> str:
@@ -81,47 +80,53 @@ class LoggedOperation:
 
 
 def logged_operations(databases: Databases, *, since: datetime | None = None) -> Iterator[LoggedOperation]:
-    """Yield the operations that were not rolled back, oldest first, rows of 1.x before all.
+    """Yield the operations of ``databases`` that were not rolled back, oldest first, rows of 1.x before all.
 
-    Those that belong to none of ``databases`` are yielded too, and are not ``is_ours``. With ``since``, only those
-    that were started then or later; rows of 1.x have no time and are left out.
+    With ``since``, only those that were started then or later; rows of 1.x have no time and are left out.
     """
     if since is None:
         legacy = EventLog.objects.using(log_database()).filter(operation=None)
         for page in pages(legacy, OPERATIONS_PER_QUERY):
             yield from map(_legacy_operation, page)
-    for page in _by_age(_operations(since)):
-        for each in page:
-            yield LoggedOperation(
-                id=each.id,
-                using=each.using,
-                started=each.started,
-                is_committed=bool(each.outcome__committed),
-                is_ours=databases.own(each),
-            )
+    for page in _by_age(_operations(since).filter(_of(databases))):
+        for id_, using, started, committed in page:
+            yield LoggedOperation(id=id_, using=using, started=started, is_committed=bool(committed))
 
 
 def count_operations(since: datetime | None = None) -> int:
+    """Return how many operations were not rolled back, those of other databases included."""
     legacy = 0 if since else EventLog.objects.using(log_database()).filter(operation=None).count()
     return legacy + _operations(since).count()
 
 
-def with_events(operations: list[LoggedOperation]) -> Iterator[LoggedOperation]:
-    """Read the events of the operations that have few of them, all together."""
-    small = [each.id for each in operations if each.held is None]
-    columns = ("operation", "event", "app_label", "model_name", "target_pk")
-    events = EventLog.objects.using(log_database()).order_by("id").values_list(*columns)
+def count_foreign(databases: Databases, since: datetime | None = None) -> int:
+    """Return how many of them are of other databases."""
+    return _operations(since).exclude(_of(databases)).count()
+
+
+def hold_events(operations: list[LoggedOperation]) -> None:
+    """Read the events of the operations that have few of them, all together; they are then ``held``."""
+    log = str(log_database())
+    # {its id as the log has it: operation}; to make a uuid of each would take longer than to read them.
+    unread = [each for each in operations if each.held is None]
+    small = dict(zip(stored_ids([each.id for each in unread], log), unread, strict=True))
+    if not small:
+        return
+    stored = ExpressionWrapper(F("operation"), CharField())
+    events = EventLog.objects.using(log).order_by("id")
+    columns = (stored, "event", "app_label", "model_name", "target_pk")
     most = EVENTS_IN_MEMORY * len(small)
-    rows = list(events.filter(operation__in=small)[: most + 1])
+    rows = list(events.filter(operation__in=among(small)).values_list(*columns)[: most + 1])
     if len(rows) > most:  # then some have many
-        counts = dict(events.filter(operation__in=small).order_by().values_list("operation").annotate(Count("id")))
-        small = [operation for operation in small if counts.get(operation, 0) <= EVENTS_IN_MEMORY]
-        rows = list(events.filter(operation__in=small))
-    held: dict[uuid.UUID | None, list[tuple[Kind, str]]] = {operation: [] for operation in small}
+        found = events.filter(operation__in=among(small)).order_by().values("operation").annotate(number=Count("id"))
+        few = found.filter(number__lte=EVENTS_IN_MEMORY).values_list(stored, flat=True)
+        small = {key: small[key] for key in few}
+        rows = list(events.filter(operation__in=among(small)).values_list(*columns)) if small else []
+    held: dict[Any, list[tuple[Kind, str]]] = {key: [] for key in small}
     for operation, event, app_label, model_name, key in rows:
         held[operation].append(((event, f"{app_label}.{model_name}"), key))
-    for each in operations:
-        yield replace(each, held=tuple(held[each.id])) if each.id in held else each
+    for key, each in small.items():
+        each.held = held[key]
 
 
 def _operations(since: datetime | None) -> QuerySet[Operation]:
@@ -129,17 +134,25 @@ def _operations(since: datetime | None) -> QuerySet[Operation]:
     return operations if since is None else operations.filter(started__gte=since)
 
 
+def _of(databases: Databases) -> Q:
+    """Return the condition that an operation is of ``databases``."""
+    ours = Q(pk__in=[])
+    for using, instance in Operation.objects.using(log_database()).values_list("using", "instance").distinct():
+        if instance in databases.ids(using):
+            ours |= Q(using=using, instance=instance)
+    return ours
+
+
 def _by_age(operations: QuerySet[Operation]) -> Iterator[list[Any]]:
-    """Yield rows in lists; a model's instances would take most of the time of a replay."""
-    columns = ("id", "instance", "using", "started", "outcome__committed")
-    rows = operations.order_by("started", "id").values_list(*columns, named=True)
+    """Yield (id, alias, start, outcome) in lists; a model's instances would take most of the time of a replay."""
+    rows = operations.order_by("started", "id").values_list("id", "using", "started", "outcome__committed")
     page = list(rows[:OPERATIONS_PER_QUERY])
     while page:
         yield page
-        last = page[-1]
-        later = Q(started__gt=last.started) | Q(started=last.started, id__gt=last.id)
+        last, _, started, _ = page[-1]
+        later = Q(started__gt=started) | Q(started=started, id__gt=last)
         # The first condition says nothing new, but without it PostgreSQL reads the index from its beginning.
-        page = list(rows.filter(later, started__gte=last.started)[:OPERATIONS_PER_QUERY])
+        page = list(rows.filter(later, started__gte=started)[:OPERATIONS_PER_QUERY])
 
 
 def _legacy_operation(event: EventLog) -> LoggedOperation:

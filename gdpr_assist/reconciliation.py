@@ -18,7 +18,8 @@ from . import eventlog
 from .batching import pages
 from .conf import log_database, settings
 from .exceptions import AnonymiseError
-from .tables import EventLog, Operation, Outcome, Receipt
+from .statements import among
+from .tables import EventLog, Operation, Outcome, Receipt, stored_ids
 
 OPERATIONS_PER_QUERY = 500
 
@@ -46,9 +47,10 @@ class Databases:
         self.others = frozenset(others)
         # {alias: the id of that database, None if it has none}; read once
         self.known = cache(eventlog.known_instance_id)
+        # {alias: the instances that count as ours there}
+        self.ids = cache(self._ids)
 
-    def ids(self, using: str) -> frozenset[uuid.UUID]:
-        """Return the instances that count as ours under the alias ``using``."""
+    def _ids(self, using: str) -> frozenset[uuid.UUID]:
         if using not in connections or using == log_database():
             return frozenset()
         known = self.known(using)
@@ -203,5 +205,7 @@ def receipts(operations: Iterable[Any]) -> set[uuid.UUID]:
     return {
         receipt
         for using, ids in by_alias.items()
-        for receipt in Receipt.objects.using(using).filter(pk__in=ids).values_list("pk", flat=True)
+        for receipt in Receipt.objects.using(using)
+        .filter(pk__in=among(stored_ids(ids, using)))
+        .values_list("pk", flat=True)
     }

@@ -22,7 +22,7 @@ from .conf import log_database
 from .declaration import all_rows
 from .exceptions import AnonymiseError
 from .execution import delete, execute, forget_markers
-from .history import OPERATIONS_PER_QUERY, ROWS_PER_QUERY, Kind, LoggedOperation, logged_operations, with_events
+from .history import OPERATIONS_PER_QUERY, ROWS_PER_QUERY, Kind, LoggedOperation, hold_events, logged_operations
 from .instances import check_log, needed
 from .planning import plan
 from .reconciliation import Databases, receipts
@@ -125,14 +125,14 @@ def replay(
     vain, are noted in ``report.busy``. With ``dry_run`` nothing is written, and nobody waited for.
     """
     blocked: list[tuple[LoggedOperation, Blocked]] = []
-    for page in chunks(operations, OPERATIONS_PER_QUERY):
-        batch = [each for each in page if each.is_ours]
-        report.foreign += len(page) - len(batch)
+    for batch in chunks(operations, OPERATIONS_PER_QUERY):
         there = receipts(batch)
         report.already += len(there)
         yield report
         waiting: dict[str, list[LoggedOperation]] = defaultdict(list)
-        for operation in with_events([each for each in batch if each.id not in there]):
+        missing = [each for each in batch if each.id not in there]
+        hold_events(missing)
+        for operation in missing:
             if operation.id in busy:
                 report.busy.append((operation, UNDER_WAY))
             elif not operation.is_committed and not include_undecided:
@@ -173,7 +173,7 @@ def settle(operations: Iterable[uuid.UUID], databases: Databases) -> None:
     For committed operations that cannot be applied. Raises ``AnonymiseError`` for any other; then nothing is written.
     """
     asked = set(operations)
-    found = {each.id: each for each in logged_operations(databases) if each.is_ours and each.id in asked}
+    found = {each.id: each for each in logged_operations(databases) if each.id in asked}
     for operation in operations:
         if operation not in found or not found[operation].is_committed:
             raise AnonymiseError(
@@ -191,7 +191,7 @@ def _try_together(
     operations: list[LoggedOperation], report: Report, blocked: list[tuple[LoggedOperation, Blocked]], dry_run: bool
 ) -> None:
     """Apply ``operations`` of one alias in one transaction; if one of them cannot be, each by itself."""
-    whole = replace(operations[0], held=tuple(event for each in operations for event in each.held or ()))
+    whole = replace(operations[0], held=[event for each in operations for event in each.held or ()])
     try:
         rows, absent = _apply(whole, operations, dry_run)
     except Locked:
@@ -283,7 +283,7 @@ def _erase_all(operation: LoggedOperation, steps: list[Step], dry_run: bool) -> 
             there = _there(operation, step, keys)
             found += sum(key in there for key in keys)
             logged += len(keys)
-            if there and not dry_run and (error := _erase(operation, step, there)):
+            if there and not dry_run and (error := _erase(operation, step, list(there.values()))):
                 blocked[step] = error
     size = ROWS_PER_QUERY
     while blocked:
@@ -300,9 +300,9 @@ def _erase_what_is_left(operation: LoggedOperation, steps: list[Step], size: int
     blocked: dict[Step, Blocked] = {}
     is_hopeless = True
     for step in steps:
-        left = (key for keys in _keys(operation, *step) for key in _there(operation, step, keys))
-        for number, keys in enumerate(chunks(left, size)):
-            error = _erase(operation, step, keys)
+        left = (row for keys in _keys(operation, *step) for row in _there(operation, step, keys).values())
+        for number, rows in enumerate(chunks(left, size)):
+            error = _erase(operation, step, rows)
             if error:
                 blocked[step] = error
             if not error or (number and error.may_go_together):
@@ -312,24 +312,26 @@ def _erase_what_is_left(operation: LoggedOperation, steps: list[Step], size: int
     return blocked
 
 
-def _there(operation: LoggedOperation, step: Step, keys: list[Any]) -> set[Any]:
-    """Return those of ``keys`` that the database has."""
-    with _explained(step, operation.using):
-        return set(all_rows(step[1], operation.using).filter(pk__in=keys).values_list("pk", flat=True))
-
-
-def _erase(operation: LoggedOperation, step: Step, keys: Collection[Any]) -> Blocked | None:
-    """Erase these rows; return why not, if other rows protect one of them: then none of them is erased."""
+def _there(operation: LoggedOperation, step: Step, keys: list[Any]) -> dict[Any, Any]:
+    """Return {key: what ``_erase`` takes} of those of ``keys`` that the database has."""
     (event, _), model = step
-    rows = all_rows(model, operation.using)
+    with _explained(step, operation.using):
+        rows = all_rows(model, operation.using).filter(pk__in=keys)
+        if event == EventLog.EVENT_DELETE:
+            return {row.pk: row for row in rows}
+        return {key: key for key in rows.values_list("pk", flat=True)}
+
+
+def _erase(operation: LoggedOperation, step: Step, rows: list[Any]) -> Blocked | None:
+    """Delete these rows, or anonymise those with these keys; if other rows protect one, erase none and return why."""
+    (event, _), model = step
     try:
         with _explained(step, operation.using), transaction.atomic(using=operation.using):
-            lists = [rows.filter(pk__in=some) for some in chunks(keys, ROWS_PER_QUERY)]
             if event == EventLog.EVENT_DELETE:
-                delete(lists)
+                delete(rows, operation.using)
             else:
-                for each in lists:
-                    execute(plan(each))
+                for keys in chunks(rows, ROWS_PER_QUERY):
+                    execute(plan(all_rows(model, operation.using).filter(pk__in=keys)))
     except Blocked as error:
         return error
     return None

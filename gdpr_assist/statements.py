@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import DatabaseError, DataError, IntegrityError, OperationalError, connections
 from django.db.models import Field, Model, QuerySet
 from django.db.models.constants import OnConflict
+from django.db.models.expressions import RawSQL
 
 from .batching import chunks
 
@@ -65,6 +66,14 @@ def write_back(
     if update is None or any(map(_has_sql_of_its_own, columns)):
         return None
     return update(connection, model, columns, rows)
+
+
+def among(stored: Collection[Any]) -> RawSQL:
+    """Return what the lookup ``__in`` takes for many values as the database has them.
+
+    Given the values themselves, Django takes longer to prepare them than the database to find the rows.
+    """
+    return RawSQL(", ".join(["%s"] * len(stored)), list(stored))
 
 
 def _in_lists(connection: Any, insert: str, rows: Sequence[Row]) -> Iterator[Statement]:

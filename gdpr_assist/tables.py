@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import models
+from django.db import connections, models
 
 if TYPE_CHECKING:
     _UUIDField = models.UUIDField[uuid.UUID, uuid.UUID]
@@ -52,6 +53,12 @@ class ExactCharField(_CharField):
     def db_parameters(self, connection: Any) -> Any:
         parameters = super().db_parameters(connection)
         return {**parameters, "collation": EXACT.get(connection.vendor, parameters["collation"])}
+
+
+def stored_ids(operations: Iterable[uuid.UUID], using: str) -> list[Any]:
+    """Return the ids of operations as the database has them."""
+    field, connection = Operation._meta.pk, connections[using]
+    return [field.get_db_prep_value(operation, connection) for operation in operations]
 
 
 class Operation(models.Model):

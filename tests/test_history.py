@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from gdpr_assist import history
 from gdpr_assist.eventlog import instance_id, legacy_id
-from gdpr_assist.history import count_operations, logged_operations, with_events
+from gdpr_assist.history import count_foreign, count_operations, hold_events, logged_operations
 from gdpr_assist.models import EventLog, Operation
 from gdpr_assist.reconciliation import Databases
 from tests.test_replay import ANONYMISE, DELETE, event, legacy, log
@@ -40,12 +40,18 @@ class TestWhichOperations:
         undecided = log(event(DELETE, "shop.Customer", 1), outcome=None)
         assert [(each.id, each.is_committed) for each in read()] == [(undecided, False)]
 
-    def test_those_of_other_databases_say_so(self):
-        theirs = uuid.uuid4()
-        instance_id("default")
-        log(event(DELETE, "shop.Customer", 1), instance=theirs)
-        assert [each.is_ours for each in read()] == [False]
-        assert [each.is_ours for each in logged_operations(Databases([theirs]))] == [True]
+    def test_those_of_other_databases_are_left_out_and_counted(self):
+        ours, theirs = log(event(DELETE, "shop.Customer", 1), age=1), uuid.uuid4()
+        also = log(event(DELETE, "shop.Customer", 1), instance=theirs)
+        assert [each.id for each in read()] == [ours]
+        assert count_foreign(Databases()) == 1
+        assert [each.id for each in logged_operations(Databases([theirs]))] == [ours, also]
+        assert count_foreign(Databases([theirs])) == 0
+
+    def test_the_instance_counts_under_its_alias_only(self):
+        log(event(DELETE, "shop.Customer", 1), using="other", instance=instance_id("default"))
+        assert read() == []
+        assert (count_foreign(Databases()), count_operations()) == (1, 1)
 
     def test_since(self):
         legacy(event(DELETE, "shop.Customer", 4))
@@ -68,7 +74,9 @@ class TestEvents:
             event(DELETE, "shop.Order", 7), event(ANONYMISE, "shop.Customer", 2), event(DELETE, "shop.Order", 3), age=2
         )
         log(event(DELETE, "shop.Order", 9), age=1)
-        return list(with_events(read()))
+        found = read()
+        hold_events(found)
+        return found
 
     def test_what_is_anonymised_comes_first(self, operations):
         assert operations[0].kinds() == [(ANONYMISE, "shop.Customer"), (DELETE, "shop.Order")]

@@ -13,7 +13,7 @@ from model_bakery import baker
 from gdpr_assist import history
 from gdpr_assist import replay as module
 from gdpr_assist.eventlog import instance_id, write_receipt
-from gdpr_assist.history import logged_operations
+from gdpr_assist.history import count_foreign, logged_operations
 from gdpr_assist.models import EventLog, Instance, Operation, Outcome, PrivacyAnonymised, Receipt
 from gdpr_assist.reconciliation import Databases
 from gdpr_assist.registry import registry
@@ -47,8 +47,9 @@ DELETE, ANONYMISE = EventLog.EVENT_DELETE, EventLog.EVENT_ANONYMISE
 
 def rerun(dry_run=False):
     """Replay the whole log; return the report."""
-    report = Report()
-    for _ in replay(logged_operations(Databases()), report, dry_run=dry_run):
+    databases = Databases()
+    report = Report(foreign=count_foreign(databases))
+    for _ in replay(logged_operations(databases), report, dry_run=dry_run):
         pass
     return report
 

@@ -10,7 +10,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from gdpr_assist.history import count_operations, logged_operations
+from gdpr_assist.history import count_foreign, count_operations, logged_operations
 from gdpr_assist.instances import warnings
 from gdpr_assist.management.log import LogCommand, add_instance, operation_id
 from gdpr_assist.progress import show
@@ -54,7 +54,7 @@ class Command(LogCommand):
             self.stderr.write(self.style.WARNING(warning))
         if options["settle"] and not options["dry_run"]:
             settle(options["settle"], databases)
-        report, busy = Report(), set()
+        report, busy = Report(foreign=count_foreign(databases, options["since"])), set()
         if not options["dry_run"]:
             # Whoever runs this has restored a backup: what has no receipt may have been lost with it.
             busy = {each.id for each in reconcile(databases, is_restored=True).busy}
