@@ -335,7 +335,8 @@ def _write_back(plan: Plan, names: list[str], instances: list[Model]) -> None:
         columns = [
             [prepared(plan, field, field.pre_save(each, False), connection) for each in instances] for field in fields
         ]
-        has_expressions = any(hasattr(value, "resolve_expression") for column in columns for value in column)
+        kinds = {kind for column in columns for kind in set(map(type, column))}
+        has_expressions = any(hasattr(kind, "resolve_expression") for kind in kinds)
         rows = list(zip(keys, *columns, strict=True))
         statements = None if has_expressions else write_back(model, fields, rows, plan.using)
         if statements is None:

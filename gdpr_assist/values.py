@@ -45,8 +45,8 @@ def apply(plan: Plan, instance: Model, changes: Sequence[Change], before: dict[s
     if plan.mode == "rows":  # else they are checked as they are written back
         for field in changed:
             prepared(plan, field, getattr(instance, field.attname), connections[plan.using])
-    written = [*changed, *(change.field for change in changes if not change.field.many_to_many)]
-    return frozenset(field.name for field in written if not field.primary_key)
+    written = changed + [change.field for change in changes if not change.field.many_to_many]
+    return frozenset([field.name for field in written if not field.primary_key])
 
 
 def _call_anonymisers(plan: Plan, instance: Model, changes: Sequence[Change]) -> None:
