@@ -48,8 +48,8 @@ $(VENV)/.bench-%: $(READY) benchmarks/requirements.txt
 	$(VENV)/bin/python -m pip install --quiet --requirement benchmarks/requirements.txt $(DRIVER_$*)
 	touch $@
 
-# GROWTH=1 times the works at 10,000 and 100,000 rows, GROWTH="10000 100000 1000000" at these. ONLY="rows replay" writes
-# nothing. BENCH is for other options; see .venv/bin/python -m benchmarks --help.
+# GROWTH=1 times the works at 10,000, 100,000 and 1,000,000 rows, GROWTH="10000 100000" at these. ONLY="rows replay"
+# writes nothing. BENCH is for other options; see .venv/bin/python -m benchmarks --help.
 bench: $(VENV)/.bench-$(DB)
 	$(VENV)/bin/python -m benchmarks --db $(DB) --n $(N) $(if $(GROWTH),--growth $(filter-out 1,$(GROWTH))) \
 		$(if $(ONLY),$(addprefix --only ,$(ONLY)),--output $(OUTPUT)) $(BENCH)

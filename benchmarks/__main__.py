@@ -11,7 +11,7 @@ import django
 from . import databases
 
 DOCUMENTED = Path(__file__).parent.parent / "docs" / "explanation" / "_benchmarks"
-SIZES = [10_000, 100_000]
+SIZES = [10_000, 100_000, 1_000_000]
 
 
 def arguments() -> argparse.Namespace:

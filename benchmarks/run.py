@@ -53,11 +53,12 @@ def measured(chosen: argparse.Namespace, console: Console) -> Iterator[list[Figu
 
 
 def grown(chosen: argparse.Namespace, console: Console) -> Iterator[list[Figure]]:
-    """The timed works at each of the sizes, all with that many rows."""
+    """The timed works at each of the sizes."""
     for name in selected(chosen.only, GROWING):
-        for rows in chosen.growth:
-            with console.status(f"{name}, {rows:,} rows"):
-                yield [pairs.measure(name, pairs.PAIRS[name], rows, chosen.pairs)]
+        pair = pairs.PAIRS[name]
+        for size in chosen.growth:
+            with console.status(f"{name}, {size:,} rows"):
+                yield [pairs.measure(name, pair, pair.rows(size), chosen.pairs)]
 
 
 def selected(only: list[str] | None, known: list[str]) -> list[str]:

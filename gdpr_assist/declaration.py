@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationError
-from django.db.models import Field, Model, QuerySet
+from django.db.models import BinaryField, Field, Model, QuerySet
 from django.db.models.fields.reverse_related import ForeignObjectRel
 from django.utils.functional import cached_property as DjangoCachedProperty
 
@@ -318,6 +318,14 @@ def _lookup_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
 
 
 def _key_mistakes(meta: PrivacyMeta) -> list[Mistake]:
+    if isinstance(meta.model._meta.pk, BinaryField):
+        return [
+            Mistake(
+                "E008",
+                f"{meta.model._meta.label} has a primary key of bytes, which cannot be read back from the event log.",
+                "Give the model a primary key of another class.",
+            )
+        ]
     if len(getattr(meta.model._meta, "pk_fields", [None])) < 2:
         return []
     return [

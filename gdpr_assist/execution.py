@@ -26,7 +26,7 @@ from django.db.models.deletion import Collector
 from django.utils import timezone
 
 from . import eventlog
-from .batching import batch_size, chunks, pages
+from .batching import LARGEST_BATCH, batch_size, chunks, pages
 from .conf import settings
 from .declaration import all_rows
 from .exceptions import AnonymiseError
@@ -110,8 +110,8 @@ def execute_together(plans: Iterable[Plan]) -> list[Result]:
 def begin_scrub(plan: Plan) -> Scrub | None:
     """Forget which rows of the plan's table were anonymised before, so that all of them are scrubbed.
 
-    Where an earlier run was interrupted, its markers say which rows it has done: then they stay, and what that run
-    noted is returned.
+    Where an earlier run was interrupted, its markers say which rows it has done: then they stay, but for rows that
+    were filled again since, and what that run noted is returned.
     """
     with _transaction(plan):
         scrub, is_new = Scrub.objects.using(plan.using).get_or_create(
@@ -120,7 +120,21 @@ def begin_scrub(plan: Plan) -> Scrub | None:
         if is_new:
             for model in (plan.declaration.model, *plan.descendants):
                 markers(model, plan.using).delete()
+        else:
+            for model in (plan.declaration.model, *plan.descendants):
+                _forget_refilled(plan, model)
     return None if is_new else scrub
+
+
+def _forget_refilled(plan: Plan, model: type[Model]) -> None:
+    """Remove the markers of refilled rows of ``model``, and of the rows of its parents through which it is reached."""
+    owners = [each for each in (plan.declaration.model, *plan.descendants) if issubclass(model, each)]
+    links: list[Any] = [model._meta.pk if each is model else model._meta.get_ancestor_link(each) for each in owners]
+    refilled = make_plan(all_rows(model, plan.using)).refilled()
+    rows = refilled.values_list("pk", *(link.attname for link in links))
+    for page in pages(rows, batch_size(plan.using), key=itemgetter(0)):
+        for owner, keys in zip(owners, list(zip(*page, strict=True))[1:], strict=True):
+            forget_markers(owner, keys, plan.using)
 
 
 def end_scrubs(plans: Iterable[Plan]) -> None:
@@ -186,7 +200,7 @@ def forget_markers(model: type[Model], keys: Iterable[Any], using: str) -> None:
 
 def _claims(plan: Plan, size: int | None = None) -> Iterator[list[Claimed]]:
     """Lock the rows of ``plan`` in batches, so that none is deleted before its marker is in; yield what is there."""
-    size = size or batch_size(plan.using)
+    size = min(size or LARGEST_BATCH, batch_size(plan.using))
     has_text = key_text(plan.declaration.model) is not None
     with_marks = _with_marks if has_text else _with_keys
     if plan.reads_keys_first or plan.keys is not None:
@@ -195,7 +209,10 @@ def _claims(plan: Plan, size: int | None = None) -> Iterator[list[Claimed]]:
             list(rows.filter(pk__in=keys).order_by("pk")) for keys in chunks(plan.pinned().keys or (), size)
         )
     else:
-        found = pages(with_marks(plan, plan.rows()), size, key=itemgetter(0))
+        rows = plan.rows()
+        if plan.sends_signals and (last := rows.order_by("pk").last()):
+            rows = rows.filter(pk__lte=last.pk)  # a receiver may create others, without end
+        found = pages(with_marks(plan, rows), size, key=itemgetter(0))
     for page in found:
         yield page if has_text else _marks_found(plan, [key for (key,) in page])
 
@@ -242,7 +259,12 @@ def _run(plan: Plan, claimed: list[Claimed], erasure: eventlog.Erasure, *, in_ra
     else:
         _run_sets(plan, rows)
     if files and in_range:
-        delete_files(files, plan.using)
+        if failed := delete_files(files, plan.using):
+            raise AnonymiseError(
+                f"{plan.label}: a stored file of {', '.join(failed)} could not be deleted. Nothing was changed. The "
+                "log of the site has the error. Give the copy files, or a storage (STORAGES), of its own that it may "
+                "delete from."
+            )
     elif files:
         transaction.on_commit(lambda: delete_files(files, plan.using), using=plan.using, robust=True)
     if settings.GDPR_LOG_ON_ANONYMISE:

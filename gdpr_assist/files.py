@@ -8,11 +8,12 @@ from typing import Any
 
 from django.apps import apps
 from django.core.files.storage import FileSystemStorage
-from django.db import router, transaction
+from django.db import DatabaseError, router, transaction
 from django.db.models import FileField, QuerySet
 
 from .declaration import all_rows
 from .planning import Plan
+from .presence import has_table
 from .registry import registry
 from .rules import field_label
 
@@ -55,27 +56,30 @@ def named_files(plan: Plan, rows: QuerySet[Any]) -> Files:
     return {field: found for field, found in names.items() if found}
 
 
-def delete_files(files: Files, using: str) -> None:
+def delete_files(files: Files, using: str) -> list[str]:
     """Delete those files that no row on ``using`` names any more, seen from the transaction that is open.
 
-    What cannot be deleted is logged without its name, which may hold that of a person; the others still go.
+    What cannot be deleted is logged without its name, which may hold that of a person; the others still go. Return the
+    labels of the fields of which that is so.
     """
+    failed = []
     for field, names in files.items():
         try:
-            with transaction.atomic(using=using):  # PostgreSQL refuses all that follows an error in a transaction
-                unnamed = names - _named_elsewhere(field, names, using)
-        except Exception as error:  # noqa: BLE001  (a table that is not there, or a connection that has gone)
-            _log_failure(field, error)
+            unnamed = names - _named_elsewhere(field, names, using)
+        except Exception as error:  # noqa: BLE001  (a connection that has gone)
+            failed.append(_log_failure(field, error))
             continue
         for name in unnamed:
             try:
                 field.storage.delete(name)
             except Exception as error:  # noqa: BLE001  (each storage has errors of its own)
-                _log_failure(field, error)
+                failed.append(_log_failure(field, error))
+    return list(dict.fromkeys(failed))
 
 
-def _log_failure(field: FileField, error: Exception) -> None:
+def _log_failure(field: FileField, error: Exception) -> str:
     logger.error("A file of %s could not be deleted (%s).", field_label(field), type(error).__name__)
+    return field_label(field)
 
 
 def _named_elsewhere(field: FileField, names: set[str], using: str) -> set[str]:
@@ -86,7 +90,12 @@ def _named_elsewhere(field: FileField, names: set[str], using: str) -> set[str]:
         for other in model._meta.local_concrete_fields:
             if isinstance(other, FileField) and _place(other.storage) == _place(field.storage):
                 rows = all_rows(model, using).filter(**{f"{other.name}__in": names})
-                named.update(rows.values_list(other.name, flat=True))
+                try:
+                    with transaction.atomic(using=using):  # PostgreSQL takes nothing after an error in a transaction
+                        named.update(rows.values_list(other.name, flat=True))
+                except DatabaseError:
+                    if has_table(model, using):
+                        raise
     return named
 
 

@@ -145,10 +145,10 @@ class Plan:
         keys = self.queryset.order_by("pk").values_list("pk", flat=True)
         return replace(self, keys=tuple(dict.fromkeys(keys)))
 
-    def describe(self) -> str:
-        """Return the plan in a line of plain words, with its numbers."""
+    def describe(self, *, with_marks: bool = True) -> str:
+        """Return the plan in a line of plain words, with its numbers; ``with_marks`` with those of marked rows."""
         count, marked_count, refilled = self.count(), 0, 0
-        if markers(self.declaration.model, self.using).exists():
+        if with_marks and markers(self.declaration.model, self.using).exists():
             marked_count, refilled = self.marked().count(), self.refilled().count()
         text = f"{self.label}: {count} row{'' if count == 1 else 's'}, {MODES[self.mode]}"
         if self.reason:
@@ -159,7 +159,7 @@ class Plan:
         if self.children:
             text += f"; with what {', '.join(child._meta.label for child in self.children)} add to them"
         if marked_count:
-            again = "again" if self.force else "left as they are"
+            again = "and now again" if self.force else "left as they are"
             text += f"; {marked_count} anonymised before, {again}"
         if refilled:
             text += f"; {refilled} of these refilled since"

@@ -129,9 +129,9 @@ def replay(
         there = receipts(batch)
         report.already += len(there)
         yield report
-        waiting: dict[str, list[LoggedOperation]] = defaultdict(list)
         missing = [each for each in batch if each.id not in there]
         hold_events(missing)
+        wanted = []
         for operation in missing:
             if operation.id in busy:
                 report.busy.append((operation, UNDER_WAY))
@@ -139,15 +139,25 @@ def replay(
                 report.undecided.append(operation)
             elif not operation.is_committed and not dry_run and _is_under_way(operation):
                 report.busy.append((operation, UNDER_WAY))
-            elif operation.held is None:
-                _try(operation, report, blocked, dry_run)
-                yield report
             else:
-                waiting[operation.using].append(operation)
-        for small in waiting.values():
-            _try_together(small, report, blocked, dry_run)
+                wanted.append(operation)
+        for group in _grouped(wanted):
+            _try_together(group, report, blocked, dry_run)
             yield report
     yield from _try_again(blocked, report, dry_run)
+
+
+def _grouped(operations: Iterable[LoggedOperation]) -> Iterator[list[LoggedOperation]]:
+    """Yield the small operations of one alias together, a large one alone; those of an alias in their order."""
+    small: dict[str, list[LoggedOperation]] = defaultdict(list)
+    for operation in operations:
+        if operation.held is not None:
+            small[operation.using].append(operation)
+            continue
+        if earlier := small.pop(operation.using, None):
+            yield earlier
+        yield [operation]
+    yield from small.values()
 
 
 def _is_under_way(operation: LoggedOperation) -> bool:
@@ -191,6 +201,9 @@ def _try_together(
     operations: list[LoggedOperation], report: Report, blocked: list[tuple[LoggedOperation, Blocked]], dry_run: bool
 ) -> None:
     """Apply ``operations`` of one alias in one transaction; if one of them cannot be, each by itself."""
+    if len(operations) == 1:
+        _try(operations[0], report, blocked, dry_run)
+        return
     whole = replace(operations[0], held=[event for each in operations for event in each.held or ()])
     try:
         rows, absent = _apply(whole, operations, dry_run)
@@ -246,9 +259,9 @@ def _apply(whole: LoggedOperation, operations: list[LoggedOperation], dry_run: b
                 _begin(whole, operations, steps)
             done = _erase_all(whole, steps, dry_run)
     except Exception as error:
-        if isinstance(error, OperationalError) and is_busy(error, whole.using):
-            raise Locked from None
         if done is None or dry_run or len(receipts(operations)) < len(operations):
+            if isinstance(error, OperationalError) and is_busy(error, whole.using):
+                raise Locked from None
             raise
         # Committed: what a receiver of the project wanted to do after that is not ours, and must not stop the rest.
         logger.error("A callback of the project failed after a COMMIT of the replay (%s).", type(error).__name__)
@@ -346,7 +359,7 @@ def _explained(step: Step, using: str) -> Iterator[None]:
     except (ProtectedError, RestrictedError) as error:
         raise Blocked(label, error) from None
     except AnonymiseError as error:
-        raise CannotApply(label, str(error)) from None
+        raise CannotApply(label, str(error).removeprefix(f"{label}: ")) from None
     except Exception as error:  # refused by a constraint, or a receiver of the project
         if isinstance(error, OperationalError) and is_busy(error, using):
             raise

@@ -2,6 +2,7 @@
 
 import datetime
 from functools import cached_property
+from unittest import mock
 
 import django
 import pytest
@@ -270,6 +271,13 @@ def test_search_field_that_cannot_be_looked_up(name):
     (mistake,) = declared.mistakes
     assert mistake.check == "E002"
     assert name in mistake.message
+
+
+def test_a_key_of_bytes():
+    """Its text could not be read back from the log."""
+    with mock.patch.object(Device._meta, "pk", models.BinaryField(primary_key=True)):
+        declared = declare(Device, meta(fields=["owner"]))
+    assert "E008" in [mistake.check for mistake in declared.errors]
 
 
 if django.VERSION >= (5, 2):

@@ -4,6 +4,7 @@ import datetime
 import logging
 import uuid
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from django.core.files.base import ContentFile
@@ -12,6 +13,7 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from model_bakery import baker
 
+from gdpr_assist import execution, files
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.execution import execute_in_ranges
 from gdpr_assist.files import deletions
@@ -20,7 +22,7 @@ from gdpr_assist.signals import pre_anonymise
 from tests.apps.fields.models import VALUES, BlankFields, NullBlankFields, NullFields
 from tests.apps.shop.models import Customer
 
-from .observing import listening, row
+from .observing import listening, row, unchanged
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media_root")]
 
@@ -389,21 +391,60 @@ def test_a_scrub_that_is_interrupted_leaves_no_file_that_no_row_names(monkeypatc
     assert [row(each)["file"] for each in instances] == [""] * 5
 
 
+def asking_a_table_that_is_not_there(execute, sql, params, many, context):
+    """Break what asks NullFields for names."""
+    if " IN (" in sql and NullFields._meta.db_table in sql:
+        sql, params = "SELECT name FROM there_is_no_such_table", ()
+    return execute(sql, params, many, context)
+
+
 @pytest.mark.django_db(transaction=True)
-def test_a_scrub_goes_on_after_a_failing_look_up_of_other_names(caplog):
-    """As where a table is not there: PostgreSQL takes no statement after it, unless there is a savepoint."""
+def test_a_model_without_a_table_names_no_file(monkeypatch):
+    """PostgreSQL takes no statement after the failing one, unless there is a savepoint."""
     instances = [upload(name=f"{number}.pdf") for number in range(3)]
+    paths = [stored(each) for each in instances]
+    monkeypatch.setattr(files, "has_table", lambda model, using: model is not NullFields)
 
-    def fail(execute, sql, params, many, context):
-        if sql.startswith("SELECT") and NullFields._meta.db_table in sql:
-            sql, params = "SELECT name FROM there_is_no_such_table", ()
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(fail):
+    with connection.execute_wrapper(asking_a_table_that_is_not_there):
         assert in_ranges()[-1] == 3
 
     assert [row(each)["file"] for each in instances] == [""] * 3
-    assert "A file of fields.NullBlankFields.file could not be deleted" in caplog.text
+    assert [path.exists() for path in paths] == [False] * 3
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("fault", ["storage", "look-up"])
+def test_a_scrub_ends_where_a_file_cannot_be_deleted(fault, caplog):
+    """Else it would stay, and no row would name it any more."""
+    instances = [upload(name=f"{number}-of-ada.pdf") for number in range(3)]
+    paths = [stored(each) for each in instances]
+
+    def refuse(storage, name):
+        raise PermissionError(name)
+
+    broken = {
+        "storage": mock.patch.object(FileSystemStorage, "delete", refuse),
+        "look-up": connection.execute_wrapper(asking_a_table_that_is_not_there),
+    }
+    with (
+        broken[fault],
+        unchanged(NullBlankFields),
+        pytest.raises(AnonymiseError, match=r"a stored file of fields\.NullBlankFields\.file could not be deleted"),
+    ):
+        in_ranges()
+
+    assert "of-ada" not in caplog.text
+    assert in_ranges()[-1] == 3
+    assert [path.exists() for path in paths] == [False] * 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_range_has_no_more_rows_than_a_statement_takes_keys(monkeypatch):
+    for number in range(5):
+        upload(name=f"{number}.pdf")
+    monkeypatch.setattr(execution, "batch_size", lambda using: 2)
+
+    assert in_ranges(size=1000) == [2, 4, 5]
 
 
 # -- where they are, for a question ------------------------------------------------------------

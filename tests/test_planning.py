@@ -361,7 +361,7 @@ def test_describe_counts_what_was_anonymised_before_and_offers_force():
     assert "3 anonymised before, left as they are" in text
     assert "1 of these refilled since" in text
     assert "force" in text
-    assert "3 anonymised before, again" in forced
+    assert "3 anonymised before, and now again" in forced
 
 
 def test_describe_names_the_children_whose_part_goes_with_it():

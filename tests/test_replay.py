@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import django
 import pytest
-from django.db import connections, models, transaction
+from django.contrib.auth.models import User
+from django.db import OperationalError, connections, models, transaction
 from django.db.models.signals import post_delete
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -43,6 +44,13 @@ pytestmark = pytest.mark.django_db
 GONE = "there is no such model any more; if it was renamed, list this label in PrivacyMeta.former_labels"
 
 DELETE, ANONYMISE = EventLog.EVENT_DELETE, EventLog.EVENT_ANONYMISE
+
+
+def busy_error(text):
+    """Return what a database gives to a statement that waited for another transaction in vain."""
+    error = OperationalError(1205, f"{text}: database is locked")
+    error.__cause__ = type("LockNotAvailable", (Exception,), {"sqlstate": "55P03"})()
+    return error
 
 
 def rerun(dry_run=False):
@@ -655,6 +663,18 @@ class TestRowsThatProtectOneAnother:
         assert not Reply.objects.exists()
 
 
+class TestOrder:
+    def test_a_large_operation_waits_for_the_small_ones_before_it(self, monkeypatch):
+        """A unique name becomes the key of its row, so the row that had this name must have gone."""
+        monkeypatch.setattr(history, "EVENTS_IN_MEMORY", 1)
+        people = [User.objects.create(username=name) for name in ("ada", "bea")]
+        named = User.objects.create(username=str(people[0].pk))
+        log(event(DELETE, named), age=2)
+        log(*(event(ANONYMISE, each) for each in people), age=1)
+        assert numbers(rerun()) == (2, 0, 0)
+        assert [row(each)["username"] for each in people] == [str(each.pk) for each in people]
+
+
 class TestTogether:
     """Small operations share a transaction."""
 
@@ -726,7 +746,8 @@ class TestTogether:
         assert (heard, done) == ([person.pk] * 2, [person.pk])
 
     @pytest.mark.django_db(transaction=True)
-    def test_a_callback_of_the_project_that_fails_after_the_commit(self, caplog):
+    @pytest.mark.parametrize("error", [ConnectionError, busy_error])
+    def test_a_callback_of_the_project_that_fails_after_the_commit(self, caplog, error):
         """What is committed is committed; the rest goes on, and what the callback said is not repeated."""
         people = [customer(email=f"{number}@quill.example") for number in range(3)]
         for person in people:
@@ -736,12 +757,13 @@ class TestTogether:
             transaction.on_commit(fail)
 
         def fail():
-            raise ConnectionError("ottoline@quill.example")
+            raise error("ottoline@quill.example")
 
         with listening(post_delete, unsubscribe, sender=Customer):
-            assert numbers(rerun()) == (3, 0, 0)
+            report = rerun()
+        assert (numbers(report), report.busy) == ((3, 0, 0), [])
         assert not Customer.all_objects.exists()
-        assert "ConnectionError" in caplog.text
+        assert "failed after a COMMIT" in caplog.text
         assert "ottoline" not in caplog.text
 
 

@@ -33,6 +33,7 @@ from .erasure import erase
 from .permissions import can_be_anonymised, may_anonymise, may_view
 from .results import is_at_home, tables
 from .selection import (
+    LARGEST_SELECTION,
     PACKED,
     SelectionError,
     check_size,
@@ -174,7 +175,7 @@ class PersonalDataAdmin(Base):
         """The rows that are selected, by model, of as many as a form may name."""
         keys, whole = self._posted(request)
         for model, matches in whole.items():
-            keys[model] += matches.values_list("pk", flat=True)
+            keys[model] += matches.values_list("pk", flat=True)[: LARGEST_SELECTION + 1]
         check_size(sum(map(len, keys.values())))
         return [(model, _rows(model, found)) for model, found in keys.items()]
 

@@ -305,6 +305,22 @@ class TestCompacting:
         assert "compact" not in run("--noinput", "--no-compact")
         assert compacted == {}
 
+    @pytest.mark.usefixtures("copy")
+    def test_after_one_that_failed_the_next_run_does_all_rows(self, monkeypatch):
+        """Whoever fills the copy again in between must not find it half scrubbed."""
+        person = customer()
+
+        def fail(models, using):
+            raise AnonymiseError("The disk is full.")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(compaction, "compact", fail)
+            with pytest.raises(CommandError, match=r"^The disk is full\.$"):
+                run("--noinput", "--model=shop.Customer")
+        Customer.objects.filter(pk=person.pk).update(notes="likes engines")
+        run("--noinput", "--no-compact", "--model=shop.Customer")
+        assert row(person)["notes"] == ""
+
     def test_if_told_not_to_the_end_says_what_is_left_and_how_to_remove_it(self, compacted, capsys):
         run("--noinput", "--no-compact", "--model=shop.Customer")
         by_hand = {
@@ -488,14 +504,21 @@ class TestResuming:
         printed = run("--no-compact", "--database=default", "--model=shop.Comment", *args)
         (line,) = (line for line in printed.splitlines() if line.startswith("default: shop.Comment: 7 rows"))
         assert line.endswith(
-            f"; 4 anonymised before, left as they are; goes on where the run of {shown(started)} "
-            "stopped: 4 of 7 rows done (--restart scrubs them again)"
+            f"; goes on where the run of {shown(started)} stopped: 4 of 7 rows are done (--restart scrubs them again)"
         )
+
+    def test_a_row_that_was_filled_again_since_is_not_done(self, comments, calls):
+        calls.taken()
+        Comment.objects.filter(pk=comments[1].pk).update(email="ada@again.example")
+        assert "stopped: 3 of 7 rows are done" in self.scrub("--dry-run")
+        assert "default: shop.Comment: 4 anonymised" in self.scrub()
+        assert row(comments[1])["email"] == f"{comments[1].pk}@anon.example.com"
+        assert calls.taken() == [each.pk for each in (comments[1], *comments[4:])]
 
     def test_the_plan_of_a_restart_says_that_all_are_done_again(self, comments):
         printed = run("--dry-run", "--restart", "--database=default", "--model=shop.Comment")
         assert self.RESUMING not in printed
-        assert "; 4 anonymised before, again" in printed
+        assert "; 4 anonymised before, and now again" in printed
 
     def test_the_question_comes_after_it(self, comments, answer):
         answer("no")
@@ -551,7 +574,7 @@ class TestResuming:
         assert sorted(calls.taken()) == [each.pk for each in comments]
         assert self.RESUMING not in printed
 
-    def test_an_interruption_after_the_rows_resumes_with_none_left(self, comments, calls, monkeypatch):
+    def test_after_all_rows_are_done_nothing_is_resumed(self, comments, calls, monkeypatch):
         def compact(models, using):
             raise AnonymiseError(f"{using}: the disk is full.")
 
@@ -561,8 +584,8 @@ class TestResuming:
                 run("--noinput", "--database=default", "--model=shop.Comment")
         calls.taken()
         printed = self.scrub()
-        assert sorted(calls.taken()) == []
-        assert "default: shop.Comment: 0 anonymised" in printed.splitlines()
+        assert self.RESUMING not in printed
+        assert calls.taken() == [each.pk for each in comments]
 
     def test_other_models_are_not_taken_for_interrupted(self, comments):
         person = customer()

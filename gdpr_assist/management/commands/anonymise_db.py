@@ -5,7 +5,6 @@ from __future__ import annotations
 from argparse import ArgumentTypeError
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -93,9 +92,10 @@ class Command(RichCommand):
         self.prepare(plans, options["restart"])
         for plan in plans:
             self.scrub(plan, options["batch_size"])
-        self.compact(plans, options["compact"])
+        # Before the files: whoever fills the copy again after a compaction that failed must find it scrubbed anew.
         with told(f"All rows are anonymised, but it could not be noted that the run has ended. {AGAIN}"):
             end_scrubs(plans)
+        self.compact(plans, options["compact"])
         self.say(f"Anonymised {len(plans)} table{pluralize(len(plans))}. No event was logged.")
         if not options["compact"] and not self.console.quiet:
             self.warn(compaction.left_out(using) for using in aliases(plans))
@@ -112,11 +112,12 @@ class Command(RichCommand):
             started = begun.get((plan.using, plan.label))
             text = ""
             if started is not None:
+                done = plan.marked().count() - plan.refilled().count()
                 text = (
-                    f"; goes on where the run of {shown(started)} stopped: {plan.marked().count()} of {plan.count()} "
-                    "rows done (--restart scrubs them again)"
+                    f"; goes on where the run of {shown(started)} stopped: {done} of {plan.count()} rows are done "
+                    "(--restart scrubs them again)"
                 )
-            self.say(f"{plan.using}: {replace(plan, force=started is None)}{text}")
+            self.say(f"{plan.using}: {plan.describe(with_marks=started is None)}{text}")
         for declared in scrubbing.kept():
             self.say(f"{declared.label}: kept as it is, its PrivacyMeta says can_anonymise = False.")
         for label in options["exclude_model"]:
@@ -173,7 +174,10 @@ class Command(RichCommand):
         for using in aliases(plans) if wanted else []:
             written = [model for plan in plans if plan.using == using for model in (plan.model, *plan.descendants)]
             self.say(f"{using}: compacting")
-            with told(f"All rows are anonymised, but the files of {using} still hold old values. {AGAIN}"):
+            with told(
+                f"All rows are anonymised, but the files of {using} still hold old values. Run the command again: it "
+                "anonymises them once more, and compacts."
+            ):
                 try:
                     self.warn(compaction.compact(written, using))
                 except AnonymiseError as error:
