@@ -13,6 +13,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from django.db import Error, IntegrityError, OperationalError, connections, transaction
@@ -20,6 +21,7 @@ from django.db.models import Model
 from django.utils import timezone
 from django.utils.connection import ConnectionDoesNotExist
 
+from .batching import pages
 from .conf import log_database
 from .exceptions import AnonymiseError, EventLogError
 from .registry import registry
@@ -188,9 +190,9 @@ def remove_receipts(operations: list[uuid.UUID], using: str) -> None:
 
 def forget_receipts(using: str) -> None:
     """Remove the receipts of a database that has become another one; rows of 1.x belong to any, so theirs stay."""
-    keys = [key for key in Receipt.objects.using(using).values_list("pk", flat=True) if not is_legacy(key)]
-    for start in range(0, len(keys), ROWS_PER_QUERY):
-        remove_receipts(keys[start : start + ROWS_PER_QUERY], using)
+    receipts = Receipt.objects.using(using).values_list("pk")
+    for page in pages(receipts, ROWS_PER_QUERY, key=itemgetter(0)):
+        remove_receipts([key for (key,) in page if not is_legacy(key)], using)
 
 
 def legacy_id(event: EventLog) -> uuid.UUID:

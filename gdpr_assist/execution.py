@@ -101,10 +101,12 @@ def execute_together(plans: Iterable[Plan]) -> list[Result]:
     with ExitStack() as transactions:
         for using in erasures:
             transactions.enter_context(transaction.atomic(using=using))
-        results = [execute(plan, within=erasures[plan.using]) for plan in pinned]
+        # A multi-table child first: with its parent it is anonymised too, and would be counted as done before.
+        order = sorted(pinned, key=lambda plan: -len(plan.declaration.model._meta.get_parent_list()))
+        done = {id(plan): execute(plan, within=erasures[plan.using]) for plan in order}
         for erasure in erasures.values():
             eventlog.record(erasure)
-    return results
+    return [done[id(plan)] for plan in pinned]
 
 
 def begin_scrub(plan: Plan) -> Scrub | None:

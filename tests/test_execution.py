@@ -23,7 +23,7 @@ from model_bakery import baker
 
 from gdpr_assist import batching, statements
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.execution import begin_scrub, execute, execute_in_ranges
+from gdpr_assist.execution import begin_scrub, execute, execute_in_ranges, execute_together
 from gdpr_assist.models import Receipt
 from gdpr_assist.planning import plan
 from gdpr_assist.registry import registry
@@ -1349,6 +1349,22 @@ def test_a_number_without_null_becomes_zero():
     Employee.objects.anonymise()
 
     assert row(employee)["salary"] == 0
+
+
+# -- several plans -----------------------------------------------------------------------------
+
+
+def test_a_row_and_its_multi_table_child_are_each_counted_as_anonymised():
+    gift = baker.make(GiftOrder, greeting="Dear Ada", recipient="Ada")
+    orders, gifts = plan(Order.objects.all()), plan(GiftOrder.objects.all())
+
+    results = execute_together([orders, gifts])
+
+    assert [(each.label, each.anonymised, each.skipped) for each in results] == [
+        ("shop.Order", 1, 0),
+        ("shop.GiftOrder", 1, 0),
+    ]
+    assert (row(gift)["greeting"], gift.is_anonymised()) == (str(gift.pk), True)
 
 
 # -- in ranges, for scrubbing a copy -----------------------------------------------------------
