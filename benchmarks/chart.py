@@ -39,7 +39,7 @@ def bars(content: dict[str, Any]) -> Figure:
     axes.barh(titles, [min(share, LONGEST) for share in shares], color=colours, height=0.62)
     for at, (each, share) in enumerate(zip(figures, shares, strict=True)):
         axes.text(
-            min(share, LONGEST) + 0.02, at, f"{each['figure']:.4g} of {each['bar']:g} {each['unit']}", va="center"
+            min(share, LONGEST) + 0.02, at, f"{round(each['figure'], 2):g} of {each['bar']:g} {each['unit']}", va="center"
         )
     axes.axvline(1, color="#333333", linewidth=1)
     axes.invert_yaxis()
@@ -68,7 +68,7 @@ def growth(content: dict[str, Any]) -> Figure:
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
         axes.minorticks_off()
         axes.yaxis.set_major_formatter("{x:,.0f}")
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * max(*ours, *beside))
         axes.set_title(title, loc="left", fontsize=9)
         axes.set_xlabel("rows")
         axes.set_ylabel("rows a second")
