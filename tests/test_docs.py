@@ -124,7 +124,9 @@ def readme():
 def test_settings_of_the_quick_start_are_real(readme):
     project = {"INSTALLED_APPS": [], "DATABASES": {}, "BASE_DIR": ROOT}
     exec(code_blocks(readme)[0], project)
-    assert [import_module(app).__name__ for app in project["INSTALLED_APPS"]] == ["gdpr_assist"]
+    ours, theirs = project["INSTALLED_APPS"]
+    assert import_module(ours) is gdpr_assist
+    assert f"makemigrations {theirs}\n" in readme
     assert [import_string(router).__name__ for router in project["DATABASE_ROUTERS"]] == ["EventLogRouter"]
     assert list(project["DATABASES"]) == [GdprAssistConf._meta.defaults["GDPR_LOG_DATABASE_NAME"]]
     assert import_module(project["DATABASES"]["gdpr_log"]["ENGINE"])
