@@ -338,11 +338,11 @@ def check_deployed(app_configs: Any = None, databases: Iterable[str] | None = No
     if log is None or log not in connections or not databases or check_E024():
         return []
     found = status()
-    if found.unreachable:
+    if found.trouble:
         return [
             message(
                 "E025",
-                f"The event log cannot be read ({found.unreachable} on the database alias {found.log!r}).",
+                f"The event log, on the database alias {found.log!r}: {found.trouble.what}.",
                 f"Make it reachable, migrate it (migrate --database={found.log}), and check it as a role that may "
                 "read it. As long as it cannot be written, every erasure is refused.",
             )
@@ -362,10 +362,10 @@ def _unclaimed(label: str) -> CheckMessage:
 
 
 def _state_messages(each: DatabaseStatus) -> Iterator[CheckMessage]:
-    if each.unreachable:
+    if each.trouble:
         yield message(
             "E025",
-            f"The database {each.using!r}: {each.unreachable}.",
+            f"The database {each.using!r}: {each.trouble.what}.",
             f"Make it reachable and migrate it (migrate --database={each.using}).",
         )
     if each.missing:

@@ -38,8 +38,14 @@ class Foreign:
 
 
 def is_migrated(using: str) -> bool:
-    """Return whether this database has the tables of the app."""
-    return Receipt._meta.db_table in connections[using].introspection.table_names()
+    """Return whether this database has the tables of the app, of which the log has others than the rest."""
+    model = Operation if using == log_database() else Receipt
+    return model._meta.db_table in connections[using].introspection.table_names()
+
+
+def written() -> set[str]:
+    """Return the aliases on which the router writes registered models. Asks no database."""
+    return {router.db_for_write(model) for model in registry.models}
 
 
 def needed() -> list[str]:
@@ -48,8 +54,7 @@ def needed() -> list[str]:
     The log has operations of them, or the router writes a registered model there.
     """
     logged = set(Operation.objects.using(log_database()).values_list("using", flat=True).distinct())
-    written = {router.db_for_write(model) for model in registry.models}
-    return [using for using in data_aliases() if using in logged | written]
+    return [using for using in data_aliases() if using in logged | written()]
 
 
 def foreign(using: str, databases: Databases) -> list[Foreign]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import Error
+from django.db import DEFAULT_DB_ALIAS, Error
 from django.db.models import Count, Min, Q
-from django.utils.connection import ConnectionDoesNotExist
 
 from .conf import log_database
-from .instances import foreign, is_migrated, needed
+from .instances import foreign, is_migrated, needed, written
 from .reconciliation import Databases, missing, unlogged, unsettled
 from .registry import registry
 from .scrubbing import data_aliases
@@ -25,14 +25,26 @@ STATES = {
     "foreign": "a database lacks operations that the log has of another instance of it",
 }
 
+NOT_MIGRATED = "not migrated"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a database could not be read, and the cure."""
+
+    what: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.cure}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseStatus:
     """One database beside the log, in numbers of operations."""
 
     using: str
-    unreachable: str = ""
-    """Why it could not be read; empty if it could."""
+    trouble: Trouble | None = None
     committed: int = 0
     rolled_back: int = 0
     undecided: int = 0
@@ -47,7 +59,7 @@ class DatabaseStatus:
     @property
     def states(self) -> set[str]:
         found = {
-            "unreachable": self.unreachable,
+            "unreachable": self.trouble,
             "undecided": self.undecided + self.unknown,
             "restored": self.missing,
             "log-restored": self.unlogged,
@@ -61,14 +73,15 @@ class Status:
     """The log, and each database beside it."""
 
     log: str
-    unreachable: str = ""
+    trouble: Trouble | None = None
     foreign: int = 0
     legacy: int = 0
     databases: tuple[DatabaseStatus, ...] = ()
+    """If the log could not be read, only whether they can; the numbers are not known then."""
 
     @property
     def states(self) -> set[str]:
-        found = {"unreachable"} if self.unreachable else set()
+        found = {"unreachable"} if self.trouble else set()
         return found.union(*(each.states for each in self.databases))
 
 
@@ -77,12 +90,12 @@ def status() -> Status:
     log = str(log_database())
     try:
         legacy = EventLog.objects.using(log).filter(operation=None).count()
-    except (Error, ConnectionDoesNotExist) as error:
-        return Status(log=log, unreachable=type(error).__name__)
+    except Error as error:
+        return Status(log=log, trouble=_trouble(log) or _unreadable(error), databases=tuple(_without_log()))
     databases = Databases()
     found = tuple(_database(using, databases) for using in data_aliases() if _is_ours(using))
     ours = sum(each.committed + each.rolled_back + each.undecided + each.unknown for each in found)
-    dark = [each.using for each in found if each.unreachable]
+    dark = [each.using for each in found if each.trouble]
     of_others = Operation.objects.using(log).exclude(using__in=dark).count() - ours
     return Status(log=log, foreign=of_others, legacy=legacy, databases=found)
 
@@ -94,6 +107,27 @@ def unclaimed() -> list[str]:
     return sorted(label for label in labels if registry.find(label) is None)
 
 
+def _without_log() -> Iterator[DatabaseStatus]:
+    for using in data_aliases():
+        trouble = _trouble(using)
+        if using in written() or trouble is None or trouble.what != NOT_MIGRATED:
+            yield DatabaseStatus(using=using, trouble=trouble)
+
+
+def _trouble(using: str) -> Trouble | None:
+    try:
+        if is_migrated(using):
+            return None
+    except Error as error:
+        return _unreadable(error)
+    option = "" if using == DEFAULT_DB_ALIAS else f" --database={using}"
+    return Trouble(NOT_MIGRATED, f"run migrate{option}")
+
+
+def _unreadable(error: Error) -> Trouble:
+    return Trouble(f"cannot be read ({type(error).__name__})", "is it reachable?")
+
+
 def _is_ours(using: str) -> bool:
     """Whether there are receipts on this alias, or should be."""
     try:
@@ -103,9 +137,9 @@ def _is_ours(using: str) -> bool:
 
 
 def _database(using: str, databases: Databases) -> DatabaseStatus:
+    if trouble := _trouble(using):
+        return DatabaseStatus(using=using, trouble=trouble)
     try:
-        if not is_migrated(using):
-            return DatabaseStatus(using=using, unreachable="not migrated")
         operations = Operation.objects.using(log_database()).filter(using=using, instance__in=databases.ids(using))
         without = Q(outcome__committed=None)
         counts = operations.aggregate(
@@ -119,5 +153,5 @@ def _database(using: str, databases: Databases) -> DatabaseStatus:
         counts["unlogged"] = sum(1 for _ in unlogged(using))
         counts["foreign"] = sum(each.count for each in foreign(using, databases))
     except Error as error:
-        return DatabaseStatus(using=using, unreachable=f"cannot be read ({type(error).__name__})")
+        return DatabaseStatus(using=using, trouble=_unreadable(error))
     return DatabaseStatus(using=using, oldest=oldest, **counts)

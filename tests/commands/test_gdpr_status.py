@@ -157,13 +157,13 @@ class TestNotMigrated:
 
     def test_where_a_registered_model_is_written(self):
         with database_is("default", without_tables):
-            assert run() == screen("Database default: not migrated\n", database("other"))
+            assert run() == screen("Database default: not migrated: run migrate\n", database("other"))
             assert {"unreachable", "restored"} <= fails()
 
     def test_where_the_log_has_operations(self):
         receipt(log(event(DELETE, "shop.Customer", 1), using="other"), "other")
         with database_is("other", without_tables):
-            assert run() == screen(database("default"), "Database other: not migrated\n")
+            assert run() == screen(database("default"), "Database other: not migrated: run migrate --database=other\n")
 
     def test_elsewhere_it_is_left_out(self):
         with database_is("other", without_tables):
@@ -176,7 +176,9 @@ def test_operations_of_a_database_that_cannot_be_read_are_not_anothers():
     log(event(DELETE, "shop.Customer", 2), instance=uuid.uuid4(), outcome=False)
     with database_is("other", refused):
         printed = run()
-    assert printed == screen(database("default"), "Database other: cannot be read (OperationalError)\n", foreign=1)
+    assert printed == screen(
+        database("default"), "Database other: cannot be read (OperationalError): is it reachable?\n", foreign=1
+    )
 
 
 def test_an_empty_entry_of_the_setting_is_no_database(monkeypatch):
@@ -198,12 +200,42 @@ def test_receipts_for_rows_of_1x_are_not_missed():
     assert fails() == set()
 
 
-@pytest.mark.parametrize("fault", [refused, without_tables])
-def test_a_log_that_cannot_be_read(fault):
+CAN_BE_READ = "can be read; what it lacks, only the log could tell"
+
+
+@pytest.mark.parametrize(
+    ("fault", "trouble"),
+    [
+        (refused, "cannot be read (OperationalError): is it reachable?"),
+        (without_tables, "not migrated: run migrate --database=gdpr_log"),
+    ],
+)
+def test_a_log_that_cannot_be_read(fault, trouble):
     log(event(ANONYMISE, customer()), outcome=None)
     with untouched(), log_is(fault):
-        assert re.fullmatch(r"Event log gdpr_log: cannot be read \(\w+Error\)\n", run())
+        assert run() == (
+            f"Event log gdpr_log: {trouble}\nDatabase default: {CAN_BE_READ}\nDatabase other: {CAN_BE_READ}\n"
+        )
         assert fails() == set(STATES)
+
+
+def test_before_anything_is_migrated_each_has_its_cure():
+    """Nothing registered is written on ``other``: that it is not migrated is in order."""
+    with log_is(without_tables), database_is("default", without_tables), database_is("other", without_tables):
+        assert run() == (
+            "Event log gdpr_log: not migrated: run migrate --database=gdpr_log\n"
+            "Database default: not migrated: run migrate\n"
+        )
+        assert fails() == set(STATES)
+
+
+def test_where_nothing_can_be_reached_everything_is_named():
+    with log_is(refused), database_is("default", refused), database_is("other", refused):
+        printed = run().splitlines()
+    assert printed == [
+        f"{name}: cannot be read (OperationalError): is it reachable?"
+        for name in ("Event log gdpr_log", "Database default", "Database other")
+    ]
 
 
 def test_several_states_at_once():
@@ -242,5 +274,5 @@ def test_from_a_shell(site):
     assert done.stderr == f"CommandError: restored: {STATES['restored']}\n"
     (site.directory / "log.sqlite3").write_bytes(b"not a database, and longer than the header of one" * 10)
     done = site.run("gdpr_status", "--fail-on", "restored", "unreachable")
-    assert done.stdout == "Event log gdpr_log: cannot be read (DatabaseError)\n"
+    assert done.stdout.splitlines()[0] == "Event log gdpr_log: cannot be read (DatabaseError): is it reachable?"
     assert done.stderr == f"CommandError: unreachable: {STATES['unreachable']}\n"

@@ -36,19 +36,21 @@ class Command(LogCommand):
             self.fail("; ".join(f"{state}: {STATES[state]}" for state in hit))
 
     def print(self, found: Status) -> None:
-        if found.unreachable:
-            self.stdout.write(f"Event log {found.log}: cannot be read ({found.unreachable})")
+        if found.trouble:
+            self.stdout.write(f"Event log {found.log}: {found.trouble}")
         else:
             self.stdout.write(f"Event log {found.log}: can be read")
             self.stdout.write(f"  rows of 1.x, without an operation: {found.legacy}")
             self.stdout.write(f"  operations of other databases: {found.foreign}")
         for each in found.databases:
-            self.show(each)
+            if each.trouble:
+                self.stdout.write(f"Database {each.using}: {each.trouble}")
+            elif found.trouble:
+                self.stdout.write(f"Database {each.using}: can be read; what it lacks, only the log could tell")
+            else:
+                self.show(each)
 
     def show(self, each: DatabaseStatus) -> None:
-        if each.unreachable:
-            self.stdout.write(f"Database {each.using}: {each.unreachable}")
-            return
         oldest = f", the oldest of {shown(each.oldest)}" if each.oldest else ""
         self.stdout.write(f"Database {each.using}")
         self.stdout.write(f"  committed: {each.committed}")
