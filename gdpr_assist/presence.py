@@ -20,11 +20,16 @@ def has_table(model: type[Model], using: str) -> bool:
         with transaction.atomic(using=using), connection.cursor() as cursor:
             cursor.execute(f"SELECT 1 FROM {connection.ops.quote_name(model._meta.db_table)} WHERE 1 = 0")
     except Error as error:
-        is_absent = ABSENT.get(connection.vendor)
-        if is_absent is not None and is_absent(error):
+        if says_absent(error, using):
             return False
         raise
     return True
+
+
+def says_absent(error: Error, using: str) -> bool:
+    """Return whether ``error``, raised by the database of this alias, is that of a table which is not there."""
+    is_absent = ABSENT.get(connections[using].vendor)
+    return is_absent is not None and is_absent(error)
 
 
 def _on_sqlite(error: Error) -> bool:

@@ -39,6 +39,9 @@ Step = tuple[Kind, type[Model]]
 UNDER_WAY = "still in its transaction"
 LOCKED = "another transaction has its rows locked"
 
+# Of more migrations that are to be applied, the number and the first tell enough.
+MIGRATIONS_NAMED = 3
+
 # How much longer each time the lists of rows get that protect one another.
 GROWTH = 10
 
@@ -103,8 +106,9 @@ def _check_migrated(using: str | None, app_label: str | None) -> None:
     targets = [node for node in executor.loader.graph.leaf_nodes() if app_label in (None, node[0])]
     pending = [f"{migration.app_label}.{migration.name}" for migration, _ in executor.migration_plan(targets)]
     if pending:
+        listed = ", ".join(pending) if len(pending) <= MIGRATIONS_NAMED else f"{len(pending)}, from {pending[0]} on"
         raise AnonymiseError(
-            f"There are migrations to apply on {using!r} first: {', '.join(pending)}. "
+            f"There are migrations to apply on {using!r} first: {listed}. "
             f"Run migrate --database={using}, then this command again."
         )
 

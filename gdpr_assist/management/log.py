@@ -16,6 +16,8 @@ from rich.table import Table
 
 from gdpr_assist.conf import log_database
 from gdpr_assist.exceptions import AnonymiseError
+from gdpr_assist.instances import is_migrated
+from gdpr_assist.presence import says_absent
 
 
 class LogCommand(RichCommand):
@@ -34,9 +36,7 @@ class LogCommand(RichCommand):
             raise CommandError(str(error)) from None
         except Error as error:
             raise CommandError(
-                f"{_database(error)} could not be used ({type(error).__name__}). Is it reachable? Is it migrated "
-                f"(migrate, and migrate --database={log})? Has its role the rights that the command needs "
-                "(docs/howto/protect_the_log)? Then run the command again: what is done is not done twice."
+                f"{failure(error)} Then run the command again: what is done is not done twice."
             ) from None
 
     def run(self, options: dict[str, Any]) -> None:
@@ -72,11 +72,30 @@ def operation_id(text: str) -> uuid.UUID:
         raise ArgumentTypeError("not an id as gdpr_rerun prints it") from None
 
 
-def _database(error: Error) -> str:
-    """Return which database raised ``error``: Django does not say, but the frames that it went through do."""
+def failure(error: Error) -> str:
+    """Return which database raised ``error``, and what to do about it. The text of the error may hold values."""
+    kind, using = type(error).__name__, _raised_by(error)
+    if using is None:
+        return f"A database failed ({kind})."
+    database = f"The database {using} ({connections[using].settings_dict['NAME']})"
+    try:
+        has_tables = is_migrated(using)
+    except Error:
+        return f"{database} cannot be read ({kind}). Is its entry in DATABASES right, and is it running?"
+    if not has_tables or says_absent(error, using):
+        return f"{database} is not migrated ({kind}). Run migrate --database={using}."
+    rights = " (docs/howto/protect_the_log)" if using == log_database() else ""
+    return (
+        f"{database} cannot be used ({kind}). Has its role the rights that the command needs{rights}? Does another "
+        "process lock it?"
+    )
+
+
+def _raised_by(error: Error) -> str | None:
+    """Return the alias of the database: Django does not say it, but the frames that the error went through do."""
     for frame, _ in reversed(list(walk_tb(error.__traceback__))):
         raised_by = frame.f_locals.get("self")
         connection = raised_by.db if isinstance(raised_by, CursorWrapper) else raised_by
         if isinstance(connection, BaseDatabaseWrapper):
-            return f"The database {connection.alias!r}"
-    return "A database"
+            return connection.alias
+    return None

@@ -94,7 +94,10 @@ def test_nothing_is_removed_if_one_of_the_databases_cannot_be_reached():
     committed(61)
     with untouched(), database_is("other", refused), pytest.raises(CommandError) as caught:
         run()
-    assert str(caught.value).startswith("The database 'other' could not be used (OperationalError).")
+    assert str(caught.value).startswith("The database other (")
+    assert ") cannot be read (OperationalError). Is its entry in DATABASES right, and is it running?" in str(
+        caught.value
+    )
 
 
 def test_without_words_it_prints_nothing():
@@ -146,7 +149,7 @@ def test_a_receipt_stays_as_long_as_the_log_has_its_operation(monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(eventlog, "remove_operations", fail)
-        with untouched(), pytest.raises(CommandError, match=r"A database could not be used \(OperationalError\)"):
+        with untouched(), pytest.raises(CommandError, match=r"^A database failed \(OperationalError\)\. Then run"):
             run()
     assert run() == lines(operations=1, receipts=1)
     assert operation not in operations() | receipts()

@@ -19,7 +19,7 @@ from gdpr_assist.models import EventLog, Operation, Outcome, Receipt
 from gdpr_assist.reconciliation import Databases, shown
 from gdpr_assist.registry import registry
 from tests.apps.shop.models import Customer, Invoice, Supplier
-from tests.databases import log_is, refused, untouched, without_tables
+from tests.databases import database_is, log_is, refused, untouched, without_tables
 from tests.logbook import customer
 from tests.observing import row
 from tests.test_replay import ANONYMISE, DELETE, event, legacy, log
@@ -367,12 +367,30 @@ class TestRefusals:
         with untouched(), pytest.raises(CommandError, match="nowhere"):
             run()
 
-    @pytest.mark.parametrize("fault", [refused, without_tables])
-    def test_with_a_log_that_cannot_be_read(self, fault):
+    @pytest.mark.parametrize(
+        ("fault", "cure"),
+        [
+            (refused, r"cannot be read \(OperationalError\)\. Is its entry in DATABASES right, and is it running\?"),
+            (without_tables, r"is not migrated \(\w+Error\)\. Run migrate --database=gdpr_log\."),
+        ],
+    )
+    def test_with_a_log_that_cannot_be_read(self, fault, cure):
         with untouched(), log_is(fault), pytest.raises(CommandError) as caught:
             run()
-        assert str(caught.value).startswith("The database 'gdpr_log' could not be used (")
+        assert re.fullmatch(
+            rf"The database gdpr_log \(.+\) {cure} Then run the command again: what is done is not done twice\.",
+            str(caught.value),
+        )
         assert caught.value.returncode == 1
+
+    def test_a_database_that_was_never_migrated_is_told_with_a_number(self):
+        with untouched(), database_is("default", without_tables), pytest.raises(CommandError) as caught:
+            run()
+        assert re.fullmatch(
+            r"There are migrations to apply on 'default' first: [1-9]\d, from \w+\.0001_\w+ on\. Run migrate "
+            r"--database=default, then this command again\.",
+            str(caught.value),
+        )
 
 
 class TestProcess:
