@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.apps import apps
 from django.db import connections, router
 
 from . import eventlog
@@ -13,7 +14,7 @@ from .declaration import Declaration, all_rows
 from .exceptions import AnonymiseError
 from .planning import Plan, plan
 from .presence import has_table
-from .registry import registry
+from .registry import concrete, registry
 from .tables import Scrub
 
 # What Django makes of {} in DATABASES, for a site whose routers name another alias for each model.
@@ -28,11 +29,16 @@ def data_aliases(chosen: Iterable[str] | None = None) -> list[str]:
     there = [
         alias for alias in connections if alias != log_database() and connections.databases[alias]["ENGINE"] != EMPTY
     ]
-    if unknown := sorted(set(chosen or ()) - set(there)):
+    if log_database() in (chosen := list(chosen or ())):
+        raise AnonymiseError(
+            f"{log_database()} is the event log; it holds no personal data and is never scrubbed. There are: "
+            f"{', '.join(there)}."
+        )
+    if unknown := sorted(set(chosen) - set(there)):
         raise AnonymiseError(
             f"No database with personal data has the alias {', '.join(unknown)}. There are: {', '.join(there)}."
         )
-    return list(chosen or there)
+    return chosen or there
 
 
 def kept() -> list[Declaration]:
@@ -49,10 +55,10 @@ def chosen(only: Iterable[str] = (), but: Iterable[str] = ()) -> list[Declaratio
     there = [declared for declared in registry if declared.meta.can_anonymise]
     roots = [each for each in there if not any(each.model in registry.children(parent.model) for parent in there)]
     labels = {declared.label.lower() for declared in roots}
-    if unknown := [label for label in (*only, *but) if label.lower() not in labels]:
+    if refusals := [_refusal(label, roots) for label in (*only, *but) if label.lower() not in labels]:
         raise AnonymiseError(
-            f"No model to scrub has the label {', '.join(unknown)}. There are: "
-            f"{', '.join(sorted(declared.label for declared in roots))}. A multi-table child goes with its parent."
+            f"{' '.join(dict.fromkeys(refusals))} Models to choose from: "
+            f"{', '.join(sorted(declared.label for declared in roots))}."
         )
     without = {label.lower() for label in but}
     if both := [label for label in only if label.lower() in without]:
@@ -61,6 +67,23 @@ def chosen(only: Iterable[str] = (), but: Iterable[str] = ()) -> list[Declaratio
     if not wanted:
         raise AnonymiseError("No model is left: none is registered that can be anonymised, or all are left out.")
     return [each for each in roots if each.label.lower() in wanted]
+
+
+def _refusal(label: str, roots: list[Declaration]) -> str:
+    """Return why ``label`` is that of none of ``roots``."""
+    try:
+        model = apps.get_model(label)
+    except (LookupError, ValueError):
+        return f"There is no model {label}."
+    name = model._meta.label
+    if model not in registry:
+        return f"{name} is not registered: it has no PrivacyMeta."
+    if model._meta.proxy:
+        return f"{name} is a proxy: choose {concrete(model)._meta.label}, whose rows it shows."
+    if not registry.declaration(model).meta.can_anonymise:
+        return f"{name} is never scrubbed: its PrivacyMeta says can_anonymise = False."
+    parents = [declared.label for declared in roots if issubclass(model, declared.model)]
+    return f"{name} is a multi-table child, and goes with its parent: choose {', '.join(parents)}."
 
 
 def plans(

@@ -28,7 +28,7 @@ from tests.apps.shop.models import (
     Supplier,
 )
 from tests.apps.thirdparty.models import Device, Letter
-from tests.databases import dump, log_is, migrate, refused, scratch, unblocked_site, untouched
+from tests.databases import database_is, dump, log_is, migrate, refused, scratch, unblocked_site, untouched
 from tests.logbook import committing, customer, logged, receipts
 from tests.observing import markers, redeclared, row
 from tests.settings import DB
@@ -230,12 +230,18 @@ class TestScrubbing:
         assert row(there)["name"] == str(there.pk)
         assert row(here)["name"] == str(here.pk)
 
-    @pytest.mark.parametrize("alias", ["nowhere", "gdpr_log"])
-    def test_an_alias_that_holds_nothing_to_scrub(self, alias):
+    @pytest.mark.parametrize(
+        ("alias", "reason"),
+        [
+            ("nowhere", "No database with personal data has the alias nowhere."),
+            ("gdpr_log", "gdpr_log is the event log; it holds no personal data and is never scrubbed."),
+        ],
+    )
+    def test_an_alias_that_holds_nothing_to_scrub(self, alias, reason):
         customer()
-        expected = rf"the alias {alias}\. There are: default, other\."
-        with untouched(), pytest.raises(CommandError, match=expected):
+        with untouched(), pytest.raises(CommandError) as caught:
             run("--noinput", "--database", "default", "--database", alias)
+        assert str(caught.value) == f"Nothing was changed. {reason} There are: default, other."
 
     def test_a_failing_anonymiser_is_named_and_its_rows_stay(self):
         guest = baker.make(Reservation, guest="Ada", phone="0161 555 0147")
@@ -406,15 +412,37 @@ class TestChoosingModels:
         assert row(gift)["greeting"] == str(gift.pk)
 
     @pytest.mark.parametrize("option", ["--model", "--exclude-model"])
-    @pytest.mark.parametrize("label", ["shop.Nobody", "Customer", "shop.GiftOrder", "shop.AuditEntry", "shop.Company"])
-    def test_a_label_of_no_model_to_scrub_is_refused_before_anything_is_changed(self, option, label):
+    @pytest.mark.parametrize(
+        ("label", "reason"),
+        [
+            ("shop.Nobody", "There is no model shop.Nobody."),
+            ("Customer", "There is no model Customer."),
+            ("shop.company", "shop.Company is not registered: it has no PrivacyMeta."),
+            (
+                "shop.GiftOrder",
+                "shop.GiftOrder is a multi-table child, and goes with its parent: choose shop.Order.",
+            ),
+            (
+                "shop.AuditEntry",
+                "shop.AuditEntry is never scrubbed: its PrivacyMeta says can_anonymise = False.",
+            ),
+            (
+                "shop.ForeignCustomer",
+                "shop.ForeignCustomer is a proxy: choose shop.Customer, whose rows it shows.",
+            ),
+        ],
+    )
+    def test_a_label_of_no_model_to_scrub_is_refused_before_anything_is_changed(self, option, label, reason):
         self.seed()
         with untouched(), pytest.raises(CommandError) as caught:
             self.scrub("--model", "shop.Comment", option, label)
-        message = str(caught.value)
-        assert message.startswith(f"Nothing was changed. No model to scrub has the label {label}. There are: ")
-        assert "shop.Customer" in message
-        assert message.endswith("A multi-table child goes with its parent.")
+        message, _, others = str(caught.value).partition(" Models to choose from: ")
+        assert message == f"Nothing was changed. {reason}"
+        assert {"shop.Customer", "shop.Order"} <= set(others.rstrip(".").split(", "))
+
+    def test_each_of_several_wrong_labels_is_told(self):
+        with pytest.raises(CommandError, match=r"no model shop\.Nope\. shop\.Company is not registered: "):
+            self.scrub("--model=shop.Nope", "--model=shop.Company", "--model=shop.Nope")
 
     @pytest.mark.parametrize("size", ["0", "-1", "1.5", "many", ""])
     def test_a_batch_size_that_is_none(self, size):
@@ -472,7 +500,7 @@ class TestResuming:
         """Seven comments, of which a run with two in a batch has done four: its anonymiser failed at the sixth."""
         made = [baker.make(Comment, body="I live in Quill Lane", email="ada@quill.example") for _ in range(7)]
         calls.fails_at = made[5].pk
-        with pytest.raises(CommandError, match=r"shop\.Comment\.body.*those before it are done") as caught:
+        with pytest.raises(CommandError, match=r"shop\.Comment\.body.* 4 of 7 rows are done; ") as caught:
             self.scrub()
         assert "no such thing" not in str(caught.value)
         calls.fails_at = None
@@ -491,7 +519,7 @@ class TestResuming:
             self.scrub()
         assert re.fullmatch(
             r"shop\.Comment\.body: anonymise_body raised RuntimeError \(line \d+ of anonymise_body\)\. "
-            r"In shop\.Comment on default the range at hand was rolled back, those before it are done\. Mend this\. "
+            r"shop\.Comment on default: 6 of 7 rows are done; what was in the making was rolled back\. Mend this\. "
             r"Run the command again, without --restart: it goes on where it stopped\.",
             str(caught.value),
         )
@@ -600,7 +628,7 @@ class TestResuming:
         people = [customer(email=f"{number}@quill.example") for number in range(6)]
         taken = customer(email=f"{people[5].pk}@anon.example.com", is_deleted=True)
         args = ("--noinput", "--no-compact", "--database=default", "--model=shop.Customer", "--batch-size=2")
-        with pytest.raises(CommandError, match="those before it are done") as caught:
+        with pytest.raises(CommandError, match="default: 4 of 7 rows are done") as caught:
             run(*args)
         assert "of one of name, email, phone, born, notes (unique: email). Look at" in str(caught.value)
         assert "Nothing was changed" not in str(caught.value)
@@ -617,7 +645,7 @@ class TestResuming:
 # {where it is broken off: (what breaks, what it says is done)}
 STEPS = {
     "preparing": ((scrubbing, "cut_loose"), "No row was changed, though"),
-    "beginning": ((anonymise_db, "begin_scrub"), "In shop.Comment on default the range at hand was rolled back,"),
+    "beginning": ((anonymise_db, "begin_scrub"), "shop.Comment on default: 0 of 1 row is done; what was in"),
     "compacting": (
         (compaction, "compact"),
         "All rows are anonymised, but the files of default still hold old values.",
@@ -658,6 +686,7 @@ class TestBreakingOff:
         comment = baker.make(Comment, display_name="Ada")
         error = broken_by(KeyboardInterrupt())
         assert str(error).startswith(f"Interrupted. {STEPS[step][1]}")
+        assert "un the command again" in str(error)
         assert error.returncode == 130
         assert row(comment)["display_name"] == ("Ada" if step in {"preparing", "beginning"} else "Anonymous user")
 
@@ -863,9 +892,10 @@ class TestDatabaseWithoutTables:
             editor.create_model(Supplier)
         with untouched(main, legacy), pytest.raises(CommandError) as caught:
             self.scrub(main, legacy)
+        name = re.escape(str(connections[legacy].settings_dict["NAME"]))
         assert re.fullmatch(
-            rf"A database failed \(\w+\)\. Nothing was changed\. Make reachable and migrate {main}, {legacy}; "
-            r"or choose with --database\.",
+            rf"The database {legacy} \({name}\) is not migrated \(\w+\)\. Run migrate --database={legacy}\. "
+            r"Nothing was changed\.",
             str(caught.value),
         )
 
@@ -889,6 +919,17 @@ class Only:
 
 
 class TestDryRun:
+    @pytest.mark.django_db
+    def test_a_database_that_cannot_be_reached_is_named_without_its_address(self):
+        with database_is("other", refused):
+            name = connections["other"].settings_dict["NAME"]
+            with pytest.raises(CommandError) as caught:
+                run("--dry-run")
+        assert str(caught.value) == (
+            f"The database other ({name}) cannot be read (OperationalError). Is its entry in DATABASES right, and is "
+            "it running? Nothing was changed."
+        )
+
     @pytest.mark.django_db
     def test_writes_nothing_and_needs_no_permission(self, answer):
         asked = answer("yes")
@@ -1020,6 +1061,16 @@ class TestProcess:
         assert "Traceback" not in done.stderr
         assert site.customers() == ["1", "Ada"]
 
+    def test_a_file_that_is_no_database_is_named(self, site):
+        file = site.directory / "main.sqlite3"
+        file.write_bytes(b"not a database, and longer than the header of one" * 10)
+        done = site.run("anonymise_db", "--noinput")
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1] == (
+            f"CommandError: The database default ({file}) cannot be read (DatabaseError). Is its entry in DATABASES "
+            "right, and is it running? Nothing was changed."
+        )
+
     def test_a_refusal_is_a_line_and_an_exit_status(self, site):
         with (site.directory / "site_settings.py").open("a") as settings:
             settings.write("GDPR_CAN_ANONYMISE_DATABASE = False\n")
@@ -1044,8 +1095,8 @@ class TestProcess:
         assert site.comments() == ["I live in Quill Lane"] * 3 + ["removed"] * 2
         assert "Traceback" not in done.stderr
         assert done.stderr.splitlines()[-1] == (
-            "CommandError: Interrupted. In shop.Comment on default the range at hand was rolled back, those before it "
-            "are done. Run the command again, without --restart: it goes on where it stopped."
+            "CommandError: Interrupted. shop.Comment on default: 2 of 5 rows are done; what was in the making was "
+            "rolled back. Run the command again, without --restart: it goes on where it stopped."
         )
 
     @pytest.mark.usefixtures("five_comments")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentTypeError
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from gdpr_assist import compaction, scrubbing
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.execution import begin_scrub, end_scrubs, execute_in_ranges
 from gdpr_assist.files import deletions
+from gdpr_assist.management.log import failure
 from gdpr_assist.planning import Plan
 from gdpr_assist.progress import show
 from gdpr_assist.reconciliation import shown
@@ -79,8 +81,7 @@ class Command(RichCommand):
                 "copy, never in those of the original."
             )
         self.console.quiet = options["verbosity"] == 0
-        names = ", ".join(options["database"] or scrubbing.data_aliases())
-        with told("Nothing was changed.", f"Make reachable and migrate {names}; or choose with --database."):
+        with told("Nothing was changed."):
             plans = scrubbing.plans(options["database"], only=options["model"], but=options["exclude_model"])
             begun = {} if options["restart"] else scrubbing.interrupted(plans)
             self.show(plans, begun, options)
@@ -153,17 +154,17 @@ class Command(RichCommand):
                 end_scrubs(plans)
 
     def scrub(self, plan: Plan, size: int | None) -> None:
-        done = f"In {plan.label} on {plan.using} the range at hand was rolled back, those before it are done."
-        with told(f"{done} {AGAIN}"):
-            left = plan.count()
+        tally = Tally(plan)
+        with told(tally, AGAIN):
+            tally.total = plan.count()
             if begin_scrub(plan) is not None:
-                left -= plan.marked().count()
+                tally.before = plan.marked().count()
             try:
-                count = show(execute_in_ranges(plan, size), plan.label, left, self.console)
+                count = show(tally.follow(size), plan.label, tally.total - tally.before, self.console)
             except AnonymiseError as error:
                 # What is true of the one transaction of an erasure is not of a scrub.
                 text = str(error).replace(" Nothing was changed.", "")
-                raise CommandError(f"{text} {done} Mend this. {AGAIN}") from None
+                raise CommandError(f"{text} {tally} Mend this. {AGAIN}") from None
         self.say(f"{plan.using}: {plan.label}: {count} anonymised")
 
     def announce(self, plans: list[Plan]) -> None:
@@ -184,20 +185,42 @@ class Command(RichCommand):
                     raise CommandError(str(error)) from None
 
 
-@contextmanager
-def told(done: str, mend: str = "") -> Iterator[None]:
-    """Turn what breaks the block off into an error that says what is done, and for a database how to mend it.
+@dataclass
+class Tally:
+    """How far the scrub of one table is; as text, what to say of it when it breaks off."""
 
-    The text of a database's error is left out: it may hold values.
-    """
+    plan: Plan
+    total: int | None = None
+    before: int = 0
+    """How many rows an interrupted run has done."""
+    done: int = 0
+
+    def follow(self, size: int | None) -> Iterator[int]:
+        for done in execute_in_ranges(self.plan, size):
+            self.done = done
+            yield done
+
+    def __str__(self) -> str:
+        table = f"{self.plan.label} on {self.plan.using}"
+        if self.total is None:
+            return f"{table}: this run has changed no row yet."
+        are = pluralize(self.total, "row is,rows are")
+        return (
+            f"{table}: {self.before + self.done} of {self.total} {are} done; what was in the making was rolled back."
+        )
+
+
+@contextmanager
+def told(done: str | Tally, again: str = "") -> Iterator[None]:
+    """Turn what breaks the block off into an error that says what is done, and how to go on."""
     try:
         yield
     except KeyboardInterrupt:
-        raise CommandError(f"Interrupted. {done}", returncode=INTERRUPTED) from None
+        raise CommandError(f"Interrupted. {done} {again}".rstrip(), returncode=INTERRUPTED) from None
     except AnonymiseError as error:
         raise CommandError(f"{done} {error}") from None
     except Error as error:
-        raise CommandError(f"A database failed ({type(error).__name__}). {done} {mend}".rstrip()) from None
+        raise CommandError(f"{failure(error)} {done} {again}".rstrip()) from None
 
 
 def aliases(plans: list[Plan]) -> list[str]:
