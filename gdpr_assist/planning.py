@@ -233,7 +233,7 @@ def has_marker(model: type[Model], using: str) -> Any:
     """
     text = key_text(model, OuterRef("pk"))
     if text is not None:
-        # The second condition says nothing new, but without it PostgreSQL, which does not know how many markers an open
+        # The second condition says nothing new. Without it PostgreSQL, which does not know how many markers an open
         # transaction has written, hashes all of them for each page of rows instead of looking 1,800 up.
         return Exists(markers(model, using).filter(object_id=text, object_id__gte=text))
     to_python = model._meta.pk.to_python

@@ -249,14 +249,10 @@ class Walkthrough:
             places.copy_site(places.DATABASE, places.MEDIA, places.STAGING)
             database, media = places.STAGING / "db.sqlite3", places.STAGING / "media"
             state, avatars = self.state(), self.avatars()
-            self.manage(
-                "anonymise_db",
-                "--noinput",
-                EXAMPLE_DATABASE=str(database),
-                # A copy needs uploads of its own: anonymising removes the files.
-                EXAMPLE_MEDIA=str(media),
-                GDPR_CAN_ANONYMISE_DATABASE="1",
-            )
+            # A copy needs uploads of its own: anonymising removes the files.
+            copy = {"EXAMPLE_DATABASE": str(database), "EXAMPLE_MEDIA": str(media)}
+            self.manage("anonymise_db", "--noinput", **copy, GDPR_CAN_ANONYMISE_DATABASE="1")
+            self.manage("gdpr_verify", "--all", **copy)
             self.check_scrubbed(database)
             left = len(list(media.rglob("*.png")))
             self.transcript.holds("no avatar is left beside the copy", not left, left)

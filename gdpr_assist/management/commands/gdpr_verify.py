@@ -1,4 +1,4 @@
-"""gdpr_verify: look for anonymised rows that hold something again."""
+"""gdpr_verify: look for anonymised rows that hold something again, and with --all for rows that are not anonymised."""
 
 from __future__ import annotations
 
@@ -6,17 +6,32 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import Error
+from django.template.defaultfilters import pluralize
 from django_rich.management import RichCommand
 
 from gdpr_assist import scrubbing
 from gdpr_assist.exceptions import AnonymiseError
+from gdpr_assist.management.log import failure
+from gdpr_assist.planning import Plan
 
 
 class Command(RichCommand):
     help = "Count the anonymised rows of every registered model, and those of them that were filled again since."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--all",
+            action="store_true",
+            help="Every row must be anonymised, as after anonymise_db; else the exit status is 1.",
+        )
         parser.add_argument("--database", action="append", metavar="ALIAS", help="Default: all but the log.")
+        parser.add_argument(
+            "--model",
+            action="append",
+            default=[],
+            metavar="APP.MODEL",
+            help="A model to look at; may be repeated. Default: all that are registered.",
+        )
         parser.add_argument(
             "--exclude-model",
             action="append",
@@ -26,29 +41,42 @@ class Command(RichCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        refilled = 0
         try:
-            plans = scrubbing.plans(options["database"], but=options["exclude_model"], children=True)
+            failures = self.look(options)
         except AnonymiseError as error:
             raise CommandError(str(error)) from None
         except Error as error:
-            names = ", ".join(options["database"] or scrubbing.data_aliases())
-            raise CommandError(
-                f"A database could not be read ({type(error).__name__}). Make reachable {names}; or choose with "
-                "--database."
-            ) from None
+            raise CommandError(failure(error)) from None
+        if failures:
+            raise CommandError(" ".join(failures))
+
+    def look(self, options: dict[str, Any]) -> list[str]:
+        """Print the numbers of each model; return what is wrong with them."""
+        plans = scrubbing.plans(
+            options["database"], only=options["model"], but=options["exclude_model"], children=True
+        )
+        refilled, left = [], []
         for plan in plans:
-            try:
-                count, marked, again = plan.count(), plan.marked().count(), plan.refilled().count()
-            except Error as error:
-                raise CommandError(
-                    f"{plan.label} could not be read on {plan.using} ({type(error).__name__}). "
-                    f"Make the database reachable and migrate it (migrate --database={plan.using})."
-                ) from None
-            refilled += again
-            self.stdout.write(f"{plan.using}: {plan.label}: {count} rows, {marked} anonymised, {again} refilled")
+            count, marked, again = plan.count(), plan.marked().count(), plan.refilled().count()
+            self.stdout.write(f"{plan.using}: {plan.label}: {_rows(count)}, {marked} anonymised, {again} refilled")
+            if again:
+                refilled.append(f"{_rows(again)} of {_table(plan)}")
+            if marked < count:
+                left.append(f"{count - marked} of {_rows(count)} of {_table(plan)}")
+        failures = []
+        if left and options["all"]:
+            failures.append(f"Not anonymised: {', '.join(left)}. On a copy, run anonymise_db.")
         if refilled:
-            raise CommandError(
-                f"{refilled} of the anonymised rows were filled again. gdpr_assist.planning.plan(Model.objects.all())"
-                ".refilled() gives them; anonymise them with force=True."
+            failures.append(
+                f"Filled again since they were anonymised: {', '.join(refilled)}. On a copy, run anonymise_db; "
+                "elsewhere, anonymise these rows with force=True (docs/reference/methods, Refilled rows)."
             )
+        return failures
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{pluralize(count)}"
+
+
+def _table(plan: Plan) -> str:
+    return f"{plan.label} on {plan.using}"
