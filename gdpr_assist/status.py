@@ -27,6 +27,9 @@ STATES = {
 
 NOT_MIGRATED = "not migrated"
 
+# It can be reached and has the tables.
+MAY_READ = "may its role read it (docs/howto/protect_the_log)?"
+
 
 @dataclass(frozen=True)
 class Trouble:
@@ -91,7 +94,7 @@ def status() -> Status:
     try:
         legacy = EventLog.objects.using(log).filter(operation=None).count()
     except Error as error:
-        return Status(log=log, trouble=_trouble(log) or _unreadable(error), databases=tuple(_without_log()))
+        return Status(log=log, trouble=_trouble(log) or _unreadable(error, MAY_READ), databases=tuple(_without_log()))
     databases = Databases()
     found = tuple(_database(using, databases) for using in data_aliases() if _is_ours(using))
     ours = sum(each.committed + each.rolled_back + each.undecided + each.unknown for each in found)
@@ -119,13 +122,13 @@ def _trouble(using: str) -> Trouble | None:
         if is_migrated(using):
             return None
     except Error as error:
-        return _unreadable(error)
+        return _unreadable(error, "is it reachable?")
     option = "" if using == DEFAULT_DB_ALIAS else f" --database={using}"
     return Trouble(NOT_MIGRATED, f"run migrate{option}")
 
 
-def _unreadable(error: Error) -> Trouble:
-    return Trouble(f"cannot be read ({type(error).__name__})", "is it reachable?")
+def _unreadable(error: Error, cure: str) -> Trouble:
+    return Trouble(f"cannot be read ({type(error).__name__})", cure)
 
 
 def _is_ours(using: str) -> bool:
@@ -153,5 +156,5 @@ def _database(using: str, databases: Databases) -> DatabaseStatus:
         counts["unlogged"] = sum(1 for _ in unlogged(using))
         counts["foreign"] = sum(each.count for each in foreign(using, databases))
     except Error as error:
-        return DatabaseStatus(using=using, trouble=_unreadable(error))
+        return DatabaseStatus(using=using, trouble=_unreadable(error, MAY_READ))
     return DatabaseStatus(using=using, oldest=oldest, **counts)

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from gdpr_assist.eventlog import write_receipt
-from gdpr_assist.instances import check_log, warnings
+from gdpr_assist.instances import check_log, is_migrated, warnings
 from gdpr_assist.models import Operation
 from gdpr_assist.reconciliation import Databases, shown
 from tests.databases import untouched
@@ -45,3 +45,12 @@ def test_receipts_that_the_log_does_not_know():
         "The database 'default' has 1 receipt that the log does not know. "
         "The log was restored, or it is the wrong one."
     )
+
+
+def test_what_is_migrated_has_the_tables_that_belong_there():
+    """The log has no receipts, the other databases have no operations."""
+    assert [using for using in ("default", "other", "gdpr_log") if is_migrated(using)] == [
+        "default",
+        "other",
+        "gdpr_log",
+    ]

@@ -16,7 +16,6 @@ from rich.table import Table
 
 from gdpr_assist.conf import log_database
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.instances import is_migrated
 from gdpr_assist.presence import says_absent
 
 
@@ -79,10 +78,10 @@ def failure(error: Error) -> str:
         return f"A database failed ({kind})."
     database = f"The database {using} ({connections[using].settings_dict['NAME']})"
     try:
-        has_tables = is_migrated(using)
+        connections[using].introspection.table_names()
     except Error:
         return f"{database} cannot be read ({kind}). Is its entry in DATABASES right, and is it running?"
-    if not has_tables or says_absent(error, using):
+    if says_absent(error, using):
         return f"{database} is not migrated ({kind}). Run migrate --database={using}."
     rights = " (docs/howto/protect_the_log)" if using == log_database() else ""
     return (

@@ -6,7 +6,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connections
+from django.db import ProgrammingError, connections
 from django.test import override_settings
 from django.utils import timezone as django_timezone
 
@@ -217,6 +217,19 @@ def test_a_log_that_cannot_be_read(fault, trouble):
             f"Event log gdpr_log: {trouble}\nDatabase default: {CAN_BE_READ}\nDatabase other: {CAN_BE_READ}\n"
         )
         assert fails() == set(STATES)
+
+
+def test_a_log_that_the_role_may_only_write():
+    def deny(execute, sql, params, many, context):
+        if EventLog._meta.db_table in sql:
+            raise ProgrammingError("permission denied")
+        return execute(sql, params, many, context)
+
+    with connections["gdpr_log"].execute_wrapper(deny):
+        printed = run().splitlines()
+    assert printed[0] == (
+        "Event log gdpr_log: cannot be read (ProgrammingError): may its role read it (docs/howto/protect_the_log)?"
+    )
 
 
 def test_before_anything_is_migrated_each_has_its_cure():
