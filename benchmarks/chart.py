@@ -38,9 +38,8 @@ def bars(content: dict[str, Any]) -> Figure:
     titles = [each["title"] for each in figures]
     axes.barh(titles, [min(share, LONGEST) for share in shares], color=colours, height=0.62)
     for at, (each, share) in enumerate(zip(figures, shares, strict=True)):
-        axes.text(
-            min(share, LONGEST) + 0.02, at, f"{round(each['figure'], 2):g} of {each['bar']:g} {each['unit']}", va="center"
-        )
+        said = f"{round(each['figure'], 2):g} of {each['bar']:g} {each['unit']}"
+        axes.text(min(share, LONGEST) + 0.02, at, said, va="center")
     axes.axvline(1, color="#333333", linewidth=1)
     axes.invert_yaxis()
     axes.set_xlim(0, LONGEST + 0.6)

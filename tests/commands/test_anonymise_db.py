@@ -1100,10 +1100,12 @@ class TestProcess:
         )
 
     @pytest.mark.usefixtures("five_comments")
-    def test_a_run_that_was_killed_is_resumed(self, site):
+    @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM])
+    def test_a_run_that_was_killed_is_resumed(self, site, by):
         command = self.COMMAND
-        killed = site.python("-c", KILLED, "4", *command)
-        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        killed = site.python("-c", KILLED.replace("SIGKILL", by.name), "4", *command)
+        assert killed.returncode == -by, killed.stderr
+        assert "CommandError" not in killed.stderr
         assert site.comments() == ["I live in Quill Lane"] * 3 + ["removed"] * 2
         resumed = site.python("-c", KILLED, "0", *command)
         assert resumed.returncode == 0, resumed.stderr
