@@ -541,7 +541,7 @@ class TestResuming:
         assert "stopped: 3 of 7 rows are done" in self.scrub("--dry-run")
         assert "default: shop.Comment: 4 anonymised" in self.scrub()
         assert row(comments[1])["email"] == f"{comments[1].pk}@anon.example.com"
-        assert calls.taken() == [each.pk for each in (comments[1], *comments[4:])]
+        assert sorted(calls.taken()) == [each.pk for each in (comments[1], *comments[4:])]
 
     def test_the_plan_of_a_restart_says_that_all_are_done_again(self, comments):
         printed = run("--dry-run", "--restart", "--database=default", "--model=shop.Comment")
@@ -613,7 +613,7 @@ class TestResuming:
         calls.taken()
         printed = self.scrub()
         assert self.RESUMING not in printed
-        assert calls.taken() == [each.pk for each in comments]
+        assert sorted(calls.taken()) == [each.pk for each in comments]
 
     def test_other_models_are_not_taken_for_interrupted(self, comments):
         person = customer()
