@@ -69,7 +69,8 @@ class ShoutedField(models.CharField):
 
     # Its name and result from Django 6.1 on
     def get_placeholder_sql(self, value, compiler, connection):
-        return "UPPER(%s)", [value]
+        sql, params = compiler.compile(value) if hasattr(value, "as_sql") else ("%s", [value])
+        return f"UPPER({sql})", params
 
 
 class DoubledField(models.CharField):
