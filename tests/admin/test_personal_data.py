@@ -535,7 +535,10 @@ def test_the_history_names_model_and_key_and_no_person(officer, ada, ada_order):
     confirm(officer, act(officer, "anonymise", ada, ada_order))
     entries = LogEntry.objects.values_list("object_repr", flat=True)
     assert sorted(entries) == [f"shop.Customer {ada.pk}", f"shop.Order {ada_order.pk}"]
-    assert not LogEntry.objects.filter(change_message__icontains="ada").exists()
+    # Not "ada", which the id of an operation may hold
+    assert not any(
+        "Ada" in each or "example.org" in each for each in LogEntry.objects.values_list("change_message", flat=True)
+    )
 
 
 def test_the_numbers_of_the_page_are_those_of_the_message(officer, ada, ada_order):

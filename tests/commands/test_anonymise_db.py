@@ -1012,6 +1012,7 @@ class TestSharedLog:
 # anonymise_db with an anonymiser that says whose turn it is, and kills the process at the comment of a number
 KILLED = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a parent in the background may have switched off
 import django
 django.setup()
 from django.core.management import execute_from_command_line

@@ -1,6 +1,6 @@
-"""Field classes of a project's own, as keys and as columns, and tables with names of its own."""
+"""Field classes of a project's own, as keys and as columns."""
 
-from django.db import connection, models
+from django.db import models
 
 from gdpr_assist.tables import ExactCharField
 
@@ -104,24 +104,3 @@ class OwnColumns(models.Model):
             return ""
 
         anonymise_doubled = anonymise_latin = anonymise_shouted
-
-
-# -- tables ------------------------------------------------------------------------------------
-
-if connection.vendor == "postgresql":
-
-    class Elsewhere(models.Model):
-        """In a schema of its own, as Django's users spell it."""
-
-        name = models.CharField(max_length=50)
-        note = models.TextField()
-
-        class Meta:
-            db_table = 'elsewhere"."letter'
-
-        class PrivacyMeta:
-            fields = ["name", "note"]
-            search_fields = ["name"]
-
-            def anonymise_note(self, instance):
-                return f"note {instance.pk}"

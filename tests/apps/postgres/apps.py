@@ -11,7 +11,6 @@ def create_extensions(using, **kwargs):
     if django.VERSION < (5, 1):
         extensions.append(CITextExtension())
     with connections[using].schema_editor() as editor:
-        editor.execute("CREATE SCHEMA IF NOT EXISTS elsewhere")
         for extension in extensions:
             extension.database_forwards(PostgresConfig.label, editor, None, None)
 
