@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,11 @@ EXACT = {"mysql": "utf8mb4_bin"}
 def stored_key(key: Any) -> str:
     """Return a primary key as the text under which it is stored; a composite one as JSON, which Django reads."""
     return json.dumps([str(part) for part in key]) if isinstance(key, tuple) else str(key)
+
+
+def new_key() -> bytes:
+    """Return 32 random bytes."""
+    return secrets.token_bytes(32)
 
 
 class HexUUIDField(_UUIDField):
@@ -134,6 +140,8 @@ class Instance(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     instance = HexUUIDField(default=uuid.uuid4, editable=False)
+    # Keys the digits in the new values of unique columns. A copy keeps it, or each of its rows would look refilled.
+    key = models.BinaryField(default=new_key, editable=False)
 
     class Meta:
         app_label = "gdpr_assist"

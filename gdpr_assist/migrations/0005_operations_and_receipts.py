@@ -7,7 +7,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 from django.db.models import Min
 
-from gdpr_assist.tables import ExactCharField, HexUUIDField
+from gdpr_assist.tables import ExactCharField, HexUUIDField, new_key
 
 
 def remove_double_markers(apps: Any, schema_editor: Any) -> None:
@@ -26,7 +26,8 @@ def name_this_database(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("gdpr_assist", "0001_squashed_0004_auto_20211215_1057")]
+    # By its own name: so 0001_initial cannot be taken back under this one.
+    dependencies = [("gdpr_assist", "0004_auto_20211215_1057")]
 
     operations = [
         migrations.CreateModel(
@@ -37,6 +38,7 @@ class Migration(migrations.Migration):
                     models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False),
                 ),
                 ("instance", HexUUIDField(default=uuid.uuid4, editable=False)),
+                ("key", models.BinaryField(default=new_key, editable=False)),
             ],
         ),
         migrations.CreateModel(
@@ -58,7 +60,12 @@ class Migration(migrations.Migration):
             name="Receipt",
             fields=[
                 ("operation", HexUUIDField(editable=False, primary_key=True, serialize=False)),
-                ("written", models.DateTimeField()),
+                (
+                    "written",
+                    models.DateTimeField(
+                        help_text="When the operation was started, also if a replay wrote the receipt"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
@@ -73,8 +80,15 @@ class Migration(migrations.Migration):
                         to="gdpr_assist.operation",
                     ),
                 ),
-                ("committed", models.BooleanField()),
+                ("committed", models.BooleanField(help_text="Empty if it cannot be told any more", null=True)),
                 ("decided", models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Scrub",
+            fields=[
+                ("label", models.CharField(max_length=255, primary_key=True, serialize=False)),
+                ("started", models.DateTimeField()),
             ],
         ),
         migrations.AlterField(

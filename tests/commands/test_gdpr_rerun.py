@@ -300,11 +300,11 @@ class TestRefusals:
     @pytest.mark.parametrize("alias", ["default", "gdpr_log"])
     def test_with_a_migration_to_apply(self, alias):
         log(event(ANONYMISE, customer()))
-        MigrationRecorder(connections[alias]).record_unapplied("gdpr_assist", "0007_scrub")
+        MigrationRecorder(connections[alias]).record_unapplied("gdpr_assist", "0005_operations_and_receipts")
         with untouched(), pytest.raises(CommandError) as caught:
             run()
         assert str(caught.value) == (
-            f"There are migrations to apply on {alias!r} first: gdpr_assist.0007_scrub. "
+            f"There are migrations to apply on {alias!r} first: gdpr_assist.0005_operations_and_receipts. "
             f"Run migrate --database={alias}, then this command again."
         )
 
