@@ -105,7 +105,16 @@ class TestMayIt:
         assert row(person)["name"] == str(person.pk)
 
     @pytest.mark.usefixtures("copy")
-    @pytest.mark.parametrize("typed", ["no", "", "y", "YES", None])
+    @pytest.mark.parametrize("typed", ["no", "n"])
+    def test_no_cancels(self, answer, typed):
+        customer()
+        answer(typed)
+        with untouched(), pytest.raises(CommandError) as caught:
+            run()
+        assert str(caught.value) == "Cancelled. Nothing was changed."
+
+    @pytest.mark.usefixtures("copy")
+    @pytest.mark.parametrize("typed", ["", "y", "YES", "maybe", None])
     def test_anything_but_yes_changes_nothing(self, answer, typed):
         customer()
         asked = answer(typed)
@@ -113,8 +122,8 @@ class TestMayIt:
             run()
         assert len(asked) == 1
         assert str(caught.value) == (
-            "Nothing was changed. Only the answer yes, in small letters, goes on. To run without a question, give "
-            "--noinput."
+            "Cancelled. Nothing was changed. Only the answer yes, in small letters, goes on. To run without a "
+            "question, give --noinput."
         )
 
     @pytest.mark.usefixtures("copy")

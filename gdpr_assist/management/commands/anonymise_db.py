@@ -27,6 +27,9 @@ from gdpr_assist.reconciliation import shown
 # What a shell gives for a process that Ctrl-C has ended
 INTERRUPTED = 130
 
+# Answers that mean no; any other but yes is told how to go on.
+NO = ("no", "n")
+
 AGAIN = "Run the command again, without --restart: it goes on where it stopped."
 
 
@@ -135,13 +138,15 @@ class Command(RichCommand):
         also = f", and deletes the stored files that those rows name from {'; from '.join(files)}" if files else ""
         self.stdout.write(f"This anonymises all of the above in {names}{also}. It cannot be undone.")
         try:
-            answer = input("Type 'yes' to go on: ")
+            answer: str | None = input("Type 'yes' to go on: ")
         except EOFError:
-            answer = ""
+            answer = None
+        if answer in NO:
+            raise CommandError("Cancelled. Nothing was changed.")
         if answer != "yes":
             raise CommandError(
-                "Nothing was changed. Only the answer yes, in small letters, goes on. To run without a question, give "
-                "--noinput."
+                "Cancelled. Nothing was changed. Only the answer yes, in small letters, goes on. To run without a "
+                "question, give --noinput."
             )
 
     def prepare(self, plans: list[Plan], restart: bool) -> None:
