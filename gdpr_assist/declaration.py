@@ -117,7 +117,12 @@ class Declaration:
         """Those mistakes that keep the model from being anonymised."""
         return tuple(mistake for mistake in self.mistakes if mistake.check.startswith("E"))
 
-    def check_can_anonymise(self) -> None:
+    @property
+    def can_anonymise(self) -> bool:
+        """Whether rows of this model can be anonymised: it does not say no, and nothing is wrong with it."""
+        return self.meta.can_anonymise and not self.errors
+
+    def require_can_anonymise(self) -> None:
         """Raise ``AnonymiseError`` if rows of this model cannot be anonymised."""
         if not self.meta.can_anonymise:
             raise AnonymiseError(f"{self.label} cannot be anonymised: its PrivacyMeta says can_anonymise = False.")

@@ -184,9 +184,9 @@ def anonymisable_manager(cls: type[Model]) -> PrivacyManager:
 
 
 @classmethod  # type: ignore[misc]
-def check_can_anonymise(cls: type[Model]) -> None:
-    """Raise ``AnonymiseError`` if objects of this model cannot be anonymised."""
-    registry.declaration(cls).check_can_anonymise()
+def check_can_anonymise(cls: type[Model]) -> bool:
+    """Return whether objects of this model can be anonymised."""
+    return registry.declaration(cls).can_anonymise
 
 
 @classmethod  # type: ignore[misc]

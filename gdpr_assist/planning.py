@@ -179,7 +179,7 @@ def plan(target: QuerySet[Any] | Model, *, force: bool = False) -> Plan:
     if model not in registry:
         raise AnonymiseError(f"{model._meta.label} is not registered: give it a PrivacyMeta.")
     declared = registry.declaration(model)
-    declared.check_can_anonymise()
+    declared.require_can_anonymise()
     if isinstance(target, QuerySet):
         return _plan(declared, model, _usable(target), target_alias(target), force, None)
     if target.pk is None or target._state.adding:

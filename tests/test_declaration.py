@@ -98,7 +98,7 @@ def test_column_in_neither_is_reported():
     assert mistake.check == "W001"
     assert "thirdparty.Device" in mistake.message
     assert "address" in mistake.message
-    declared.check_can_anonymise()  # a question, not an error
+    declared.require_can_anonymise()  # a question, not an error
 
 
 def test_nothing_is_reported_where_each_column_is_in_one_of_them():
@@ -239,7 +239,7 @@ def test_unknown_field(attribute):
     errors = [mistake.message for mistake in declared.errors]
     assert errors == [f"thirdparty.Device: PrivacyMeta.{attribute} names ownr, which is no field of the model."]
     with pytest.raises(AnonymiseError, match=r"thirdparty\.Device.*ownr"):
-        declared.check_can_anonymise()
+        declared.require_can_anonymise()
 
 
 def test_field_in_both_lists():
@@ -257,7 +257,7 @@ def test_what_is_no_list_of_names(attribute, value):
     assert mistake.check == "E010"
     assert f"thirdparty.Device: PrivacyMeta.{attribute}" in mistake.message
     with pytest.raises(AnonymiseError, match=attribute):
-        declared.check_can_anonymise()
+        declared.require_can_anonymise()
 
 
 def test_two_lists_that_are_none():
@@ -286,7 +286,7 @@ if django.VERSION >= (5, 2):
         declared = declare(fields.CompositeKey, meta(fields=["name", "email"]))
         assert [mistake.check for mistake in declared.errors] == ["E008"]
         with pytest.raises(AnonymiseError, match=r"fields\.CompositeKey has a composite primary key"):
-            declared.check_can_anonymise()
+            declared.require_can_anonymise()
 
     def test_composite_key_may_be_found_and_exported():
         declared = declare(fields.CompositeKey, meta(can_anonymise=False, search_fields=["email"]))
@@ -301,7 +301,7 @@ def test_can_anonymise_false_asks_for_no_rule():
     with pytest.raises(
         AnonymiseError, match=r"^shop\.Invoice cannot be anonymised: its PrivacyMeta says can_anonymise = False\."
     ):
-        declared.check_can_anonymise()
+        declared.require_can_anonymise()
 
 
 @pytest.mark.django_db

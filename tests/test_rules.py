@@ -857,7 +857,7 @@ def test_what_was_just_anonymised_is_not_refilled(model):
 
 def message_for(field_or_model, meta=None):
     with pytest.raises(AnonymiseError) as caught:
-        declare(field_or_model, meta).check_can_anonymise()
+        declare(field_or_model, meta).require_can_anonymise()
     return str(caught.value)
 
 
