@@ -7,7 +7,7 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.core.checks import register
 from django.db.models import Model
-from django.db.models.signals import class_prepared, post_delete, pre_delete
+from django.db.models.signals import class_prepared, post_delete, pre_delete, pre_save
 
 from . import conf  # noqa: F401  (puts the settings' defaults in place)
 from .registry import registry
@@ -20,7 +20,7 @@ class GdprAssistConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks, managers, receivers
+        from . import checks, managers, receivers, tables
 
         def wire(sender: type[Model], **kwargs: Any) -> None:
             managers.contribute(sender)
@@ -47,6 +47,7 @@ class GdprAssistConfig(AppConfig):
         model_unregistered.connect(managers.forget_related_managers)
         class_prepared.connect(receivers.collect_model)
         target_deleted.connect(receivers.anonymise_related)
+        pre_save.connect(receivers.keep_instance, sender=tables.Instance)
         for check, *tags in checks.CHECKS:
             register(check, *tags)
         for check, *tags in checks.DEPLOY_CHECKS:

@@ -17,7 +17,7 @@ from .managers import take_off_declaration
 from .planning import plan
 from .registry import concrete, registry
 from .signals import model_registered
-from .tables import EventLog
+from .tables import EventLog, Receipt
 
 
 class Deletion(eventlog.Erasure):
@@ -75,6 +75,17 @@ def anonymise_related(sender: type[Model], queryset: QuerySet[Any], **kwargs: An
         raise AnonymiseError(
             f"{sender._meta.label} has on_delete=ANONYMISE but is not registered; nothing was deleted. "
             "Give it a PrivacyMeta."
+        )
+
+
+def keep_instance(sender: type[Model], instance: Any, raw: bool, using: str, **kwargs: Any) -> None:
+    """pre_save of the instance id: loaddata must not make a database that has erased something another one."""
+    is_another = raw and eventlog.known_instance_id(using) not in (None, instance.instance)
+    if is_another and Receipt.objects.using(using).exists():
+        raise AnonymiseError(
+            f"The fixture has gdpr_assist.Instance of another database, and {using!r} has receipts of its own: with "
+            "that id, none of its erasures would be done again after a restore. Nothing of it was loaded. Make the "
+            "fixture with dumpdata --exclude gdpr_assist.instance --exclude gdpr_assist.receipt."
         )
 
 

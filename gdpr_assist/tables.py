@@ -122,21 +122,11 @@ class Outcome(models.Model):
         return f"{self.operation_id} {words[self.committed]}"
 
 
-class Receipt(models.Model):
-    """Proof in the data database that an operation took effect there: written in the transaction of the erasure."""
-
-    operation = HexUUIDField(primary_key=True, editable=False)
-    written = models.DateTimeField(help_text="When the operation was started, also if a replay wrote the receipt")
-
-    class Meta:
-        app_label = "gdpr_assist"
-
-    def __str__(self) -> str:
-        return str(self.operation)
-
-
 class Instance(models.Model):
-    """Who this database is: one row. It travels with backups; a scrubbed copy gets a new one."""
+    """Who this database is: one row. It travels with backups; a scrubbed copy gets a new one.
+
+    Stands before Receipt, as a dump has the models in this order: see ``receivers.keep_instance``.
+    """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     instance = HexUUIDField(default=uuid.uuid4, editable=False)
@@ -150,11 +140,32 @@ class Instance(models.Model):
         return str(self.instance)
 
 
+class Receipt(models.Model):
+    """Proof in the data database that an operation took effect there: written in the transaction of the erasure."""
+
+    operation = HexUUIDField(primary_key=True, editable=False)
+    written = models.DateTimeField(help_text="When the operation was started, also if a replay wrote the receipt")
+
+    class Meta:
+        app_label = "gdpr_assist"
+
+    def __str__(self) -> str:
+        return str(self.operation)
+
+
+class Markers(models.Manager["PrivacyAnonymised"]):
+    def get_by_natural_key(self, app_label: str, model: str, object_id: str) -> PrivacyAnonymised:
+        kind = ContentType.objects.db_manager(self.db).get_by_natural_key(app_label, model)
+        return self.get(content_type=kind, object_id=object_id)
+
+
 class PrivacyAnonymised(models.Model):
     """Marks a row as anonymised, so that it is not anonymised twice."""
 
     content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE)
     object_id = ExactCharField(max_length=LONGEST_KEY)
+
+    objects = Markers()
 
     class Meta:
         app_label = "gdpr_assist"
@@ -164,6 +175,12 @@ class PrivacyAnonymised(models.Model):
 
     def __str__(self) -> str:
         return f"{self.content_type_id} {self.object_id}"
+
+    def natural_key(self) -> tuple[str, str, str]:
+        """For dumpdata: the number of a content type is another one in another database."""
+        return (*self.content_type.natural_key(), self.object_id)
+
+    natural_key.dependencies = ["contenttypes.contenttype"]  # type: ignore[attr-defined]
 
 
 class Scrub(models.Model):
@@ -179,10 +196,20 @@ class Scrub(models.Model):
         return self.label
 
 
+class NoRows(models.Manager["PersonalData"]):
+    """Asks no database: dumpdata, and whoever else goes through all models, finds nothing."""
+
+    def get_queryset(self) -> models.QuerySet[PersonalData]:
+        return super().get_queryset().none()
+
+
 class PersonalData(models.Model):  # noqa: DJ008  (there are no objects)
     """No table: the admin's entry for the Personal data tool, and the permissions to use it."""
+
+    objects = NoRows()
 
     class Meta:
         app_label = "gdpr_assist"
         managed = False
+        base_manager_name = "objects"
         verbose_name_plural = "personal data"

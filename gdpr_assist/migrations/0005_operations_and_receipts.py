@@ -91,6 +91,14 @@ class Migration(migrations.Migration):
                 ("started", models.DateTimeField()),
             ],
         ),
+        migrations.AlterModelOptions(
+            "personaldata",
+            options={
+                "base_manager_name": "objects",
+                "managed": False,
+                "verbose_name_plural": "personal data",
+            },
+        ),
         migrations.AlterField(
             "eventlog",
             "model_name",
