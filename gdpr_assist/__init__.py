@@ -1,8 +1,8 @@
 """Public names, importable from any ``models.py``; loads no models."""
 
-from .declaration import PrivacyMeta
 from .deletion import ANONYMISE
 from .exceptions import AnonymiseError, EventLogError
+from .meta import PrivacyMeta
 from .registry import registry as _registry
 from .rules import Replacement, rule
 

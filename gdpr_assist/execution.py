@@ -28,9 +28,9 @@ from django.utils import timezone
 from . import eventlog
 from .batching import LARGEST_BATCH, batch_size, chunks, pages
 from .conf import settings
-from .declaration import all_rows
 from .exceptions import AnonymiseError
 from .files import delete_files, file_changes, named_files
+from .meta import all_rows
 from .planning import Plan, content_type, has_marker, marked_texts, markers
 from .planning import plan as make_plan
 from .rules import is_unique, key_text

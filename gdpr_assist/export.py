@@ -15,8 +15,9 @@ from typing import IO, Any
 from django.db.models import Model, QuerySet
 
 from .batching import pages, takes_conditions
-from .declaration import Declaration, PrivacyMeta
+from .declaration import Declaration
 from .exceptions import ExportError
+from .meta import PrivacyMeta
 from .registry import registry
 
 Found = Iterable[tuple[type[Model], QuerySet[Any]]]

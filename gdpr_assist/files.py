@@ -11,7 +11,7 @@ from django.core.files.storage import FileSystemStorage
 from django.db import DatabaseError, router, transaction
 from django.db.models import FileField, QuerySet
 
-from .declaration import all_rows
+from .meta import all_rows
 from .planning import Plan
 from .presence import has_table
 from .registry import registry

@@ -14,7 +14,8 @@ from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import OrderBy
 from django.db.models.functions import Upper
 
-from .declaration import Declaration, all_rows
+from .declaration import Declaration
+from .meta import all_rows
 from .search import lookup_of
 
 LONGEST_NAME = 30

@@ -15,8 +15,8 @@ from django.utils.functional import classproperty
 
 from . import eventlog
 from .conf import settings
-from .declaration import PrivacyMeta
 from .execution import Result, execute
+from .meta import PrivacyMeta
 from .planning import content_type, plan
 from .registry import declares_itself, registry
 from .tables import EventLog, PrivacyAnonymised

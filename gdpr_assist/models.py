@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .declaration import PrivacyMeta
 from .managers import PrivacyManager, PrivacyModel, PrivacyQuerySet
+from .meta import PrivacyMeta
 from .tables import (
     EventLog,
     Instance,

@@ -15,8 +15,9 @@ from django.db.models.expressions import Col
 from django.db.models.signals import post_save, pre_save
 from django.dispatch import Signal
 
-from .declaration import Declaration, all_rows
+from .declaration import Declaration
 from .exceptions import AnonymiseError
+from .meta import all_rows
 from .registry import registry
 from .rules import key_text
 from .signals import post_anonymise, pre_anonymise

@@ -12,7 +12,8 @@ from django.db.models import Model, QuerySet
 
 from . import declaration, signals
 from .batching import takes_conditions
-from .declaration import Declaration, all_rows
+from .declaration import Declaration
+from .meta import all_rows
 
 
 class Registration(NamedTuple):

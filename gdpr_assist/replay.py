@@ -19,11 +19,11 @@ from django.db.models import Model, ProtectedError, RestrictedError
 from . import eventlog
 from .batching import chunks
 from .conf import log_database
-from .declaration import all_rows
 from .exceptions import AnonymiseError
 from .execution import delete, execute, forget_markers
 from .history import OPERATIONS_PER_QUERY, ROWS_PER_QUERY, Kind, LoggedOperation, hold_events, logged_operations
 from .instances import check_log, needed
+from .meta import all_rows
 from .planning import plan
 from .reconciliation import Databases, receipts
 from .registry import registry

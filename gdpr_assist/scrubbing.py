@@ -10,8 +10,9 @@ from django.db import connections, router
 
 from . import eventlog
 from .conf import log_database
-from .declaration import Declaration, all_rows
+from .declaration import Declaration
 from .exceptions import AnonymiseError
+from .meta import all_rows
 from .planning import Plan, plan
 from .presence import has_table
 from .registry import concrete, registry

@@ -10,8 +10,8 @@ from django.db import connection, connections, models
 from django.db.models.functions import Lower, Upper
 
 from gdpr_assist import checks
-from gdpr_assist.declaration import all_rows
 from gdpr_assist.indexes import OF_TEXTS, missing
+from gdpr_assist.meta import all_rows
 from gdpr_assist.registry import registry
 from gdpr_assist.search import lookup_of
 from tests.apps.fields.models import PlainFields, UniqueFields

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from gdpr_assist.declaration import all_rows
+from gdpr_assist.meta import all_rows
 from gdpr_assist.planning import plan
 from gdpr_assist.registry import registry
 from gdpr_assist.search import matching

@@ -14,8 +14,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy
 
-from ..declaration import all_rows
 from ..exceptions import AnonymiseError
+from ..meta import all_rows
 from ..planning import Plan, plan, target_alias
 from ..tables import stored_key
 from . import confirmation

@@ -22,8 +22,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
-from ..declaration import all_rows
 from ..exceptions import AnonymiseError
+from ..meta import all_rows
 from ..planning import Plan, plan
 from ..registry import registry
 from ..tables import stored_key

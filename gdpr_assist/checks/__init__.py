@@ -1,0 +1,65 @@
+"""System checks: one function for each id, in one module for each subject. Here is the list of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.checks import Tags
+
+from .constraints import check_E017
+from .declarations import (
+    check_E002,
+    check_E003,
+    check_E004,
+    check_E005,
+    check_E006,
+    check_E007,
+    check_E008,
+    check_E010,
+    check_E016,
+    check_E018,
+    check_E019,
+    check_E022,
+    check_E023,
+    check_W001,
+    check_W003,
+)
+from .deletions import check_E012, check_E013, check_E014, check_E015
+from .deployment import check_deployed
+from .log import check_E009, check_E011, check_E020, check_E021, check_E024, check_W002
+from .migrations import check_E001
+from .searches import check_W006
+
+CHECKS: list[tuple[Any, ...]] = [
+    (check_E001, Tags.models),
+    (check_E002, Tags.models),
+    (check_E003, Tags.models),
+    (check_E004, Tags.models),
+    (check_E005, Tags.models),
+    (check_E006, Tags.models),
+    (check_E007, Tags.models),
+    (check_E008, Tags.models),
+    (check_E009,),
+    (check_E010, Tags.models),
+    (check_E011,),
+    (check_E012, Tags.models),
+    (check_E013, Tags.models),
+    (check_E014, Tags.models),
+    (check_E015, Tags.models),
+    (check_E016, Tags.models),
+    (check_E017, Tags.database),
+    (check_E018, Tags.models),
+    (check_E019, Tags.models),
+    (check_E020,),
+    (check_E021,),
+    (check_E022, Tags.models),
+    (check_E023, Tags.models),
+    (check_E024,),
+    (check_W001, Tags.models),
+    (check_W002,),
+    (check_W003, Tags.models),
+    (check_W006, Tags.models),
+]
+
+# Asked for by ``check --deploy``, and only where a database is named
+DEPLOY_CHECKS: list[tuple[Any, ...]] = [(check_deployed, Tags.database)]

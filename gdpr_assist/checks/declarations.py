@@ -1,0 +1,70 @@
+"""Checks of what was declared: each reads declarations only, which need all models and no database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.checks import CheckMessage
+from django.db import models
+
+from ..meta import PrivacyMeta
+from ..registry import concrete, registry
+from .messages import declarations, declared, message
+
+check_E002 = declared("E002", "A declaration names a field that is not there.")
+check_E003 = declared("E003", "A primary key is declared as personal.")
+check_E004 = declared("E004", "A field's class has no rule.")
+check_E005 = declared("E005", "A file or relation that cannot be null.")
+check_E006 = declared("E006", "A many-to-many field.")
+check_E007 = declared("E007", "A unique field whose rule gives every row the same.")
+check_E008 = declared("E008", "A primary key that is composite, or of bytes.")
+check_E010 = declared("E010", "A declaration's attribute is not a list of names.")
+check_E018 = declared("E018", "An anonymiser of a field that is not declared.")
+check_E019 = declared("E019", "An attribute of a declaration that looks misspelt.")
+check_E022 = declared("E022", "A label for the log that is not one.")
+check_W001 = declared("W001", "A field that is neither declared personal nor kept.")
+
+
+def check_E016(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A proxy with a declaration of its own, which has no effect."""
+    return [
+        message(
+            "E016",
+            f"{model._meta.label} is a proxy: its declaration has no effect.",
+            f"Declare {concrete(model)._meta.label}; its proxies share the declaration.",
+            model,
+        )
+        for model in registry.ignored
+    ]
+
+
+def check_E023(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Two models claim the same label in the log, so that a replay could erase rows of the wrong one."""
+    claimed: dict[str, type[models.Model]] = {}
+    found = []
+    for label, model in registry.claims():
+        other = claimed.setdefault(label, model)
+        if other is not model:
+            found.append(
+                message(
+                    "E023",
+                    f"{model._meta.label} and {other._meta.label} are both called {label} in the event log.",
+                    "Correct log_label or former_labels in the PrivacyMeta of one of them.",
+                    model,
+                )
+            )
+    return found
+
+
+def check_W003(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A model whose rows the Personal data tool cannot find."""
+    return [
+        message(
+            "W003",
+            f"{each.label} declares no search_fields: the Personal data tool cannot find its rows.",
+            "Add search_fields, or a search method, to its PrivacyMeta.",
+            each.model,
+        )
+        for each in declarations(app_configs)
+        if not each.meta.search_fields and type(each.meta).search is PrivacyMeta.search
+    ]

@@ -1,0 +1,87 @@
+"""Checks of what happens to rows whose target is deleted: the keys of all models; no database is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.core.checks import CheckMessage
+from django.db import models
+
+from ..deletion import ANONYMISE
+from ..registry import registry
+from ..rules import field_label
+from .messages import message
+
+
+def check_E012(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """ANONYMISE(SET_NULL) on a column that cannot be null: Django's fields.E320 does not see through ANONYMISE."""
+    return [
+        message(
+            "E012",
+            f"{field_label(field)} has on_delete=ANONYMISE(SET_NULL) but cannot be null.",
+            "Set null=True, or use another action.",
+            field,
+        )
+        for field in _anonymised_keys(app_configs)
+        if _action(field) is models.SET_NULL and not field.null
+    ]
+
+
+def check_E013(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """ANONYMISE(SET_DEFAULT) without a default: Django's fields.E321 does not see through ANONYMISE."""
+    return [
+        message(
+            "E013",
+            f"{field_label(field)} has on_delete=ANONYMISE(SET_DEFAULT) but no default.",
+            "Set a default, or use another action.",
+            field,
+        )
+        for field in _anonymised_keys(app_configs)
+        if _action(field) is models.SET_DEFAULT and not field.has_default()
+    ]
+
+
+def check_E014(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """ANONYMISE on a model whose rows cannot be anonymised."""
+    return [
+        message(
+            "E014",
+            f"{field_label(field)} has on_delete=ANONYMISE, but its model cannot be anonymised.",
+            "Give the model a PrivacyMeta without can_anonymise = False.",
+            field,
+        )
+        for field in _anonymised_keys(app_configs)
+        if field.model not in registry or not registry.declaration(field.model).meta.can_anonymise
+    ]
+
+
+def check_E015(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A registered model under DB_CASCADE: its rows disappear without a signal, and so without an event."""
+    return [
+        message(
+            "E015",
+            f"{field_label(field)} has on_delete=DB_CASCADE: its rows are deleted without a signal, and not logged.",
+            "Use models.CASCADE, or on_delete=ANONYMISE(...).",
+            field,
+        )
+        for field in _foreign_keys(app_configs)
+        if field.model in registry and getattr(field.remote_field.on_delete, "__name__", "") == "DB_CASCADE"
+    ]
+
+
+def _foreign_keys(app_configs: Any) -> Iterator[Any]:
+    for model in apps.get_models():
+        if app_configs is None or model._meta.app_config in app_configs:
+            for field in model._meta.local_fields:
+                if field.remote_field and hasattr(field.remote_field, "on_delete"):
+                    yield field
+
+
+def _anonymised_keys(app_configs: Any) -> Iterator[Any]:
+    return (field for field in _foreign_keys(app_configs) if isinstance(field.remote_field.on_delete, ANONYMISE))
+
+
+def _action(field: Any) -> Any:
+    return field.remote_field.on_delete.action

@@ -1,0 +1,42 @@
+"""How a check speaks, and which declarations it looks at; knows no check by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, Warning
+
+from ..declaration import Declaration
+from ..registry import registry
+
+CheckFunction = Callable[..., Iterable[CheckMessage]]
+
+
+def message(check: str, text: str, hint: str, obj: Any = None) -> CheckMessage:
+    kind = Warning if check.startswith("W") else Error
+    hint = f"{hint} See gdpr_assist.{check} in docs/checks.rst."
+    return kind(text, hint=hint, obj=obj, id=f"gdpr_assist.{check}")
+
+
+def declared(check: str, doc: str) -> CheckFunction:
+    """Return the check function that reports the mistakes with this number in any declaration."""
+
+    def function(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+        return [
+            message(check, mistake.message, mistake.hint, each.model)
+            for each in declarations(app_configs)
+            for mistake in each.mistakes
+            if mistake.check == check
+        ]
+
+    function.__doc__ = doc
+    function.__name__ = f"check_{check}"
+    return function
+
+
+def declarations(app_configs: Any) -> Iterator[Declaration]:
+    """The declarations, of the given apps only if ``manage.py check`` names some."""
+    for each in registry:
+        if app_configs is None or each.model._meta.app_config in app_configs:
+            yield each

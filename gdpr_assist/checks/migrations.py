@@ -1,0 +1,61 @@
+"""Checks of the project's migrations: from the files alone, no database is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.core.checks import CheckMessage
+from django.db.migrations.exceptions import CircularDependencyError, NodeNotFoundError
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations import RemoveField
+
+from ..upgrading import OLD_FLAG, MigrateGdprAnonymised
+from .messages import message
+
+
+def check_E001(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A migration removes 1.1's flag before it was turned into markers. Needs no database."""
+    loader = MigrationLoader(None, load=False, ignore_no_migrations=True)
+    loader.load_disk()
+    return [
+        message(
+            "E001",
+            f"Migration {app_label}.{name} removes the field {OLD_FLAG} of {model_name}, and with it the knowledge "
+            "which rows are anonymised.",
+            f'Put gdpr_assist.upgrading.MigrateGdprAnonymised("{model_name}") before the RemoveField, or write '
+            "gdpr_assist_safe = True in the migration if the field is another one.",
+        )
+        for (app_label, name), migration in loader.disk_migrations.items()
+        if not getattr(migration, "gdpr_assist_safe", False)
+        for model_name in _flags_lost(loader, (app_label, name), migration)
+    ]
+
+
+def _flags_lost(loader: MigrationLoader, key: tuple[str, str], migration: Any) -> Iterator[str]:
+    kept: set[str] | None = None
+    for at, operation in enumerate(migration.operations):
+        if isinstance(operation, RemoveField) and operation.name == OLD_FLAG:
+            if kept is None:
+                kept = _flags_kept_before(loader, key)
+            here = {each.model_name.lower() for each in _flag_operations(migration.operations[:at])}
+            if operation.model_name.lower() not in kept | here:
+                yield operation.model_name
+
+
+def _flags_kept_before(loader: MigrationLoader, key: tuple[str, str]) -> set[str]:
+    try:
+        loader.build_graph()
+        earlier = loader.graph.forwards_plan(key)[:-1]
+    except (NodeNotFoundError, CircularDependencyError):
+        return set()  # makemigrations and migrate say what is wrong with the graph
+    return {
+        operation.model_name.lower()
+        for each in earlier
+        if each[0] == key[0]
+        for operation in _flag_operations(loader.graph.nodes[each].operations)
+    }
+
+
+def _flag_operations(operations: Iterable[Any]) -> Iterator[MigrateGdprAnonymised]:
+    return (each for each in operations if isinstance(each, MigrateGdprAnonymised))

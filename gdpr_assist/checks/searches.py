@@ -1,0 +1,32 @@
+"""Checks of how searches are answered; reads the declared indexes, asks no database."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from django.core.checks import CheckMessage
+
+from ..indexes import is_searched_on_postgresql, missing
+from ..rules import field_label
+from .messages import declarations, message
+
+
+def check_W006(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A search that reads a whole table, on PostgreSQL. Looks at the declared indexes, not at the database."""
+    # {(field, cure): the entries of search_fields}
+    found: dict[tuple[Any, str], list[str]] = defaultdict(list)
+    for each in declarations(app_configs):
+        if not each.errors and is_searched_on_postgresql(each.model):
+            for lacking in missing(each):
+                found[lacking.field, lacking.cure].append(f"{lacking.written} of {each.label}")
+    return [
+        message(
+            "W006",
+            f"{field_label(field)} has no index for a search on PostgreSQL, which reads the whole table: "
+            f"{', '.join(entries)}.",
+            cure,
+            field.model,
+        )
+        for (field, cure), entries in found.items()
+    ]

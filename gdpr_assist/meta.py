@@ -1,0 +1,83 @@
+"""What a project writes about a model, and the columns that it means; judges nothing and loads no models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Field, Model, QuerySet
+
+from .search import matching
+
+
+def all_rows(model: type[Model], using: str | None = None) -> QuerySet[Any]:
+    """Return every row of ``model``, whatever its managers leave out: a soft-deleted row is still personal data."""
+    return QuerySet(model=model, using=using)
+
+
+class PrivacyMeta:
+    """What a model says about its personal data; every attribute and method may be overridden.
+
+    ``model`` is the registered model. The class that a project writes need not inherit from this one:
+    registering adds it.
+    """
+
+    model: type[Model]
+    fields: Iterable[str] | None = None
+    keep: Iterable[str] = ()
+    can_anonymise: bool = True
+    bulk: bool | None = None
+    search_fields: Iterable[str] = ()
+    export_fields: Iterable[str] | None = None
+    export_exclude: Iterable[str] = ()
+    export_filename: str | None = None
+    log_label: str | None = None
+    former_labels: Iterable[str] = ()
+
+    def search(self, term: str) -> QuerySet[Any] | Iterable[Model]:
+        """Return the rows of which any of ``search_fields`` matches ``term``, soft-deleted ones too."""
+        return matching(all_rows(self.model), self.search_fields, term)
+
+    def export(self, instance: Model) -> dict[str, Any]:
+        """Return what is known of ``instance``, by name of field."""
+        return {name: getattr(instance, name) for name in exported_fields(self)}
+
+
+def personal_fields(meta: PrivacyMeta) -> tuple[str, ...]:
+    """Return the names of the personal fields, in the order in which they were written."""
+    if meta.fields is not None:
+        return tuple(dict.fromkeys(meta.fields))
+    keep = set(meta.keep)
+    return tuple(field.name for field in declarable(meta.model) if field.name not in keep)
+
+
+def declarable(model: type[Model]) -> Iterable[Field[Any, Any]]:
+    """Return the columns to decide about: all but keys, pointers to parents and generated columns."""
+    key_parts = {field.name for field in getattr(model._meta, "pk_fields", [model._meta.pk])}
+    return (
+        field
+        for field in model._meta.concrete_fields
+        if field.name not in key_parts
+        and not field.primary_key
+        and not getattr(field.remote_field, "parent_link", False)
+        and not getattr(field, "generated", False)
+    )
+
+
+def exported_fields(meta: PrivacyMeta) -> tuple[str, ...]:
+    """Return the names of what is exported."""
+    if meta.export_fields is not None:
+        names = tuple(meta.export_fields)
+    else:
+        names = tuple(
+            field.name
+            for field in meta.model._meta.concrete_fields
+            if not field.primary_key and not field.is_relation and not _is_hashed_password(field)
+        )
+    exclude = set(meta.export_exclude)
+    return tuple(name for name in names if name not in exclude)
+
+
+def _is_hashed_password(field: Field[Any, Any]) -> bool:
+    # AbstractBaseUser cannot be imported before the apps are loaded; this is what it has beside the column.
+    return field.name == "password" and hasattr(field.model, "check_password")

@@ -1,0 +1,182 @@
+"""Every mistake that a ``PrivacyMeta`` can have; raises none, loads no models and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationError
+from django.db.models import BinaryField, Model
+from django.utils.functional import cached_property as DjangoCachedProperty
+
+from .meta import PrivacyMeta, all_rows, declarable, personal_fields
+from .search import lookup_of
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing wrong with a declaration: the number of its check (``"E002"``), a message and the cure."""
+
+    check: str
+    message: str
+    hint: str
+
+
+_LISTS = ("fields", "keep", "search_fields", "export_fields", "export_exclude", "former_labels")
+
+
+def shape_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
+    """Yield what is not even of the right type, so that names cannot be read from it."""
+    if not isinstance(meta.bulk, bool | None):
+        yield Mistake(
+            "E010",
+            f"{meta.model._meta.label}: PrivacyMeta.bulk is neither True nor False.",
+            "Write bulk = True to anonymise sets of rows without saving each, or bulk = False to save each row.",
+        )
+    for attribute in _LISTS:
+        value = getattr(meta, attribute)
+        if value is None and getattr(PrivacyMeta, attribute) is None:
+            continue
+        if not isinstance(value, (list, tuple, set, frozenset, Mapping)) or not all(
+            isinstance(name, str) for name in value
+        ):
+            yield Mistake(
+                "E010",
+                f"{meta.model._meta.label}: PrivacyMeta.{attribute} is not a list of names.",
+                f'Write {attribute} = ["name", ...].',
+            )
+
+
+def meaning_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
+    """Yield what is wrong with the names in a declaration whose shape is right."""
+    yield from _name_mistakes(meta)
+    yield from _stray_anonymisers(meta)
+    yield from _misspelt(meta)
+    yield from _label_mistakes(meta)
+    yield from _undeclared(meta)
+
+
+def _name_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
+    label = meta.model._meta.label
+    names = {field.name for field in meta.model._meta.get_fields() if not field.auto_created or field.concrete}
+    for attribute in ("fields", "keep"):
+        for name in getattr(meta, attribute) or ():
+            if name not in names:
+                yield Mistake(
+                    "E002",
+                    f"{label}: PrivacyMeta.{attribute} names {name}, which is no field of the model.",
+                    f"The fields are {', '.join(sorted(names))}.",
+                )
+    for name in sorted(set(meta.keep) & set(meta.fields or ())):
+        yield Mistake(
+            "E002",
+            f"{label}.{name} is in PrivacyMeta.fields and in PrivacyMeta.keep.",
+            "It is personal or it is not: leave it in one of them.",
+        )
+    for attribute in ("export_fields", "export_exclude"):
+        for name in getattr(meta, attribute) or ():
+            if not _is_exportable(meta.model, name):
+                yield Mistake(
+                    "E002",
+                    f"{label}: PrivacyMeta.{attribute} names {name}, which is no column or property of the model.",
+                    f"The fields are {', '.join(sorted(names))}. For anything else write an export method.",
+                )
+    yield from _lookup_mistakes(meta)
+
+
+def _is_exportable(model: type[Model], name: str) -> bool:
+    try:
+        return model._meta.get_field(name).concrete and not model._meta.get_field(name).many_to_many
+    except FieldDoesNotExist:
+        is_key = name in {field.attname for field in model._meta.concrete_fields}
+        return is_key or isinstance(getattr(model, name, None), (property, cached_property, DjangoCachedProperty))
+
+
+def _stray_anonymisers(meta: PrivacyMeta) -> Iterable[Mistake]:
+    fields = personal_fields(meta)
+    for name in dir(meta):
+        field = name.removeprefix("anonymise_")
+        if field != name and field not in fields:
+            yield Mistake(
+                "E018",
+                f"{meta.model._meta.label}: PrivacyMeta.{name} is never called: {field} is not in PrivacyMeta.fields.",
+                f"Add {field} to fields, or correct the name of the method.",
+            )
+
+
+def _misspelt(meta: PrivacyMeta) -> Iterable[Mistake]:
+    known = [name for name in dir(PrivacyMeta) if not name.startswith("_")]
+    for name in dir(meta):
+        if name.startswith(("_", "anonymise_")) or name in known or name == "model":
+            continue
+        for meant in get_close_matches(name, known, n=1, cutoff=0.8):
+            yield Mistake(
+                "E019",
+                f"{meta.model._meta.label}: PrivacyMeta.{name} has no meaning.",
+                f"If {meant} is meant, correct it; else give it a name that is less alike.",
+            )
+
+
+def _label_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
+    written: dict[str, Iterable[Any]] = {"former_labels": meta.former_labels}
+    if meta.log_label is not None:
+        written = {**written, "log_label": [meta.log_label]}
+    for attribute, labels in written.items():
+        for label in labels:
+            if not isinstance(label, str) or [bool(part) for part in label.split(".")] != [True, True]:
+                yield Mistake(
+                    "E022",
+                    f"{meta.model._meta.label}: PrivacyMeta.{attribute} is not the label of a model.",
+                    "Write it as app_label.ModelName.",
+                )
+
+
+def _lookup_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
+    for name in meta.search_fields:
+        try:
+            all_rows(meta.model).filter(**{lookup_of(name): ""})
+        except FieldError:
+            yield Mistake(
+                "E002",
+                f"{meta.model._meta.label}: PrivacyMeta.search_fields names {name}, which cannot be looked up.",
+                "Write a field's name, or a lookup such as author__email__iexact.",
+            )
+        except (ValueError, TypeError, ValidationError):
+            pass  # the lookup is there; this column does not hold text
+
+
+def key_mistakes(meta: PrivacyMeta) -> list[Mistake]:
+    """Return what is wrong with the primary key of a model whose rows are to be anonymised."""
+    if isinstance(meta.model._meta.pk, BinaryField):
+        return [
+            Mistake(
+                "E008",
+                f"{meta.model._meta.label} has a primary key of bytes, which cannot be read back from the event log.",
+                "Give the model a primary key of another class.",
+            )
+        ]
+    if len(getattr(meta.model._meta, "pk_fields", [None])) < 2:
+        return []
+    return [
+        Mistake(
+            "E008",
+            f"{meta.model._meta.label} has a composite primary key and cannot be anonymised.",
+            "Give the model a single primary key, or write can_anonymise = False.",
+        )
+    ]
+
+
+def _undeclared(meta: PrivacyMeta) -> Iterable[Mistake]:
+    if meta.fields is None:
+        return
+    said = {*meta.fields, *meta.keep}
+    names = [field.name for field in declarable(meta.model) if field.name not in said]
+    if names:
+        yield Mistake(
+            "W001",
+            f"{meta.model._meta.label}: {', '.join(names)}: neither in PrivacyMeta.fields nor in PrivacyMeta.keep.",
+            "List personal fields in fields, and those that you looked at and found not personal in keep.",
+        )
