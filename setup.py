@@ -6,12 +6,17 @@ from setuptools import find_packages, setup
 
 README = Path(__file__).parent / "README.rst"
 
+# The same as in gdpr_assist/pages.py
+DOCUMENTATION = "https://django-gdpr-assist.readthedocs.io/en/stable/"
+
 setup(
     name="django-gdpr-assist",
     version="2.0.0.dev0",
     description="Find, export and anonymise personal data in a Django project",
     long_description=README.read_text(encoding="utf-8"),
     long_description_content_type="text/x-rst",
+    url=DOCUMENTATION,
+    project_urls={"Documentation": DOCUMENTATION},
     author="django-gdpr-assist contributors",
     license="BSD-3-Clause",
     license_files=["LICENSE"],

@@ -11,6 +11,7 @@ from django.db.models import Count, Min, Q
 
 from .conf import log_database
 from .instances import foreign, is_migrated, needed, written
+from .pages import page
 from .reconciliation import Databases, missing, unlogged, unsettled
 from .registry import registry
 from .scrubbing import data_aliases
@@ -28,7 +29,7 @@ STATES = {
 NOT_MIGRATED = "not migrated"
 
 # It can be reached and has the tables.
-MAY_READ = "may its role read it (docs/howto/protect_the_log)?"
+MAY_READ = f"may its role read it ({page('howto/protect_the_log')})?"
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from gdpr_assist import ANONYMISE
 from gdpr_assist.eventlog import write_receipt
+from gdpr_assist.pages import DOCUMENTATION
 from gdpr_assist.registry import registry
 from tests.apps.shop.models import (
     AuditEntry,
@@ -63,7 +64,7 @@ def only(check, **kwargs):
     [message] = found[check]
     kind = Warning if check.startswith("W") else Error
     assert type(message) is kind
-    assert message.hint.endswith(f" See gdpr_assist.{check} in docs/checks.rst.")
+    assert message.hint.endswith(f" See {DOCUMENTATION}checks.html#gdpr-assist-{check.lower()}")
     return message
 
 
@@ -558,7 +559,7 @@ class TestE015:
             "shop.AuditEntry.customer has on_delete=DB_CASCADE: its rows are deleted without a signal, and not logged."
         ]
         assert found[0].hint == (
-            "Use models.CASCADE, or on_delete=ANONYMISE(...). See gdpr_assist.E015 in docs/checks.rst."
+            f"Use models.CASCADE, or on_delete=ANONYMISE(...). See {DOCUMENTATION}checks.html#gdpr-assist-e015"
         )
         assert list(reported()) == ["E015"]
 

@@ -12,6 +12,7 @@ from django.db.models.functions import Lower, Upper
 from gdpr_assist import checks
 from gdpr_assist.indexes import OF_TEXTS, missing
 from gdpr_assist.meta import all_rows
+from gdpr_assist.pages import DOCUMENTATION
 from gdpr_assist.registry import registry
 from gdpr_assist.search import lookup_of
 from tests.apps.fields.models import PlainFields, UniqueFields
@@ -207,7 +208,7 @@ def test_gdpr_assist_W006(monkeypatch, settings):
     ]
     assert messages[0].hint == (
         'Add models.Index(Upper("owner"), name="thirdparty_device_owner_upper") to Meta.indexes of thirdparty.Device. '
-        "See gdpr_assist.W006 in docs/checks.rst."
+        f"See {DOCUMENTATION}checks.html#gdpr-assist-w006"
     )
 
 

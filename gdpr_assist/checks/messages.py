@@ -8,15 +8,17 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Warning
 
 from ..declaration import Declaration
+from ..pages import page
 from ..registry import registry
 
 CheckFunction = Callable[..., Iterable[CheckMessage]]
 
 
 def message(check: str, text: str, hint: str, obj: Any = None) -> CheckMessage:
+    name = f"gdpr_assist.{check}"
     kind = Warning if check.startswith("W") else Error
-    hint = f"{hint} See gdpr_assist.{check} in docs/checks.rst."
-    return kind(text, hint=hint, obj=obj, id=f"gdpr_assist.{check}")
+    hint = f"{hint} See {page('checks', name)}"
+    return kind(text, hint=hint, obj=obj, id=name)
 
 
 def declared(check: str, doc: str) -> CheckFunction:

@@ -12,6 +12,7 @@ from django.utils import timezone as django_timezone
 
 from gdpr_assist.eventlog import legacy_id, write_receipt
 from gdpr_assist.models import EventLog, Operation
+from gdpr_assist.pages import DOCUMENTATION
 from gdpr_assist.status import STATES
 from tests.databases import database_is, log_is, refused, untouched, without_tables
 from tests.logbook import customer
@@ -228,7 +229,8 @@ def test_a_log_that_the_role_may_only_write():
     with connections["gdpr_log"].execute_wrapper(deny):
         printed = run().splitlines()
     assert printed[0] == (
-        "Event log gdpr_log: cannot be read (ProgrammingError): may its role read it (docs/howto/protect_the_log)?"
+        "Event log gdpr_log: cannot be read (ProgrammingError): may its role read it "
+        f"({DOCUMENTATION}howto/protect_the_log.html)?"
     )
 
 

@@ -5,6 +5,7 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 from model_bakery import baker
 
+from gdpr_assist.pages import DOCUMENTATION
 from gdpr_assist.planning import plan
 from gdpr_assist.registry import registry
 from tests.apps.shop.models import AuditEntry, Comment, Customer, GiftOrder, Supplier
@@ -65,7 +66,8 @@ class TestVerify:
             call_command("gdpr_verify", stdout=out)
         assert str(caught.value) == (
             "Filled again since they were anonymised: 1 row of shop.Customer on default. On a copy, run anonymise_db; "
-            "elsewhere, anonymise these rows with force=True (docs/reference/methods, Refilled rows)."
+            "elsewhere, anonymise these rows with force=True "
+            f"({DOCUMENTATION}reference/methods.html#refilled-rows)."
         )
         assert "default: shop.Customer: 3 rows, 3 anonymised, 1 refilled" in out.getvalue()
 

@@ -12,6 +12,7 @@ from django_rich.management import RichCommand
 from gdpr_assist import scrubbing
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.management.log import failure
+from gdpr_assist.pages import page
 from gdpr_assist.planning import Plan
 
 
@@ -69,7 +70,7 @@ class Command(RichCommand):
         if refilled:
             failures.append(
                 f"Filled again since they were anonymised: {', '.join(refilled)}. On a copy, run anonymise_db; "
-                "elsewhere, anonymise these rows with force=True (docs/reference/methods, Refilled rows)."
+                f"elsewhere, anonymise these rows with force=True ({page('reference/methods', 'Refilled rows')})."
             )
         return failures
 
