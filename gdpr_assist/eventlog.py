@@ -24,6 +24,7 @@ from django.utils.connection import ConnectionDoesNotExist
 from .batching import pages
 from .conf import log_database
 from .exceptions import AnonymiseError, EventLogError
+from .placement import explained
 from .registry import registry
 from .statements import insert_values
 from .tables import EventLog, Instance, Operation, Outcome, Receipt, stored_key
@@ -209,9 +210,10 @@ def _write(erasure: Erasure) -> None:
     log = str(log_database())
     operation = None
     if not erasure.is_begun:
-        instance = instance_id(erasure.using)
+        with explained(erasure.using):
+            instance = instance_id(erasure.using)
+            write_receipt(erasure.id, erasure.using, erasure.started)
         operation = Operation(id=erasure.id, instance=instance, using=erasure.using, started=erasure.started)
-        write_receipt(erasure.id, erasure.using, erasure.started)
     try:
         if operation is not None:
             _begin(operation, erasure.pending, log)

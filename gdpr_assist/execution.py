@@ -31,6 +31,7 @@ from .conf import settings
 from .exceptions import AnonymiseError
 from .files import delete_files, file_changes, named_files
 from .meta import all_rows
+from .placement import explained
 from .planning import Plan, content_type, has_marker, marked_texts, markers
 from .planning import plan as make_plan
 from .rules import is_unique, key_text
@@ -398,7 +399,8 @@ def _transaction(plan: Plan, savepoint: bool = True) -> transaction.Atomic:
 def _explained(plan: Plan) -> Iterator[None]:
     """Turn a database's refusal of a value, whose text holds the value, into an error that names the model."""
     try:
-        yield
+        with explained(plan.using):
+            yield
     except (ProtectedError, RestrictedError):
         raise  # of a deletion by a receiver: no value in it
     except DatabaseError as error:

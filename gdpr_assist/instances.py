@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connections, router
+from django.db.models import Model
 from django.template.defaultfilters import pluralize
 
 from .batching import pages
@@ -43,9 +45,13 @@ def is_migrated(using: str) -> bool:
     return model._meta.db_table in connections[using].introspection.table_names()
 
 
-def written() -> set[str]:
-    """Return the aliases on which the router writes registered models. Asks no database."""
-    return {router.db_for_write(model) for model in registry.models}
+def written(models: Iterable[type[Model]] | None = None) -> dict[str, list[type[Model]]]:
+    """Return the aliases on which the router writes registered models, or ``models``, with these. Asks no database."""
+    found: dict[str, list[type[Model]]] = {}
+    for model in registry.models if models is None else models:
+        with suppress(Exception):  # of a router that can tell only within a request, or for one tenant
+            found.setdefault(router.db_for_write(model), []).append(model)
+    return found
 
 
 def needed() -> list[str]:
@@ -54,7 +60,7 @@ def needed() -> list[str]:
     The log has operations of them, or the router writes a registered model there.
     """
     logged = set(Operation.objects.using(log_database()).values_list("using", flat=True).distinct())
-    return [using for using in data_aliases() if using in logged | written()]
+    return [using for using in data_aliases() if using in logged | written().keys()]
 
 
 def foreign(using: str, databases: Databases) -> list[Foreign]:

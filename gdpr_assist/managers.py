@@ -17,6 +17,7 @@ from . import eventlog
 from .conf import settings
 from .execution import Result, execute
 from .meta import PrivacyMeta
+from .placement import explained
 from .planning import content_type, plan
 from .registry import declares_itself, registry
 from .tables import EventLog, PrivacyAnonymised
@@ -156,8 +157,9 @@ def is_anonymised(self: Model) -> bool:
     if self.pk is None:
         return False
     using = _alias(self)
-    kind = content_type(type(self), using)
-    return PrivacyAnonymised.objects.using(using).filter(content_type=kind, object_id=str(self.pk)).exists()
+    with explained(using):
+        kind = content_type(type(self), using)
+        return PrivacyAnonymised.objects.using(using).filter(content_type=kind, object_id=str(self.pk)).exists()
 
 
 def _log_gdpr_anonymise(self: Model) -> None:

@@ -18,6 +18,7 @@ from django.dispatch import Signal
 from .declaration import Declaration
 from .exceptions import AnonymiseError
 from .meta import all_rows
+from .placement import explained
 from .registry import registry
 from .rules import key_text
 from .signals import post_anonymise, pre_anonymise
@@ -125,6 +126,13 @@ class Plan:
         ]
         return self.marked().exclude(reduce(and_, conditions)) if conditions else self.rows().none()
 
+    def marks(self) -> tuple[int, int]:
+        """Return how many rows were anonymised before, and how many of these were filled again since."""
+        with explained(self.using):
+            if not markers(self.declaration.model, self.using).exists():
+                return 0, 0
+            return self.marked().count(), self.refilled().count()
+
     @property
     def reads_keys_first(self) -> bool:
         """Whether all keys must be read before the first row is anonymised.
@@ -149,8 +157,8 @@ class Plan:
     def describe(self, *, with_marks: bool = True) -> str:
         """Return the plan in a line of plain words, with its numbers; ``with_marks`` with those of marked rows."""
         count, marked_count, refilled = self.count(), 0, 0
-        if with_marks and markers(self.declaration.model, self.using).exists():
-            marked_count, refilled = self.marked().count(), self.refilled().count()
+        if with_marks:
+            marked_count, refilled = self.marks()
         text = f"{self.label}: {count} row{'' if count == 1 else 's'}, {MODES[self.mode]}"
         if self.reason:
             text += f", because {self.reason}"
@@ -242,7 +250,8 @@ def has_marker(model: type[Model], using: str) -> Any:
 
 
 def content_type(model: type[Model], using: str) -> ContentType:
-    return ContentType.objects.db_manager(using).get_for_model(model)
+    with explained(using):
+        return ContentType.objects.db_manager(using).get_for_model(model)
 
 
 def _are_of_the_row(conditions: Any, queryset: QuerySet[Any]) -> bool:

@@ -14,6 +14,7 @@ from . import eventlog
 from .exceptions import AnonymiseError
 from .execution import execute, forget_markers
 from .managers import take_off_declaration
+from .placement import explained
 from .planning import plan
 from .registry import concrete, registry
 from .signals import model_registered
@@ -34,8 +35,9 @@ class Deletion(eventlog.Erasure):
 
     def record(self) -> None:
         self.is_recorded = True
-        for model, keys in self.deleted.items():
-            forget_markers(model, keys, self.using)
+        with explained(self.using):
+            for model, keys in self.deleted.items():
+                forget_markers(model, keys, self.using)
         eventlog.record(self)
 
 

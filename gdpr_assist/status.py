@@ -12,6 +12,7 @@ from django.db.models import Count, Min, Q
 from .conf import log_database
 from .instances import foreign, is_migrated, needed, written
 from .pages import page
+from .placement import cure, kept_off
 from .reconciliation import Databases, missing, unlogged, unsettled
 from .registry import registry
 from .scrubbing import data_aliases
@@ -125,7 +126,7 @@ def _trouble(using: str) -> Trouble | None:
     except Error as error:
         return _unreadable(error, "is it reachable?")
     option = "" if using == DEFAULT_DB_ALIAS else f" --database={using}"
-    return Trouble(NOT_MIGRATED, f"run migrate{option}")
+    return Trouble(NOT_MIGRATED, cure(using) if kept_off(using) else f"run migrate{option}")
 
 
 def _unreadable(error: Error, cure: str) -> Trouble:

@@ -501,6 +501,60 @@ class TestE021:
         assert name in message.hint
 
 
+class Elsewhere:
+    """Writes devices on another alias, and allows only these apps there; as one that is no good without a request."""
+
+    def __init__(self, *allowed):
+        self.allowed = allowed
+
+    def db_for_write(self, model, **hints):
+        if model is Customer:
+            raise LookupError("no request")
+        return "other" if model is Device else None
+
+    def allow_migrate(self, db, app_label, **hints):
+        return app_label in self.allowed if db == "other" else None
+
+
+class TestE027:
+    def test_gdpr_assist_E027(self, settings):
+        settings.DATABASE_ROUTERS = [*settings.DATABASE_ROUTERS, Elsewhere("thirdparty")]
+        with device(fields=["owner"], keep=["address"]):
+            message = only("E027")
+        assert message.msg == (
+            "The routers write thirdparty.Device on 'other', but allow_migrate answers False there for contenttypes "
+            "and gdpr_assist: nothing can be erased there."
+        )
+        assert message.hint.startswith("The routers keep contenttypes and gdpr_assist off 'other': let allow_migrate ")
+        assert "migrate --database=other" in message.hint
+
+    @pytest.mark.parametrize("lacking", ["contenttypes", "gdpr_assist"])
+    def test_names_the_app(self, settings, lacking):
+        allowed = {"thirdparty", "contenttypes", "gdpr_assist"} - {lacking}
+        settings.DATABASE_ROUTERS = [*settings.DATABASE_ROUTERS, Elsewhere(*allowed)]
+        with device(fields=["owner"], keep=["address"]):
+            assert f"answers False there for {lacking}: " in only("E027").msg
+
+    def test_gdpr_assist_W008_where_not_even_the_rows_may_be(self, settings):
+        settings.DATABASE_ROUTERS = [*settings.DATABASE_ROUTERS, Elsewhere()]
+        with device(fields=["owner"], keep=["address"]):
+            message = only("W008")
+        assert "for contenttypes and gdpr_assist: nothing can be erased there." in message.msg
+        assert "silence this check" in message.hint
+
+    def test_routers_that_allow_them(self, settings):
+        settings.DATABASE_ROUTERS = [
+            *settings.DATABASE_ROUTERS,
+            Elsewhere("thirdparty", "contenttypes", "gdpr_assist"),
+        ]
+        with device(fields=["owner"], keep=["address"]):
+            assert reported() == {}
+
+    def test_an_alias_without_registered_models_may_lack_them(self, settings):
+        settings.DATABASE_ROUTERS = [*settings.DATABASE_ROUTERS, Elsewhere()]
+        assert reported() == {}
+
+
 # -- on_delete -------------------------------------------------------------------------------------
 
 

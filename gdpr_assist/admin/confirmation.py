@@ -54,10 +54,7 @@ def templates(opts: Options[Any]) -> list[str]:
 
 def context(plans: Iterable[Plan]) -> dict[str, Any]:
     """Return what the page says about ``plans``."""
-    planned = [
-        PlannedModel(plan=plan, rows=plan.count(), marked=plan.marked().count(), refilled=plan.refilled().count())
-        for plan in plans
-    ]
+    planned = [_planned(plan) for plan in plans]
     return {
         "title": _("Anonymise data"),
         "subtitle": None,
@@ -67,6 +64,11 @@ def context(plans: Iterable[Plan]) -> dict[str, Any]:
         "marked": sum(each.marked for each in planned),
         "refilled": sum(each.refilled for each in planned),
     }
+
+
+def _planned(plan: Plan) -> PlannedModel:
+    marked, refilled = plan.marks()
+    return PlannedModel(plan=plan, rows=plan.count(), marked=marked, refilled=refilled)
 
 
 def is_confirmed(request: HttpRequest) -> bool:

@@ -11,6 +11,7 @@ from django.db import router, transaction
 from django.utils.translation import gettext as _
 
 from ..execution import Result, execute_together
+from ..placement import explained
 from ..planning import Plan
 from ..tables import stored_key
 
@@ -33,7 +34,8 @@ def erase(plans: Sequence[Plan], *, user_id: Any) -> list[Result]:
 def _keys(plan: Plan) -> list[Any]:
     """The keys of the rows that the plan will change."""
     keys = dict.fromkeys(plan.rows().order_by("pk").values_list("pk", flat=True))
-    left = set() if plan.force else set(plan.marked().values_list("pk", flat=True))
+    with explained(plan.using):
+        left = set() if plan.force else set(plan.marked().values_list("pk", flat=True))
     return [key for key in keys if key not in left]
 
 

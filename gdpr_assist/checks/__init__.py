@@ -28,6 +28,7 @@ from .deletions import check_E012, check_E013, check_E014, check_E015
 from .deployment import check_deployed
 from .log import check_E009, check_E011, check_E020, check_E021, check_E024, check_W002
 from .migrations import check_E001
+from .routing import check_E027, check_W008
 from .searches import check_W006
 
 CHECKS: list[tuple[Any, ...]] = [
@@ -55,10 +56,12 @@ CHECKS: list[tuple[Any, ...]] = [
     (check_E022, Tags.models),
     (check_E023, Tags.models),
     (check_E024,),
+    (check_E027,),
     (check_W001, Tags.models),
     (check_W002,),
     (check_W003, Tags.models),
     (check_W006, Tags.models),
+    (check_W008,),
 ]
 
 # Asked for by ``check --deploy``, and only where a database is named

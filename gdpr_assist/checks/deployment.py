@@ -10,6 +10,7 @@ from django.db import connections
 from django.template.defaultfilters import pluralize
 
 from ..conf import log_database
+from ..placement import cure
 from ..status import DatabaseStatus, status, unclaimed
 from .log import check_E024
 from .messages import message
@@ -49,7 +50,7 @@ def _state_messages(each: DatabaseStatus) -> Iterator[CheckMessage]:
         yield message(
             "E025",
             f"The database {each.using!r}: {each.trouble.what}.",
-            f"Make it reachable and migrate it (migrate --database={each.using}).",
+            f"Make it reachable. {cure(each.using)}",
         )
     if each.missing:
         yield message(
