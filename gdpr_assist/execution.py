@@ -7,7 +7,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any
 
@@ -23,22 +23,34 @@ from django.db.models import (
     Value,
 )
 from django.db.models.deletion import Collector
+from django.dispatch import Signal
 from django.utils import timezone
 
 from . import eventlog
 from .batching import LARGEST_BATCH, batch_size, chunks, pages
 from .conf import settings
+from .effects import (
+    Intended,
+    check_changed,
+    check_in_sql,
+    check_seen,
+    check_stored,
+    intended,
+    unchanged,
+)
 from .exceptions import AnonymiseError
 from .files import delete_files, file_changes, named_files
+from .interference import Interference, interference, may_hide
 from .meta import all_rows
 from .placement import explained
 from .planning import Plan, content_type, has_marker, marked_texts, markers
 from .planning import plan as make_plan
+from .registry import registry
 from .rules import is_unique, key_text
 from .signals import post_anonymise, pre_anonymise
 from .statements import among, insert_select, refuses_value, write_back
 from .tables import LONGEST_KEY, EventLog, PrivacyAnonymised, Scrub
-from .values import apply, held, prepared
+from .values import apply, changed_fields, explained_call, held, prepared
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +64,26 @@ ROWS_PER_CASE = 100
 Claimed = tuple[Any, bool]
 
 
+@dataclass
+class Run:
+    """One execution while it happens."""
+
+    erasure: eventlog.Erasure
+    in_range: bool = False
+    """Whether it is a range of a scrub."""
+
+    # {model: what may interfere with changing it}; asked of the catalogue once
+    _interference: dict[type[Model], Interference] = field(default_factory=dict)
+    # {label of a model that says can_anonymise = False: how many rows of it belong to the objects}
+    kept: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def interference(self, plan: Plan) -> Interference:
+        model = plan.declaration.model
+        if model not in self._interference:
+            self._interference[model] = interference(model, plan.using)
+        return self._interference[model]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """What an execution did: how many rows it anonymised, how many it left because they were anonymised before."""
@@ -63,24 +95,33 @@ class Result:
     operation: uuid.UUID | None = None
     """The id under which it was logged; None if it was not."""
 
+    kept: dict[str, int] = field(default_factory=dict)
+    """{label: rows} of the same objects in multi-table models that say ``can_anonymise = False``: left as they are."""
 
-def execute(plan: Plan, *, within: eventlog.Erasure | None = None) -> Result:
+
+def execute(plan: Plan, *, within: eventlog.Erasure | None = None, marked: int | None = None) -> Result:
     """Anonymise the rows of ``plan``: all of them, or after an exception none.
 
     ``within`` is an erasure that is under way in the same transaction; it takes the events and logs them.
+    ``marked`` is how many of the rows were anonymised before that erasure, where it may have done some by now.
     Raises ``AnonymiseError`` if an anonymiser fails, the database refuses a value, the object of the plan is gone, or
     (``EventLogError``) the log cannot be written.
     """
     erasure = within or eventlog.Erasure(plan.using)
+    run = Run(erasure)
     seen = anonymised = 0
     with _restored(plan.instance), _explained(plan), _transaction(plan, savepoint=within is None):
-        for claimed in _claims(plan):
+        for claimed in _all_claims(plan, run):
             seen += len(claimed)
-            anonymised += _run(plan, claimed, erasure)
+            anonymised += _run(plan, claimed, run, {plan.declaration.model})
         if plan.instance is not None and not seen:
-            raise AnonymiseError(f"{plan.label}: the object is not in the database any more.")
+            raise AnonymiseError(
+                f"{plan.label}: the object is not in the database any more, or row level security hides it."
+            )
         if within is None:
             eventlog.record(erasure)
+    if marked is not None and not plan.force:
+        anonymised = seen - marked
     logged = erasure.id if erasure.count else None
     return Result(
         label=plan.label,
@@ -88,10 +129,11 @@ def execute(plan: Plan, *, within: eventlog.Erasure | None = None) -> Result:
         anonymised=anonymised,
         skipped=seen - anonymised,
         operation=logged,
+        kept=dict(run.kept),
     )
 
 
-def execute_together(plans: Iterable[Plan]) -> list[Result]:
+def execute_together(plans: Sequence[Plan]) -> list[Result]:
     """Execute ``plans`` as one erasure: one transaction and one operation on each of their databases.
 
     For a person's rows in several models. All keys are read first, so that a plan which finds its rows through those
@@ -102,12 +144,15 @@ def execute_together(plans: Iterable[Plan]) -> list[Result]:
     with ExitStack() as transactions:
         for using in erasures:
             transactions.enter_context(transaction.atomic(using=using))
-        # A multi-table child first: with its parent it is anonymised too, and would be counted as done before.
-        order = sorted(pinned, key=lambda plan: -len(plan.declaration.model._meta.get_parent_list()))
-        done = {id(plan): execute(plan, within=erasures[plan.using]) for plan in order}
+        # A multi-table child is anonymised with its parent, and would be counted as done before.
+        marked = [plan.marked().count() if plan.has_relatives else None for plan in plans]
+        done = [
+            execute(plan, within=erasures[plan.using], marked=before)
+            for plan, before in zip(pinned, marked, strict=True)
+        ]
         for erasure in erasures.values():
             eventlog.record(erasure)
-    return [done[id(plan)] for plan in pinned]
+    return done
 
 
 def begin_scrub(plan: Plan) -> Scrub | None:
@@ -153,25 +198,34 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
     nothing: for scrubbing a copy.
     """
     done = 0
+    run = Run(eventlog.Erasure(plan.using), in_range=True)
     has_text = key_text(plan.declaration.model) is not None
-    if has_text and not plan.sends_signals and not plan.children and not file_changes(plan):
+    if has_text and not plan.sends_signals and not plan.has_relatives and not file_changes(plan):
         # Nobody needs to know the keys.
         for rows in _ranges(plan, size or (ROWS_PER_RANGE if plan.mode == "set" else batch_size(plan.using))):
             with eventlog.suspended(), _explained(plan), _transaction(plan):
-                done += _run_sets(plan, rows)
-                _insert_markers(plan, rows)
+                done += _run_range(plan, rows, run)
             yield done
         return
     plan = replace(plan, force=False)  # the markers say which rows this run, or one it resumes, has done
-    claims = _claims(plan, size)
+    claims = _all_claims(plan, run, size)
     while True:
         # The rows are locked as they are read.
         with eventlog.suspended(), _explained(plan), _transaction(plan):
             claimed = next(claims, None)
             if claimed is None:
                 return
-            done += _run(plan, claimed, eventlog.Erasure(plan.using), in_range=True)
+            done += _run(plan, claimed, run, {plan.declaration.model})
         yield done
+
+
+def _run_range(plan: Plan, rows: QuerySet[Any], run: Run) -> int:
+    """Anonymise and mark ``rows``, of which none has a marker; return their number."""
+    changed = _run_sets(plan, rows, run)
+    marked = _insert_markers(plan, rows)
+    if changed < marked:
+        raise unchanged(plan, marked - changed)
+    return marked
 
 
 def _ranges(plan: Plan, size: int) -> Iterator[QuerySet[Any]]:
@@ -199,6 +253,16 @@ def forget_markers(model: type[Model], keys: Iterable[Any], using: str) -> None:
     """Remove the markers of deleted rows: a new row with a reused key must not be born anonymised."""
     for texts in chunks(map(str, keys), batch_size(using)):
         markers(model, using).filter(object_id__in=among(texts)).delete()
+
+
+def _all_claims(plan: Plan, run: Run, size: int | None = None) -> Iterator[list[Claimed]]:
+    """Yield the claims of ``plan``. Raises ``AnonymiseError`` in the end if the database hides rows from them."""
+    seen = 0
+    for claimed in _claims(plan, size):
+        seen += len(claimed)
+        yield claimed
+    if plan.instance is None and may_hide(plan.using) and run.interference(plan).hides:
+        check_seen(plan, seen)
 
 
 def _claims(plan: Plan, size: int | None = None) -> Iterator[list[Claimed]]:
@@ -245,23 +309,34 @@ def _locked(rows: QuerySet[Any], using: str) -> QuerySet[Any]:
     return rows.select_for_update() if features.has_select_for_update else rows
 
 
-def _run(plan: Plan, claimed: list[Claimed], erasure: eventlog.Erasure, *, in_range: bool = False) -> int:
+def _run(plan: Plan, claimed: list[Claimed], run: Run, seen: set[type[Model]]) -> int:
     """Anonymise those rows that were not before, with ``force`` all; return their number.
+
+    One object is all its tables: what multi-table parents and children declare of these rows is anonymised too, from
+    the top down. ``seen`` are the models of the object that are under way or done.
+    """
+    _run_parents(plan, [key for key, _ in claimed], run, seen)
+    keys = [key for key, is_marked in claimed if plan.force or not is_marked]
+    if keys:
+        _run_own(plan, keys, run)
+    _run_children(plan, [key for key, _ in claimed], run, seen)
+    return len(keys)
+
+
+def _run_own(plan: Plan, keys: list[Any], run: Run) -> None:
+    """Anonymise what the plan's own model declares of the rows with these keys.
 
     Their files are deleted after the COMMIT, since a file does not roll back; those of a range of a scrub before it:
     if that is interrupted, the next run finds a row whose file is gone, but nobody finds a file that no row names.
     """
-    keys = [key for key, is_marked in claimed if plan.force or not is_marked]
-    if not keys:
-        return 0
     rows = all_rows(plan.declaration.model, plan.using).filter(pk__in=keys)
     _mark(plan, keys, rows)
     files = named_files(plan, rows)
     if plan.mode == "rows":
         _run_rows(plan, keys)
     else:
-        _run_sets(plan, rows)
-    if files and in_range:
+        check_changed(plan, rows, _run_sets(plan, rows, run), len(keys))
+    if files and run.in_range:
         if failed := delete_files(files, plan.using):
             raise AnonymiseError(
                 f"{plan.label}: a stored file of {', '.join(failed)} could not be deleted. Nothing was changed. The "
@@ -271,19 +346,54 @@ def _run(plan: Plan, claimed: list[Claimed], erasure: eventlog.Erasure, *, in_ra
     elif files:
         transaction.on_commit(lambda: delete_files(files, plan.using), using=plan.using, robust=True)
     if settings.GDPR_LOG_ON_ANONYMISE:
-        erasure.add(EventLog.EVENT_ANONYMISE, plan.declaration.model, keys)
-    _run_children(plan, keys, erasure, in_range)
-    return len(keys)
+        run.erasure.add(EventLog.EVENT_ANONYMISE, plan.declaration.model, keys)
 
 
-def _run_children(plan: Plan, keys: list[Any], erasure: eventlog.Erasure, in_range: bool) -> None:
+def _run_parents(plan: Plan, keys: list[Any], run: Run, seen: set[type[Model]]) -> None:
+    """Anonymise what multi-table parents hold of these objects: a gift order is an order too."""
+    parents = registry.parents(plan.declaration.model)
+    for parent, link in parents:
+        if parent not in seen:
+            rows = all_rows(parent, plan.using).filter(pk__in=_linked(plan, link, keys))
+            _run_part(plan, rows, run, seen)
+    if parents and plan.instance is not None:
+        _read_inherited(plan, plan.instance)
+
+
+def _linked(plan: Plan, link: Any, keys: list[Any]) -> list[Any]:
+    """Return the keys of a parent's rows: those of the child, unless it is a second parent."""
+    if link.primary_key:
+        return keys
+    rows = all_rows(plan.declaration.model, plan.using).filter(pk__in=keys)
+    return list(rows.values_list(link.attname, flat=True))
+
+
+def _read_inherited(plan: Plan, instance: Model) -> None:
+    """Give the object in memory what its parents' tables hold by now."""
+    names = [each.attname for each in instance._meta.concrete_fields if each.model is not plan.declaration.model]
+    names = [name for name in names if name in instance.__dict__]
+    found = all_rows(plan.declaration.model, plan.using).filter(pk=instance.pk).values(*names).first() or {}
+    for name, value in found.items():
+        setattr(instance, name, value)
+
+
+def _run_children(plan: Plan, keys: list[Any], run: Run, seen: set[type[Model]]) -> None:
     """Anonymise what multi-table children add to these rows: an order that is a gift order is one object."""
-    for child in plan.children:
-        link: Any = child._meta.get_ancestor_link(plan.declaration.model)
-        rows = all_rows(child, plan.using).filter(**{f"{link.name}__in": keys})
-        part = make_plan(rows, force=plan.force)
-        for claimed in _claims(part):
-            _run(part, claimed, erasure, in_range=in_range)
+    for child, link in registry.children(plan.declaration.model):
+        if child not in seen:
+            _run_part(plan, all_rows(child, plan.using).filter(**{f"{link.name}__in": keys}), run, seen)
+
+
+def _run_part(whole: Plan, rows: QuerySet[Any], run: Run, seen: set[type[Model]]) -> None:
+    """Anonymise ``rows``, which are a part of the objects of ``whole`` in another table."""
+    seen.add(rows.model)
+    if not registry.declaration(rows.model).meta.can_anonymise:
+        if count := rows.count():
+            run.kept[rows.model._meta.label] += count
+        return
+    part = make_plan(rows, force=whole.force)
+    for claimed in _claims(part):
+        _run(part, claimed, run, seen)
 
 
 def _mark(plan: Plan, keys: list[Any], rows: QuerySet[Any]) -> None:
@@ -298,61 +408,84 @@ def _mark(plan: Plan, keys: list[Any], rows: QuerySet[Any]) -> None:
     _insert_markers(plan, rows)
 
 
-def _insert_markers(plan: Plan, rows: QuerySet[Any]) -> None:
+def _insert_markers(plan: Plan, rows: QuerySet[Any]) -> int:
+    """Write the markers that are not there yet; return their number."""
     model = plan.declaration.model
     kind, text = content_type(model, plan.using), key_text(model)
     if text is None:  # the databases write this type in ways of their own
         found = [PrivacyAnonymised(content_type=kind, object_id=str(key)) for key in rows.values_list("pk", flat=True)]
         PrivacyAnonymised.objects.using(plan.using).bulk_create(found, ignore_conflicts=True)
-        return
+        return len(found)
     fields: list[Any] = [PrivacyAnonymised._meta.get_field(name) for name in ("content_type", "object_id")]
     values = rows.order_by().values_list(Value(kind.pk, output_field=IntegerField()), text)
     with connections[plan.using].cursor() as cursor:
-        insert_select(fields, values, plan.using).run(cursor)
+        return insert_select(fields, values, plan.using).run(cursor)
 
 
-def _run_sets(plan: Plan, rows: QuerySet[Any]) -> int:
-    """Anonymise ``rows`` without saving each; return their number."""
-    count = _run_in_python(plan, rows) if plan.mode == "mixed" else None
-    if not plan.sends_signals and (columns := _columns(plan)):
-        return rows.update(**columns)
-    return rows.count() if count is None else count
+def _run_sets(plan: Plan, rows: QuerySet[Any], run: Run) -> int:
+    """Anonymise ``rows`` without saving each; return how many of them were changed in each table that has a part."""
+    is_watched = run.interference(plan).changes
+    counts = [_run_in_python(plan, rows, is_watched)] if plan.mode == "mixed" else []
+    if not plan.sends_signals:
+        # Of a multi-table model, update() returns the number of one table only.
+        counts += [rows.update(**columns) for columns in _columns(plan)]
+    if is_watched and counts:
+        check_in_sql(plan, rows)
+    return min(counts) if counts else rows.count()
 
 
-def _columns(plan: Plan) -> dict[str, Any]:
-    """What the database itself can put into the columns."""
-    return {
-        change.field.name: change.replacement.expression()
-        for change in plan.declaration.changes
-        if change.replacement is not None and change.replacement.expression is not None
-    }
+def _columns(plan: Plan) -> Iterable[dict[str, Any]]:
+    """Return what the database itself can put into the columns, for each table that has some."""
+    tables: dict[type[Model], dict[str, Any]] = defaultdict(dict)
+    for change in plan.declaration.changes:
+        if change.replacement is not None and change.replacement.expression is not None:
+            tables[change.field.model][change.field.name] = change.replacement.expression()
+    return tables.values()
 
 
-def _run_in_python(plan: Plan, rows: QuerySet[Any]) -> int:
-    """Write what only Python can compute; where somebody listens to the signals, all columns, so that he sees them."""
+def _run_in_python(plan: Plan, rows: QuerySet[Any], is_watched: bool) -> int:
+    """Write what only Python can compute; where somebody listens to the signals, all columns, so that he sees them.
+
+    Return the number of rows. Where the database may have a say in what is
+    written (``is_watched``), look at what it holds afterwards.
+    """
     changes = [each for each in plan.declaration.changes if plan.sends_signals or not each.in_sql]
     instances = list(_locked(rows, plan.using))
     changed: dict[frozenset[str], list[Model]] = defaultdict(list)
+    kept: dict[Any, Intended] = {}
     for instance in instances:
         before = held(plan, instance)
         if plan.sends_signals:
-            pre_anonymise.send(sender=plan.model, instance=instance, using=plan.using)
+            _send(pre_anonymise, "pre_anonymise", plan, instance)
         changed[apply(plan, instance, changes, before)].append(instance)
-    for names, alike in changed.items():
-        _write_back(plan, sorted(names), alike)
+        if is_watched:
+            kept[instance.pk] = intended(plan, instance, before)
+    missed = sum(len(alike) - _write_back(plan, sorted(names), alike) for names, alike in changed.items())
+    check_changed(plan, rows, len(instances) - missed, len(instances))
+    if kept:
+        check_stored(plan, kept)
     if plan.sends_signals:
         for instance in instances:
-            post_anonymise.send(sender=plan.model, instance=instance, using=plan.using)
+            _send(post_anonymise, "post_anonymise", plan, instance)
     return len(instances)
 
 
-def _write_back(plan: Plan, names: list[str], instances: list[Model]) -> None:
-    """Write these columns of the instances, each table of a multi-table model by itself."""
+def _send(signal: Signal, name: str, plan: Plan, instance: Model) -> None:
+    with explained_call(f"{plan.label}: a receiver of {name}"):
+        signal.send(sender=plan.model, instance=instance, using=plan.using)
+
+
+def _write_back(plan: Plan, names: list[str], instances: list[Model]) -> int:
+    """Write these columns of the instances, each table of a multi-table model by itself.
+
+    Return how many of them were changed in each of the tables.
+    """
     connection = connections[plan.using]
     tables: dict[type[Model], list[Any]] = defaultdict(list)
     for name in names:
         field = plan.declaration.model._meta.get_field(name)
         tables[field.model].append(field)
+    counts = [len(instances)]
     for model, fields in tables.items():
         key: Any = model._meta.pk
         keys = [key.get_db_prep_save(getattr(each, key.attname), connection) for each in instances]
@@ -366,11 +499,11 @@ def _write_back(plan: Plan, names: list[str], instances: list[Model]) -> None:
         statements = None if has_expressions else write_back(model, fields, rows, plan.using)
         if statements is None:
             bulk = all_rows(plan.declaration.model, plan.using)
-            bulk.bulk_update(instances, [field.name for field in fields], batch_size=ROWS_PER_CASE)
+            counts.append(bulk.bulk_update(instances, [field.name for field in fields], batch_size=ROWS_PER_CASE))
             continue
         with connection.cursor() as cursor:
-            for statement in statements:
-                statement.run(cursor)
+            counts.append(sum(statement.run(cursor) for statement in statements))
+    return min(counts)
 
 
 def _run_rows(plan: Plan, keys: list[Any]) -> None:
@@ -378,17 +511,39 @@ def _run_rows(plan: Plan, keys: list[Any]) -> None:
         instances: Iterable[Model] = [plan.instance]
     else:
         instances = all_rows(plan.model, plan.using).filter(pk__in=keys).order_by("pk")
-    for instance in instances:
-        _run_row(plan, instance)
+    stored = check_stored(plan, {instance.pk: _run_row(plan, instance) for instance in instances})
+    if plan.instance is not None:
+        # What save(), or the database, has computed instead of what was planned
+        for name, value in stored.get(plan.instance.pk, {}).items():
+            if plan.instance.__dict__.get(name) != value:
+                setattr(plan.instance, name, value)
 
 
-def _run_row(plan: Plan, instance: Model) -> None:
+def _run_row(plan: Plan, instance: Model) -> Intended:
+    """Anonymise one row with its signals; return what it held, and what it is to hold."""
     before = held(plan, instance)
-    pre_anonymise.send(sender=plan.model, instance=instance, using=plan.using)
+    _send(pre_anonymise, "pre_anonymise", plan, instance)
     names = apply(plan, instance, plan.declaration.changes, before)
+    planned = intended(plan, instance, before)
     if names:
-        instance.save(using=plan.using, update_fields=names)
-    post_anonymise.send(sender=plan.model, instance=instance, using=plan.using)
+        _save(plan, instance, names, before)
+    _send(post_anonymise, "post_anonymise", plan, instance)
+    return planned
+
+
+def _save(plan: Plan, instance: Model, names: frozenset[str], before: dict[str, Any]) -> None:
+    """Save these columns, and those that the project's save() has computed from them: a slug holds the name too."""
+    with explained_call(f"{plan.label}: {type(instance).__name__}.save(), or a receiver of its signals,"):
+        try:
+            instance.save(using=plan.using, update_fields=names)
+        except DatabaseError as error:
+            if error.__cause__ is not None or isinstance(error, IntegrityError):
+                raise
+            raise unchanged(plan, 1) from None  # of Django itself: no row was affected
+    rest = [field for field in changed_fields(instance, before) if field.name not in names and not field.primary_key]
+    if rest:
+        rows = all_rows(plan.declaration.model, plan.using).filter(pk=instance.pk)
+        rows.update(**{field.name: getattr(instance, field.attname) for field in rest})
 
 
 def _transaction(plan: Plan, savepoint: bool = True) -> transaction.Atomic:

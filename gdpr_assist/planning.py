@@ -79,18 +79,24 @@ class Plan:
     @property
     def children(self) -> list[type[Model]]:
         """The registered multi-table children of the model, whose part of the rows is anonymised with them."""
-        return [
-            child
-            for child in registry.children(self.declaration.model)
-            if registry.declaration(child).meta.can_anonymise
-        ]
+        return [child for child, _ in registry.children(self.declaration.model) if _can_anonymise(child)]
+
+    @property
+    def parents(self) -> list[type[Model]]:
+        """The registered multi-table parents of the model, whose part of the rows is anonymised with them."""
+        return [parent for parent, _ in registry.parents(self.declaration.model) if _can_anonymise(parent)]
+
+    @property
+    def has_relatives(self) -> bool:
+        """Whether an object may have a part in another registered table."""
+        return bool(registry.children(self.declaration.model) or registry.parents(self.declaration.model))
 
     @property
     def descendants(self) -> list[type[Model]]:
         """Those children, and their own."""
         found = list(self.children)
         for model in found:
-            found += [child for child in registry.children(model) if child not in found]
+            found += [child for child, _ in registry.children(model) if _can_anonymise(child) and child not in found]
         return found
 
     def count(self) -> int:
@@ -165,8 +171,10 @@ class Plan:
         if self.unheard:
             text += f"; {self.unheard}, which are not called, as PrivacyMeta.bulk is True"
         text += f"; fields: {', '.join(self.fields) or 'none'}"
+        if self.parents:
+            text += f"; with what {', '.join(each._meta.label for each in self.parents)} holds of them"
         if self.children:
-            text += f"; with what {', '.join(child._meta.label for child in self.children)} add to them"
+            text += f"; with what {', '.join(each._meta.label for each in self.children)} add to them"
         if marked_count:
             again = "and now again" if self.force else "left as they are"
             text += f"; {marked_count} anonymised before, {again}"
@@ -266,6 +274,10 @@ def _are_of_the_row(conditions: Any, queryset: QuerySet[Any]) -> bool:
 def _is_value(operand: Any) -> bool:
     operands = operand if isinstance(operand, (list, tuple, set, frozenset)) else [operand]
     return not any(hasattr(each, "resolve_expression") for each in operands)
+
+
+def _can_anonymise(model: type[Model]) -> bool:
+    return registry.declaration(model).meta.can_anonymise
 
 
 def _usable(queryset: Any) -> QuerySet[Any]:

@@ -98,9 +98,18 @@ class Registry:
             and self._registrations.get(concrete(each), registration) is registration
         ]
 
-    def children(self, model: type[Model]) -> list[type[Model]]:
-        """Return the registered models that add columns to the rows of ``model``: its direct multi-table children."""
-        return [each for each in self._registrations if concrete(model) in each._meta.parents]
+    def children(self, model: type[Model]) -> list[tuple[type[Model], Any]]:
+        """Return the registered direct multi-table children of ``model``, each with its link to the parent."""
+        parent = concrete(model)
+        return [(each, each._meta.parents[parent]) for each in self._registrations if parent in each._meta.parents]
+
+    def parents(self, model: type[Model]) -> list[tuple[type[Model], Any]]:
+        """Return the registered direct multi-table parents of ``model``, each with the link to it.
+
+        Above one that is not registered there is none: its children would inherit the declaration.
+        """
+        found = concrete(model)._meta.parents.items()
+        return [(parent, link) for parent, link in found if link is not None and parent in self._registrations]
 
     def log_label(self, model: type[Model]) -> str:
         """Return the label under which rows of ``model`` are logged: its own, unless ``log_label`` says another."""

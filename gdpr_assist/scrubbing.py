@@ -54,7 +54,8 @@ def chosen(only: Iterable[str] = (), but: Iterable[str] = ()) -> list[Declaratio
     child, and of a model that says ``can_anonymise = False``; for a label in both; and if no model is left.
     """
     there = [declared for declared in registry if declared.meta.can_anonymise]
-    roots = [each for each in there if not any(each.model in registry.children(parent.model) for parent in there)]
+    labelled = {each.model for each in there}
+    roots = [each for each in there if not any(parent in labelled for parent, _ in registry.parents(each.model))]
     labels = {declared.label.lower() for declared in roots}
     if refusals := [_refusal(label, roots) for label in (*only, *but) if label.lower() not in labels]:
         raise AnonymiseError(
@@ -121,7 +122,7 @@ def plans(
 def _with_children(roots: list[Declaration]) -> list[Declaration]:
     found = list(roots)
     for declared in found:
-        children = map(registry.declaration, registry.children(declared.model))
+        children = [registry.declaration(child) for child, _ in registry.children(declared.model)]
         found += [child for child in children if child.meta.can_anonymise and child not in found]
     return found
 

@@ -28,8 +28,11 @@ class Statement:
     parameters: Sequence[Any] = field(repr=False)
     many: bool = False
 
-    def run(self, cursor: Any) -> None:
+    def run(self, cursor: Any) -> int:
+        """Run it; return how many rows it has written."""
         (cursor.executemany if self.many else cursor.execute)(self.sql, self.parameters)
+        written: int = cursor.rowcount
+        return written
 
 
 def insert_select(fields: Sequence[Field[Any, Any]], rows: QuerySet[Any], using: str) -> Statement:

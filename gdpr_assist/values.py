@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.db.models import Model
 
 from .declaration import Change
@@ -36,7 +38,7 @@ def apply(plan: Plan, instance: Model, changes: Sequence[Change], before: dict[s
     ``before``. Raises ``AnonymiseError`` if an anonymiser fails, or gives what the column cannot hold.
     """
     _call_anonymisers(plan, instance, changes)
-    changed = _changed(instance, before)
+    changed = changed_fields(instance, before)
     for change in changes:
         if change.replacement is not None:
             _set(instance, change.field, _call(plan, change, change.replacement.value, instance))
@@ -57,7 +59,7 @@ def _call_anonymisers(plan: Plan, instance: Model, changes: Sequence[Change]) ->
                 _set(instance, change.field, value)
 
 
-def _changed(instance: Model, before: dict[str, Any]) -> list[Any]:
+def changed_fields(instance: Model, before: dict[str, Any]) -> list[Any]:
     """Return the columns that hold something else than before. What is the same object costs no comparison."""
     now = instance.__dict__.items()
     names = {name for name, value in now if value is not (old := before.get(name)) and value != old}
@@ -89,15 +91,24 @@ def prepared(plan: Plan, field: Any, value: Any, connection: Any) -> Any:
 
 
 def _call(plan: Plan, change: Change, function: Callable[[Model], Any], instance: Model) -> Any:
-    try:
+    name = f"anonymise_{change.field.name}" if change.anonymiser else "its rule"
+    with explained_call(f"{plan.label}.{change.field.name}: {name}"):
         return function(instance)
-    except AnonymiseError:
+
+
+@contextmanager
+def explained_call(what: str) -> Iterator[None]:
+    """Turn what a project's code raises into an ``AnonymiseError`` that says ``what`` raised it, and where.
+
+    Not what it said, which may hold what the row holds; under DEBUG the developer gets his own traceback with it. An
+    error of a database passes, and is explained by whoever knows its statement.
+    """
+    try:
+        yield
+    except (AnonymiseError, DatabaseError):
         raise
     except Exception as error:  # noqa: BLE001  (whatever a project's code may raise)
-        # The text of the error may hold what the row holds: say where it was raised, not what it said.
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        name = f"anonymise_{change.field.name}" if change.anonymiser else "its rule"
         raise AnonymiseError(
-            f"{plan.label}.{change.field.name}: {name} raised {type(error).__name__} "
-            f"(line {frame.lineno} of {frame.name}). Nothing was changed."
-        ) from None
+            f"{what} raised {type(error).__name__} (line {frame.lineno} of {frame.name}). Nothing was changed."
+        ) from (error if settings.DEBUG else None)

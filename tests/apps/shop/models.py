@@ -192,6 +192,44 @@ class ExpressOrder(Order):
     """Has none, so its parent's holds."""
 
 
+class Boat(models.Model):
+    boat_id = models.AutoField(primary_key=True)
+    owner = models.CharField(max_length=50)
+
+    class PrivacyMeta:
+        fields = ["owner"]
+        search_fields = ["owner"]
+
+
+class Home(models.Model):
+    home_id = models.AutoField(primary_key=True)
+    street = models.CharField(max_length=50)
+
+    class PrivacyMeta:
+        fields = ["street"]
+        search_fields = ["street"]
+
+
+class Houseboat(Boat, Home):
+    """Has two parents, whose keys need not be the same; declares what it adds itself and nothing else."""
+
+    nickname = models.CharField(max_length=50)
+
+    class PrivacyMeta:
+        fields = ["nickname"]
+        keep = ["owner", "street"]
+        search_fields = ["nickname"]
+
+
+class PaintedHouseboat(Houseboat):
+    """Has no declaration, so its parent's holds."""
+
+
+class OldHouseboat(Houseboat):
+    class Meta:
+        proxy = True
+
+
 class OrderLine(models.Model):
     """Not registered."""
 

@@ -1,0 +1,121 @@
+"""Whether an execution took effect: compares what was claimed with what was changed. Reads rows and writes none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import and_
+from typing import Any
+
+from django.core.validators import EMPTY_VALUES
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.template.defaultfilters import pluralize
+
+from .batching import LARGEST_BATCH, batch_size, chunks
+from .exceptions import AnonymiseError
+from .meta import all_rows
+from .planning import Plan
+
+CAUSE = "A trigger, a rule, row level security or a view of the database may be the cause."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intended:
+    """What the personal columns of one row held, and what they are to hold: {attname: value}. Not printed."""
+
+    before: dict[str, Any] = field(repr=False)
+    planned: dict[str, Any] = field(repr=False)
+
+
+def columns(plan: Plan) -> list[str]:
+    """Return the attnames of the columns that the plan changes."""
+    return [change.field.attname for change in plan.declaration.changes if change.field.concrete]
+
+
+def intended(plan: Plan, instance: Model, before: dict[str, Any]) -> Intended:
+    """Return what ``instance`` is to hold, from its values in memory, instead of what it held ``before``."""
+    names = columns(plan)
+    return Intended(
+        before={name: before.get(name) for name in names},
+        planned={name: instance.__dict__.get(name) for name in names},
+    )
+
+
+def check_changed(plan: Plan, rows: QuerySet[Any], changed: int, claimed: int) -> None:
+    """Raise ``AnonymiseError`` if fewer rows were ``changed`` than ``claimed``, and are there to be changed."""
+    if changed < claimed and (left := rows.count() - changed) > 0:
+        raise unchanged(plan, left)
+
+
+def check_in_sql(plan: Plan, rows: QuerySet[Any]) -> None:
+    """Raise ``AnonymiseError`` if a row does not hold what the database itself was to write."""
+    conditions = [
+        change.replacement.holds(change.field.name)
+        for change in plan.declaration.changes
+        if change.replacement is not None and change.in_sql and change.replacement.holds
+    ]
+    if conditions and (left := rows.exclude(reduce(and_, conditions)).count()):
+        raise unchanged(plan, left)
+
+
+def check_stored(plan: Plan, rows: dict[Any, Intended]) -> dict[Any, dict[str, Any]]:
+    """Return what the database holds of ``rows``, {primary key: {attname: value}}.
+
+    Raises ``AnonymiseError`` if a column still holds what it held before and was to lose. Another value than the
+    planned one is let pass: a project's ``save()``, or a trigger, may compute it.
+    """
+    names = columns(plan)
+    found = all_rows(plan.declaration.model, plan.using).filter(pk__in=list(rows))
+    stored = {key: dict(zip(names, values, strict=True)) for key, *values in found.values_list("pk", *names)}
+    kept = Counter(name for key, values in stored.items() for name in names if _is_kept(rows[key], name, values[name]))
+    if kept:
+        raise _kept(plan, kept)
+    return stored
+
+
+def _is_kept(row: Intended, name: str, value: Any) -> bool:
+    old, new = row.before[name], row.planned[name]
+    if old in EMPTY_VALUES or value != old:
+        return False
+    return hasattr(new, "resolve_expression") or bool(new != old)
+
+
+def check_seen(plan: Plan, seen: int) -> None:
+    """Raise ``AnonymiseError`` if the database hides rows of the plan from those who want to change them."""
+    if seen < _count(plan, lock=False):
+        # Others may have added some in the meantime: what counts is how many can be locked now.
+        with transaction.atomic(using=plan.using):
+            there, locked = _count(plan, lock=False), _count(plan, lock=True)
+        if locked < there:
+            raise unchanged(plan, there - locked)
+
+
+def _count(plan: Plan, *, lock: bool) -> int:
+    if plan.keys is None:
+        parts = [plan.rows()]
+    else:
+        rows = all_rows(plan.declaration.model, plan.using)
+        parts = [rows.filter(pk__in=keys) for keys in chunks(plan.keys, batch_size(plan.using))]
+    if not lock:
+        return sum(part.count() for part in parts)
+    return sum(1 for part in parts for _ in part.select_for_update().values_list("pk").iterator(LARGEST_BATCH))
+
+
+def unchanged(plan: Plan, count: int) -> AnonymiseError:
+    return AnonymiseError(
+        f"{plan.label}: the database did not change {count} row{pluralize(count)} that {pluralize(count, 'was,were')} "
+        f"to be anonymised. Nothing was changed. {CAUSE} Let the role of the site change "
+        f"{', '.join(plan.fields)} of {plan.declaration.model._meta.db_table}."
+    )
+
+
+def _kept(plan: Plan, kept: Counter[str]) -> AnonymiseError:
+    names = {change.field.attname: change.field.name for change in plan.declaration.changes}
+    listed = ", ".join(f"{names[name]} in {count} row{pluralize(count)}" for name, count in kept.items())
+    return AnonymiseError(
+        f"{plan.label}: after saving, the database still holds the old value of {listed}. Nothing was changed. "
+        f"{plan.model.__name__}.save(), or a receiver, may write it again; else: {CAUSE} Correct it, or take the "
+        "column out of PrivacyMeta.fields if it is not personal."
+    )

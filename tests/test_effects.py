@@ -1,0 +1,385 @@
+"""Done means done: what the database, or a project's save(), does not let change is an error, and all is as before."""
+
+from contextlib import contextmanager, nullcontext
+from unittest import mock
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.models.signals import post_save, pre_save
+from django.utils.text import slugify
+from model_bakery import baker
+
+from gdpr_assist.exceptions import AnonymiseError
+from gdpr_assist.execution import execute, execute_in_ranges
+from gdpr_assist.interference import interference
+from gdpr_assist.meta import all_rows
+from gdpr_assist.models import Receipt
+from gdpr_assist.planning import plan
+from tests.apps.fields.models import PlainFields
+from tests.apps.shop.models import Customer, GiftOrder, Message, Order
+from tests.settings import DB
+
+from .observing import listening, markers, queries, redeclared, row, rows, unchanged, updates
+
+# The statements of a trigger are no part of a test's transaction on MariaDB.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+KEPT = "Dear Ada"
+
+# {vendor: {what: statements}}: an UPDATE of {table} where {column} is the text above is dropped, or written back
+TRIGGERS = {
+    "sqlite": {
+        "drops": "CREATE TRIGGER stays BEFORE UPDATE ON {table} WHEN OLD.{column} = '{kept}' "
+        "BEGIN SELECT RAISE(IGNORE); END",
+        "writes back": "CREATE TRIGGER stays AFTER UPDATE ON {table} WHEN OLD.{column} = '{kept}' "
+        "BEGIN UPDATE {table} SET {column} = OLD.{column} WHERE rowid = OLD.rowid; END",
+    },
+    "postgresql": {
+        "drops": "CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF OLD.{column} = '{kept}' THEN RETURN NULL; END IF; RETURN NEW; END $$; "
+        "CREATE TRIGGER stays BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION stay()",
+        "writes back": "CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF OLD.{column} = '{kept}' THEN NEW.{column} := OLD.{column}; END IF; RETURN NEW; END $$; "
+        "CREATE TRIGGER stays BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION stay()",
+        "rule": "CREATE RULE stays AS ON UPDATE TO {table} WHERE OLD.{column} = '{kept}' DO INSTEAD NOTHING",
+        "view": "ALTER TABLE {table} RENAME TO {table}_real; CREATE VIEW {table} AS SELECT * FROM {table}_real; "
+        "CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$; "
+        "CREATE TRIGGER stays INSTEAD OF UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION stay()",
+    },
+    "mysql": {
+        "writes back": "CREATE TRIGGER stays BEFORE UPDATE ON {table} FOR EACH ROW "
+        "SET NEW.{column} = IF(OLD.{column} = '{kept}', OLD.{column}, NEW.{column})",
+    },
+}
+UNDO = {
+    "sqlite": ["DROP TRIGGER stays"],
+    "mysql": ["DROP TRIGGER stays"],
+    "postgresql": ["DROP FUNCTION IF EXISTS stay() CASCADE", "DROP RULE IF EXISTS stays ON {table}"],
+}
+VENDOR = {"mariadb": "mysql"}.get(DB, DB)
+
+
+@contextmanager
+def stubborn(what, model, column):
+    """Let the table of ``model`` keep the text ``KEPT`` in ``column``, for the time of a block."""
+    table = model._meta.db_table
+
+    def run(statements):
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement.format(table=table, column=column, kept=KEPT))
+
+    run([TRIGGERS[VENDOR][what]])
+    try:
+        yield
+    finally:
+        undo = UNDO[VENDOR]
+        if what == "view":
+            undo = ["DROP VIEW {table} CASCADE; ALTER TABLE {table}_real RENAME TO {table}", undo[0]]
+        run(undo)
+
+
+def listened(sender):
+    """Let somebody listen, so that rows of ``sender`` are saved one by one."""
+    return listening(post_save, lambda **kwargs: None, sender=sender)
+
+
+def by_hand(column):
+    """Return a declaration with an anonymiser of the project's own, for mixed mode."""
+    return type("Meta", (), {"fields": [column], f"anonymise_{column}": lambda self, instance: f"x{instance.pk}"})
+
+
+@contextmanager
+def in_mode(mode, model, column):
+    if mode == "rows":
+        with listened(model):
+            yield
+    elif mode == "mixed":
+        with redeclared(model, by_hand(column)):
+            yield
+    else:
+        yield
+
+
+MODES = ["set", "mixed", "rows"]
+PLACES = {
+    "own table": (Message, Message, "text"),
+    "a child": (GiftOrder, GiftOrder, "greeting"),
+    "its parent": (GiftOrder, Order, "delivery_note"),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("what", TRIGGERS[VENDOR])
+@pytest.mark.parametrize("door", ["queryset", "object", "ranges"])
+def test_a_row_that_the_database_does_not_change_is_an_error_and_changes_nothing(what, mode, place, door):
+    asked, model, column = PLACES[place]
+    if what == "view" and place == "its parent":
+        model = asked = Message  # a foreign key cannot point at a view
+        column = "text"
+    other, stays = baker.make(asked, **{column: "Hello"}), baker.make(asked, **{column: KEPT})
+    with in_mode(mode, model, column), stubborn(what, model, column):
+        assert plan(model.objects.all()).mode == mode
+        action = {
+            "queryset": asked.objects.anonymise,
+            "object": stays.anonymise,
+            "ranges": lambda: list(execute_in_ranges(plan(asked.objects.all(), force=True))),
+        }[door]
+        with unchanged(Message, Order, GiftOrder), pytest.raises(AnonymiseError) as caught:
+            action()
+        assert getattr(stays, column) == KEPT
+        assert str(caught.value).startswith(f"{model._meta.label}: ")
+        assert "1 row" in str(caught.value) or what == "view"
+        assert "trigger" in str(caught.value)
+        assert KEPT not in str(caught.value)
+        if what != "view":
+            assert other.anonymise().anonymised == 1  # nobody holds this one
+    assert asked.objects.anonymise().anonymised == (2 if what == "view" else 1)
+    assert getattr(asked.objects.get(pk=stays.pk), column) != KEPT
+
+
+@pytest.mark.parametrize("what", TRIGGERS[VENDOR])
+def test_a_cascade_that_the_database_does_not_let_through_deletes_nothing(what):
+    customer = baker.make(Customer)
+    baker.make(Message, recipient=customer, text=KEPT)
+
+    with (
+        stubborn(what, Message, "text"),
+        unchanged(Customer, Message),
+        pytest.raises(AnonymiseError, match=r"^shop\.Message: "),
+    ):
+        customer.delete()
+
+
+def test_a_replay_that_the_database_does_not_let_through_is_listed_and_leaves_no_receipt(capsys):
+    message = baker.make(Message, text="Hello")
+    message.anonymise()
+    # The backup comes back.
+    Receipt.objects.all().delete()
+    Message.objects.filter(pk=message.pk).update(text=KEPT)
+
+    with stubborn("writes back", Message, "text"), pytest.raises(CommandError, match="1 failed"):
+        call_command("gdpr_rerun")
+
+    assert row(message)["text"] == KEPT
+    assert not Receipt.objects.exists()
+    assert "shop.Message" in capsys.readouterr().out
+
+
+def test_a_scrub_that_the_database_does_not_let_through_ends_with_an_error(settings):
+    settings.GDPR_CAN_ANONYMISE_DATABASE = True
+    baker.make(Message, text=KEPT)
+
+    with stubborn("writes back", Message, "text"), pytest.raises(CommandError, match=r"shop\.Message: .* 1 row"):
+        call_command("anonymise_db", "--noinput", "--no-compact", "--model=shop.Message", verbosity=0)
+
+    assert markers(Message) == []
+
+
+def test_a_trigger_that_lets_the_new_values_be_is_in_nobodys_way():
+    harmless = {
+        "sqlite": "CREATE TRIGGER stays AFTER UPDATE ON {table} BEGIN UPDATE {table} SET {column} = {column}; END",
+        "postgresql": "CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$; "
+        "CREATE TRIGGER stays BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION stay()",
+        "mysql": "CREATE TRIGGER stays BEFORE UPDATE ON {table} FOR EACH ROW SET NEW.{column} = NEW.{column}",
+    }
+    baker.make(Message, text="Hello", _quantity=3)
+    with mock.patch.dict(TRIGGERS[VENDOR], harmless=harmless[VENDOR]), stubborn("harmless", Message, "text"):
+        assert interference(Message, "default").changes
+        assert Message.objects.anonymise().anonymised == 3
+
+
+def test_a_table_without_triggers_is_not_looked_at_twice():
+    found = interference(Message, "default")
+    assert (found.changes, found.hides) == (False, False)
+
+
+@pytest.mark.skipif(DB != "postgresql", reason="only PostgreSQL has row level security")
+class TestRowLevelSecurity:
+    @pytest.fixture
+    def stays(self):
+        """A message that the role of the connection sees, and may not change, beside one that it may."""
+        baker.make(Message, text="Hello")
+        kept = baker.make(Message, text=KEPT)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "DROP ROLE IF EXISTS gdpr_clerk; CREATE ROLE gdpr_clerk; "
+                "GRANT ALL ON ALL TABLES IN SCHEMA public TO gdpr_clerk; "
+                "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO gdpr_clerk; "
+                "ALTER TABLE shop_message ENABLE ROW LEVEL SECURITY; "
+                "CREATE POLICY sees ON shop_message FOR SELECT USING (true); "
+                f"CREATE POLICY changes ON shop_message FOR UPDATE USING (text <> '{KEPT}') WITH CHECK (true); "
+                "SET ROLE gdpr_clerk"
+            )
+        yield kept
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "RESET ROLE; DROP POLICY sees ON shop_message; DROP POLICY changes ON shop_message; "
+                "ALTER TABLE shop_message DISABLE ROW LEVEL SECURITY; DROP OWNED BY gdpr_clerk; DROP ROLE gdpr_clerk"
+            )
+
+    @pytest.mark.parametrize("mode", MODES)
+    @pytest.mark.parametrize("door", ["queryset", "filtered", "object", "ranges"])
+    def test_a_row_that_may_not_be_changed_is_an_error(self, stays, mode, door):
+        # A scrub commits what it has done before it finds the row.
+        as_it_was = nullcontext() if door == "ranges" else unchanged(Message)
+        with in_mode(mode, Message, "text"), as_it_was, pytest.raises(AnonymiseError) as caught:
+            {
+                "queryset": Message.objects.anonymise,
+                "filtered": Message.objects.filter(recipient=None).anonymise,
+                "object": stays.anonymise,
+                "ranges": lambda: list(execute_in_ranges(plan(Message.objects.all(), force=True))),
+            }[door]()
+
+        assert "row level security" in str(caught.value)
+        assert row(stays)["text"] == KEPT
+
+
+# -- a project's save() ------------------------------------------------------------------------
+
+
+def saving(model, save):
+    """Give ``model`` a save() of the project's own, which gets Django's as ``original``."""
+    original = model.save
+
+    def overridden(self, *args, **options):
+        save(self, lambda: original(self, *args, **options))
+
+    return mock.patch.object(model, "save", overridden)
+
+
+def test_a_column_that_save_writes_again_is_an_error():
+    comment = baker.make(Customer, name="Ada", notes="Likes Leeds")
+
+    def save(self, original):
+        self.notes = "Likes Leeds"
+        original()
+
+    with (
+        saving(Customer, save),
+        unchanged(Customer),
+        pytest.raises(AnonymiseError, match=r"^shop\.Customer: after saving.* old value of notes in 1 row") as caught,
+    ):
+        comment.anonymise()
+    assert "Customer.save()" in str(caught.value)
+    assert "Leeds" not in str(caught.value)
+    assert comment.notes == "Likes Leeds"
+
+
+def test_what_a_receiver_of_the_save_writes_again_is_found_in_rows_of_a_queryset_too():
+    customers = [baker.make(Customer, name=f"Ada {number}", notes="") for number in range(3)]
+
+    def again(instance, **kwargs):
+        if instance.pk == customers[1].pk:
+            Customer.all_objects.filter(pk=instance.pk).update(name="Ada 1")
+
+    with (
+        listening(post_save, again, sender=Customer),
+        unchanged(Customer),
+        pytest.raises(AnonymiseError, match="old value of name in 1 row"),
+    ):
+        Customer.objects.anonymise()
+
+
+def test_a_column_that_save_computes_from_the_new_values_is_written_with_them():
+    """In memory a slug shows the name no more; nor does the row, although the slug is in nobody's update_fields."""
+    customer = baker.make(Customer, name="Ada Lovelace", country="al")
+
+    def save(self, original):
+        self.country = slugify(self.name)[:2]
+        original()
+
+    with saving(Customer, save):
+        customer.anonymise()
+
+    assert customer.country == slugify(str(customer.name))[:2]
+    assert row(customer)["country"] == customer.country != "al"
+
+
+def test_a_planned_column_that_save_computes_otherwise_is_accepted_and_shown_in_memory():
+    customer = baker.make(Customer, name="Ada", notes="Likes Leeds")
+
+    def save(self, original):
+        original()
+        Customer.all_objects.filter(pk=self.pk).update(notes="no notes")
+
+    with saving(Customer, save):
+        assert customer.anonymise().anonymised == 1
+
+    assert row(customer)["notes"] == customer.notes == "no notes"
+
+
+@pytest.mark.parametrize("error", [TypeError, ValidationError, KeyError])
+@pytest.mark.parametrize("debug", [False, True])
+def test_an_error_of_save_names_the_model_and_the_method_and_no_value(error, debug, settings):
+    settings.DEBUG = debug
+    customer = baker.make(Customer, name="Ada Secret")
+
+    def save(self, original):
+        raise error("Ada Secret")
+
+    with saving(Customer, save), unchanged(Customer), pytest.raises(AnonymiseError) as caught:
+        customer.anonymise()
+
+    text = str(caught.value)
+    assert text.startswith(
+        f"shop.Customer: Customer.save(), or a receiver of its signals, raised {error.__name__} (line"
+    )
+    assert "Secret" not in text
+    assert isinstance(caught.value.__cause__, error if debug else type(None))
+    assert caught.value.__suppress_context__
+
+
+def test_a_save_that_takes_no_update_fields_is_named():
+    def save(self):
+        """As many a project writes it."""
+
+    customer = baker.make(Customer, name="Ada")
+    with mock.patch.object(Customer, "save", save), pytest.raises(AnonymiseError, match="TypeError"):
+        customer.anonymise()
+
+
+def test_an_error_of_a_receiver_of_pre_save_names_the_model():
+    customer = baker.make(Customer, name="Ada Secret")
+
+    def refuse(instance, **kwargs):
+        raise ValueError(instance.name)
+
+    with listening(pre_save, refuse, sender=Customer), pytest.raises(AnonymiseError) as caught:
+        customer.anonymise()
+    assert "Customer.save(), or a receiver" in str(caught.value)
+    assert "ValueError" in str(caught.value)
+
+
+def test_a_receiver_may_delete_the_row():
+    baker.make(Customer)
+
+    def leave(instance, **kwargs):
+        Customer.all_objects.filter(pk=instance.pk).delete()
+
+    with listening(post_save, leave, sender=Customer):
+        Customer.objects.anonymise()
+    assert rows(Customer) == []
+
+
+def test_rows_that_were_saved_are_looked_at_once_a_batch():
+    counts = []
+    with listened(Customer):
+        baker.make(Customer).anonymise()  # what is read once in a process
+        for count in (2, 20):
+            baker.make(Customer, _quantity=count)
+            statements = queries(Customer.objects.anonymise)
+            counts.append(len(statements) - len(updates(statements, Customer)))
+            assert len(updates(statements, Customer)) == count
+    assert counts[0] == counts[1]
+
+
+def test_a_json_column_that_another_anonymiser_changes_in_place_is_written():
+    meta = type("P", (), {"fields": ["char"], "anonymise_char": lambda self, each: (each.json.clear(), "x")[1]})
+    made = baker.make(PlainFields, json={"name": "Ada"})
+    with redeclared(PlainFields, meta):
+        execute(plan(all_rows(PlainFields).filter(pk=made.pk)))
+    assert row(made)["json"] == {}
