@@ -29,6 +29,9 @@ class GdprAssistConf(AppConf):
     # How long the log is kept, at least as long as any backup: a timedelta, None for ever
     LOG_RETENTION = None
 
+    # Whether a warning about a model is an error
+    STRICT = False
+
     class Meta:
         prefix = "gdpr"
 

@@ -13,8 +13,10 @@ from django.db.models.fields.reverse_related import ForeignObjectRel
 
 from .exceptions import AnonymiseError, FieldAnonymiseError
 from .meta import PrivacyMeta, exported_fields, personal_fields
+from .methods import method, method_mistakes
 from .mistakes import Mistake, key_mistakes, meaning_mistakes, shape_mistakes
 from .rules import Replacement, field_label, replacement_for
+from .spelling import spelling_mistakes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +96,7 @@ def declare(model: type[Model], meta_class: type) -> Declaration:
     mistakes = [*shape_mistakes(meta)]
     if mistakes:  # names cannot be read from these
         return Declaration(model=model, meta=meta, changes=(), mistakes=tuple(mistakes))
-    mistakes += meaning_mistakes(meta)
+    mistakes += [*meaning_mistakes(meta), *spelling_mistakes(meta), *method_mistakes(meta)]
     changes = []
     if meta.can_anonymise:
         mistakes += key_mistakes(meta)
@@ -121,7 +123,7 @@ def _change(meta: PrivacyMeta, name: str) -> Change:
             check="E003",
             hint="Take it out of PrivacyMeta.fields.",
         )
-    anonymiser = getattr(meta, f"anonymise_{name}", None)
+    anonymiser = method(meta, f"anonymise_{name}", "instance")
     if anonymiser is not None:
         return Change(field=field, anonymiser=anonymiser)
     return Change(field=field, replacement=replacement_for(field))

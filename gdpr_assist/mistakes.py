@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +11,7 @@ from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationErro
 from django.db.models import BinaryField, Model
 from django.utils.functional import cached_property as DjangoCachedProperty
 
-from .meta import PrivacyMeta, all_rows, declarable, personal_fields
+from .meta import PrivacyMeta, all_rows, declarable
 from .search import lookup_of
 
 
@@ -53,8 +52,6 @@ def shape_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
 def meaning_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
     """Yield what is wrong with the names in a declaration whose shape is right."""
     yield from _name_mistakes(meta)
-    yield from _stray_anonymisers(meta)
-    yield from _misspelt(meta)
     yield from _label_mistakes(meta)
     yield from _undeclared(meta)
 
@@ -93,31 +90,6 @@ def _is_exportable(model: type[Model], name: str) -> bool:
     except FieldDoesNotExist:
         is_key = name in {field.attname for field in model._meta.concrete_fields}
         return is_key or isinstance(getattr(model, name, None), (property, cached_property, DjangoCachedProperty))
-
-
-def _stray_anonymisers(meta: PrivacyMeta) -> Iterable[Mistake]:
-    fields = personal_fields(meta)
-    for name in dir(meta):
-        field = name.removeprefix("anonymise_")
-        if field != name and field not in fields:
-            yield Mistake(
-                "E018",
-                f"{meta.model._meta.label}: PrivacyMeta.{name} is never called: {field} is not in PrivacyMeta.fields.",
-                f"Add {field} to fields, or correct the name of the method.",
-            )
-
-
-def _misspelt(meta: PrivacyMeta) -> Iterable[Mistake]:
-    known = [name for name in dir(PrivacyMeta) if not name.startswith("_")]
-    for name in dir(meta):
-        if name.startswith(("_", "anonymise_")) or name in known or name == "model":
-            continue
-        for meant in get_close_matches(name, known, n=1, cutoff=0.8):
-            yield Mistake(
-                "E019",
-                f"{meta.model._meta.label}: PrivacyMeta.{name} has no meaning.",
-                f"If {meant} is meant, correct it; else give it a name that is less alike.",
-            )
 
 
 def _label_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:

@@ -31,6 +31,8 @@ class Registry:
         self._declarations: dict[type[Model], Declaration] = {}
         # proxies with a declaration of their own, which has no effect; a check reports them
         self.ignored: list[type[Model]] = []
+        # {model whose declaration is no class: the class of what it is}; a check reports them
+        self.unreadable: dict[type[Model], type] = {}
 
     @property
     def models(self) -> list[type[Model]]:
@@ -84,8 +86,11 @@ class Registry:
             return
         if opts.proxy and declares_itself(model):
             self.ignored.append(model)
-        elif not opts.proxy and model not in self and (meta_class := self._written_for(model)):
-            self._registrations[model] = Registration(meta_class, None)
+        elif not opts.proxy and model not in self and (written := self._written_for(model)):
+            if isinstance(written, type):
+                self._registrations[model] = Registration(written, None)
+            else:
+                self.unreadable[model] = type(written)
 
     def family(self, model: type[Model]) -> list[type[Model]]:
         """Return ``model`` and the models that share its declaration: proxies, and children without their own."""
@@ -179,7 +184,7 @@ class Registry:
                 self._registrations.pop(each, None)
                 self._declarations.pop(each, None)
 
-    def _written_for(self, model: type[Model]) -> type | None:
+    def _written_for(self, model: type[Model]) -> Any:
         """The inner class of ``model`` or an abstract base, or else the declaration of its multi-table parent."""
         parents = (parent for parent in model.mro() if parent in self._registrations)
         inherited = next((self._registrations[parent].meta_class for parent in parents), None)

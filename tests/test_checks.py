@@ -5,11 +5,13 @@ import sys
 import uuid
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cached_property, partialmethod
 from io import StringIO
 from pathlib import Path
 
 import django
 import pytest
+from django import forms
 from django.apps import apps
 from django.core.checks import Error, Warning
 from django.core.checks.registry import registry as checks
@@ -27,6 +29,7 @@ from gdpr_assist.registry import registry
 from tests.apps.shop.models import (
     AuditEntry,
     Badge,
+    Contact,
     Customer,
     Department,
     Employee,
@@ -95,6 +98,17 @@ def test_right_declarations_have_nothing_to_report():
         assert reported() == {}
     with registry.registered(Device, type("PrivacyMeta", (), {"search_fields": ("owner",)})):
         assert reported() == {}
+
+
+@pytest.fixture
+def made_models():
+    """Let the test make models of the app shop, and take them away again."""
+    known = dict(apps.all_models["shop"])
+    yield
+    registry.unreadable.clear()
+    apps.all_models["shop"].clear()
+    apps.all_models["shop"].update(known)
+    apps.clear_cache()
 
 
 # -- E001 ------------------------------------------------------------------------------------------
@@ -444,35 +458,85 @@ class OtherRouter:
     pass
 
 
-class TestE018:
-    @pytest.mark.parametrize("name", ["owners", "address"])
-    def test_gdpr_assist_E018(self, name):
-        with device(fields=["owner"], keep=["address"], **{f"anonymise_{name}": lambda self, instance: None}):
-            message = only("E018")
-        assert message.msg == (
-            f"thirdparty.Device: PrivacyMeta.anonymise_{name} is never called: {name} is not in PrivacyMeta.fields."
-        )
-        assert f"Add {name} to fields" in message.hint
-
-    def test_an_anonymiser_of_a_declared_field(self):
-        with device(fields=["owner"], keep=["address"], anonymise_owner=lambda self, instance: ""):
-            assert reported() == {}
-
-
 class TestE019:
     @pytest.mark.parametrize(
         ("name", "meant"),
-        [("can_anonymize", "can_anonymise"), ("feilds", "fields"), ("search_field", "search_fields")],
+        [
+            ("can_anonymize", "can_anonymise"),
+            ("feilds", "fields"),
+            ("Fields", "fields"),
+            ("search_field", "search_fields"),
+            ("searchFields", "search_fields"),
+            ("keeps", "keep"),
+        ],
     )
     def test_gdpr_assist_E019(self, name, meant):
         with device(fields=["owner"], keep=["address"], **{name: False}):
             message = only("E019")
         assert message.msg == f"thirdparty.Device: PrivacyMeta.{name} has no meaning."
-        assert meant in message.hint
+        assert message.hint.startswith(f"If {meant} is meant, correct it; ")
 
-    @pytest.mark.parametrize("name", ["retention", "_feilds", "lawful_basis"])
-    def test_a_name_of_the_projects_own(self, name):
-        with device(fields=["owner"], keep=["address"], **{name: "contract"}):
+    @pytest.mark.parametrize("name", ["kept", "exclude", "pii", "nothing_personal", "redact_these"])
+    @pytest.mark.parametrize(
+        "value",
+        [["address"], ("address",), {"address"}, ["other", "Address"], {"address": ""}, "address", "owner, address"],
+        ids=repr,
+    )
+    def test_what_names_fields(self, name, value):
+        with device(fields=["owner"], keep=["address"], **{name: value}):
+            message = only("E019")
+        assert message.msg == f"thirdparty.Device: PrivacyMeta.{name} has no meaning."
+        assert message.hint.startswith("If fields, keep or another list of PrivacyMeta is meant, correct it; ")
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "anonymize_owner",
+            "anonymiseowner",
+            "anonymiseOwner",
+            "Anonymise_owner",
+            "anonymise_Owner",
+            "annonymise_owner",
+            "anonymiser_owner",
+            "anon_owner",
+            "owner_anonymised",
+            "pseudonymise_owner",
+            "scrub_owner",
+            "owner",
+        ],
+    )
+    def test_what_seems_to_anonymise_a_field(self, name):
+        with device(fields=["owner"], keep=["address"], **{name: lambda self, instance: ""}):
+            message = only("E019")
+        assert message.msg == f"thirdparty.Device: PrivacyMeta.{name} has no meaning."
+        assert message.hint.startswith("If anonymise_owner is meant, correct it; ")
+
+    def test_a_value_in_the_name_of_a_field(self):
+        with device(fields=["owner"], keep=["address"], owner="nobody"):
+            assert "anonymise_owner" in only("E019").hint
+
+    def test_beside_the_anonymiser_itself_it_is_a_helper(self):
+        attributes = {name: lambda self, instance: "" for name in ("anonymise_owner", "scrub_owner", "owner")}
+        with device(fields=["owner"], keep=["address"], **attributes):
+            assert reported() == {}
+
+    @pytest.mark.parametrize(
+        "attributes",
+        [
+            {"retention": "contract"},
+            {"_feilds": ["owner"]},
+            {"lawful_basis": "the owner's contract"},
+            {"retention_days": 30},
+            {"recipients": ["insurer", "authorities"]},
+            {"clean_up": lambda self, instance: None},
+            {"is_open": property(lambda self: 1 / 0)},
+            {"made": classmethod(lambda cls: None)},
+            {"Reasons": type("Reasons", (), {})},
+        ],
+        ids=lambda attributes: next(iter(attributes)),
+    )
+    def test_the_projects_own(self, attributes):
+        with device(fields=["owner"], keep=["address"], **attributes):
             assert reported() == {}
 
 
@@ -553,6 +617,165 @@ class TestE027:
     def test_an_alias_without_registered_models_may_lack_them(self, settings):
         settings.DATABASE_ROUTERS = [*settings.DATABASE_ROUTERS, Elsewhere()]
         assert reported() == {}
+
+
+class TestE028:
+    """Classes in a model that is not registered."""
+
+    @pytest.mark.parametrize(
+        "name",
+        ["Privacymeta", "PrivacyMata", "privacy_meta", "PRIVACYMETA", "PrivacyMetas", "PrivcyMeta", "Privacy_Meta"],
+    )
+    @pytest.mark.parametrize("attributes", [{}, {"fields": ["owner"]}], ids=["empty", "with fields"])
+    def test_gdpr_assist_E028(self, monkeypatch, name, attributes):
+        monkeypatch.setattr(Device, name, type(name, (), attributes), raising=False)
+        message = only("E028")
+        assert message.msg == (
+            f"tests.apps.thirdparty.models.Device: the inner class {name} looks like a declaration of personal data, "
+            "but is not read."
+        )
+        assert message.hint.startswith("If it is meant as one, call it PrivacyMeta. ")
+        assert message.obj is Device
+
+    @pytest.mark.parametrize(
+        "attributes",
+        [
+            {"can_anonymise": False},
+            {"export_fields": ["owner"]},
+            {"anonymise_owner": lambda self, instance: ""},
+            {"anonymize_owner": lambda self, instance: ""},
+            {"fields": ["owner"], "keep": ["address"]},
+            {"fields": ["owner"], "search_fields": ["owner"]},
+        ],
+        ids=", ".join,
+    )
+    def test_one_with_its_attributes(self, monkeypatch, attributes):
+        monkeypatch.setattr(Device, "DataProtection", type("DataProtection", (), attributes), raising=False)
+        assert "the inner class DataProtection looks like a declaration" in only("E028").msg
+
+    @pytest.mark.parametrize("name", ["GDPR", "Privacy", "PersonalData", "Anonymisation"])
+    def test_one_that_speaks_of_it(self, monkeypatch, name):
+        monkeypatch.setattr(Device, name, type(name, (), {"fields": ["owner"]}), raising=False)
+        assert f"the inner class {name} looks like a declaration" in only("E028").msg
+
+    def test_by_the_name_that_the_site_gave_it(self, monkeypatch, settings):
+        settings.GDPR_PRIVACY_CLASS_NAME = "DataRules"
+        monkeypatch.setattr(Device, "Datarules", type("Datarules", (), {}), raising=False)
+        [message] = [each for each in reported()["E028"] if each.obj is Device]
+        assert message.hint.startswith("If it is meant as one, call it DataRules. ")
+
+    def test_one_of_an_abstract_base_is_told_once(self, monkeypatch):
+        monkeypatch.setattr(Contact, "Privacymeta", type("Privacymeta", (), {}), raising=False)
+        assert only("E028").msg.startswith("tests.apps.shop.models.Contact: the inner class Privacymeta ")
+
+    def test_in_a_registered_model(self, monkeypatch):
+        monkeypatch.setattr(Customer, "PrivacyMetta", type("PrivacyMetta", (), {"keep": ["name"]}), raising=False)
+        assert only("E028").msg.startswith("tests.apps.shop.models.Customer: the inner class PrivacyMetta ")
+
+    def test_one_beside_the_models(self, monkeypatch):
+        """With the indent of a class too few."""
+        loose = type("PrivacyMeta", (), {"__module__": Device.__module__, "fields": ["owner"]})
+        monkeypatch.setattr(sys.modules[Device.__module__], "PrivacyMeta", loose, raising=False)
+        assert only("E028").msg == (
+            "tests.apps.thirdparty.models: the class PrivacyMeta stands beside the models, and no model uses it."
+        )
+        with registry.registered(Device, type("Own", (loose,), {"keep": ["address"], "search_fields": ["owner"]})):
+            assert reported() == {}
+
+    @pytest.mark.parametrize(
+        ("name", "written"),
+        [
+            ("Meta", type("Meta", (), {"fields": ["owner"], "keep": ["owner"]})),
+            ("Kind", models.TextChoices("Kind", "a b")),
+            ("PrivacyMode", models.TextChoices("PrivacyMode", "open closed")),
+            ("PrivacyMode", type("PrivacyMode", (), {"OPEN": 1})),
+            ("PrivacyMeta_", type("Form", (forms.Form,), {"fields": ["owner"], "keep": ["owner"]})),
+            ("Admin", type("Admin", (), {"fields": ["owner"], "search_fields": ["owner"], "list_display": ["owner"]})),
+            ("Elsewhere", type("Elsewhere", (), {"fields": ["title"], "keep": 30})),
+            ("Problem", type("Problem", (Exception,), {"fields": ["owner"], "keep": ["owner"]})),
+        ],
+        ids=lambda each: each if isinstance(each, str) else "",
+    )
+    def test_one_for_another_purpose(self, monkeypatch, name, written):
+        monkeypatch.setattr(Device, name, written, raising=False)
+        assert reported() == {}
+
+    def test_gdpr_assist_W013_one_that_may_be_meant(self, monkeypatch):
+        monkeypatch.setattr(Device, "Columns", type("Columns", (), {"fields": ["owner"]}), raising=False)
+        assert "the inner class Columns looks like a declaration" in only("W013").msg
+
+
+class TestE029:
+    @pytest.mark.parametrize("written", [{"fields": ["name"]}, ["name"], "name", lambda: None], ids=repr)
+    def test_gdpr_assist_E029(self, written, made_models):
+        model = type("Undeclared", (models.Model,), {"__module__": Customer.__module__, "PrivacyMeta": written})
+        message = only("E029")
+        kind = type(written).__name__
+        assert message.msg == (
+            f"shop.Undeclared: PrivacyMeta is not a class, but an object of the class {kind}; it is not read."
+        )
+        assert message.obj is model
+        assert model not in registry
+
+    def test_none_stands_for_no_declaration(self, made_models):
+        attributes = {"__module__": Customer.__module__, "PrivacyMeta": None}
+        assert type("Plain", (Contact,), attributes) not in registry
+        assert reported() == {}
+
+
+class TestE031:
+    @pytest.mark.parametrize(
+        "method",
+        [
+            lambda: "",
+            lambda instance: "",
+            lambda self, instance, value: "",
+            staticmethod(lambda self, instance: ""),
+            property(lambda self: 1 / 0),
+            cached_property(lambda self: 1 / 0),
+            "nobody",
+            7,
+        ],
+    )
+    def test_gdpr_assist_E031(self, method):
+        with device(fields=["owner"], keep=["address"], anonymise_owner=method) as declared:
+            message = only("E031")
+            assert [mistake.check for mistake in declared.errors] == ["E031"]
+        assert message.msg == (
+            "thirdparty.Device: PrivacyMeta.anonymise_owner cannot be called as a method with (self, instance)."
+        )
+        assert message.hint.startswith("Write def anonymise_owner(self, instance). ")
+
+    def test_an_asynchronous_one(self):
+        async def anonymise(self, instance):
+            return ""
+
+        with device(fields=["owner"], keep=["address"], anonymise_owner=anonymise):
+            assert "It may not be asynchronous." in only("E031").hint
+
+    @pytest.mark.parametrize(("name", "argument"), [("search", "term"), ("export", "instance")])
+    @pytest.mark.parametrize("method", [lambda self: [], property(lambda self: []), []])
+    def test_search_and_export(self, name, argument, method):
+        with device(fields=["owner"], keep=["address"], **{name: method}):
+            message = only("E031")
+        assert f"PrivacyMeta.{name} cannot be called as a method with (self, {argument})." in message.msg
+
+    @pytest.mark.parametrize(
+        "method",
+        [
+            lambda self, instance: "",
+            lambda self, instance, value=None: "",
+            lambda *args: "",
+            staticmethod(lambda instance: ""),
+            classmethod(lambda cls, instance: ""),
+            partialmethod(lambda self, value, instance: value, ""),
+            str,
+            None,
+        ],
+    )
+    def test_what_can_be_called(self, method):
+        with device(fields=["owner"], keep=["address"], anonymise_owner=method):
+            assert reported() == {}
 
 
 # -- on_delete -------------------------------------------------------------------------------------
@@ -808,6 +1031,47 @@ class TestDeployed:
         call_command("check", "--database=default", stdout=StringIO(), stderr=StringIO())
         with pytest.raises(SystemCheckError, match=r"gdpr_assist\.E026"):
             call_command("check", "--deploy", "--database=default", stdout=StringIO(), stderr=StringIO())
+
+
+class TestW009:
+    @pytest.mark.parametrize("name", ["owners", "address"])
+    def test_gdpr_assist_W009(self, name):
+        with device(fields=["owner"], keep=["address"], **{f"anonymise_{name}": lambda self, instance: None}):
+            message = only("W009")
+        assert message.msg == (
+            f"thirdparty.Device: PrivacyMeta.anonymise_{name} is never called: {name} is not in PrivacyMeta.fields."
+        )
+        assert f"Add {name} to fields" in message.hint
+
+    def test_a_row_can_be_anonymised_all_the_same(self):
+        with device(fields=["owner"], keep=["address"], anonymise_nobody=lambda self, instance: None) as declared:
+            assert declared.can_anonymise
+
+    def test_an_anonymiser_of_a_declared_field(self):
+        with device(fields=["owner"], keep=["address"], anonymise_owner=lambda self, instance: ""):
+            assert reported() == {}
+
+
+class TestStrict:
+    """Warnings about models are errors under GDPR_STRICT."""
+
+    def test_what_a_model_declares(self, settings):
+        settings.GDPR_STRICT = True
+        with device(fields=["owner"]):
+            [message] = reported()["W001"]
+        assert type(message) is Error
+        assert message.id == "gdpr_assist.W001"
+
+    def test_but_not_what_is_configured(self, settings):
+        settings.GDPR_STRICT = True
+        settings.GDPR_LOG_DATABASE_NAME = None
+        [message] = reported()["W002"]
+        assert type(message) is Warning
+
+    def test_nor_are_rows_kept_from_being_anonymised(self, settings):
+        settings.GDPR_STRICT = True
+        with device(fields=["owner"]) as declared:
+            assert declared.can_anonymise
 
 
 class TestW001:

@@ -12,6 +12,7 @@ DEFAULTS = {
     "GDPR_LOG_DATABASE_NAME": "gdpr_log",
     "GDPR_CAN_ANONYMISE_DATABASE": False,
     "GDPR_LOG_ON_ANONYMISE": True,
+    "GDPR_STRICT": False,
 }
 
 # A site with no GDPR_* setting but those that are put in.
@@ -58,7 +59,7 @@ def test_the_defaults():
 
 def test_a_site_overrides_each():
     script = f"print([getattr(settings, name) for name in {list(DEFAULTS)}])"
-    values = ["Gdpr", "_gdpr", None, True, False]
+    values = ["Gdpr", "_gdpr", None, True, False, True]
     assert site(script, **dict(zip(DEFAULTS, values, strict=True))) == repr(values)
 
 

@@ -17,15 +17,18 @@ from .declarations import (
     check_E008,
     check_E010,
     check_E016,
-    check_E018,
     check_E019,
     check_E022,
     check_E023,
+    check_E029,
+    check_E031,
     check_W001,
     check_W003,
+    check_W009,
 )
 from .deletions import check_E012, check_E013, check_E014, check_E015
 from .deployment import check_deployed
+from .inner_classes import check_E028, check_W013
 from .log import check_E009, check_E011, check_E020, check_E021, check_E024, check_W002
 from .migrations import check_E001
 from .routing import check_E027, check_W008
@@ -49,7 +52,6 @@ CHECKS: list[tuple[Any, ...]] = [
     (check_E015, Tags.models),
     (check_E016, Tags.models),
     (check_E017, Tags.database),
-    (check_E018, Tags.models),
     (check_E019, Tags.models),
     (check_E020,),
     (check_E021,),
@@ -57,11 +59,16 @@ CHECKS: list[tuple[Any, ...]] = [
     (check_E023, Tags.models),
     (check_E024,),
     (check_E027,),
+    (check_E028, Tags.models),
+    (check_E029, Tags.models),
+    (check_E031, Tags.models),
     (check_W001, Tags.models),
     (check_W002,),
     (check_W003, Tags.models),
     (check_W006, Tags.models),
     (check_W008,),
+    (check_W009, Tags.models),
+    (check_W013, Tags.models),
 ]
 
 # Asked for by ``check --deploy``, and only where a database is named

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage
 from django.db import models
 
@@ -19,10 +20,11 @@ check_E006 = declared("E006", "A many-to-many field.")
 check_E007 = declared("E007", "A unique field whose rule gives every row the same.")
 check_E008 = declared("E008", "A primary key that is composite, or of bytes.")
 check_E010 = declared("E010", "A declaration's attribute is not a list of names.")
-check_E018 = declared("E018", "An anonymiser of a field that is not declared.")
-check_E019 = declared("E019", "An attribute of a declaration that looks misspelt.")
+check_E019 = declared("E019", "An attribute of a declaration without a meaning, that looks misspelt or names fields.")
 check_E022 = declared("E022", "A label for the log that is not one.")
+check_E031 = declared("E031", "A method of a declaration that cannot be called as it will be.")
 check_W001 = declared("W001", "A field that is neither declared personal nor kept.")
+check_W009 = declared("W009", "An anonymiser of a field that is not declared.")
 
 
 def check_E016(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
@@ -35,6 +37,20 @@ def check_E016(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
             model,
         )
         for model in registry.ignored
+    ]
+
+
+def check_E029(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A declaration that is no class."""
+    name = settings.GDPR_PRIVACY_CLASS_NAME
+    return [
+        message(
+            "E029",
+            f"{model._meta.label}: {name} is not a class, but an object of the class {kind.__name__}; it is not read.",
+            f"Write it as an inner class, with its entries as attributes: class {name}: ...",
+            model,
+        )
+        for model, kind in registry.unreadable.items()
     ]
 
 
