@@ -7,7 +7,11 @@ from typing import Any
 
 from django.db.models import Field, Model, QuerySet
 
+from .owners import owners
 from .search import matching
+
+# As a ModelForm says it
+ALL_FIELDS = "__all__"
 
 
 def all_rows(model: type[Model], using: str | None = None) -> QuerySet[Any]:
@@ -23,7 +27,7 @@ class PrivacyMeta:
     """
 
     model: type[Model]
-    fields: Iterable[str] | None = None
+    fields: Iterable[str] | str | None = None
     keep: Iterable[str] = ()
     can_anonymise: bool = True
     bulk: bool | None = None
@@ -45,10 +49,15 @@ class PrivacyMeta:
 
 def personal_fields(meta: PrivacyMeta) -> tuple[str, ...]:
     """Return the names of the personal fields, in the order in which they were written."""
-    if meta.fields is not None:
-        return tuple(dict.fromkeys(meta.fields))
-    keep = set(meta.keep)
-    return tuple(field.name for field in declarable(meta.model) if field.name not in keep)
+    if (listed := listed_fields(meta)) is not None:
+        return listed
+    left = {*meta.keep, *owners(meta.model)}
+    return tuple(field.name for field in declarable(meta.model) if field.name not in left)
+
+
+def listed_fields(meta: PrivacyMeta) -> tuple[str, ...] | None:
+    """Return the personal fields that are named, None if all columns are meant."""
+    return None if meta.fields is None or meta.fields == ALL_FIELDS else tuple(dict.fromkeys(meta.fields))
 
 
 def declarable(model: type[Model]) -> Iterable[Field[Any, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,8 @@ from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationErro
 from django.db.models import BinaryField, Model
 from django.utils.functional import cached_property as DjangoCachedProperty
 
-from .meta import PrivacyMeta, all_rows, declarable
+from .meta import ALL_FIELDS, PrivacyMeta, all_rows, declarable, listed_fields, personal_fields
+from .owners import Owner, bystanders, owners
 from .search import lookup_of
 
 
@@ -37,7 +39,7 @@ def shape_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
         )
     for attribute in _LISTS:
         value = getattr(meta, attribute)
-        if value is None and getattr(PrivacyMeta, attribute) is None:
+        if (value is None and getattr(PrivacyMeta, attribute) is None) or (attribute, value) == ("fields", ALL_FIELDS):
             continue
         if not isinstance(value, (list, tuple, set, frozenset, Mapping)) or not all(
             isinstance(name, str) for name in value
@@ -54,20 +56,23 @@ def meaning_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
     yield from _name_mistakes(meta)
     yield from _label_mistakes(meta)
     yield from _undeclared(meta)
+    if meta.can_anonymise:
+        yield from _not_theirs(meta)
 
 
 def _name_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
     label = meta.model._meta.label
     names = {field.name for field in meta.model._meta.get_fields() if not field.auto_created or field.concrete}
-    for attribute in ("fields", "keep"):
-        for name in getattr(meta, attribute) or ():
+    listed = listed_fields(meta) or ()
+    for attribute, given in {"fields": listed, "keep": meta.keep}.items():
+        for name in given:
             if name not in names:
                 yield Mistake(
                     "E002",
                     f"{label}: PrivacyMeta.{attribute} names {name}, which is no field of the model.",
                     f"The fields are {', '.join(sorted(names))}.",
                 )
-    for name in sorted(set(meta.keep) & set(meta.fields or ())):
+    for name in sorted(set(meta.keep) & set(listed)):
         yield Mistake(
             "E002",
             f"{label}.{name} is in PrivacyMeta.fields and in PrivacyMeta.keep.",
@@ -142,9 +147,10 @@ def key_mistakes(meta: PrivacyMeta) -> list[Mistake]:
 
 
 def _undeclared(meta: PrivacyMeta) -> Iterable[Mistake]:
-    if meta.fields is None:
+    if (listed := listed_fields(meta)) is None:
         return
-    said = {*meta.fields, *meta.keep}
+    structure = (name for name, owner in owners(meta.model).items() if owner.is_structure)
+    said = {*listed, *meta.keep, *structure}
     names = [field.name for field in declarable(meta.model) if field.name not in said]
     if names:
         yield Mistake(
@@ -152,3 +158,56 @@ def _undeclared(meta: PrivacyMeta) -> Iterable[Mistake]:
             f"{meta.model._meta.label}: {', '.join(names)}: neither in PrivacyMeta.fields nor in PrivacyMeta.keep.",
             "List personal fields in fields, and those that you looked at and found not personal in keep.",
         )
+
+
+def _not_theirs(meta: PrivacyMeta) -> Iterable[Mistake]:
+    """Yield which columns of other code are, or would be, anonymised; and that nothing says which are."""
+    found = {name: owner for name, owner in owners(meta.model).items() if name not in meta.keep}
+    if (listed := listed_fields(meta)) is None:
+        yield from _bystanders(meta)
+        if meta.fields is None:
+            yield _unset(meta, found)
+        return
+    own = {name for name in listed if hasattr(type(meta), f"anonymise_{name}")}
+    named = {name: found[name] for name in listed if name in found and found[name].is_structure and name not in own}
+    if named:
+        yield Mistake(
+            "E030",
+            f"{meta.model._meta.label}: PrivacyMeta.fields names {_with_owners(named)}: with other values in them "
+            "rows are lost, or come back.",
+            "Leave these columns out of fields.",
+        )
+
+
+def _bystanders(meta: PrivacyMeta) -> Iterable[Mistake]:
+    theirs = bystanders(meta.model)
+    if odd := {name: Owner(theirs[name], False) for name in personal_fields(meta) if name in theirs}:
+        yield Mistake(
+            "W012",
+            f"{meta.model._meta.label}: all columns are anonymised, also {_with_owners(odd)}, which no form may edit.",
+            "List in PrivacyMeta.keep what other code relies on, or the personal fields in PrivacyMeta.fields.",
+        )
+
+
+def _unset(meta: PrivacyMeta, found: Mapping[str, Owner]) -> Mistake:
+    unset = f"{meta.model._meta.label}: PrivacyMeta.fields is unset, which stands for all columns"
+    cure = f'List the personal fields in PrivacyMeta.fields, or write fields = "{ALL_FIELDS}"'
+    if found:
+        return Mistake(
+            "E030",
+            f"{unset}; but other code relies on {_with_owners(found)}.",
+            f"{cure}, which leaves these out.",
+        )
+    return Mistake(
+        "W010",
+        f"{unset}, also those to come.",
+        f"{cure} if that is meant.",
+    )
+
+
+def _with_owners(columns: Mapping[str, Owner]) -> str:
+    """Return the columns in words, those of one owner together."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for name, owner in columns.items():
+        names[owner.name].append(name)
+    return "; ".join(f"{', '.join(each)} ({owner})" for owner, each in names.items())

@@ -72,7 +72,8 @@ def only(check, **kwargs):
 
 
 def meta(**attributes):
-    return type("PrivacyMeta", (), {"search_fields": [], "search": lambda *args: [], **attributes})
+    defaults = {"fields": "__all__", "search_fields": [], "search": lambda self, term: []}
+    return type("PrivacyMeta", (), {**defaults, **attributes})
 
 
 def device(**attributes):
@@ -96,7 +97,7 @@ def test_right_declarations_have_nothing_to_report():
         assert reported() == {}
     with device(keep=["address"], search_fields=["owner__icontains"]):
         assert reported() == {}
-    with registry.registered(Device, type("PrivacyMeta", (), {"search_fields": ("owner",)})):
+    with registry.registered(Device, type("PrivacyMeta", (), {"fields": "__all__", "search_fields": ("owner",)})):
         assert reported() == {}
 
 
@@ -1105,7 +1106,7 @@ class TestW002:
 
 class TestW003:
     def test_gdpr_assist_W003(self):
-        with registry.registered(Device, type("PrivacyMeta", (), {})):
+        with registry.registered(Device, type("PrivacyMeta", (), {"fields": "__all__"})):
             message = only("W003")
         assert message.msg == (
             "thirdparty.Device declares no search_fields: the Personal data tool cannot find its rows."
@@ -1113,7 +1114,7 @@ class TestW003:
         assert "search method" in message.hint
 
     def test_a_search_method_will_do(self):
-        declaration = type("PrivacyMeta", (), {"search": lambda self, term: []})
+        declaration = type("PrivacyMeta", (), {"fields": "__all__", "search": lambda self, term: []})
         with registry.registered(Device, declaration):
             assert reported() == {}
 

@@ -21,10 +21,13 @@ from .declarations import (
     check_E022,
     check_E023,
     check_E029,
+    check_E030,
     check_E031,
     check_W001,
     check_W003,
     check_W009,
+    check_W010,
+    check_W012,
 )
 from .deletions import check_E012, check_E013, check_E014, check_E015
 from .deployment import check_deployed
@@ -61,6 +64,7 @@ CHECKS: list[tuple[Any, ...]] = [
     (check_E027,),
     (check_E028, Tags.models),
     (check_E029, Tags.models),
+    (check_E030, Tags.models),
     (check_E031, Tags.models),
     (check_W001, Tags.models),
     (check_W002,),
@@ -68,6 +72,8 @@ CHECKS: list[tuple[Any, ...]] = [
     (check_W006, Tags.models),
     (check_W008,),
     (check_W009, Tags.models),
+    (check_W010, Tags.models),
+    (check_W012, Tags.models),
     (check_W013, Tags.models),
 ]
 

@@ -122,7 +122,7 @@ class ShortFields(models.Model):
 
 
 class UndeclaredFields(models.Model):
-    """Lists no fields: all columns are personal but the key, the relation and what is kept."""
+    """Names no field: all columns are personal but the key, the relation and what is kept."""
 
     name = models.CharField(max_length=50)
     email = models.EmailField()
@@ -130,6 +130,7 @@ class UndeclaredFields(models.Model):
     tags = models.ManyToManyField(Target, related_name="+")
 
     class PrivacyMeta:
+        fields = "__all__"
         keep = ["created"]
         search_fields = ["email"]
 
@@ -190,6 +191,7 @@ if django.VERSION >= (5, 0):
         )
 
         class PrivacyMeta:
+            fields = "__all__"
             search_fields = ["shout"]
 
 

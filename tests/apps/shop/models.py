@@ -308,6 +308,7 @@ class Contact(models.Model):
     since = models.DateField()
 
     class PrivacyMeta:
+        fields = "__all__"
         keep = ["since"]
         search_fields = ["contact_email"]
 
