@@ -8,8 +8,10 @@ from typing import Any
 from django.apps import apps
 from django.db import models
 from django.db.models import QuerySet
+from django.db.models.deletion import Collector
 
 from .exceptions import AnonymiseError
+from .rules import field_label
 from .signals import target_deleted
 
 Action = Callable[..., None]
@@ -36,6 +38,9 @@ class AnonymiseOnUpdate(QuerySet[Any]):
     update.alters_data = True  # type: ignore[attr-defined]
 
 
+WRITE = "Write ANONYMISE(models.SET_NULL), ANONYMISE(models.SET_DEFAULT) or ANONYMISE(models.SET(value))."
+
+
 class ANONYMISE:
     """``on_delete=ANONYMISE(action)``: anonymise the row, then do ``action``: SET_NULL, SET_DEFAULT or SET(...).
 
@@ -45,10 +50,16 @@ class ANONYMISE:
     # Nothing is read while a deletion is collected; update() finds the rows.
     lazy_sub_objs = True
 
-    def __init__(self, action: Action) -> None:
+    def __init__(self, action: Action | None = None, *collected: Any) -> None:
+        if isinstance(action, Collector):  # which calls on_delete with itself, the key, the rows and the alias
+            raise AnonymiseError(
+                f"{field_label(collected[0])} has on_delete=ANONYMISE without an action; nothing was deleted. {WRITE}"
+            )
         if action not in (models.SET_NULL, models.SET_DEFAULT) and not _is_set(action):
-            raise ValueError(f"Cannot ANONYMISE({getattr(action, '__name__', action)})")
-        self.action = action
+            raise ValueError(
+                f"Cannot ANONYMISE({_name(action)}): the row stays, and its key must get a value. {WRITE}"
+            )
+        self.action: Any = action
 
     def __call__(self, collector: Any, field: Any, sub_objs: QuerySet[Any], using: str) -> None:
         if not getattr(self.action, "lazy_sub_objs", False) and not sub_objs.exists():
@@ -67,8 +78,12 @@ class ANONYMISE:
         return hash(ANONYMISE)
 
 
+def _name(action: Any) -> str:
+    return "" if action is None else getattr(action, "__name__", repr(action))
+
+
 def _is_set(action: Any) -> bool:
-    deconstruct = getattr(action, "deconstruct", None)
+    deconstruct = None if isinstance(action, type) else getattr(action, "deconstruct", None)
     return deconstruct is not None and deconstruct()[0] == "django.db.models.SET"
 
 

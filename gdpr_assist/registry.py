@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model, QuerySet
 
 from . import declaration, signals
@@ -19,6 +21,8 @@ from .meta import all_rows
 class Registration(NamedTuple):
     meta_class: type
     manager_name: str | None
+    where: str
+    """Where it was registered, in words."""
 
 
 class Registry:
@@ -53,13 +57,18 @@ class Registry:
         """Register ``model`` with the declaration ``PrivacyMeta``; without one, every field of it is personal.
 
         With ``gdpr_default_manager_name`` the model's managers stay as they are, and a manager of that name is added.
-        Raises ``ValueError`` if the model is registered already, or declares itself in an inner class.
+        Raises ``ValueError`` if the model is registered already, declares itself in an inner class, or has no rows;
+        ``TypeError`` for what is no class; ``ImproperlyConfigured`` if the app is not installed.
         """
+        _check_arguments(model, PrivacyMeta)
         model = concrete(model)
         if model in self or declares_itself(model):
-            raise ValueError(f"Model {model._meta.label} already registered")
+            first = self._registrations[model].where if model in self else _inner_class(model)
+            raise ValueError(
+                f"Model {model._meta.label} already registered: by {first}. Leave out that, or this call."
+            )
         self._registrations[model] = Registration(
-            PrivacyMeta or type("PrivacyMeta", (), {}), gdpr_default_manager_name
+            PrivacyMeta or type("PrivacyMeta", (), {}), gdpr_default_manager_name, _call()
         )
         if apps.models_ready:  # before that, proxies and children are still to come
             for each in self.family(model):
@@ -88,7 +97,7 @@ class Registry:
             self.ignored.append(model)
         elif not opts.proxy and model not in self and (written := self._written_for(model)):
             if isinstance(written, type):
-                self._registrations[model] = Registration(written, None)
+                self._registrations[model] = Registration(written, None, _inner_class(model))
             else:
                 self.unreadable[model] = type(written)
 
@@ -189,6 +198,51 @@ class Registry:
         parents = (parent for parent in model.mro() if parent in self._registrations)
         inherited = next((self._registrations[parent].meta_class for parent in parents), None)
         return getattr(model, settings.GDPR_PRIVACY_CLASS_NAME, inherited)
+
+
+def _check_arguments(model: Any, meta_class: Any) -> None:
+    if not (isinstance(model, type) and issubclass(model, Model)):
+        raise TypeError(f"register() takes the class of a model, not {_described(model)}.")
+    label = model._meta.label
+    if apps.apps_ready and not apps.is_installed("gdpr_assist"):
+        raise ImproperlyConfigured(
+            f'{label} is registered, but "gdpr_assist" is not in INSTALLED_APPS: nothing would be found or erased.'
+        )
+    if model._meta.abstract:
+        name = settings.GDPR_PRIVACY_CLASS_NAME
+        raise ValueError(
+            f"{label} is abstract and has no rows. Write an inner class {name} in it, which the models that inherit "
+            "from it then have, or register these."
+        )
+    if model._meta.swapped:
+        raise ValueError(f"{label} is swapped for {model._meta.swapped} and has no rows. Register that.")
+    if meta_class is not None and not isinstance(meta_class, type):
+        raise TypeError(
+            f"The declaration of {label} is {_described(meta_class)}, not a class. Write class Privacy: ..., with its "
+            "entries as attributes, and register(Model, Privacy)."
+        )
+
+
+def _described(given: Any) -> str:
+    if isinstance(given, Model):
+        return f"an object. Write {type(given).__name__}"
+    if isinstance(given, str):
+        return f"a text. Import the class, or write apps.get_model({given!r}) in AppConfig.ready()"
+    return (
+        f"the class {given.__name__}" if isinstance(given, type) else f"an object of the class {type(given).__name__}"
+    )
+
+
+def _inner_class(model: type[Model]) -> str:
+    return f"the inner class {settings.GDPR_PRIVACY_CLASS_NAME} of {model._meta.label} or of a base of it"
+
+
+def _call() -> str:
+    """Say from where ``register`` was called."""
+    frame = inspect.currentframe()
+    while frame and frame.f_globals.get("__name__") in (__name__, "contextlib"):
+        frame = frame.f_back
+    return f"a call in {frame.f_globals.get('__name__')}, line {frame.f_lineno}" if frame else "a call"
 
 
 def rows(declared: Declaration, found: Any) -> QuerySet[Any]:

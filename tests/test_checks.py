@@ -811,6 +811,15 @@ def test_gdpr_assist_E013(altered):
     assert message.hint.startswith("Set a default, or use another action.")
 
 
+class TestE032:
+    def test_gdpr_assist_E032(self, altered):
+        altered(Badge, "department", on_delete=ANONYMISE)
+        message = only("E032")
+        assert message.msg == "shop.Badge.department has on_delete=ANONYMISE without an action."
+        assert message.hint.startswith("Write ANONYMISE(models.SET_NULL), ")
+        assert message.obj is Badge._meta.get_field("department")
+
+
 class TestE014:
     def test_gdpr_assist_E014(self, altered):
         altered(Department, "company", on_delete=ANONYMISE(models.SET_NULL), null=True)

@@ -1,5 +1,9 @@
 """Which models are registered, in whatever way and order, and what registering does to them."""
 
+import inspect
+import subprocess
+import sys
+
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
@@ -7,7 +11,7 @@ from django.core import checks
 from django.db import connection, models
 from django.db.migrations.loader import MigrationLoader
 from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
-from django.test.utils import isolate_apps
+from django.test.utils import isolate_apps, override_settings
 from django.utils import timezone
 
 import gdpr_assist
@@ -122,28 +126,93 @@ def test_instance_of_the_inner_class(model):
 
 
 @pytest.mark.parametrize(
-    ("model", "label"),
+    ("model", "label", "first"),
     [
-        (Customer, "shop.Customer"),
-        (User, "auth.User"),
-        (Ticket, "thirdparty.Ticket"),
-        (EarlyBird, "early.EarlyBird"),
-        (ForeignCustomer, "shop.Customer"),
-        (ExpressOrder, "shop.ExpressOrder"),
+        (Customer, "shop.Customer", "the inner class PrivacyMeta of shop.Customer or of a base of it"),
+        (User, "auth.User", r"a call in tests\.apps\.shop\.\w+, line \d+"),
+        (Ticket, "thirdparty.Ticket", r"a call in tests\.apps\.early\.models, line \d+"),
+        (EarlyBird, "early.EarlyBird", "the inner class PrivacyMeta of early.EarlyBird or of a base of it"),
+        (ForeignCustomer, "shop.Customer", "the inner class PrivacyMeta of shop.Customer or of a base of it"),
+        (ExpressOrder, "shop.ExpressOrder", "the inner class PrivacyMeta of shop.ExpressOrder or of a base of it"),
     ],
 )
-def test_register_twice(model, label):
+def test_register_twice(model, label, first):
     before = registry.declaration(model)
-    with pytest.raises(ValueError, match=rf"^Model {label} already registered$"):
+    refusal = rf"^Model {label} already registered: by {first}\. Leave out that, or this call\.$"
+    with pytest.raises(ValueError, match=refusal):
         gdpr_assist.register(model, DevicePrivacy)
     assert registry.declaration(model) is before
 
 
 def test_register_twice_within_a_block():
     with registry.registered(Device, DevicePrivacy):
-        with pytest.raises(ValueError, match=r"^Model thirdparty\.Device already registered$"):
+        line = inspect.currentframe().f_lineno - 1
+        with pytest.raises(ValueError, match=r"^Model thirdparty\.Device already registered: ") as caught:
             gdpr_assist.register(Device)
+        assert f"by a call in {__name__}, line {line}." in str(caught.value)
         assert registry.declaration(Device).fields == ("owner",)
+
+
+@pytest.mark.parametrize(
+    ("given", "cure"),
+    [
+        ("auth.User", "a text. Import the class, or write apps.get_model('auth.User') in AppConfig.ready()"),
+        (Device(), "an object. Write Device."),
+        (DevicePrivacy, "the class DevicePrivacy."),
+        (Device.objects, "an object of the class Manager."),
+        (None, "an object of the class NoneType."),
+    ],
+    ids=["label", "object", "class", "manager", "nothing"],
+)
+def test_register_what_is_no_model(given, cure):
+    with pytest.raises(TypeError) as caught:
+        gdpr_assist.register(given, DevicePrivacy)
+    assert str(caught.value).startswith(f"register() takes the class of a model, not {cure}")
+
+
+@pytest.mark.parametrize("written", [{"fields": ["owner"]}, ["owner"], DevicePrivacy(), "owner"], ids=repr)
+def test_register_with_what_is_no_class(written):
+    with pytest.raises(TypeError, match=r"^The declaration of thirdparty\.Device is .*, not a class\. Write class "):
+        gdpr_assist.register(Device, written)
+    assert Device not in registry
+
+
+def test_register_an_abstract_model():
+    with pytest.raises(ValueError, match=r"^shop\.Contact is abstract and has no rows\. Write an inner class "):
+        gdpr_assist.register(Contact)
+    assert Contact not in registry
+
+
+def test_register_a_swapped_model():
+    options = type("Meta", (), {"app_label": "shop", "swappable": "AUTH_USER_MODEL"})
+    with isolate_apps("tests.apps.shop"), override_settings(AUTH_USER_MODEL="accounts.Person"):
+        swapped = type("Swapped", (models.Model,), {"__module__": __name__, "Meta": options})
+        with pytest.raises(ValueError, match=r"^shop\.Swapped is swapped for accounts\.Person and has no rows\."):
+            gdpr_assist.register(swapped)
+
+
+def test_register_a_proxy_registers_whose_rows_it_shows():
+    options = type("Meta", (), {"app_label": "shop", "proxy": True})
+    with isolate_apps("tests.apps.shop"):
+        proxy = type("DeviceProxy", (Device,), {"__module__": __name__, "Meta": options})
+    with registry.registered(proxy, DevicePrivacy):
+        assert registry.models[-1] is Device
+
+
+def test_register_without_the_app():
+    """As a project's models.py does it."""
+    script = (
+        "import django\n"
+        "from django.conf import settings\n"
+        'apps = ["django.contrib.contenttypes", "tests.apps.early", "tests.apps.thirdparty"]\n'
+        "settings.configure(INSTALLED_APPS=apps)\n"
+        "django.setup()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1].endswith(
+        'thirdparty.Ticket is registered, but "gdpr_assist" is not in INSTALLED_APPS: nothing would be found or '
+        "erased."
+    )
 
 
 def test_register_without_a_declaration():

@@ -29,7 +29,7 @@ from .declarations import (
     check_W010,
     check_W012,
 )
-from .deletions import check_E012, check_E013, check_E014, check_E015
+from .deletions import check_E012, check_E013, check_E014, check_E015, check_E032
 from .deployment import check_deployed
 from .inner_classes import check_E028, check_W013
 from .log import check_E009, check_E011, check_E020, check_E021, check_E024, check_W002
@@ -66,6 +66,7 @@ CHECKS: list[tuple[Any, ...]] = [
     (check_E029, Tags.models),
     (check_E030, Tags.models),
     (check_E031, Tags.models),
+    (check_E032, Tags.models),
     (check_W001, Tags.models),
     (check_W002,),
     (check_W003, Tags.models),

@@ -9,7 +9,7 @@ from django.apps import apps
 from django.core.checks import CheckMessage
 from django.db import models
 
-from ..deletion import ANONYMISE
+from ..deletion import ANONYMISE, WRITE
 from ..registry import registry
 from ..rules import field_label
 from .messages import message
@@ -26,6 +26,15 @@ def check_E012(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         )
         for field in _anonymised_keys(app_configs)
         if _action(field) is models.SET_NULL and not field.null
+    ]
+
+
+def check_E032(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """ANONYMISE without a call: Django would call it itself, with what is to be deleted."""
+    return [
+        message("E032", f"{field_label(field)} has on_delete=ANONYMISE without an action.", WRITE, field)
+        for field in _foreign_keys(app_configs)
+        if isinstance(field.remote_field.on_delete, type) and issubclass(field.remote_field.on_delete, ANONYMISE)
     ]
 
 
