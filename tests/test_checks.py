@@ -26,6 +26,7 @@ from gdpr_assist import ANONYMISE
 from gdpr_assist.eventlog import write_receipt
 from gdpr_assist.pages import DOCUMENTATION
 from gdpr_assist.registry import registry
+from tests.apps.fields.models import TextKey
 from tests.apps.shop.models import (
     AuditEntry,
     Badge,
@@ -1060,6 +1061,73 @@ class TestW009:
     def test_an_anonymiser_of_a_declared_field(self):
         with device(fields=["owner"], keep=["address"], anonymise_owner=lambda self, instance: ""):
             assert reported() == {}
+
+
+class TestW011:
+    @pytest.mark.parametrize(
+        "key",
+        [
+            models.CharField(max_length=50, primary_key=True),
+            models.EmailField(primary_key=True),
+            models.SlugField(primary_key=True),
+            models.TextField(primary_key=True),
+            models.GenericIPAddressField(primary_key=True),
+            models.DateField(primary_key=True),
+        ],
+        ids=lambda key: type(key).__name__,
+    )
+    def test_gdpr_assist_W011(self, key):
+        with made(code=key, name=models.CharField(max_length=50)):
+            message = only("W011")
+        assert message.msg == (
+            f"shop.Made: the primary key code is a {type(key).__name__}, and stands in the event log as it is."
+        )
+        assert "list it in PrivacyMeta.keep" in message.hint
+
+    @pytest.mark.parametrize("kind", [models.ForeignKey, models.OneToOneField])
+    def test_one_that_points_at_a_text(self, kind):
+        owner = kind(TextKey, models.CASCADE, primary_key=True, related_name="+")
+        with made(owner=owner, name=models.CharField(max_length=50)):
+            assert "the primary key owner is a SlugField" in only("W011").msg
+
+    def test_one_that_points_at_a_text_further_on(self):
+        with isolate_apps("tests.apps.shop"):
+            between = {"owner": models.OneToOneField(TextKey, models.CASCADE, primary_key=True, related_name="+")}
+            options = type("Meta", (), {"app_label": "shop"})
+            middle = type("Middle", (models.Model,), {"__module__": __name__, "Meta": options, **between})
+        key = models.OneToOneField(middle, models.CASCADE, primary_key=True, related_name="+")
+        with made(middle=key, name=models.CharField(max_length=50)):
+            assert "the primary key middle is a SlugField" in only("W011").msg
+
+    def test_to_keep_it_is_an_answer(self):
+        declaration = meta(fields=["name"], keep=["code"])
+        key = models.CharField(max_length=50, primary_key=True)
+        with made(code=key, name=models.CharField(max_length=50), PrivacyMeta=declaration):
+            assert reported() == {}
+
+    @pytest.mark.parametrize(
+        "key",
+        [
+            models.UUIDField(primary_key=True),
+            models.BigIntegerField(primary_key=True),
+            models.AutoField(primary_key=True),
+            models.OneToOneField(Customer, models.CASCADE, primary_key=True, related_name="+"),
+        ],
+        ids=lambda key: type(key).__name__,
+    )
+    def test_keys_that_say_nothing(self, key):
+        with made(key=key, name=models.CharField(max_length=50)):
+            assert reported() == {}
+
+    def test_rows_that_are_only_ever_deleted_are_logged_too(self):
+        declaration = meta(can_anonymise=False)
+        with made(code=models.SlugField(primary_key=True), PrivacyMeta=declaration):
+            assert list(reported()) == ["W011"]
+
+    def test_without_a_log(self, settings):
+        settings.GDPR_LOG_DATABASE_NAME = None
+        with made(code=models.SlugField(primary_key=True)):
+            assert list(reported()) == ["W002"]
 
 
 class TestStrict:

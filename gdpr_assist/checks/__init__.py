@@ -27,6 +27,7 @@ from .declarations import (
     check_W003,
     check_W009,
     check_W010,
+    check_W011,
     check_W012,
 )
 from .deletions import check_E012, check_E013, check_E014, check_E015, check_E032
@@ -74,6 +75,7 @@ CHECKS: list[tuple[Any, ...]] = [
     (check_W008,),
     (check_W009, Tags.models),
     (check_W010, Tags.models),
+    (check_W011, Tags.models),
     (check_W012, Tags.models),
     (check_W013, Tags.models),
 ]

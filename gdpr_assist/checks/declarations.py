@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage
 from django.db import models
 
+from ..conf import log_database
+from ..declaration import Declaration
 from ..meta import PrivacyMeta
 from ..registry import concrete, registry
 from .messages import declarations, declared, message
@@ -73,6 +76,41 @@ def check_E023(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
                 )
             )
     return found
+
+
+def check_W011(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A primary key that may say who somebody is: the log has it in clear."""
+    if log_database() is None:
+        return []
+    return [
+        message(
+            "W011",
+            f"{each.label}: the primary key {key[0].name} is a {type(key[-1]).__name__}, and stands in the event log "
+            "as it is.",
+            "If it can tell who somebody is, give the model another key. If not, list it in PrivacyMeta.keep.",
+            each.model,
+        )
+        for each in declarations(app_configs)
+        for key in _keys(each.model)
+        if not isinstance(key[-1], (models.IntegerField, models.UUIDField))
+        if _kept(each).isdisjoint(field.name for field in key)
+    ]
+
+
+def _keys(model: type[models.Model]) -> Iterator[list[Any]]:
+    """Yield each part of the primary key, with what it points at, and so on to the end."""
+    for part in getattr(model._meta, "pk_fields", [model._meta.pk]):
+        yield list(_followed(part))
+
+
+def _followed(field: Any) -> Iterator[Any]:
+    yield field
+    if field.remote_field:
+        yield from _followed(field.target_field)
+
+
+def _kept(each: Declaration) -> set[str]:
+    return set() if any(mistake.check == "E010" for mistake in each.mistakes) else set(each.meta.keep)
 
 
 def check_W003(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:

@@ -161,6 +161,7 @@ class LongKey(models.Model):
 
     class PrivacyMeta:
         fields = ["name", "unique_name", "email", "url"]
+        keep = ["code"]
         search_fields = ["email"]
 
 
@@ -173,6 +174,7 @@ class TextKey(models.Model):
 
     class PrivacyMeta:
         fields = ["name", "email"]
+        keep = ["word"]
         search_fields = ["email"]
 
 

@@ -34,6 +34,7 @@ class OwnKey(models.Model):
 
     class PrivacyMeta:
         fields = ["name", "email"]
+        keep = ["code"]
         search_fields = ["email"]
 
 
@@ -55,6 +56,7 @@ class ExactKey(models.Model):
 
     class PrivacyMeta:
         fields = ["name"]
+        keep = ["code"]
         search_fields = ["name"]
 
 
