@@ -37,6 +37,18 @@ def shape_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
             f"{meta.model._meta.label}: PrivacyMeta.bulk is neither True nor False.",
             "Write bulk = True to anonymise sets of rows without saving each, or bulk = False to save each row.",
         )
+    if not isinstance(meta.can_anonymise, bool | int | None):
+        yield Mistake(
+            "E010",
+            f"{meta.model._meta.label}: PrivacyMeta.can_anonymise is neither True nor False.",
+            "Write can_anonymise = False for rows that must stay as they are.",
+        )
+    if not isinstance(meta.export_filename, str | None):
+        yield Mistake(
+            "E010",
+            f"{meta.model._meta.label}: PrivacyMeta.export_filename is not a text.",
+            'Write export_filename = "name.csv".',
+        )
     for attribute in _LISTS:
         value = getattr(meta, attribute)
         if (value is None and getattr(PrivacyMeta, attribute) is None) or (attribute, value) == ("fields", ALL_FIELDS):
@@ -81,8 +93,10 @@ def _name_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
     for attribute in ("export_fields", "export_exclude"):
         for name in getattr(meta, attribute) or ():
             if not _is_exportable(meta.model, name):
+                # In 1.x an export with an attribute that is not there failed; all else was taken.
+                fails = attribute == "export_fields" and not hasattr(meta.model, name)
                 yield Mistake(
-                    "E002",
+                    "E002" if fails else "W009",
                     f"{label}: PrivacyMeta.{attribute} names {name}, which is no column or property of the model.",
                     f"The fields are {', '.join(sorted(names))}. For anything else write an export method.",
                 )

@@ -218,8 +218,8 @@ def _check_arguments(model: Any, meta_class: Any) -> None:
         raise ValueError(f"{label} is swapped for {model._meta.swapped} and has no rows. Register that.")
     if meta_class is not None and not isinstance(meta_class, type):
         raise TypeError(
-            f"The declaration of {label} is {_described(meta_class)}, not a class. Write class Privacy: ..., with its "
-            "entries as attributes, and register(Model, Privacy)."
+            f"The declaration of {label} is not a class, but an object of the class {type(meta_class).__name__}. "
+            "Write class Privacy: ..., with its entries as attributes, and register(Model, Privacy)."
         )
 
 

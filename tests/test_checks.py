@@ -235,12 +235,11 @@ class TestE002:
             message = only("E002")
         assert message.msg == ("thirdparty.Device.owner is in PrivacyMeta.fields and in PrivacyMeta.keep.")
 
-    @pytest.mark.parametrize("attribute", ["export_fields", "export_exclude"])
-    def test_an_export_of_what_is_not_there(self, attribute):
-        with device(**{attribute: ["ownr"]}):
+    def test_an_export_of_what_is_not_there(self):
+        with device(export_fields=["ownr"]):
             message = only("E002")
         assert message.msg == (
-            f"thirdparty.Device: PrivacyMeta.{attribute} names ownr, which is no column or property of the model."
+            "thirdparty.Device: PrivacyMeta.export_fields names ownr, which is no column or property of the model."
         )
 
     @pytest.mark.parametrize("name", ["ownr", "ownr__icontains", "owner__nonsense"])
@@ -436,6 +435,24 @@ class TestE010:
     def test_a_bulk_that_can_be_used(self, value):
         with device(fields=["owner"], keep=["address"], search_fields=["owner"], bulk=value):
             assert reported() == {}
+
+    @pytest.mark.parametrize("value", ["False", "", [False], lambda self: False], ids=repr)
+    def test_can_anonymise_is_a_yes_or_a_no(self, value):
+        """As a text it would be true."""
+        with device(can_anonymise=value):
+            message = only("E010")
+        assert message.msg == "thirdparty.Device: PrivacyMeta.can_anonymise is neither True nor False."
+
+    @pytest.mark.parametrize("value", [False, 0, None, property(lambda self: False)], ids=repr)
+    def test_a_no_that_can_be_understood(self, value):
+        with device(can_anonymise=value) as declared:
+            assert reported() == {}
+            assert not declared.can_anonymise
+
+    @pytest.mark.parametrize("value", [7, ["name"], lambda self: "name.csv"], ids=repr)
+    def test_the_name_of_a_file_is_a_text(self, value):
+        with device(export_filename=value):
+            assert only("E010").msg == "thirdparty.Device: PrivacyMeta.export_filename is not a text."
 
     def test_the_rows_of_such_a_model_are_not_anonymised(self):
         with device(fields="owner") as declared:
@@ -1053,6 +1070,13 @@ class TestW009:
             f"thirdparty.Device: PrivacyMeta.anonymise_{name} is never called: {name} is not in PrivacyMeta.fields."
         )
         assert f"Add {name} to fields" in message.hint
+
+    def test_what_is_not_there_is_not_exported_either(self):
+        with device(export_exclude=["ownr"]):
+            message = only("W009")
+        assert message.msg == (
+            "thirdparty.Device: PrivacyMeta.export_exclude names ownr, which is no column or property of the model."
+        )
 
     def test_a_row_can_be_anonymised_all_the_same(self):
         with device(fields=["owner"], keep=["address"], anonymise_nobody=lambda self, instance: None) as declared:

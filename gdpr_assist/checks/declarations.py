@@ -28,7 +28,9 @@ check_E022 = declared("E022", "A label for the log that is not one.")
 check_E030 = declared("E030", "Columns that other code relies on are, or would be, anonymised.")
 check_E031 = declared("E031", "A method of a declaration that cannot be called as it will be.")
 check_W001 = declared("W001", "A field that is neither declared personal nor kept.")
-check_W009 = declared("W009", "An anonymiser of a field that is not declared.")
+check_W009 = declared(
+    "W009", "An anonymiser that is never called, or an entry for the export that does not do what it says."
+)
 check_W010 = declared("W010", "No fields are named, so that all are personal.")
 check_W012 = declared("W012", "All columns are personal, also those that a base of another distribution brings.")
 
