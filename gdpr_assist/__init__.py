@@ -1,7 +1,7 @@
 """Public names, importable from any ``models.py``; loads no models."""
 
 from .deletion import ANONYMISE
-from .exceptions import AnonymiseError, EventLogError
+from .exceptions import AnonymiseError, EventLogError, PartlyErased
 from .meta import PrivacyMeta
 from .registry import registry as _registry
 from .rules import Replacement, rule
@@ -12,6 +12,7 @@ __all__ = [
     "ANONYMISE",
     "AnonymiseError",
     "EventLogError",
+    "PartlyErased",
     "PrivacyMeta",
     "Replacement",
     "register",

@@ -7,7 +7,7 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.core.checks import register
 from django.db.models import Model
-from django.db.models.signals import class_prepared, post_delete, pre_delete, pre_save
+from django.db.models.signals import class_prepared, pre_save
 
 from . import conf  # noqa: F401  (puts the settings' defaults in place)
 from .registry import registry
@@ -24,12 +24,12 @@ class GdprAssistConfig(AppConfig):
 
         def wire(sender: type[Model], **kwargs: Any) -> None:
             managers.contribute(sender)
-            pre_delete.connect(receivers.begin_deletion, sender=sender)
-            post_delete.connect(receivers.end_deletion, sender=sender)
+            for signal, receiver, of in receivers.of_deletions(sender):
+                signal.connect(receiver, sender=of)
 
         def unwire(sender: type[Model], **kwargs: Any) -> None:
-            pre_delete.disconnect(receivers.begin_deletion, sender=sender)
-            post_delete.disconnect(receivers.end_deletion, sender=sender)
+            for signal, receiver, of in receivers.of_deletions(sender):
+                signal.disconnect(receiver, sender=of)
             managers.withdraw(sender)
 
         models = apps.get_models()
@@ -48,7 +48,10 @@ class GdprAssistConfig(AppConfig):
         class_prepared.connect(receivers.collect_model)
         target_deleted.connect(receivers.anonymise_related)
         pre_save.connect(receivers.keep_instance, sender=tables.Instance)
-        for check, *tags in checks.CHECKS:
-            register(check, *tags)
-        for check, *tags in checks.DEPLOY_CHECKS:
-            register(check, *tags, deploy=True)
+        _register(checks.CHECKS)
+        _register(checks.DEPLOY_CHECKS, deploy=True)
+
+
+def _register(checks: list[tuple[Any, ...]], **options: bool) -> None:
+    for check, *tags in checks:
+        register(check, *tags, **options)

@@ -8,6 +8,7 @@ an operation in the log and tries to insert the same receipt meets its writer's 
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
@@ -39,7 +40,8 @@ EVENTS_IN_MEMORY = 10_000
 LEGACY = uuid.UUID("6f1f7c43-6d0f-5a3c-9a56-0b1c1b7d9d31")
 LEGACY_VERSION = 5  # of a uuid that is made from a name; those of operations are random
 
-_suspended: ContextVar[bool] = ContextVar("gdpr_assist_log_suspended", default=False)
+# While the log is suspended: {(event, model): how many rows were erased}
+_suspended: ContextVar[Counter[tuple[str, type[Model]]] | None] = ContextVar("gdpr_assist_log_suspended", default=None)
 
 
 @dataclass
@@ -59,6 +61,9 @@ class Erasure:
 
     def add(self, event: str, model: type[Model], keys: Iterable[Any]) -> None:
         """Note that these rows are erased. Raises ``EventLogError`` if so many are noted that they must be written."""
+        if (heard := _suspended.get()) is not None:
+            keys = list(keys)
+            heard[event, model] += len(keys)
         if not is_kept():
             return
         app_label, model_name = registry.log_label(model).split(".")
@@ -71,15 +76,16 @@ class Erasure:
 
 def is_kept() -> bool:
     """Whether erasures are logged here and now: not without a log, and not while the log itself is replayed."""
-    return log_database() is not None and not _suspended.get()
+    return log_database() is not None and _suspended.get() is None
 
 
 @contextmanager
-def suspended() -> Iterator[None]:
-    """Log nothing within the block: for a replay, and for scrubbing a copy."""
-    token = _suspended.set(True)
+def suspended() -> Iterator[Counter[tuple[str, type[Model]]]]:
+    """Log nothing within the block: for a replay, and for scrubbing a copy. Yield what would have been logged."""
+    heard: Counter[tuple[str, type[Model]]] = Counter()
+    token = _suspended.set(heard)
     try:
-        yield
+        yield heard
     finally:
         _suspended.reset(token)
 
@@ -128,6 +134,14 @@ def renew_instance_id(using: str) -> None:
 def write_receipt(operation: uuid.UUID, using: str, started: datetime) -> None:
     """Note beside the rows that ``operation`` took effect. Raises ``IntegrityError`` if that is noted already."""
     Receipt.objects.using(using).create(operation=operation, written=started)
+
+
+def has_receipt(erasure: Erasure) -> bool:
+    """Return whether ``erasure``, whose own transaction has ended, took effect; False if nothing was logged."""
+    try:
+        return Receipt.objects.using(erasure.using).filter(operation=erasure.id).exists()
+    except Error:
+        return False
 
 
 def write_receipts(operations: Iterable[tuple[uuid.UUID, datetime]], using: str) -> None:

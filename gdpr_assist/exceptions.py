@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class AnonymiseError(Exception):
     """Something cannot be anonymised; nothing was changed."""
@@ -17,6 +19,19 @@ class FieldAnonymiseError(AnonymiseError):
         super().__init__(message)
         self.check = check
         self.hint = hint
+
+
+class PartlyErased(AnonymiseError):
+    """An erasure over several databases came through on some of them and not on the others.
+
+    ``done`` holds the results of the plans that took effect, ``remaining`` the plans that did not, with their keys:
+    ``execute_together(error.remaining)`` finishes the erasure.
+    """
+
+    def __init__(self, message: str, *, done: list[Any], remaining: list[Any]) -> None:
+        super().__init__(message)
+        self.done = done
+        self.remaining = remaining
 
 
 class EventLogError(AnonymiseError):

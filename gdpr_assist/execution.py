@@ -24,12 +24,14 @@ from django.db.models import (
 )
 from django.db.models.deletion import Collector
 from django.dispatch import Signal
+from django.template.defaultfilters import pluralize
 from django.utils import timezone
 
 from . import eventlog
 from .batching import LARGEST_BATCH, batch_size, chunks, pages
 from .conf import settings
 from .effects import (
+    CAUSE,
     Intended,
     check_changed,
     check_in_sql,
@@ -38,7 +40,7 @@ from .effects import (
     intended,
     unchanged,
 )
-from .exceptions import AnonymiseError
+from .exceptions import AnonymiseError, PartlyErased
 from .files import delete_files, file_changes, named_files
 from .interference import Interference, interference, may_hide
 from .meta import all_rows
@@ -50,6 +52,7 @@ from .rules import is_unique, key_text
 from .signals import post_anonymise, pre_anonymise
 from .statements import among, insert_select, refuses_value, write_back
 from .tables import LONGEST_KEY, EventLog, PrivacyAnonymised, Scrub
+from .transactions import check_now, in_order_of_commit, is_within_transaction
 from .values import apply, changed_fields, explained_call, held, prepared
 
 logger = logging.getLogger(__name__)
@@ -137,22 +140,95 @@ def execute_together(plans: Sequence[Plan]) -> list[Result]:
     """Execute ``plans`` as one erasure: one transaction and one operation on each of their databases.
 
     For a person's rows in several models. All keys are read first, so that a plan which finds its rows through those
-    of another one still finds them. Raises ``AnonymiseError``; then nothing was changed.
+    of another one still finds them. Raises ``AnonymiseError``; then nothing was changed. Several databases cannot
+    commit together: if one refuses after another came through, ``PartlyErased`` says what is done.
     """
     pinned = [plan.pinned() for plan in plans]
-    erasures = {plan.using: eventlog.Erasure(plan.using) for plan in pinned}
+    erasures = {using: eventlog.Erasure(using) for using in in_order_of_commit(plan.using for plan in pinned)}
+    _check_outermost(list(erasures))
     with ExitStack() as transactions:
-        for using in erasures:
-            transactions.enter_context(transaction.atomic(using=using))
+        blocks = {using: transaction.atomic(using=using) for using in erasures}
+        for using in reversed(erasures):
+            transactions.enter_context(blocks[using])
         # A multi-table child is anonymised with its parent, and would be counted as done before.
         marked = [plan.marked().count() if plan.has_relatives else None for plan in plans]
-        done = [
+        results = [
             execute(plan, within=erasures[plan.using], marked=before)
             for plan, before in zip(pinned, marked, strict=True)
         ]
-        for erasure in erasures.values():
+        for using, erasure in erasures.items():
             eventlog.record(erasure)
-    return done
+            _check_constraints(using)
+        transactions.pop_all()
+    _commit(blocks, erasures, pinned, results)
+    return results
+
+
+def _check_outermost(aliases: list[str]) -> None:
+    """Raise ``AnonymiseError`` where the databases would not commit at the end: nobody could say what is done."""
+    around = [using for using in aliases if is_within_transaction(using)]
+    if len(aliases) > 1 and around:
+        raise AnonymiseError(
+            f"An erasure on {' and '.join(aliases)} needs transactions of its own, and there is one open on "
+            f"{' and '.join(around)}; nothing was changed. Erase outside of atomic(), and switch ATOMIC_REQUESTS off "
+            "for the view with transaction.non_atomic_requests, or erase on each database by itself."
+        )
+
+
+def _check_constraints(using: str) -> None:
+    """Have the constraints checked that would be checked at COMMIT, while all can be rolled back."""
+    try:
+        check_now(using)
+    except IntegrityError as error:
+        raise AnonymiseError(
+            f"A constraint of the database {using!r} refused the erasure ({type(error).__name__}). Nothing was "
+            "changed."
+        ) from None
+
+
+def _commit(
+    blocks: dict[str, Any], erasures: dict[str, eventlog.Erasure], plans: list[Plan], results: list[Result]
+) -> None:
+    """Commit the databases one after the other. The first that fails takes those that follow with it."""
+    raised: dict[str, BaseException] = {}
+    left: list[str] = []
+    for using, block in blocks.items():
+        if left:
+            block.__exit__(RuntimeError, RuntimeError(), None)  # rolls back, and raises nothing
+            left.append(using)
+            continue
+        try:
+            block.__exit__(None, None, None)
+        except BaseException as error:  # noqa: BLE001  (raised again, below)
+            raised[using] = error
+            # A callback of the project's that failed after the COMMIT has undone nothing.
+            if isinstance(error, DatabaseError) and not eventlog.has_receipt(erasures[using]):
+                left.append(using)
+    if left and len(left) < len(blocks):
+        raise _partly(list(blocks), left, raised[left[0]], plans, results) from None
+    if left and isinstance(raised[left[0]], IntegrityError):
+        kind = type(raised[left[0]]).__name__
+        raise AnonymiseError(f"The database {left[0]!r} refused to commit ({kind}). Nothing was changed.") from None
+    for each in raised.values():
+        raise each
+
+
+def _partly(
+    aliases: list[str], left: list[str], error: BaseException, plans: list[Plan], results: list[Result]
+) -> PartlyErased:
+    done = [result for result in results if result.using not in left]
+    operations = {result.using: result.operation for result in done}
+    listed = " and ".join(
+        f"{using!r}" + (f" (operation {operations[using]})" if operations.get(using) else "")
+        for using in aliases
+        if using not in left
+    )
+    return PartlyErased(
+        f"The erasure is done on {listed}, and not on {' and '.join(map(repr, left))}: {left[0]!r} did not commit "
+        f"({type(error).__name__}). Erase the same again to finish it: what is done is not done twice.",
+        done=done,
+        remaining=[plan for plan in plans if plan.using in left],
+    )
 
 
 def begin_scrub(plan: Plan) -> Scrub | None:
@@ -242,11 +318,19 @@ def _ranges(plan: Plan, size: int) -> Iterator[QuerySet[Any]]:
 
 
 def delete(rows: Sequence[Model], using: str) -> None:
-    """Delete ``rows``, of one model, together as Django does, with cascades and signals: for a replay."""
+    """Delete ``rows``, of one model, together as Django does, with cascades and signals: for a replay.
+
+    The rows of their multi-table parents stay: if these went too, they have an event of their own. Raises
+    ``AnonymiseError`` if the database lets one of them be.
+    """
     origin = all_rows(type(rows[0]), using).filter(pk__in=[row.pk for row in rows])
     collector = Collector(using=using, origin=origin)
-    collector.collect(rows)
+    collector.collect(rows, keep_parents=True)
     collector.delete()
+    if left := origin.count():
+        raise AnonymiseError(
+            f"{rows[0]._meta.label}: the database did not delete {left} row{pluralize(left)}. {CAUSE}"
+        )
 
 
 def forget_markers(model: type[Model], keys: Iterable[Any], using: str) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.apps import apps
-from django.db import connections
+from django.db import connections, transaction
 from django.db.models import Model, QuerySet
+from django.db.models.signals import post_delete, pre_delete
+from django.dispatch import Signal
 
 from . import eventlog
-from .exceptions import AnonymiseError
+from .exceptions import AnonymiseError, EventLogError
 from .execution import execute, forget_markers
 from .managers import take_off_declaration
 from .placement import explained
@@ -20,6 +24,8 @@ from .registry import concrete, registry
 from .signals import model_registered
 from .tables import EventLog, Receipt
 
+logger = logging.getLogger(__name__)
+
 
 class Deletion(eventlog.Erasure):
     """The erasure of one run of Django's Collector: all its pre_delete come before all its post_delete."""
@@ -27,14 +33,24 @@ class Deletion(eventlog.Erasure):
     def __init__(self, using: str) -> None:
         super().__init__(using)
         self.deleted: dict[type[Model], list[Any]] = defaultdict(list)
+        # {a multi-table parent that is not registered: keys of its rows that go}
+        self.parents: dict[type[Model], set[Any]] = defaultdict(set)
+        # {the same: keys of its rows that are those of registered children}
+        self.of_children: dict[type[Model], list[Any]] = defaultdict(list)
         self.is_recorded = False
 
-    def delete(self, model: type[Model], key: Any) -> None:
-        self.deleted[model].append(key)
-        self.add(EventLog.EVENT_DELETE, model, [key])
+    def delete(self, instance: Model) -> None:
+        model = concrete(type(instance))
+        self.deleted[model].append(instance.pk)
+        self.add(EventLog.EVENT_DELETE, model, [instance.pk])
+        for parent in registry.unregistered_parents(model):
+            self.of_children[parent].append(getattr(instance, str(parent._meta.pk.attname)))
 
     def record(self) -> None:
+        """Log it. With ``keep_parents`` Django sends no signal for the parents, and they get no event."""
         self.is_recorded = True
+        for parent, keys in self.of_children.items():
+            self.add(EventLog.EVENT_DELETE, parent, [key for key in keys if key in self.parents[parent]])
         with explained(self.using):
             for model, keys in self.deleted.items():
                 forget_markers(model, keys, self.using)
@@ -47,30 +63,67 @@ class Deletion(eventlog.Erasure):
 _deletions: WeakKeyDictionary[Any, Deletion] = WeakKeyDictionary()
 
 
+def of_deletions(model: type[Model]) -> list[tuple[Signal, Callable[..., None], type[Model]]]:
+    """Return [(signal, receiver, sender)] of what has to be heard, so that deletes of rows of ``model`` are logged."""
+    parents = registry.unregistered_parents(model)
+    return [
+        (pre_delete, begin_deletion, model),
+        (post_delete, end_deletion, model),
+        *((pre_delete, begin_deletion_of_parent, parent) for parent in parents),
+    ]
+
+
 def begin_deletion(sender: type[Model], instance: Model, using: str, origin: Any = None, **kwargs: Any) -> None:
     """pre_delete of a registered model: note the row, to be logged with the others of the same run."""
     block = _block(using)
     if origin is None or block is None:
         return  # no run of Django's own: end_deletion logs each row by itself
+    _begun(block, using).delete(instance)
+
+
+def begin_deletion_of_parent(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
+    """pre_delete of a model that is not registered, but has registered multi-table children: it may go with one."""
+    block = _block(using)
+    if block is not None and sender not in registry:
+        _begun(block, using).parents[concrete(sender)].add(instance.pk)
+
+
+def _begun(block: Any, using: str) -> Deletion:
     deletion = _deletions.get(block)
     if deletion is None or deletion.is_recorded:
         deletion = _deletions[block] = Deletion(using)
-    deletion.delete(concrete(sender), instance.pk)
+    return deletion
 
 
 def end_deletion(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
     """post_delete of a registered model: the first one of a run logs the whole run, still before COMMIT."""
     deletion = _under_way(using)
-    if deletion is None:
+    if deletion is None or not deletion.deleted:
         deletion = Deletion(using)
-        deletion.delete(concrete(sender), instance.pk)
-    if not deletion.is_recorded:
+        deletion.delete(instance)
+    if deletion.is_recorded:
+        return
+    if _block(using) is not None:
         deletion.record()
+        return
+    try:
+        with transaction.atomic(using=using):
+            deletion.record()
+    except EventLogError:
+        raise EventLogError(
+            f"{sender._meta.label}: the event log could not be written. The row may be gone nevertheless: the signals "
+            "of its deletion were sent outside of a transaction, so nothing was rolled back. Once the log can be "
+            "written, log it with _log_gdpr_delete()."
+        ) from None
 
 
 def anonymise_related(sender: type[Model], queryset: QuerySet[Any], **kwargs: Any) -> None:
     """target_deleted: anonymise the rows, as a part of the deletion's own operation where it has one."""
-    if sender in registry:
+    if sender in registry and not registry.declaration(sender).meta.can_anonymise:
+        logger.info(
+            "%s: rows whose target is deleted are left as they are (can_anonymise = False).", sender._meta.label
+        )
+    elif sender in registry:
         deletion = _under_way(queryset.db)
         execute(plan(queryset), within=None if deletion is None or deletion.is_recorded else deletion)
     elif sender._meta.apps is apps:  # a migration's model of the same name declares nothing

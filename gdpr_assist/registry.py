@@ -130,7 +130,10 @@ class Registry:
         return self._labels(concrete(model))[0]
 
     def find(self, label: str) -> type[Model] | None:
-        """Return the registered model that the log calls ``label``: by its log label, a former one, or today's."""
+        """Return the model that the log calls ``label``: by its log label, a former one, or today's.
+
+        It is registered, or the parent of a registered multi-table child.
+        """
         wanted = label.lower()
         labels = {model: [each.lower() for each in self._labels(model)] for model in self.models}
         for model, (current, *_) in labels.items():
@@ -143,7 +146,15 @@ class Registry:
             found = concrete(apps.get_model(label))
         except (LookupError, ValueError):
             return None
-        return found if found in self else None
+        return found if found in self or self.has_children(found) else None
+
+    def has_children(self, model: type[Model]) -> bool:
+        """Return whether a registered model is a multi-table child of ``model``: its deletion may be logged then."""
+        return any(concrete(model) in each._meta.get_parent_list() for each in self._registrations)
+
+    def unregistered_parents(self, model: type[Model]) -> list[type[Model]]:
+        """Return the multi-table parents of ``model`` that are not registered: they go when one of its rows goes."""
+        return [parent for parent in concrete(model)._meta.get_parent_list() if parent not in self._registrations]
 
     def _labels(self, model: type[Model]) -> list[str]:
         """The label that is logged, and the former ones. Children do not take over those of a multi-table parent."""

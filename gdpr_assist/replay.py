@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -54,6 +54,8 @@ class Report:
     already: int = 0
     rows: int = 0
     absent: int = 0
+    # {model label: rows that were anonymised since a key of theirs points at a deleted row, and that no event names}
+    cascaded: Counter[str] = field(default_factory=Counter)
     foreign: int = 0
     # [(operation, model label, why)]
     failed: list[tuple[LoggedOperation, str, str]] = field(default_factory=list)
@@ -65,6 +67,22 @@ class Report:
     def seen(self) -> int:
         listed = len(self.failed) + len(self.undecided) + len(self.busy)
         return self.applied + self.already + self.foreign + listed
+
+
+@dataclass
+class Erased:
+    """What one transaction of a replay did, in rows."""
+
+    there: int = 0
+    absent: int = 0
+    # {model: how many of the rows that were there are named in an event of anonymising}
+    named: Counter[type[Model]] = field(default_factory=Counter)
+    # {model: how many rows were anonymised, by whichever way}
+    anonymised: Counter[type[Model]] = field(default_factory=Counter)
+
+    @property
+    def cascaded(self) -> Counter[str]:
+        return Counter({model._meta.label: count for model, count in (self.anonymised - self.named).items()})
 
 
 class CannotApply(Exception):
@@ -210,7 +228,7 @@ def _try_together(
         return
     whole = replace(operations[0], held=[event for each in operations for event in each.held or ()])
     try:
-        rows, absent = _apply(whole, operations, dry_run)
+        erased = _apply(whole, operations, dry_run)
     except Locked:
         # Not each by itself: on SQLite, each would wait for the one that has the whole database.
         report.busy += [(operation, LOCKED) for operation in operations]
@@ -218,14 +236,14 @@ def _try_together(
         for operation in operations:
             _try(operation, report, blocked, dry_run)
     else:
-        _count(operations, rows, absent, report, dry_run)
+        _count(operations, erased, report, dry_run)
 
 
 def _try(
     operation: LoggedOperation, report: Report, blocked: list[tuple[LoggedOperation, Blocked]], dry_run: bool
 ) -> None:
     try:
-        rows, absent = _apply(operation, [operation], dry_run)
+        erased = _apply(operation, [operation], dry_run)
     except AlreadyApplied:
         report.already += 1
     except Locked:
@@ -238,23 +256,21 @@ def _try(
         label = operation.kinds()[0][1]
         report.failed.append((operation, label, f"the database refused it ({type(error).__name__})"))
     else:
-        _count([operation], rows, absent, report, dry_run)
+        _count([operation], erased, report, dry_run)
 
 
-def _count(operations: list[LoggedOperation], rows: int, absent: int, report: Report, dry_run: bool) -> None:
+def _count(operations: list[LoggedOperation], erased: Erased, report: Report, dry_run: bool) -> None:
     report.applied += len(operations)
-    report.rows += rows
-    report.absent += absent
+    report.rows += erased.there
+    report.absent += erased.absent
+    report.cascaded += erased.cascaded
     undecided = [each.id for each in operations if not each.is_committed]
     if undecided and not dry_run:
         eventlog.decide(undecided, True)
 
 
-def _apply(whole: LoggedOperation, operations: list[LoggedOperation], dry_run: bool) -> tuple[int, int]:
-    """Erase the rows of ``whole``, which is made of ``operations``, and write a receipt of each, also for absent rows.
-
-    Return how many rows there were, and how many were not there.
-    """
+def _apply(whole: LoggedOperation, operations: list[LoggedOperation], dry_run: bool) -> Erased:
+    """Erase the rows of ``whole``, which is made of ``operations``; write a receipt of each, also for absent rows."""
     steps = [(kind, _model(*kind)) for kind in whole.kinds()]
     done = None
     try:
@@ -287,29 +303,37 @@ def _begin(whole: LoggedOperation, operations: list[LoggedOperation], steps: lis
                 forget_markers(model, keys, whole.using)
 
 
-def _erase_all(operation: LoggedOperation, steps: list[Step], dry_run: bool) -> tuple[int, int]:
+def _erase_all(operation: LoggedOperation, steps: list[Step], dry_run: bool) -> Erased:
     """Carry out ``steps``; return how many rows there were when their turn came, and how many were not there.
 
     What other rows protect is tried again after the rest, in ever longer lists: rows that protect one another go
     together, as they did when Django deleted them.
     """
-    found = logged = 0
+    done = Erased()
     blocked: dict[Step, Blocked] = {}
     for step in steps:
         for keys in _keys(operation, *step):
             there = _there(operation, step, keys)
-            found += sum(key in there for key in keys)
-            logged += len(keys)
-            if there and not dry_run and (error := _erase(operation, step, list(there.values()))):
+            _note(done, step, keys, there)
+            if there and not dry_run and (error := _erase(operation, step, list(there.values()), done)):
                 blocked[step] = error
     size = ROWS_PER_QUERY
     while blocked:
         size *= GROWTH
-        blocked = _erase_what_is_left(operation, list(blocked), size)
-    return found, logged - found
+        blocked = _erase_what_is_left(operation, list(blocked), size, done)
+    return done
 
 
-def _erase_what_is_left(operation: LoggedOperation, steps: list[Step], size: int) -> dict[Step, Blocked]:
+def _note(done: Erased, step: Step, keys: list[Any], there: Collection[Any]) -> None:
+    (event, _), model = step
+    found = sum(key in there for key in keys)
+    done.there += found
+    done.absent += len(keys) - found
+    if event == EventLog.EVENT_ANONYMISE:
+        done.named[model] += found
+
+
+def _erase_what_is_left(operation: LoggedOperation, steps: list[Step], size: int, done: Erased) -> dict[Step, Blocked]:
     """Try ``steps`` again in lists of ``size`` rows; return which are still blocked, and by what.
 
     Raises that error if there is nothing else to try: no row went, and longer lists would not help.
@@ -319,7 +343,7 @@ def _erase_what_is_left(operation: LoggedOperation, steps: list[Step], size: int
     for step in steps:
         left = (row for keys in _keys(operation, *step) for row in _there(operation, step, keys).values())
         for number, rows in enumerate(chunks(left, size)):
-            error = _erase(operation, step, rows)
+            error = _erase(operation, step, rows, done)
             if error:
                 blocked[step] = error
             if not error or (number and error.may_go_together):
@@ -339,11 +363,15 @@ def _there(operation: LoggedOperation, step: Step, keys: list[Any]) -> dict[Any,
         return {key: key for key in rows.values_list("pk", flat=True)}
 
 
-def _erase(operation: LoggedOperation, step: Step, rows: list[Any]) -> Blocked | None:
+def _erase(operation: LoggedOperation, step: Step, rows: list[Any], done: Erased) -> Blocked | None:
     """Delete these rows, or anonymise those with these keys; if other rows protect one, erase none and return why."""
     (event, _), model = step
     try:
-        with _explained(step, operation.using), transaction.atomic(using=operation.using):
+        with (
+            _explained(step, operation.using),
+            eventlog.suspended() as heard,
+            transaction.atomic(using=operation.using),
+        ):
             if event == EventLog.EVENT_DELETE:
                 delete(rows, operation.using)
             else:
@@ -351,6 +379,8 @@ def _erase(operation: LoggedOperation, step: Step, rows: list[Any]) -> Blocked |
                     execute(plan(all_rows(model, operation.using).filter(pk__in=keys)))
     except Blocked as error:
         return error
+    anonymised = {model: count for (event, model), count in heard.items() if event == EventLog.EVENT_ANONYMISE}
+    done.anonymised.update(anonymised)
     return None
 
 

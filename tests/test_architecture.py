@@ -120,7 +120,16 @@ def test_no_import_inside_a_function_but_ready():
 
 def test_no_branch_on_the_vendor_of_a_database():
     """What is no expression has the statements of the databases side by side. A column type asks in ``db_type``."""
-    side_by_side = {"compaction", "indexes", "interference", "presence", "sequences", "statements", "waiting"}
+    side_by_side = {
+        "compaction",
+        "indexes",
+        "interference",
+        "presence",
+        "sequences",
+        "statements",
+        "transactions",
+        "waiting",
+    }
     allowed = {*side_by_side, "tables"}
     assert offenders(lambda node: isinstance(node, ast.Attribute) and node.attr == "vendor", allowed) == []
     assert [name for name in side_by_side if "if connection.vendor" in (PACKAGE / f"{name}.py").read_text()] == []

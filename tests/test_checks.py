@@ -842,12 +842,17 @@ class TestE014:
     def test_gdpr_assist_E014(self, altered):
         altered(Department, "company", on_delete=ANONYMISE(models.SET_NULL), null=True)
         message = only("E014")
-        assert message.msg == ("shop.Department.company has on_delete=ANONYMISE, but its model cannot be anonymised.")
+        assert message.msg == ("shop.Department.company has on_delete=ANONYMISE, but its model is not registered.")
         assert "PrivacyMeta" in message.hint
 
-    def test_a_model_that_stays_as_it_is(self, altered):
+
+class TestW024:
+    def test_gdpr_assist_W024(self, altered):
+        """A warning: 1.x passed such rows over, and a site that has them must be able to migrate."""
         altered(AuditEntry, "customer", on_delete=ANONYMISE(models.SET_NULL))
-        assert "shop.AuditEntry.customer" in only("E014").msg
+        message = only("W024")
+        assert "shop.AuditEntry.customer" in message.msg
+        assert "can_anonymise = False" in message.msg
 
 
 def DB_CASCADE(collector, field, sub_objs, using):

@@ -12,7 +12,7 @@ from django.db.models.deletion import Collector
 from django.db.models.signals import post_delete
 from model_bakery import baker
 
-from gdpr_assist import ANONYMISE, declaration
+from gdpr_assist import ANONYMISE, EventLogError, declaration
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.models import Receipt
 from gdpr_assist.receivers import anonymise_related
@@ -24,6 +24,7 @@ from tests.apps.shop.models import (
     HOUSE_COMPANY,
     Address,
     Badge,
+    Boat,
     Comment,
     Company,
     Customer,
@@ -31,16 +32,21 @@ from tests.apps.shop.models import (
     Employee,
     ForeignCustomer,
     GiftOrder,
+    Home,
+    Houseboat,
     Invoice,
     Message,
     Order,
     OrderLine,
     Parcel,
+    Plant,
     Product,
+    Tree,
     Visitor,
     Voucher,
     house_company,
 )
+from tests.databases import log_is, refused
 
 from .observing import (
     events,
@@ -707,16 +713,125 @@ def test_rows_of_a_model_that_is_not_registered_keep_their_target(monkeypatch):
 
 
 @with_rows
-def test_rows_that_cannot_be_anonymised_keep_their_target(monkeypatch):
+def test_rows_that_may_not_be_anonymised_lose_their_target_and_nothing_else(monkeypatch, caplog):
     customer = full_customer()
+    message, order = Message.objects.get(), Order.objects.get()
     monkeypatch.setattr(registry.declaration(Message).meta, "can_anonymise", False)
 
-    with (
-        unchanged(*TABLES),
-        pytest.raises(AnonymiseError, match=r"shop\.Message cannot be anonymised"),
-        transaction.atomic(),
-    ):
+    with caplog.at_level("INFO", logger="gdpr_assist"):
         customer.delete()
+
+    assert row(message) == {"id": message.pk, "recipient_id": None, "text": message.text}
+    assert_anonymised(order)
+    assert markers(Message) == []
+    assert ("shop.Message: rows whose target is deleted are left as they are" in caplog.text) is True
+
+
+# -- a child, and the parents that go or stay --------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+class TestParents:
+    """``Plant`` is not registered, its child ``Tree`` is; a houseboat's parents are registered."""
+
+    def restored(self, *instances):
+        """Delete as told, then bring the rows back as a backup does, which has no receipt."""
+        Receipt.objects.all().delete()
+        for instance in instances:
+            instance.save_base(raw=True)
+
+    def rerun(self):
+        call_command("gdpr_rerun", verbosity=0)
+
+    @pytest.mark.parametrize("keep", [False, True])
+    def test_an_unregistered_parent_is_logged_and_replayed_as_it_went(self, keep):
+        tree = baker.make(Tree, species="oak", planted_by="Ada")
+        plant = Plant.objects.get(pk=tree.pk)
+        key = tree.pk
+        tree.delete(keep_parents=keep)
+        assert Plant.objects.exists() is keep
+        parents = [] if keep else [("delete", "shop.Plant", str(key))]
+        assert sorted(events()) == sorted([("delete", "shop.Tree", str(key)), *parents])
+
+        tree.pk = tree.plant_ptr_id = tree.id = key
+        plant.pk = key
+        self.restored(plant, tree)
+        assert Tree.objects.count() == 1
+        self.rerun()
+
+        assert Tree.objects.count() == 0
+        assert Plant.objects.exists() is keep
+
+    @pytest.mark.parametrize("keep", [False, True])
+    def test_a_registered_parent_is_replayed_as_it_went(self, keep):
+        boat = baker.make(Houseboat, owner="Ada")
+        parents = [Boat.objects.get(), Home.objects.get()]
+        key, home = boat.pk, boat.home_ptr_id
+        boat.delete(keep_parents=keep)
+        assert Boat.objects.exists() is Home.objects.exists() is keep
+
+        parents[0].pk, parents[1].pk = key, home
+        boat.pk = boat.boat_ptr_id = boat.boat_id = key
+        boat.home_ptr_id = boat.home_id = home
+        self.restored(*parents, boat)
+        self.rerun()
+
+        assert not Houseboat.objects.exists()
+        assert Boat.objects.exists() is Home.objects.exists() is keep
+
+    def test_a_parent_alone_is_not_logged(self):
+        baker.make(Plant, species="moss")
+        tree = baker.make(Tree)
+        Plant.objects.filter(species="moss").delete()
+        assert events() == []
+        Plant.objects.filter(pk=tree.pk).delete()
+        assert sorted(event[:2] for event in events()) == [("delete", "shop.Plant"), ("delete", "shop.Tree")]
+
+    def test_many_children_cost_no_more_statements(self):
+        baker.make(Tree)
+        Tree.objects.all().delete()
+        counts = []
+        for count in (3, 30):
+            baker.make(Tree, _quantity=count)
+            counts.append(len(queries(Tree.objects.all().delete)))
+        assert counts[0] == counts[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_replay_lists_what_a_cascade_has_anonymised_and_no_event_names(capsys):
+    customer = baker.make(Customer)
+    key = customer.pk
+    customer.delete()
+    Receipt.objects.all().delete()
+    customer.pk = key
+    customer.save_base(raw=True)
+    order = baker.make(Order, customer=customer, recipient="Ada")  # was somebody else's when she was deleted
+
+    call_command("gdpr_rerun")
+
+    assert "Also anonymised by cascade, or as a part of the same object: shop.Order: 1" in capsys.readouterr().out
+    assert_anonymised(order)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestSignalsOfOthers:
+    def test_outside_a_transaction_a_log_that_is_down_is_not_said_to_have_saved_the_row(self):
+        """A package that deletes by itself, and then sends Django's signals."""
+        customer = baker.make(Customer)
+        Customer.all_objects.filter(pk=customer.pk)._raw_delete("default")
+
+        with log_is(refused), pytest.raises(EventLogError) as caught:
+            post_delete.send(sender=Customer, instance=customer, using="default", origin=None)
+
+        assert str(caught.value).startswith("shop.Customer: the event log could not be written. The row may be gone")
+        assert "nothing was erased" not in str(caught.value)
+        assert not Receipt.objects.exists()
+
+    def test_outside_a_transaction_the_row_is_logged_by_itself(self):
+        customer = baker.make(Customer)
+        post_delete.send(sender=Customer, instance=customer, using="default", origin=None)
+        assert events() == [("delete", "shop.Customer", str(customer.pk))]
+        assert Receipt.objects.count() == 1
 
 
 # -- receivers ---------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ NAMES = [
     ("gdpr_assist", "ANONYMISE"),
     ("gdpr_assist", "AnonymiseError"),
     ("gdpr_assist", "EventLogError"),
+    ("gdpr_assist", "PartlyErased"),
     ("gdpr_assist", "PrivacyMeta"),
     ("gdpr_assist", "Replacement"),
     ("gdpr_assist", "register"),
@@ -47,6 +48,7 @@ def test_names_of_the_package():
 
 def test_errors_are_of_one_family():
     assert issubclass(gdpr_assist.EventLogError, gdpr_assist.AnonymiseError)
+    assert issubclass(gdpr_assist.PartlyErased, gdpr_assist.AnonymiseError)
 
 
 def test_privacy_meta_is_the_same_everywhere():

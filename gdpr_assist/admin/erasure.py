@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db import router, transaction
+from django.db import DatabaseError, connections, router, transaction
 from django.utils.translation import gettext as _
 
+from ..exceptions import PartlyErased
 from ..execution import Result, execute_together
 from ..placement import explained
 from ..planning import Plan
 from ..tables import stored_key
+
+logger = logging.getLogger(__name__)
 
 ENTRIES_PER_INSERT = 1000
 
@@ -21,14 +25,46 @@ ENTRIES_PER_INSERT = 1000
 def erase(plans: Sequence[Plan], *, user_id: Any) -> list[Result]:
     """Execute ``plans`` in one transaction, and as one operation, on each of their databases; return their results.
 
-    Raises ``AnonymiseError``; then nothing was changed.
+    Raises ``AnonymiseError``; then nothing was changed, unless it is ``PartlyErased``.
     """
-    with transaction.atomic(using=router.db_for_write(LogEntry)):
-        keys = [_keys(plan) for plan in plans]
+    keys = [_keys(plan) for plan in plans]
+    history = router.db_for_write(LogEntry)
+    if {plan.using for plan in plans} == {history}:
+        with transaction.atomic(using=history):
+            results = execute_together(plans)
+            _write_history(plans, keys, results, user_id)
+        return results
+    try:
         results = execute_together(plans)
-        for plan, changed, result in zip(plans, keys, results, strict=True):
-            LogEntry.objects.bulk_create(_entries(plan, changed, result, user_id), batch_size=ENTRIES_PER_INSERT)
+    except PartlyErased as error:
+        there = [
+            each for each in zip(plans, keys, strict=True) if each[0].using in {done.using for done in error.done}
+        ]
+        _note([plan for plan, _ in there], [changed for _, changed in there], error.done, user_id)
+        raise
+    _note(plans, keys, results, user_id)
     return results
+
+
+def outside_transactions(view: Any) -> Any:
+    """Return ``view`` without what ATOMIC_REQUESTS would put around it: an erasure ends its own transactions."""
+    for using in connections:
+        view = transaction.non_atomic_requests(using)(view)
+    return view
+
+
+def _note(plans: Sequence[Plan], keys: Sequence[list[Any]], results: Sequence[Result], user_id: Any) -> None:
+    """Write the history of what is committed elsewhere: without it, that is done all the same."""
+    try:
+        with transaction.atomic(using=router.db_for_write(LogEntry)):
+            _write_history(plans, keys, results, user_id)
+    except DatabaseError as error:
+        logger.error("The admin's history of an erasure could not be written (%s).", type(error).__name__)
+
+
+def _write_history(plans: Sequence[Plan], keys: Sequence[list[Any]], results: Sequence[Result], user_id: Any) -> None:
+    for plan, changed, result in zip(plans, keys, results, strict=True):
+        LogEntry.objects.bulk_create(_entries(plan, changed, result, user_id), batch_size=ENTRIES_PER_INSERT)
 
 
 def _keys(plan: Plan) -> list[Any]:

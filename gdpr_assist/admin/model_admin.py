@@ -19,7 +19,7 @@ from ..meta import all_rows
 from ..planning import Plan, plan, target_alias
 from ..tables import stored_key
 from . import confirmation
-from .erasure import erase
+from .erasure import erase, outside_transactions
 from .permissions import can_be_anonymised
 from .selection import (
     LARGEST_SELECTION,
@@ -55,7 +55,7 @@ class ModelAdmin(Base):
 
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_anonymise"
-        view = self.admin_site.admin_view(self.anonymise_view)
+        view = outside_transactions(self.admin_site.admin_view(self.anonymise_view))
         # Before Django's own, which take anything for a primary key.
         return [path("anonymise/", view, name=name), *super().get_urls()]
 

@@ -29,7 +29,7 @@ from ..registry import registry
 from ..tables import stored_key
 from . import confirmation
 from .download import download
-from .erasure import erase
+from .erasure import erase, outside_transactions
 from .permissions import can_be_anonymised, may_anonymise, may_view
 from .results import is_at_home, tables
 from .selection import (
@@ -81,7 +81,7 @@ class PersonalDataAdmin(Base):
         return False
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.changelist_view)
+        view = outside_transactions(self.admin_site.admin_view(self.changelist_view))
         return [path("", view, name="gdpr_assist_personaldata_changelist")]
 
     # An error report would hold what was searched for.

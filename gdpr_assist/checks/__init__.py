@@ -30,7 +30,7 @@ from .declarations import (
     check_W011,
     check_W012,
 )
-from .deletions import check_E012, check_E013, check_E014, check_E015, check_E032
+from .deletions import check_E012, check_E013, check_E014, check_E015, check_E032, check_W024
 from .deployment import check_deployed
 from .inner_classes import check_E028, check_W013
 from .log import check_E009, check_E011, check_E020, check_E021, check_E024, check_W002
@@ -78,6 +78,7 @@ CHECKS: list[tuple[Any, ...]] = [
     (check_W011, Tags.models),
     (check_W012, Tags.models),
     (check_W013, Tags.models),
+    (check_W024, Tags.models),
 ]
 
 # Asked for by ``check --deploy``, and only where a database is named

@@ -53,16 +53,31 @@ def check_E013(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 
 def check_E014(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """ANONYMISE on a model whose rows cannot be anonymised."""
+    """ANONYMISE on a model that declares nothing."""
     return [
         message(
             "E014",
-            f"{field_label(field)} has on_delete=ANONYMISE, but its model cannot be anonymised.",
-            "Give the model a PrivacyMeta without can_anonymise = False.",
+            f"{field_label(field)} has on_delete=ANONYMISE, but its model is not registered.",
+            "Give the model a PrivacyMeta, or use another on_delete.",
             field,
         )
         for field in _anonymised_keys(app_configs)
-        if field.model not in registry or not registry.declaration(field.model).meta.can_anonymise
+        if field.model not in registry
+    ]
+
+
+def check_W024(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """ANONYMISE on a model that says can_anonymise = False: its rows are left as they are."""
+    return [
+        message(
+            "W024",
+            f"{field_label(field)} has on_delete=ANONYMISE, but its model says can_anonymise = False: when the target "
+            "is deleted, the key is changed and the rest of the row stays as it is.",
+            "Take can_anonymise = False out of the PrivacyMeta, or use another on_delete.",
+            field,
+        )
+        for field in _anonymised_keys(app_configs)
+        if field.model in registry and not registry.declaration(field.model).meta.can_anonymise
     ]
 
 

@@ -12,10 +12,10 @@ from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection
+from django.db import connection, connections
 from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
+from django.urls import resolve, reverse
 
 from gdpr_assist import export
 from gdpr_assist.admin import results, selection
@@ -708,3 +708,12 @@ def test_composite_keys_can_be_exported(officer):
 
 def test_composite_keys_are_written_as_they_are_read():
     assert stored_key((7, "a")) == '["7", "a"]'
+
+
+@pytest.mark.parametrize("name", ["gdpr_assist_personaldata_changelist", "shop_customer_anonymise"])
+def test_the_views_that_erase_are_outside_of_the_transaction_of_a_request(name):
+    """With ATOMIC_REQUESTS an erasure on several databases could not end its own transactions."""
+    view = resolve(
+        reverse(f"admin:{name}", urlconf="tests.admin.urls", current_app="shop_admin"), "tests.admin.urls"
+    ).func
+    assert view._non_atomic_requests >= set(connections)

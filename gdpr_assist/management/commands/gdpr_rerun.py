@@ -88,6 +88,8 @@ class Command(LogCommand):
                 "Say of each undecided operation that did not take effect: gdpr_reconcile --dismiss OPERATION. "
                 "Then apply all that are left with gdpr_rerun --include-undecided."
             )
+        for label, count in sorted(report.cascaded.items()):
+            self.stdout.write(f"Also anonymised by cascade, or as a part of the same object: {label}: {count}")
         self.table(
             {
                 "To be applied" if dry_run else "Applied": report.applied,

@@ -230,6 +230,21 @@ class OldHouseboat(Houseboat):
         proxy = True
 
 
+class Plant(models.Model):
+    """Not registered, but for its child."""
+
+    species = models.CharField(max_length=50)
+
+
+class Tree(Plant):
+    planted_by = models.CharField(max_length=50)
+
+    class PrivacyMeta:
+        fields = ["planted_by"]
+        keep = ["species"]
+        search_fields = ["planted_by"]
+
+
 class OrderLine(models.Model):
     """Not registered."""
 

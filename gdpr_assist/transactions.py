@@ -1,0 +1,35 @@
+"""What is known of a transaction before its COMMIT, and how each database tells. Writes no row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import connections
+
+# {vendor: statement that checks now what would be checked at COMMIT}
+CHECK_NOW = {"postgresql": "SET CONSTRAINTS ALL IMMEDIATE"}
+
+# Vendors that check some constraints at COMMIT, and cannot be asked to do it before
+REFUSES_LATE = {"sqlite"}
+
+
+def check_now(using: str) -> None:
+    """Have the database check its deferred constraints. Raises ``IntegrityError``."""
+    statement = CHECK_NOW.get(connections[using].vendor)
+    if statement is not None:
+        with connections[using].cursor() as cursor:
+            cursor.execute(statement)
+
+
+def in_order_of_commit(aliases: Iterable[str]) -> list[str]:
+    """Return ``aliases``, each once, those first whose COMMIT may still be refused by a constraint."""
+    return sorted(dict.fromkeys(aliases), key=lambda using: connections[using].vendor not in REFUSES_LATE)
+
+
+def is_within_transaction(using: str) -> bool:
+    """Return whether a transaction is open that ends elsewhere. That of a TestCase does not count, as in Django."""
+    connection: Any = connections[using]
+    if not connection.in_atomic_block:
+        return not connection.get_autocommit()
+    return not connection.atomic_blocks[-1]._from_testcase

@@ -1,0 +1,178 @@
+"""An erasure on two databases: they cannot commit together, and whoever erases hears what is done where."""
+
+from contextlib import contextmanager
+
+import pytest
+from django.db import DatabaseError, connections, transaction
+from model_bakery import baker
+
+from gdpr_assist import AnonymiseError, PartlyErased
+from gdpr_assist.execution import execute_together
+from gdpr_assist.models import Receipt
+from gdpr_assist.planning import plan
+from gdpr_assist.signals import post_anonymise
+from tests.apps.shop.models import Address, Customer, Message
+
+from .observing import listening, markers, rows, state
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+VENDOR = connections["other"].vendor
+
+
+@pytest.fixture
+def plans():
+    """The plans for a message on each of two databases."""
+    for using in ("default", "other"):
+        baker.make(Message, text="Dear Ada", _using=using)
+    return planned()
+
+
+def planned():
+    """Whether somebody listens is decided here."""
+    return [plan(Message.objects.using(using).all()) for using in ("default", "other")]
+
+
+def texts(using):
+    return [each["text"] for each in rows(Message, using)]
+
+
+@contextmanager
+def broken_reference(using):
+    """Let the erasure leave an address without its customer: a foreign key, deferred to the COMMIT."""
+    customer = baker.make(Customer, _using=using)
+    baker.make(Address, customer=customer, _using=using)
+
+    def cut(**kwargs):
+        if kwargs["using"] == using:
+            Address.objects.using(using).update(customer_id=customer.pk + 1000)
+
+    with listening(post_anonymise, cut, sender=Message):
+        yield
+
+
+@contextmanager
+def gone(using):
+    """Let the connection to the database be broken when it is to commit."""
+    connection = connections[using]
+    commit = connection._commit
+
+    def broken():
+        connection.connection.close()
+        return commit()
+
+    connection._commit = broken
+    try:
+        yield
+    finally:
+        del connection._commit
+        connection.close()
+
+
+def test_both_are_done_in_one_operation_each(plans):
+    results = execute_together(plans)
+    assert [(each.using, each.anonymised) for each in results] == [("default", 1), ("other", 1)]
+    assert texts("default") != ["Dear Ada"] != texts("other")
+    assert Receipt.objects.using("other").filter(pk=results[1].operation).exists()
+
+
+@pytest.mark.skipif(VENDOR == "mysql", reason="MariaDB checks each foreign key at once")
+@pytest.mark.parametrize("using", ["default", "other"])
+def test_a_constraint_that_is_checked_at_the_end_refuses_before_anything_is_committed(plans, using):
+    """PostgreSQL is asked to check first; on SQLite only the first COMMIT can refuse, and the other follows."""
+    if VENDOR == "sqlite" and using == "other":
+        pytest.skip("two SQLite databases: the second COMMIT is the next test's")
+    with (
+        broken_reference(using),
+        pytest.raises(AnonymiseError, match=rf"{using}.*IntegrityError\). Nothing was changed") as caught,
+    ):
+        execute_together(planned())
+    assert texts("default") == texts("other") == ["Dear Ada"]
+    assert markers(Message) == markers(Message, "other") == []
+    assert not isinstance(caught.value, PartlyErased)
+
+
+def check_partly(error, plans):
+    assert [(each.using, each.anonymised) for each in error.done] == [("default", 1)]
+    assert [each.using for each in error.remaining] == ["other"]
+    assert "done on 'default'" in str(error)
+    assert "not on 'other'" in str(error)
+    assert str(error.done[0].operation) in str(error)
+    assert texts("default") != ["Dear Ada"]
+    assert texts("other") == ["Dear Ada"]
+    assert (len(markers(Message)), markers(Message, "other")) == (1, [])
+
+
+@pytest.mark.skipif(VENDOR != "sqlite", reason="the others have checked their constraints by then")
+def test_a_second_commit_that_is_refused_is_told_and_can_be_finished(plans):
+    with broken_reference("other"), pytest.raises(PartlyErased) as caught:
+        execute_together(planned())
+    check_partly(caught.value, plans)
+
+    (result,) = execute_together(caught.value.remaining)
+
+    assert (result.using, result.anonymised) == ("other", 1)
+    assert texts("other") != ["Dear Ada"]
+
+
+def test_a_server_that_goes_away_between_two_commits_is_told_and_can_be_finished(plans):
+    with gone("other"), pytest.raises(PartlyErased) as caught:
+        execute_together(plans)
+    check_partly(caught.value, plans)
+
+    (result,) = execute_together(caught.value.remaining)
+
+    assert (result.using, result.anonymised) == ("other", 1)
+    assert texts("other") != ["Dear Ada"]
+
+
+def test_a_first_commit_that_fails_leaves_both_as_they_were(plans):
+    with gone("default"), pytest.raises(DatabaseError):
+        execute_together(plans)
+    assert texts("default") == texts("other") == ["Dear Ada"]
+    assert not Receipt.objects.exists()
+
+
+def test_what_the_plans_of_the_rest_find_is_pinned(plans):
+    """Their rows may be found through rows that are anonymised by now."""
+    filtered = [plans[0], plan(Message.objects.using("other").filter(text="Dear Ada"))]
+    with gone("other"), pytest.raises(PartlyErased) as caught:
+        execute_together(filtered)
+    assert caught.value.remaining[0].keys == tuple(each["id"] for each in rows(Message, "other"))
+
+
+def test_a_callback_of_the_project_that_fails_after_the_first_commit_stops_nothing(plans):
+    def remember(using, **kwargs):
+        if using == "default":
+            transaction.on_commit(fail, using=using)
+
+    def fail():
+        raise RuntimeError("the newsletter service is down")
+
+    with listening(post_anonymise, remember, sender=Message), pytest.raises(RuntimeError, match="newsletter"):
+        execute_together(planned())
+
+    assert texts("default") != ["Dear Ada"] != texts("other")
+
+
+@pytest.mark.parametrize("using", ["default", "other"])
+def test_inside_a_transaction_several_databases_are_refused(plans, using):
+    before = state(Message)
+    with transaction.atomic(using=using), pytest.raises(AnonymiseError) as caught:
+        execute_together(plans)
+    assert state(Message) == before
+    assert f"there is one open on {using}" in str(caught.value)
+    assert "non_atomic_requests" in str(caught.value)
+
+
+def test_inside_a_transaction_one_database_is_not_refused(plans):
+    with transaction.atomic():
+        (result,) = execute_together(plans[:1])
+    assert result.anonymised == 1
+
+
+def test_rows_are_found_through_those_of_another_plan():
+    baker.make(Message, recipient=baker.make(Customer, name="Ada", email="ada@x.example"), text="Dear Ada")
+    customers = plan(Customer.objects.filter(email="ada@x.example"))
+    messages = plan(Message.objects.filter(recipient__email="ada@x.example"))
+    assert [each.anonymised for each in execute_together([customers, messages])] == [1, 1]
