@@ -725,7 +725,9 @@ class TestE028:
 
 
 class TestE029:
-    @pytest.mark.parametrize("written", [{"fields": ["name"]}, ["name"], "name", lambda: None], ids=repr)
+    @pytest.mark.parametrize(
+        "written", [{"fields": ["name"]}, ["name"], "name", lambda: None], ids=["dict", "list", "text", "function"]
+    )
     def test_gdpr_assist_E029(self, written, made_models):
         model = type("Undeclared", (models.Model,), {"__module__": Customer.__module__, "PrivacyMeta": written})
         message = only("E029")

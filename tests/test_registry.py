@@ -170,7 +170,9 @@ def test_register_what_is_no_model(given, cure):
     assert str(caught.value).startswith(f"register() takes the class of a model, not {cure}")
 
 
-@pytest.mark.parametrize("written", [{"fields": ["owner"]}, ["owner"], DevicePrivacy(), "owner"], ids=repr)
+@pytest.mark.parametrize(
+    "written", [{"fields": ["owner"]}, ["owner"], DevicePrivacy(), "owner"], ids=["dict", "list", "instance", "text"]
+)
 def test_register_with_what_is_no_class(written):
     with pytest.raises(TypeError, match=r"^The declaration of thirdparty\.Device is not a class, but an object of "):
         gdpr_assist.register(Device, written)
