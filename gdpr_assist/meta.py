@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Field, Model, QuerySet
 
 from .owners import owners
+from .rules import is_hashed_password
 from .search import matching
 
 # As a ModelForm says it
@@ -81,12 +82,7 @@ def exported_fields(meta: PrivacyMeta) -> tuple[str, ...]:
         names = tuple(
             field.name
             for field in meta.model._meta.concrete_fields
-            if not field.primary_key and not field.is_relation and not _is_hashed_password(field)
+            if not field.primary_key and not field.is_relation and not is_hashed_password(field)
         )
     exclude = set(meta.export_exclude)
     return tuple(name for name in names if name not in exclude)
-
-
-def _is_hashed_password(field: Field[Any, Any]) -> bool:
-    # AbstractBaseUser cannot be imported before the apps are loaded; this is what it has beside the column.
-    return field.name == "password" and hasattr(field.model, "check_password")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from django.conf import settings
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
 from django.db import models
 from django.db.models import F, Field, Func, Model, Q, Value
 from django.db.models.functions import MD5, Cast, Concat, Left, Replace, Right, Substr
@@ -76,6 +77,8 @@ def replacement_for(field: Field[Any, Any]) -> Replacement:
 
     Raises ``FieldAnonymiseError`` if the field has no rule, or its rule cannot serve this field.
     """
+    if is_hashed_password(field):
+        return _unusable_password()
     function = _rules.get(type(field)) or _rules.get(f"{type(field).__module__}.{type(field).__qualname__}")
     if function is None:
         raise _no_rule(field)
@@ -83,6 +86,12 @@ def replacement_for(field: Field[Any, Any]) -> Replacement:
     if isinstance(made, Replacement):
         return made
     return Replacement(value=made) if callable(made) else constant(made)
+
+
+def is_hashed_password(field: Field[Any, Any]) -> bool:
+    """Return whether ``field`` holds the hash of a password, as that of a user does."""
+    # AbstractBaseUser cannot be imported before the apps are loaded; this is what it has beside the column.
+    return field.name == "password" and hasattr(field.model, "check_password")
 
 
 def field_label(field: Any) -> str:
@@ -293,6 +302,36 @@ def _may_exceed(model: type[Model], room: int) -> bool:
     if isinstance(key, _INTEGER_KEYS):
         return room < INTEGER_LENGTH
     return key.max_length is None or key.max_length > room
+
+
+class RandomDigits(Func):
+    """32 hex digits, others in every row."""
+
+    template = "REPLACE(gen_random_uuid()::text, '-', '')"
+    arity = 0
+    output_field = models.TextField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="LOWER(HEX(RANDOMBLOB(16)))", **context)
+
+    def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="MD5(CONCAT(UUID(), RAND()))", **context)
+
+
+def _unusable_password() -> Replacement:
+    """A hash that no password has, as ``set_unusable_password()`` gives, and another one in every row.
+
+    Sessions are bound to the hash, so those of the user end with it.
+    """
+
+    def holds(name: str) -> Q:
+        return Q(**{f"{name}__startswith": UNUSABLE_PASSWORD_PREFIX})
+
+    return Replacement(
+        value=lambda instance: make_password(None),
+        expression=lambda: Concat(Value(UNUSABLE_PASSWORD_PREFIX), RandomDigits(), output_field=models.TextField()),
+        holds=holds,
+    )
 
 
 # -- the default rules, in the order of the documentation's table ---

@@ -2,17 +2,20 @@
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.forms import PasswordResetForm
+from django.contrib.auth.hashers import is_password_usable
+from django.contrib.auth.models import Group, Permission, User
 from django.db.models.signals import post_save
 from model_bakery import baker
 
 from gdpr_assist.models import PrivacyMeta
+from gdpr_assist.planning import plan
 from gdpr_assist.registry import registry
 from gdpr_assist.signals import pre_anonymise
 from tests.apps.shop.models import AuditEntry, Category, Comment, Customer, Order, Product
 from tests.apps.thirdparty.models import Device, Subscriber, Ticket
 
-from .observing import listening, markers, row
+from .observing import listening, markers, redeclared, row
 
 pytestmark = pytest.mark.django_db
 
@@ -348,3 +351,60 @@ def test_what_was_marked_stays_marked_when_it_is_done_by_force():
 
     assert comment.body == "[removed, 23 characters]"  # the length of what the first left
     assert markers(Comment) == [str(comment.pk)]
+
+
+# -- the password of a user --------------------------------------------------------------------
+
+
+class Locked:
+    """As docs/howto/third_party_models.rst has it."""
+
+    fields = ["username", "first_name", "last_name", "email", "password", "last_login"]
+    fields += ["is_active", "is_staff", "is_superuser"]
+    keep = ["date_joined"]
+
+
+@pytest.fixture
+def superuser(db):
+    return User.objects.create_superuser("ada", "ada@example.com", "correct horse")
+
+
+@pytest.mark.parametrize("door", ["object", "queryset"])
+def test_an_anonymised_superuser_is_locked_out_and_logged_out(superuser, door, client):
+    client.force_login(superuser)
+    assert client.get("/admin/").status_code == 200
+
+    with redeclared(User, Locked):
+        assert {change.in_sql for change in registry.declaration(User).changes} == {True}
+        (superuser if door == "object" else User.objects).anonymise()
+
+    user = User.objects.get()
+    assert not user.has_usable_password()
+    assert not is_password_usable(user.password)
+    assert (user.is_active, user.is_staff, user.is_superuser) == (False, False, False)
+    assert client.get("/admin/").status_code == 302
+    assert not client.login(username=user.username, password="correct horse")
+    assert list(PasswordResetForm().get_users("ada@example.com")) == []
+    assert list(PasswordResetForm().get_users(user.email)) == []
+
+
+def test_unusable_passwords_differ_from_row_to_row(db):
+    for name in ("ada", "bob", "eve"):
+        User.objects.create_user(name, password="correct horse")
+    with redeclared(User, Locked):
+        User.objects.anonymise()
+    found = [user.password for user in User.objects.all()]
+    assert len(set(found)) == 3
+    assert {password[0] for password in found} == {"!"}
+
+
+def test_a_bare_declaration_of_users_leaves_no_usable_password(superuser):
+    with redeclared(User, type("Meta", (), {"fields": "__all__"})):
+        superuser.anonymise()
+        assert not User.objects.get().has_usable_password()
+        assert plan(User.objects.all()).refilled().count() == 0
+
+        user = User.objects.get()
+        user.set_password("again")
+        user.save()
+        assert plan(User.objects.all()).refilled().count() == 1

@@ -436,20 +436,24 @@ class TestE010:
         with device(fields=["owner"], keep=["address"], search_fields=["owner"], bulk=value):
             assert reported() == {}
 
-    @pytest.mark.parametrize("value", ["False", "", [False], lambda self: False], ids=repr)
+    @pytest.mark.parametrize(
+        "value", ["False", "", [False], lambda self: False], ids=["text", "empty", "list", "function"]
+    )
     def test_can_anonymise_is_a_yes_or_a_no(self, value):
         """As a text it would be true."""
         with device(can_anonymise=value):
             message = only("E010")
         assert message.msg == "thirdparty.Device: PrivacyMeta.can_anonymise is neither True nor False."
 
-    @pytest.mark.parametrize("value", [False, 0, None, property(lambda self: False)], ids=repr)
+    @pytest.mark.parametrize(
+        "value", [False, 0, None, property(lambda self: False)], ids=["False", "0", "None", "property"]
+    )
     def test_a_no_that_can_be_understood(self, value):
         with device(can_anonymise=value) as declared:
             assert reported() == {}
             assert not declared.can_anonymise
 
-    @pytest.mark.parametrize("value", [7, ["name"], lambda self: "name.csv"], ids=repr)
+    @pytest.mark.parametrize("value", [7, ["name"], lambda self: "name.csv"], ids=["number", "list", "function"])
     def test_the_name_of_a_file_is_a_text(self, value):
         with device(export_filename=value):
             assert only("E010").msg == "thirdparty.Device: PrivacyMeta.export_filename is not a text."

@@ -98,7 +98,7 @@ def personal_values(row: models.Model) -> dict[str, Any]:
     return {
         name: value.name if isinstance(value, FieldFile) else value
         for name, value in values.items()
-        if value not in (None, "")
+        if value not in (None, "", False)
     }
 
 
