@@ -8,6 +8,7 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.validators import EMPTY_VALUES
 from django.db import transaction
 from django.db.models import Model, QuerySet
@@ -49,37 +50,70 @@ def check_changed(plan: Plan, rows: QuerySet[Any], changed: int, claimed: int) -
         raise unchanged(plan, left)
 
 
-def check_in_sql(plan: Plan, rows: QuerySet[Any]) -> None:
-    """Raise ``AnonymiseError`` if a row does not hold what the database itself was to write."""
-    conditions = [
-        change.replacement.holds(change.field.name)
-        for change in plan.declaration.changes
-        if change.replacement is not None and change.in_sql and change.replacement.holds
-    ]
-    if conditions and (left := rows.exclude(reduce(and_, conditions)).count()):
-        raise unchanged(plan, left)
+def as_they_are(rows: QuerySet[Any]) -> dict[Any, Model]:
+    """Return ``rows`` by primary key, to be compared with what is stored later."""
+    return {row.pk: row for row in rows}
 
 
-def check_stored(plan: Plan, rows: dict[Any, Intended]) -> dict[Any, dict[str, Any]]:
-    """Return what the database holds of ``rows``, {primary key: {attname: value}}.
+def check_in_sql(plan: Plan, rows: QuerySet[Any], before: dict[Any, Model]) -> set[str]:
+    """Return the names of the columns that hold another value than the one which the database itself was to write.
+
+    ``before`` are the rows as they were. Raises ``AnonymiseError`` if a column still holds what it held then and was
+    to lose. The database finds the rows to look at, where each rule can tell that its value is there.
+    """
+    changes = [(each.field, each.replacement) for each in plan.declaration.changes if each.in_sql and each.replacement]
+    holds = [replacement.holds(column.name) for column, replacement in changes if replacement.holds]
+    doubtful = rows.exclude(reduce(and_, holds)) if changes and len(holds) == len(changes) else rows
+    computed: set[str] = set()
+    kept = set()
+    for key, *values in doubtful.values_list("pk", *(column.attname for column, _ in changes)):
+        for (column, replacement), value in zip(changes, values, strict=True):
+            row = before.get(key)
+            planned = _as_stored(column, replacement.value(row)) if row else value
+            if row and value != planned:
+                computed.add(column.name)
+                kept |= {key} if _is_kept(row.__dict__.get(column.attname), planned, value) else set()
+    if kept:
+        raise unchanged(plan, len(kept))
+    return computed
+
+
+def _as_stored(field: Any, value: Any) -> Any:
+    """Return ``value`` as the database would give it back, where the field can tell."""
+    try:
+        return value if _is_expression(value) else field.to_python(value)
+    except (ValueError, TypeError, ArithmeticError, ValidationError):
+        return value
+
+
+def check_stored(plan: Plan, rows: dict[Any, Intended]) -> tuple[dict[Any, dict[str, Any]], set[str]]:
+    """Return what the database holds of ``rows``, {primary key: {attname: value}}, and the columns computed otherwise.
 
     Raises ``AnonymiseError`` if a column still holds what it held before and was to lose. Another value than the
     planned one is let pass: a project's ``save()``, or a trigger, may compute it.
     """
-    names = columns(plan)
+    fields = {change.field.attname: change.field for change in plan.declaration.changes if change.field.concrete}
     found = all_rows(plan.declaration.model, plan.using).filter(pk__in=list(rows))
-    stored = {key: dict(zip(names, values, strict=True)) for key, *values in found.values_list("pk", *names)}
-    kept = Counter(name for key, values in stored.items() for name in names if _is_kept(rows[key], name, values[name]))
-    if kept:
-        raise _kept(plan, kept)
-    return stored
+    stored = {key: dict(zip(fields, values, strict=True)) for key, *values in found.values_list("pk", *fields)}
+    kept: Counter[str] = Counter()
+    computed = set()
+    for key, values in stored.items():
+        for name, value in values.items():
+            planned = _as_stored(fields[name], rows[key].planned[name])
+            if value != planned:
+                computed |= set() if _is_expression(planned) else {fields[name].name}
+                kept[fields[name].name] += _is_kept(rows[key].before[name], planned, value)
+    if +kept:
+        raise _kept(plan, +kept)
+    return stored, computed
 
 
-def _is_kept(row: Intended, name: str, value: Any) -> bool:
-    old, new = row.before[name], row.planned[name]
-    if old in EMPTY_VALUES or value != old:
-        return False
-    return hasattr(new, "resolve_expression") or bool(new != old)
+def _is_expression(value: Any) -> bool:
+    return hasattr(value, "resolve_expression")
+
+
+def _is_kept(old: Any, planned: Any, value: Any) -> bool:
+    return old not in EMPTY_VALUES and value == old and (_is_expression(planned) or planned != old)
 
 
 def check_seen(plan: Plan, seen: int) -> None:
@@ -112,8 +146,7 @@ def unchanged(plan: Plan, count: int) -> AnonymiseError:
 
 
 def _kept(plan: Plan, kept: Counter[str]) -> AnonymiseError:
-    names = {change.field.attname: change.field.name for change in plan.declaration.changes}
-    listed = ", ".join(f"{names[name]} in {count} row{pluralize(count)}" for name, count in kept.items())
+    listed = ", ".join(f"{name} in {count} row{pluralize(count)}" for name, count in kept.items())
     return AnonymiseError(
         f"{plan.label}: after saving, the database still holds the old value of {listed}. Nothing was changed. "
         f"{plan.model.__name__}.save(), or a receiver, may write it again; else: {CAUSE} Correct it, or take the "

@@ -33,6 +33,7 @@ from .conf import settings
 from .effects import (
     CAUSE,
     Intended,
+    as_they_are,
     check_changed,
     check_in_sql,
     check_seen,
@@ -79,12 +80,19 @@ class Run:
     _interference: dict[type[Model], Interference] = field(default_factory=dict)
     # {label of a model that says can_anonymise = False: how many rows of it belong to the objects}
     kept: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    # Labels of the columns that hold another value than the planned one
+    computed: set[str] = field(default_factory=set)
 
     def interference(self, plan: Plan) -> Interference:
+        """Ask of all tables that an object may have a part in, once."""
         model = plan.declaration.model
         if model not in self._interference:
-            self._interference[model] = interference(model, plan.using)
+            models = registry.relatives(model)
+            self._interference |= dict.fromkeys(models, interference(models, plan.using))
         return self._interference[model]
+
+    def note(self, plan: Plan, computed: set[str]) -> None:
+        self.computed |= {f"{plan.label}.{name}" for name in computed}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +108,9 @@ class Result:
 
     kept: dict[str, int] = field(default_factory=dict)
     """{label: rows} of the same objects in multi-table models that say ``can_anonymise = False``: left as they are."""
+
+    computed: tuple[str, ...] = ()
+    """Labels of columns that hold another value than their rule's: the project's ``save()``, or a trigger, gave it."""
 
 
 def execute(plan: Plan, *, within: eventlog.Erasure | None = None, marked: int | None = None) -> Result:
@@ -133,6 +144,7 @@ def execute(plan: Plan, *, within: eventlog.Erasure | None = None, marked: int |
         skipped=seen - anonymised,
         operation=logged,
         kept=dict(run.kept),
+        computed=tuple(sorted(run.computed)),
     )
 
 
@@ -340,12 +352,17 @@ def forget_markers(model: type[Model], keys: Iterable[Any], using: str) -> None:
 
 
 def _all_claims(plan: Plan, run: Run, size: int | None = None) -> Iterator[list[Claimed]]:
-    """Yield the claims of ``plan``. Raises ``AnonymiseError`` in the end if the database hides rows from them."""
+    """Yield the claims of ``plan``. Raises ``AnonymiseError`` in the end if the database hides rows from them.
+
+    Where it may, all keys are read first, without a lock: afterwards the rows may not match the queryset any more.
+    """
+    may_miss = plan.instance is None and may_hide(plan.using) and run.interference(plan).hides
+    plan = plan.pinned() if may_miss else plan
     seen = 0
     for claimed in _claims(plan, size):
         seen += len(claimed)
         yield claimed
-    if plan.instance is None and may_hide(plan.using) and run.interference(plan).hides:
+    if may_miss:
         check_seen(plan, seen)
 
 
@@ -417,7 +434,7 @@ def _run_own(plan: Plan, keys: list[Any], run: Run) -> None:
     _mark(plan, keys, rows)
     files = named_files(plan, rows)
     if plan.mode == "rows":
-        _run_rows(plan, keys)
+        _run_rows(plan, keys, run)
     else:
         check_changed(plan, rows, _run_sets(plan, rows, run), len(keys))
     if files and run.in_range:
@@ -476,7 +493,7 @@ def _run_part(whole: Plan, rows: QuerySet[Any], run: Run, seen: set[type[Model]]
             run.kept[rows.model._meta.label] += count
         return
     part = make_plan(rows, force=whole.force)
-    for claimed in _claims(part):
+    for claimed in _all_claims(part, run):
         _run(part, claimed, run, seen)
 
 
@@ -507,14 +524,18 @@ def _insert_markers(plan: Plan, rows: QuerySet[Any]) -> int:
 
 
 def _run_sets(plan: Plan, rows: QuerySet[Any], run: Run) -> int:
-    """Anonymise ``rows`` without saving each; return how many of them were changed in each table that has a part."""
-    is_watched = run.interference(plan).changes
-    counts = [_run_in_python(plan, rows, is_watched)] if plan.mode == "mixed" else []
+    """Anonymise ``rows`` without saving each; return how many of them were changed in each table that has a part.
+
+    Where the database may have a say in what is written, no count tells: what it holds afterwards does.
+    """
+    before = as_they_are(rows) if run.interference(plan).changes else None
+    counts = [_run_in_python(plan, rows, run)] if plan.mode == "mixed" else []
     if not plan.sends_signals:
         # Of a multi-table model, update() returns the number of one table only.
         counts += [rows.update(**columns) for columns in _columns(plan)]
-    if is_watched and counts:
-        check_in_sql(plan, rows)
+    if before is not None:
+        run.note(plan, set() if plan.sends_signals else check_in_sql(plan, rows, before))
+        return len(before)
     return min(counts) if counts else rows.count()
 
 
@@ -527,12 +548,12 @@ def _columns(plan: Plan) -> Iterable[dict[str, Any]]:
     return tables.values()
 
 
-def _run_in_python(plan: Plan, rows: QuerySet[Any], is_watched: bool) -> int:
+def _run_in_python(plan: Plan, rows: QuerySet[Any], run: Run) -> int:
     """Write what only Python can compute; where somebody listens to the signals, all columns, so that he sees them.
 
-    Return the number of rows. Where the database may have a say in what is
-    written (``is_watched``), look at what it holds afterwards.
+    Return the number of rows.
     """
+    is_watched = run.interference(plan).changes
     changes = [each for each in plan.declaration.changes if plan.sends_signals or not each.in_sql]
     instances = list(_locked(rows, plan.using))
     changed: dict[frozenset[str], list[Model]] = defaultdict(list)
@@ -545,9 +566,10 @@ def _run_in_python(plan: Plan, rows: QuerySet[Any], is_watched: bool) -> int:
         if is_watched:
             kept[instance.pk] = intended(plan, instance, before)
     missed = sum(len(alike) - _write_back(plan, sorted(names), alike) for names, alike in changed.items())
-    check_changed(plan, rows, len(instances) - missed, len(instances))
-    if kept:
-        check_stored(plan, kept)
+    if is_watched:
+        run.note(plan, check_stored(plan, kept)[1])
+    else:
+        check_changed(plan, rows, len(instances) - missed, len(instances))
     if plan.sends_signals:
         for instance in instances:
             _send(post_anonymise, "post_anonymise", plan, instance)
@@ -590,12 +612,13 @@ def _write_back(plan: Plan, names: list[str], instances: list[Model]) -> int:
     return min(counts)
 
 
-def _run_rows(plan: Plan, keys: list[Any]) -> None:
+def _run_rows(plan: Plan, keys: list[Any], run: Run) -> None:
     if plan.instance is not None:
         instances: Iterable[Model] = [plan.instance]
     else:
         instances = all_rows(plan.model, plan.using).filter(pk__in=keys).order_by("pk")
-    stored = check_stored(plan, {instance.pk: _run_row(plan, instance) for instance in instances})
+    stored, computed = check_stored(plan, {instance.pk: _run_row(plan, instance) for instance in instances})
+    run.note(plan, computed)
     if plan.instance is not None:
         # What save(), or the database, has computed instead of what was planned
         for name, value in stored.get(plan.instance.pk, {}).items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,13 +30,13 @@ def may_hide(using: str) -> bool:
     return connections[using].vendor not in HIDING_NOTHING
 
 
-def interference(model: type[Model], using: str) -> Interference:
-    """Return what may interfere with an UPDATE of the tables of ``model``, its multi-table parents included.
+def interference(models: Iterable[type[Model]], using: str) -> Interference:
+    """Return what may interfere with an UPDATE of the tables of ``models``, their multi-table parents included.
 
     One query. Of a vendor that is not known here, and a table in another schema, the worst is assumed.
     """
     connection = connections[using]
-    tables = sorted({each._meta.db_table for each in (model, *model._meta.get_parent_list())})
+    tables = sorted({each._meta.db_table for model in models for each in (model, *model._meta.get_parent_list())})
     ask = ASK.get(connection.vendor)
     if ask is None or any('"' in table or "`" in table or "." in table for table in tables):
         return Interference(changes=True, hides=may_hide(using))

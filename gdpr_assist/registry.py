@@ -125,6 +125,13 @@ class Registry:
         found = concrete(model)._meta.parents.items()
         return [(parent, link) for parent, link in found if link is not None and parent in self._registrations]
 
+    def relatives(self, model: type[Model]) -> list[type[Model]]:
+        """Return ``model`` and every registered model that an object of it may have a part in."""
+        found: list[type[Model]] = [concrete(model)]
+        for each in found:
+            found += [other for other, _ in (*self.children(each), *self.parents(each)) if other not in found]
+        return found
+
     def log_label(self, model: type[Model]) -> str:
         """Return the label under which rows of ``model`` are logged: its own, unless ``log_label`` says another."""
         return self._labels(concrete(model))[0]

@@ -120,8 +120,18 @@ def test_a_deletion_across_batches_costs_five_statements_for_each_further_batch(
 # -- anonymising -----------------------------------------------------------------------------------
 
 
+# What the catalogues have the triggers in. PostgreSQL is asked before the claim, as it may hide rows from it.
+CATALOGUES = ("sqlite_master", "pg_rewrite", "information_schema.triggers")
+
+
 def first_words(statements):
-    return [each.split()[0] for each in statements]
+    return ["LOOK" if any(each in sql for each in CATALOGUES) else sql.split()[0] for sql in statements]
+
+
+def looked_once(words):
+    """Return ``words`` without the look whether a trigger interferes, of which there is one an operation."""
+    assert words.count("LOOK") == 1
+    return [each for each in words if each != "LOOK"]
 
 
 def make(model, count):
@@ -139,14 +149,13 @@ def make(model, count):
 @pytest.mark.parametrize(
     ("model", "statements"),
     [
-        # The claim of the keys, the markers, a look whether a trigger interferes, the columns; then the id of the
-        # database, the receipt, the outcome's look
-        (Customer, ["SELECT", "INSERT", "SELECT", "UPDATE", "SELECT", "INSERT", "SELECT"]),
-        (UUIDKey, ["SELECT", "INSERT", "SELECT", "UPDATE", "SELECT", "INSERT", "SELECT"]),
+        # The claim of the keys, the markers, the columns; then the id of the database, the receipt, the outcome's look
+        (Customer, ["SELECT", "INSERT", "UPDATE", "SELECT", "INSERT", "SELECT"]),
+        (UUIDKey, ["SELECT", "INSERT", "UPDATE", "SELECT", "INSERT", "SELECT"]),
         # Mixed mode reads the rows, writes back what Python computed, and leaves the rest to the database.
-        (Comment, ["SELECT", "INSERT", "SELECT", "SELECT", "UPDATE", "UPDATE", "SELECT", "INSERT", "SELECT"]),
+        (Comment, ["SELECT", "INSERT", "SELECT", "UPDATE", "UPDATE", "SELECT", "INSERT", "SELECT"]),
         # Two models add to an order: one look for each
-        (Order, ["SELECT", "INSERT", "SELECT", "UPDATE", "SELECT", "SELECT", "SELECT", "INSERT", "SELECT"]),
+        (Order, ["SELECT", "INSERT", "UPDATE", "SELECT", "SELECT", "SELECT", "INSERT", "SELECT"]),
     ],
 )
 def test_a_queryset_is_the_same_statements_for_ten_rows_and_for_a_hundred(model, statements):
@@ -156,7 +165,7 @@ def test_a_queryset_is_the_same_statements_for_ten_rows_and_for_a_hundred(model,
     for count in (FEW, MANY):
         make(model, count)
         main, log = asked(model.objects.anonymise)
-        found.append((first_words(one_for_many(main)), first_words(one_for_many(log))))
+        found.append((looked_once(first_words(one_for_many(main))), first_words(one_for_many(log))))
 
     assert found[0] == found[1] == (statements, ["INSERT", "INSERT", "INSERT"])
     assert len(markers(model)) == 1 + FEW + MANY
@@ -174,7 +183,7 @@ def test_rows_that_are_done_cost_one_statement():
 
     main, log = asked(Customer.objects.anonymise)
 
-    assert first_words(main) == ["SELECT"] * (2 if connection.vendor == "postgresql" else 1)
+    assert first_words(main) == (["LOOK", "SELECT"] if connection.vendor == "postgresql" else ["SELECT"])
     assert log == []
 
 
@@ -190,9 +199,8 @@ def test_a_range_is_the_bound_the_columns_and_the_markers(size):
 
     main, log = asked(lambda: list(execute_in_ranges(plan(Customer.all_objects.all(), force=True), size)))
 
-    # Whether there are markers, and whether a trigger interferes, is asked once; the last range has one row.
-    first = ["SELECT", "SELECT", "SELECT", "UPDATE", "INSERT"]
-    assert first_words(main) == first + ["SELECT", "UPDATE", "INSERT"] * 4
+    # Whether there are markers is asked once; the last range has one row.
+    assert looked_once(first_words(main)) == ["SELECT", *["SELECT", "UPDATE", "INSERT"] * 5]
     assert log == []
     assert not Customer.all_objects.filter(name="Ada").exists()
 
@@ -205,10 +213,9 @@ def test_a_range_with_a_python_anonymiser_reads_its_rows_too():
 
     main, log = asked(lambda: list(execute_in_ranges(plan(Comment.objects.all(), force=True), 10)))
 
-    # Whether there are markers; then for each range its end, its rows, both kinds of columns, and the markers; in the
-    # first range also whether a trigger interferes
+    # Whether there are markers; then for each range its end, its rows, both kinds of columns, and the markers
     each = ["SELECT", "SELECT", "UPDATE", "UPDATE", "INSERT"]
-    assert first_words(one_for_many(main)) == ["SELECT", "SELECT", *each * 3]
+    assert looked_once(first_words(one_for_many(main))) == ["SELECT", *each * 3]
     assert log == []
 
 
@@ -220,5 +227,4 @@ def test_a_range_of_a_model_with_children_asks_each_child_once():
 
     main, _ = asked(lambda: list(execute_in_ranges(plan(Order.objects.all(), force=True), 10)))
 
-    each = ["SELECT", "INSERT", "UPDATE", "SELECT", "SELECT"]
-    assert first_words(main) == ["SELECT", "INSERT", "SELECT", "UPDATE", "SELECT", "SELECT"] + each * 2
+    assert looked_once(first_words(main)) == ["SELECT", "INSERT", "UPDATE", "SELECT", "SELECT"] * 3
