@@ -100,7 +100,7 @@ def check_stored(plan: Plan, rows: dict[Any, Intended]) -> tuple[dict[Any, dict[
     for key, values in stored.items():
         for name, value in values.items():
             planned = _as_stored(fields[name], rows[key].planned[name])
-            if value != planned:
+            if _as_stored(fields[name], value) != planned:
                 computed |= set() if _is_expression(planned) else {fields[name].name}
                 kept[fields[name].name] += _is_kept(rows[key].before[name], planned, value)
     if +kept:

@@ -43,7 +43,7 @@ from .effects import (
 )
 from .exceptions import AnonymiseError, PartlyErased
 from .files import delete_files, file_changes, named_files
-from .interference import Interference, interference, may_hide
+from .interference import Interference, interference, may_hide, refusal
 from .meta import all_rows
 from .placement import explained
 from .planning import Plan, content_type, has_marker, marked_texts, markers
@@ -249,7 +249,7 @@ def begin_scrub(plan: Plan) -> Scrub | None:
     Where an earlier run was interrupted, its markers say which rows it has done: then they stay, but for rows that
     were filled again since, and what that run noted is returned.
     """
-    with _transaction(plan):
+    with _explained(plan), _transaction(plan):
         scrub, is_new = Scrub.objects.using(plan.using).get_or_create(
             label=plan.label, defaults={"started": timezone.now()}
         )
@@ -565,7 +565,7 @@ def _run_in_python(plan: Plan, rows: QuerySet[Any], run: Run) -> int:
         changed[apply(plan, instance, changes, before)].append(instance)
         if is_watched:
             kept[instance.pk] = intended(plan, instance, before)
-    missed = sum(len(alike) - _write_back(plan, sorted(names), alike) for names, alike in changed.items())
+    missed = sum(len(alike) - _write_back(plan, sorted(names), alike, run) for names, alike in changed.items())
     if is_watched:
         run.note(plan, check_stored(plan, kept)[1])
     else:
@@ -581,7 +581,7 @@ def _send(signal: Signal, name: str, plan: Plan, instance: Model) -> None:
         signal.send(sender=plan.model, instance=instance, using=plan.using)
 
 
-def _write_back(plan: Plan, names: list[str], instances: list[Model]) -> int:
+def _write_back(plan: Plan, names: list[str], instances: list[Model], run: Run) -> int:
     """Write these columns of the instances, each table of a multi-table model by itself.
 
     Return how many of them were changed in each of the tables.
@@ -602,7 +602,8 @@ def _write_back(plan: Plan, names: list[str], instances: list[Model]) -> int:
         kinds = {kind for column in columns for kind in set(map(type, column))}
         has_expressions = any(hasattr(kind, "resolve_expression") for kind in kinds)
         rows = list(zip(keys, *columns, strict=True))
-        statements = None if has_expressions else write_back(model, fields, rows, plan.using)
+        types = run.interference(plan).types.get(model._meta.db_table)
+        statements = None if has_expressions else write_back(model, fields, rows, plan.using, types)
         if statements is None:
             bulk = all_rows(plan.declaration.model, plan.using)
             counts.append(bulk.bulk_update(instances, [field.name for field in fields], batch_size=ROWS_PER_CASE))
@@ -666,6 +667,11 @@ def _explained(plan: Plan) -> Iterator[None]:
     except (ProtectedError, RestrictedError):
         raise  # of a deletion by a receiver: no value in it
     except DatabaseError as error:
+        if reason := refusal(error, plan.using):
+            raise AnonymiseError(
+                f"{plan.label}: the database {plan.using!r} does not let its rows be changed "
+                f"({type(error).__name__}): {reason}. Nothing was changed."
+            ) from None
         if not refuses_value(error, plan.using):
             raise
         raise AnonymiseError(

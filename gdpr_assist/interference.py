@@ -1,12 +1,12 @@
-"""What in a database may make an UPDATE do less, or another thing, than it says. Reads the catalogue, no row."""
+"""What in a database may make an UPDATE fail, or do another thing than it says. Reads the catalogue, no row."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connections
+from django.db import Error, connections
 from django.db.models import Model
 
 
@@ -20,9 +20,16 @@ class Interference:
     hides: bool = False
     """Whether row level security may hide rows from an UPDATE, and from nothing else."""
 
+    types: dict[str, dict[str, str]] = field(default_factory=dict)
+    """{table: {column: its type}} on PostgreSQL, where a list of values is cast: that of the field may be another."""
+
 
 # Vendors that have no row level security
 HIDING_NOTHING = {"sqlite", "mysql"}
+
+
+# What divides a schema from a table in a db_table
+QUOTES = {'"', "`", "."}
 
 
 def may_hide(using: str) -> bool:
@@ -33,12 +40,14 @@ def may_hide(using: str) -> bool:
 def interference(models: Iterable[type[Model]], using: str) -> Interference:
     """Return what may interfere with an UPDATE of the tables of ``models``, their multi-table parents included.
 
-    One query. Of a vendor that is not known here, and a table in another schema, the worst is assumed.
+    One query. Of a vendor that is not known here, and a table in another schema, the worst is assumed; PostgreSQL can
+    be asked of that too.
     """
     connection = connections[using]
     tables = sorted({each._meta.db_table for model in models for each in (model, *model._meta.get_parent_list())})
     ask = ASK.get(connection.vendor)
-    if ask is None or any('"' in table or "`" in table or "." in table for table in tables):
+    has_schema = connection.vendor != "postgresql" and any(not QUOTES.isdisjoint(table) for table in tables)
+    if ask is None or has_schema:
         return Interference(changes=True, hides=may_hide(using))
     with connection.cursor() as cursor:
         return ask(cursor, tables)
@@ -69,7 +78,16 @@ SELECT
         OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = pg_class.oid AND NOT tgisinternal AND tgtype & 16 <> 0)
         OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = pg_class.oid AND ev_type = '2')
     ),
-    bool_or(row_security_active(pg_class.oid))
+    bool_or(row_security_active(pg_class.oid)),
+    (
+        -- Without a length, which would cut in silence what the column itself refuses; of a domain, what it is made of
+        SELECT array_agg(ARRAY[
+            asked.name, attname::text, format_type(CASE typtype WHEN 'd' THEN typbasetype ELSE atttypid END, -1)
+        ])
+        FROM unnest(%s::text[]) AS asked (name)
+        JOIN pg_attribute ON attrelid = to_regclass(asked.name) AND attnum > 0 AND NOT attisdropped
+        JOIN pg_type ON pg_type.oid = atttypid
+    )
 FROM pg_class WHERE pg_class.oid IN (
     WITH RECURSIVE found AS (
         SELECT to_regclass(name)::oid AS id FROM unnest(%s::text[]) AS name
@@ -81,18 +99,38 @@ FROM pg_class WHERE pg_class.oid IN (
 
 
 def _on_postgresql(cursor: Any, tables: list[str]) -> Interference:
-    cursor.execute(POSTGRESQL, [[cursor.db.ops.quote_name(table) for table in tables]])
-    changes, hides = cursor.fetchone()
-    return Interference(changes=bool(changes), hides=bool(hides))
+    quoted = {cursor.db.ops.quote_name(table): table for table in tables}
+    cursor.execute(POSTGRESQL, [list(quoted)] * 2)
+    changes, hides, columns = cursor.fetchone()
+    types: dict[str, dict[str, str]] = {}
+    for name, column, kind in columns or ():
+        types.setdefault(quoted[name], {})[column] = kind
+    return Interference(changes=bool(changes), hides=bool(hides), types=types)
+
+
+MAY_SEE_NO_TRIGGER = """
+SELECT 1 WHERE NOT EXISTS (
+    SELECT 1 FROM information_schema.user_privileges
+    WHERE privilege_type = 'TRIGGER' AND grantee = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''')
+) AND NOT EXISTS (
+    SELECT 1 FROM information_schema.schema_privileges
+    WHERE privilege_type = 'TRIGGER' AND DATABASE() LIKE table_schema
+    AND grantee = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''')
+)
+"""
 
 
 def _on_mysql(cursor: Any, tables: list[str]) -> Interference:
-    cursor.execute(
+    # One table at a time: of a list of names, the catalogue would open the files of all tables.
+    each = (
         "SELECT 1 FROM information_schema.triggers WHERE event_object_schema = DATABASE()"
-        f" AND event_manipulation = 'UPDATE' AND event_object_table IN ({_places(tables)})"
-        " UNION ALL SELECT 1 FROM information_schema.views WHERE table_schema = DATABASE()"
-        f" AND table_name IN ({_places(tables)}) LIMIT 1",
-        tables * 2,
+        " AND event_manipulation = 'UPDATE' AND event_object_table = %s"
+        " UNION ALL SELECT 1 FROM information_schema.views WHERE table_schema = DATABASE() AND table_name = %s"
+    )
+    # Who has no right to make triggers is shown none.
+    cursor.execute(
+        " UNION ALL ".join([each] * len(tables) + [MAY_SEE_NO_TRIGGER]),
+        [table for table in tables for _ in range(2)],
     )
     return Interference(changes=cursor.fetchone() is not None)
 
@@ -103,3 +141,34 @@ ASK: dict[str, Callable[[Any, list[str]], Interference]] = {
     "postgresql": _on_postgresql,
     "mysql": _on_mysql,
 }
+
+
+NO_RIGHT = "the role of the site has not the right to, or a policy refuses the new row"
+READ_ONLY = "it is read-only, as a replica is"
+NOT_UPDATABLE = "it is a view that takes no UPDATE, or refuses the new row; give it an INSTEAD OF trigger"
+OTHER_TYPE = (
+    "the type of a column is not that of its field, and what its rule or its anonymiser computes is of the field's; "
+    "write an anonymiser that returns a value of the column's type"
+)
+
+# {vendor: {code of an error: why a row cannot be changed}}
+REFUSALS: dict[str, dict[Any, str]] = {
+    "postgresql": {"42501": NO_RIGHT, "25006": READ_ONLY, "55000": NOT_UPDATABLE, "44000": NOT_UPDATABLE}
+    | dict.fromkeys(["42804", "42883"], OTHER_TYPE),
+    "mysql": dict.fromkeys([1142, 1143], NO_RIGHT)
+    | dict.fromkeys([1290, 1792, 1836], READ_ONLY)
+    | dict.fromkeys([1288, 1348, 1369], NOT_UPDATABLE),
+}
+
+# Most errors of SQLite have the same code.
+SQLITE_REFUSALS = {"readonly database": READ_ONLY, "because it is a view": NOT_UPDATABLE}
+
+
+def refusal(error: Error, using: str) -> str:
+    """Return why the database does not let rows be changed at all; empty if ``error`` is of another kind."""
+    vendor = connections[using].vendor
+    if vendor == "sqlite":
+        return next((why for text, why in SQLITE_REFUSALS.items() if text in str(error)), "")
+    known = REFUSALS.get(vendor, {})
+    codes = (getattr(error.__cause__, "sqlstate", None), getattr(error.__cause__, "pgcode", None), *error.args[:1])
+    return next((known[code] for code in codes if code in known), "")

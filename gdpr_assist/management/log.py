@@ -16,6 +16,7 @@ from rich.table import Table
 
 from gdpr_assist.conf import log_database
 from gdpr_assist.exceptions import AnonymiseError
+from gdpr_assist.interference import refusal
 from gdpr_assist.pages import page
 from gdpr_assist.placement import cure
 from gdpr_assist.presence import says_absent
@@ -85,6 +86,8 @@ def failure(error: Error) -> str:
         return f"{database} cannot be read ({kind}). Is its entry in DATABASES right, and is it running?"
     if says_absent(error, using):
         return f"{database} is not migrated ({kind}). {cure(using)}"
+    if reason := refusal(error, using):
+        return f"{database} does not let the command write ({kind}): {reason}."
     rights = f" ({page('howto/protect_the_log')})" if using == log_database() else ""
     return (
         f"{database} cannot be used ({kind}). Has its role the rights that the command needs{rights}? Does another "
