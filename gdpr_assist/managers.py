@@ -18,7 +18,7 @@ from .conf import settings
 from .execution import Result, execute
 from .meta import PrivacyMeta
 from .placement import explained
-from .planning import content_type, plan
+from .planning import MARKED, content_type, plan, with_marks
 from .registry import declares_itself, registry
 from .tables import EventLog, PrivacyAnonymised
 
@@ -39,6 +39,14 @@ class PrivacyQuerySet(QuerySet[Any]):
         return await sync_to_async(self.anonymise)(force=force)
 
     aanonymise.alters_data = True  # type: ignore[attr-defined]
+
+    def with_anonymised(self) -> PrivacyQuerySet:
+        """Return the same rows, read together with whether each was anonymised.
+
+        ``is_anonymised()`` of these objects asks no database; it tells what was so when they were read, or when they
+        were anonymised themselves.
+        """
+        return with_marks(self)  # type: ignore[return-value]
 
     def __reduce__(self) -> Any:
         # The classes made below cannot be found by name: pickle the class that they were made from.
@@ -70,6 +78,10 @@ class AnonymisingManager:
         return result
 
     aanonymise.alters_data = True  # type: ignore[attr-defined]
+
+    def with_anonymised(self) -> PrivacyQuerySet:
+        queryset: PrivacyQuerySet = self.get_queryset().with_anonymised()
+        return queryset
 
     def __eq__(self, other: object) -> bool:
         # Migrations compare the manager of the model with the one of the class that it was made from.
@@ -111,7 +123,11 @@ def manager_class(original: Any) -> Any:
 def _made(addition: type, original: type) -> Any:
     """A subclass that goes by the original's name, so that migrations write the original."""
     names = {"__module__": original.__module__, "__qualname__": original.__qualname__, "_made_from": original}
-    own = {name: getattr(original, name) for name in ("anonymise", "aanonymise") if hasattr(original, name)}
+    own = {
+        name: getattr(original, name)
+        for name in ("anonymise", "aanonymise", "with_anonymised")
+        if hasattr(original, name)
+    }
     return type(original.__name__, (addition, original), {**names, **own})
 
 
@@ -138,7 +154,9 @@ def anonymise(self: Model, force: bool = False) -> Result:
     Raises ``AnonymiseError`` if the object is not saved, its row is gone, or an anonymiser fails; nothing was changed
     then.
     """
-    return execute(plan(self, force=force))
+    result = execute(plan(self, force=force))
+    self.__dict__.pop(MARKED, None)
+    return result
 
 
 anonymise.alters_data = True  # type: ignore[attr-defined]
@@ -146,7 +164,7 @@ anonymise.alters_data = True  # type: ignore[attr-defined]
 
 async def aanonymise(self: Model, force: bool = False) -> Result:
     """Anonymise this object, from asynchronous code."""
-    return await sync_to_async(execute)(await sync_to_async(plan)(self, force=force))
+    return await sync_to_async(anonymise)(self, force=force)
 
 
 aanonymise.alters_data = True  # type: ignore[attr-defined]
@@ -156,6 +174,8 @@ def is_anonymised(self: Model) -> bool:
     """Return whether this object was anonymised."""
     if self.pk is None:
         return False
+    if MARKED in self.__dict__:  # see with_anonymised()
+        return bool(self.__dict__[MARKED])
     using = _alias(self)
     with explained(using):
         kind = content_type(type(self), using)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import router
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, Model, OuterRef, Q, QuerySet
 from django.db.models.expressions import Col
 from django.db.models.signals import post_save, pre_save
 from django.dispatch import Signal
@@ -19,7 +19,7 @@ from .declaration import Declaration
 from .exceptions import AnonymiseError
 from .meta import all_rows
 from .placement import explained
-from .registry import registry
+from .registry import concrete, registry
 from .rules import key_text
 from .signals import post_anonymise, pre_anonymise
 from .tables import PrivacyAnonymised
@@ -28,6 +28,9 @@ Mode = Literal["set", "mixed", "rows"]
 
 OURS: dict[str, Signal] = {"pre_anonymise": pre_anonymise, "post_anonymise": post_anonymise}
 SAVING: dict[str, Signal] = {"pre_save": pre_save, "post_save": post_save}
+
+# What a row of a queryset is told whether it was anonymised
+MARKED = "gdpr_assist_marked"
 
 MODES: dict[Mode, str] = {
     "set": "one UPDATE for each batch of rows",
@@ -255,6 +258,13 @@ def has_marker(model: type[Model], using: str) -> Any:
         return Exists(markers(model, using).filter(object_id=text, object_id__gte=text))
     to_python = model._meta.pk.to_python
     return Q(pk__in=[to_python(key) for key in markers(model, using).values_list("object_id", flat=True)])
+
+
+def with_marks(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return ``rows``, each with whether it carries a marker, as the attribute ``MARKED``."""
+    marked = ExpressionWrapper(has_marker(concrete(rows.model), rows.db), output_field=BooleanField())
+    annotated: QuerySet[Any] = rows.annotate(**{MARKED: marked})
+    return annotated
 
 
 def content_type(model: type[Model], using: str) -> ContentType:

@@ -15,11 +15,13 @@ from django.db.migrations.writer import MigrationWriter
 from django.template import Context, Template
 from django.test.utils import isolate_apps
 from django.utils import timezone
+from model_bakery import baker
 
 from gdpr_assist import AnonymiseError
 from gdpr_assist.models import PrivacyManager, PrivacyModel, PrivacyQuerySet
 from gdpr_assist.registry import registry
-from tests.apps.fields.models import Target
+from tests.apps.fields.models import Target, UUIDKey
+from tests.apps.own.models import ConvertedKey
 from tests.apps.shop.models import (
     ActiveManager,
     Address,
@@ -666,3 +668,46 @@ def test_a_named_manager_is_not_in_migrations_though_the_one_it_is_made_from_is(
     with registry.registered(Shelf, None, "privacy"):
         assert hasattr(Shelf.privacy, "anonymise")
         assert [name for name, _ in ModelState.from_model(Shelf).managers] == before == ["objects"]
+
+
+# -- whether many rows are anonymised ----------------------------------------------------------
+
+
+@pytest.mark.django_db
+class TestWithAnonymised:
+    @pytest.fixture
+    def customers(self):
+        made = baker.make(Customer, _quantity=3)
+        made[1].anonymise()
+        return made
+
+    @pytest.mark.parametrize("rows", [lambda: Customer.objects, lambda: Customer.objects.order_by("pk").all()])
+    def test_is_one_query_for_all_rows(self, customers, rows, django_assert_num_queries):
+        with django_assert_num_queries(1):
+            found = {each.pk: each.is_anonymised() for each in rows().with_anonymised()}
+        assert found == {customers[0].pk: False, customers[1].pk: True, customers[2].pk: False}
+
+    def test_an_object_that_is_anonymised_afterwards_says_so(self, customers):
+        customer = Customer.objects.with_anonymised().get(pk=customers[0].pk)
+        assert not customer.is_anonymised()
+        customer.anonymise()
+        assert customer.is_anonymised()
+
+    def test_can_be_filtered_further_and_related(self, customers):
+        order = baker.make(Order, customer=customers[0])
+        order.anonymise()
+        assert [each.is_anonymised() for each in customers[0].orders.with_anonymised().filter(pk=order.pk)] == [True]
+
+    def test_of_a_proxy_and_of_a_child(self, customers):
+        assert sum(each.is_anonymised() for each in ForeignCustomer.objects.with_anonymised()) == 1
+
+    @pytest.mark.parametrize("model", [ConvertedKey, UUIDKey])
+    def test_of_keys_that_the_databases_write_in_their_own_ways(self, model):
+        keys = (
+            [{"number": "C-1"}, {"number": "C-2"}]
+            if model is ConvertedKey
+            else [{"unique_name": "a"}, {"unique_name": "b"}]
+        )
+        rows = [model.objects.create(name="Ada", **key) for key in keys]
+        rows[0].anonymise()
+        assert sorted(each.is_anonymised() for each in model.objects.with_anonymised()) == [False, True]

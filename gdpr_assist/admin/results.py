@@ -18,13 +18,13 @@ from django.contrib.admin.utils import (
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import FieldDoesNotExist
 from django.db import router
-from django.db.models import BooleanField, ExpressionWrapper, Model, QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.text import Truncator
 
 from ..declaration import Declaration
-from ..planning import has_marker, target_alias
+from ..planning import MARKED, target_alias, with_marks
 from ..registry import registry
 from ..rules import key_text
 from ..tables import stored_key
@@ -33,7 +33,6 @@ from .permissions import can_be_anonymised, may_anonymise
 COLUMNS = 5
 LONGEST_CELL = 80
 EMPTY = "-"
-MARKED = "gdpr_assist_marked"
 ROWS_PER_MODEL = 100
 # Fields of the form that are no rows: the token, the term, the button, "everything", "all" of each model
 OTHER_FIELDS = 100
@@ -128,9 +127,7 @@ def _with_marks(model: type[Model], matches: QuerySet[Any]) -> QuerySet[Any]:
     """
     if not (can_be_anonymised(model) and is_at_home(model, matches) and key_text(model) is not None):
         return matches
-    marked = ExpressionWrapper(has_marker(model, matches.db), output_field=BooleanField())
-    rows: QuerySet[Any] = matches.annotate(**{MARKED: marked})
-    return rows
+    return with_marks(matches)
 
 
 def is_at_home(model: type[Model], matches: QuerySet[Any]) -> bool:
