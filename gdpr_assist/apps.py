@@ -7,7 +7,7 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.core.checks import register
 from django.db.models import Model
-from django.db.models.signals import class_prepared, pre_save
+from django.db.models.signals import class_prepared, post_migrate, pre_save
 
 from . import conf  # noqa: F401  (puts the settings' defaults in place)
 from .registry import registry
@@ -47,6 +47,7 @@ class GdprAssistConfig(AppConfig):
         model_unregistered.connect(managers.forget_related_managers)
         class_prepared.connect(receivers.collect_model)
         target_deleted.connect(receivers.anonymise_related)
+        post_migrate.connect(receivers.name_database, sender=self)
         pre_save.connect(receivers.keep_instance, sender=tables.Instance)
         _register(checks.CHECKS)
         _register(checks.DEPLOY_CHECKS, deploy=True)

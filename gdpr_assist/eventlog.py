@@ -18,7 +18,7 @@ from operator import itemgetter
 from typing import Any
 
 from django.db import Error, IntegrityError, OperationalError, connections, transaction
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.utils import timezone
 from django.utils.connection import ConnectionDoesNotExist
 
@@ -28,7 +28,7 @@ from .exceptions import AnonymiseError, EventLogError
 from .placement import explained
 from .registry import registry
 from .statements import insert_values
-from .tables import EventLog, Instance, Operation, Outcome, Receipt, stored_key
+from .tables import EventLog, Instance, Operation, Outcome, Receipt, Upgrade, stored_key
 from .waiting import is_busy, limit_wait
 
 ROWS_PER_QUERY = 1000
@@ -131,6 +131,40 @@ def renew_instance_id(using: str) -> None:
     Instance.objects.using(using).update_or_create(pk=1, defaults={"instance": uuid.uuid4()})
 
 
+def adopt_instance_id(instance: uuid.UUID, using: str) -> None:
+    """Make a database without an id the one that it was before. Raises ``IntegrityError`` if it got one meanwhile."""
+    Instance.objects.using(using).create(pk=1, instance=instance)
+
+
+def known_watermark(using: str) -> int | None:
+    """Return up to which number the database has the events of 1.x, None if it does not say."""
+    return Instance.objects.using(using).values_list("watermark", flat=True).first()
+
+
+def raise_watermark(using: str, watermark: int) -> None:
+    """Note beside the rows that all events of 1.x up to ``watermark`` took effect."""
+    instance_id(using)
+    lower = Q(watermark=None) | Q(watermark__lt=watermark)
+    Instance.objects.using(using).filter(lower).update(watermark=watermark)
+
+
+def write_upgrade(using: str, watermark: int, *, expected: int | None) -> None:
+    """Note the same in the log, and beside the rows. If one of the two fails, neither or only the latter is noted.
+
+    Raises ``AnonymiseError`` if the log does not have ``expected`` any more: somebody else was faster.
+    """
+    log, instance = log_database(), instance_id(using)
+    upgrades = Upgrade.objects.using(log).filter(using=using, instance=instance)
+    with transaction.atomic(using=log):
+        if expected is None:
+            _, is_ours = upgrades.get_or_create(using=using, instance=instance, defaults={"watermark": watermark})
+        else:
+            is_ours = bool(upgrades.filter(watermark=expected).update(watermark=watermark))
+        if not is_ours:
+            raise AnonymiseError(f"The log was upgraded for {using!r} by somebody else just now. Look at gdpr_status.")
+        raise_watermark(using, watermark)
+
+
 def write_receipt(operation: uuid.UUID, using: str, started: datetime) -> None:
     """Note beside the rows that ``operation`` took effect. Raises ``IntegrityError`` if that is noted already."""
     Receipt.objects.using(using).create(operation=operation, written=started)
@@ -210,9 +244,9 @@ def forget_receipts(using: str) -> None:
         remove_receipts([key for (key,) in page if not is_legacy(key)], using)
 
 
-def legacy_id(event: EventLog) -> uuid.UUID:
-    """Return what stands for the operation of a row that 1.x wrote."""
-    return uuid.uuid5(LEGACY, str(event.pk))
+def legacy_id(number: int) -> uuid.UUID:
+    """Return what stands for the operation of the row with this number, which 1.x wrote."""
+    return uuid.uuid5(LEGACY, str(number))
 
 
 def is_legacy(operation: uuid.UUID) -> bool:

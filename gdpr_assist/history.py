@@ -9,15 +9,11 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from django.db import router
 from django.db.models import CharField, Count, ExpressionWrapper, F, Min, Q, QuerySet
-from django.utils import timezone
 
-from . import eventlog
 from .batching import chunks, pages
 from .conf import log_database
 from .reconciliation import Databases, describe
-from .registry import registry
 from .statements import among
 from .tables import EventLog, Operation, stored_ids
 
@@ -43,14 +39,14 @@ class LoggedOperation:
 
     started: datetime
     is_committed: bool = True
-    has_time: bool = True
-    """Whether the log knows when it was started; of rows of 1.x it does not."""
+    is_of_1x: bool = False
+    """Of these the log does not know when they were started."""
 
     held: Sequence[tuple[Kind, str]] | None = field(default=None, repr=False)
     """Its events, as kind and primary key, in the order of writing; None while they are only in the log."""
 
     def __str__(self) -> str:
-        return describe(self.id, self.started if self.has_time else None, self.kinds())
+        return describe(self.id, None if self.is_of_1x else self.started, self.kinds())
 
     def kinds(self) -> list[Kind]:
         """What is anonymised comes before what is deleted, and so before its cascades.
@@ -80,14 +76,7 @@ class LoggedOperation:
 
 
 def logged_operations(databases: Databases, *, since: datetime | None = None) -> Iterator[LoggedOperation]:
-    """Yield the operations of ``databases`` that were not rolled back, oldest first, rows of 1.x before all.
-
-    With ``since``, only those that were started then or later; rows of 1.x have no time and are left out.
-    """
-    if since is None:
-        legacy = EventLog.objects.using(log_database()).filter(operation=None)
-        for page in pages(legacy, OPERATIONS_PER_QUERY):
-            yield from map(_legacy_operation, page)
+    """Yield the operations of ``databases`` that were not rolled back, oldest first; with ``since``, from then on."""
     for page in _by_age(_operations(since).filter(_of(databases))):
         for id_, using, started, committed in page:
             yield LoggedOperation(id=id_, using=using, started=started, is_committed=bool(committed))
@@ -95,8 +84,7 @@ def logged_operations(databases: Databases, *, since: datetime | None = None) ->
 
 def count_operations(since: datetime | None = None) -> int:
     """Return how many operations were not rolled back, those of other databases included."""
-    legacy = 0 if since else EventLog.objects.using(log_database()).filter(operation=None).count()
-    return legacy + _operations(since).count()
+    return _operations(since).count()
 
 
 def count_foreign(databases: Databases, since: datetime | None = None) -> int:
@@ -153,15 +141,3 @@ def _by_age(operations: QuerySet[Operation]) -> Iterator[list[Any]]:
         later = Q(started__gt=started) | Q(started=started, id__gt=last)
         # The first condition says nothing new, but without it PostgreSQL reads the index from its beginning.
         page = list(rows.filter(later, started__gte=started)[:OPERATIONS_PER_QUERY])
-
-
-def _legacy_operation(event: EventLog) -> LoggedOperation:
-    label = f"{event.app_label}.{event.model_name}"
-    model = registry.find(label)
-    return LoggedOperation(
-        id=eventlog.legacy_id(event),
-        using=router.db_for_write(model) if model else "default",
-        started=timezone.now(),
-        has_time=False,
-        held=(((event.event, label), event.target_pk),),
-    )

@@ -18,7 +18,7 @@ from .exceptions import AnonymiseError
 from .reconciliation import OPERATIONS_PER_QUERY, Databases, receipts, shown, unlogged
 from .registry import registry
 from .scrubbing import data_aliases
-from .tables import Operation, Receipt
+from .tables import Operation, Receipt, Upgrade
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +84,11 @@ def foreign(using: str, databases: Databases) -> list[Foreign]:
 
 def check_instances(databases: Databases) -> None:
     """Raise ``AnonymiseError`` if the log has no operation of one of the instances that were named."""
-    operations = Operation.objects.using(log_database()).filter(instance__in=databases.others)
-    if gone := databases.others - set(operations.values_list("instance", flat=True).distinct()):
+    known: set[uuid.UUID] = set()
+    for table in (Operation, Upgrade):
+        rows = table._default_manager.using(log_database()).filter(instance__in=databases.others)
+        known.update(rows.values_list("instance", flat=True).distinct())
+    if gone := databases.others - known:
         raise AnonymiseError(f"The log has no operations of the instance {', '.join(sorted(map(str, gone)))}.")
 
 

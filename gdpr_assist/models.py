@@ -13,6 +13,7 @@ from .tables import (
     PrivacyAnonymised,
     Receipt,
     Scrub,
+    Upgrade,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "PrivacyQuerySet",
     "Receipt",
     "Scrub",
+    "Upgrade",
 ]

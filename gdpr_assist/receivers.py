@@ -9,12 +9,12 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.apps import apps
-from django.db import connections, transaction
+from django.db import connections, router, transaction
 from django.db.models import Model, QuerySet
 from django.db.models.signals import post_delete, pre_delete
 from django.dispatch import Signal
 
-from . import eventlog
+from . import eventlog, legacy, presence
 from .exceptions import AnonymiseError, EventLogError
 from .execution import execute, forget_markers
 from .managers import take_off_declaration
@@ -22,7 +22,7 @@ from .placement import explained
 from .planning import plan
 from .registry import concrete, registry
 from .signals import model_registered
-from .tables import EventLog, Receipt
+from .tables import EventLog, Instance, Receipt
 
 logger = logging.getLogger(__name__)
 
@@ -142,6 +142,20 @@ def keep_instance(sender: type[Model], instance: Any, raw: bool, using: str, **k
             "that id, none of its erasures would be done again after a restore. Nothing of it was loaded. Make the "
             "fixture with dumpdata --exclude gdpr_assist.instance --exclude gdpr_assist.receipt."
         )
+
+
+def name_database(using: str, plan: Any = None, **kwargs: Any) -> None:
+    """post_migrate: give the database its id, as a backup made before the first erasure must carry it.
+
+    A database that was emptied (``flush``, without a plan) or is new gets one. Any other without an id may have been
+    restored from a backup of 1.x: it gets none while the log knows its alias, or all that is erased since would look
+    like another database's.
+    """
+    if not router.allow_migrate_model(using, Instance) or not presence.has_table(Instance, using):
+        return
+    is_new = plan is None or any(each.app_label == "gdpr_assist" and each.initial for each, backwards in plan)
+    if is_new or not legacy.knows(using):
+        eventlog.instance_id(using)
 
 
 def _block(using: str) -> Any:

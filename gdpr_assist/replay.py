@@ -23,6 +23,7 @@ from .exceptions import AnonymiseError
 from .execution import delete, execute, forget_markers
 from .history import OPERATIONS_PER_QUERY, ROWS_PER_QUERY, Kind, LoggedOperation, hold_events, logged_operations
 from .instances import check_log, needed
+from .legacy import Backlog, check_identity, complete
 from .meta import all_rows
 from .planning import plan
 from .reconciliation import Databases, receipts
@@ -116,6 +117,7 @@ def check_ready(databases: Databases) -> None:
     for using in needed():
         _check_migrated(using, None)
     _check_migrated(log_database(), "gdpr_assist")
+    check_identity(databases)
     check_log(databases)
 
 
@@ -153,9 +155,12 @@ def replay(
         yield report
         missing = [each for each in batch if each.id not in there]
         hold_events(missing)
+        hopeless = _hopeless(missing)
         wanted = []
         for operation in missing:
-            if operation.id in busy:
+            if operation.is_committed and (error := _first(hopeless, operation)):
+                report.failed.append((operation, error.label, error.reason))
+            elif operation.id in busy:
                 report.busy.append((operation, UNDER_WAY))
             elif not operation.is_committed and not include_undecided:
                 report.undecided.append(operation)
@@ -167,6 +172,21 @@ def replay(
             _try_together(group, report, blocked, dry_run)
             yield report
     yield from _try_again(blocked, report, dry_run)
+
+
+def _hopeless(operations: list[LoggedOperation]) -> dict[Kind, CannotApply]:
+    """Return the kinds of events that no row is looked up for: their model is gone. One would stop a whole group."""
+    found = {}
+    for kind in {kind for each in operations for kind, _ in each.held or ()}:
+        try:
+            _model(*kind)
+        except CannotApply as error:
+            found[kind] = error
+    return found
+
+
+def _first(errors: dict[Kind, CannotApply], operation: LoggedOperation) -> CannotApply | None:
+    return next((errors[kind] for kind in operation.kinds() if kind in errors), None) if errors else None
 
 
 def _grouped(operations: Iterable[LoggedOperation]) -> Iterator[list[LoggedOperation]]:
@@ -197,6 +217,15 @@ def _try_again(blocked: list[tuple[LoggedOperation, Blocked]], report: Report, d
             yield report
     report.failed += [(operation, error.label, error.reason) for operation, error in blocked]
     yield report
+
+
+def complete_1x(backlogs: Iterable[Backlog], report: Report) -> None:
+    """Note that the events of 1.x took effect, on each alias where all did."""
+    left = [operation for operation, _, _ in report.failed] + [operation for operation, _ in report.busy]
+    lacking = {operation.using for operation in left if operation.is_of_1x}
+    for backlog in backlogs:
+        if backlog.using not in lacking:
+            complete(backlog)
 
 
 def settle(operations: Iterable[uuid.UUID], databases: Databases) -> None:

@@ -8,7 +8,7 @@ from django.db.models import Model
 
 from .conf import log_database
 
-LOG_MODELS = frozenset({"eventlog", "operation", "outcome"})
+LOG_MODELS = frozenset({"eventlog", "operation", "outcome", "upgrade"})
 
 
 def is_log_model(app_label: str, model_name: str | None) -> bool:

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import DEFAULT_DB_ALIAS, Error
 from django.db.models import Count, Min, Q
 
+from . import legacy
 from .conf import log_database
 from .instances import foreign, is_migrated, needed, written
 from .pages import page
@@ -24,6 +25,7 @@ STATES = {
     "undecided": "operations without an outcome, or with one that cannot be told",
     "restored": "a database lacks committed operations: it was restored and not rerun",
     "log-restored": "the log lacks operations that a database has: it was restored, or is the wrong one",
+    "upgrade": "nobody said yet, with gdpr_upgrade, whether a database has what 1.x logged",
     "foreign": "a database lacks operations that the log has of another instance of it",
 }
 
@@ -60,13 +62,18 @@ class DatabaseStatus:
     unlogged: int = 0
     foreign: int = 0
     """Operations of other instances under this alias that are not here."""
+    missing_1x: int = 0
+    """Events of 1.x that it had, as gdpr_upgrade said, and has no more."""
+    unclaimed_1x: int = 0
+    """Events of 1.x of which nobody said whether it has them."""
 
     @property
     def states(self) -> set[str]:
         found = {
             "unreachable": self.trouble,
             "undecided": self.undecided + self.unknown,
-            "restored": self.missing,
+            "restored": self.missing + self.missing_1x,
+            "upgrade": self.unclaimed_1x,
             "log-restored": self.unlogged,
             "foreign": self.foreign,
         }
@@ -94,7 +101,7 @@ def status() -> Status:
     """Return the state of the log, which must be configured, and of all databases but the log."""
     log = str(log_database())
     try:
-        legacy = EventLog.objects.using(log).filter(operation=None).count()
+        of_1x = EventLog.objects.using(log).filter(operation=None).count()
     except Error as error:
         return Status(log=log, trouble=_trouble(log) or _unreadable(error, MAY_READ), databases=tuple(_without_log()))
     databases = Databases()
@@ -102,7 +109,7 @@ def status() -> Status:
     ours = sum(each.committed + each.rolled_back + each.undecided + each.unknown for each in found)
     dark = [each.using for each in found if each.trouble]
     of_others = Operation.objects.using(log).exclude(using__in=dark).count() - ours
-    return Status(log=log, foreign=of_others, legacy=legacy, databases=found)
+    return Status(log=log, foreign=of_others, legacy=of_1x, databases=found)
 
 
 def unclaimed() -> list[str]:
@@ -156,6 +163,8 @@ def _database(using: str, databases: Databases) -> DatabaseStatus:
         oldest = unsettled().filter(pk__in=operations.values("pk")).aggregate(Min("started"))["started__min"]
         counts["missing"] = sum(1 for _ in missing(using, databases))
         counts["unlogged"] = sum(1 for _ in unlogged(using))
+        counts["missing_1x"] = len(legacy.due(using, databases))
+        counts["unclaimed_1x"] = len(legacy.unclaimed(using, databases))
         counts["foreign"] = sum(each.count for each in foreign(using, databases))
     except Error as error:
         return DatabaseStatus(using=using, trouble=_unreadable(error, MAY_READ))

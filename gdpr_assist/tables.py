@@ -122,6 +122,26 @@ class Outcome(models.Model):
         return f"{self.operation_id} {words[self.committed]}"
 
 
+class Upgrade(models.Model):
+    """In the log: that the events of 1.x up to the watermark took effect in a database, as gdpr_upgrade was told.
+
+    A database that has no watermark though this is written of it was restored from a backup of before.
+    """
+
+    using = models.CharField(max_length=255, help_text="Alias of that database")
+    instance = HexUUIDField(help_text="Which database it is; see Instance")
+    watermark = models.BigIntegerField(help_text="Number of the last of these events")
+
+    class Meta:
+        app_label = "gdpr_assist"
+        constraints = [
+            models.UniqueConstraint(fields=["using", "instance"], name="gdpr_assist_one_upgrade_per_database")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.using} {self.instance}"
+
+
 class Instance(models.Model):
     """Who this database is: one row. It travels with backups; a scrubbed copy gets a new one.
 
@@ -132,6 +152,11 @@ class Instance(models.Model):
     instance = HexUUIDField(default=uuid.uuid4, editable=False)
     # Keys the digits in the new values of unique columns. A copy keeps it, or each of its rows would look refilled.
     key = models.BinaryField(default=new_key, editable=False)
+    watermark = models.BigIntegerField(
+        null=True,
+        editable=False,
+        help_text="The events of 1.x up to this one took effect here; empty if nobody said so",
+    )
 
     class Meta:
         app_label = "gdpr_assist"

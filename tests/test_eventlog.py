@@ -694,7 +694,7 @@ def test_an_id_that_the_log_has_already_is_refused():
 def test_a_database_that_becomes_another_keeps_the_receipts_of_rows_of_1x():
     """These rows belong to any database: without their receipts they would be applied again."""
     EventLog(event="delete", app_label="shop", model_name="Customer", target_pk="1").save(using="gdpr_log")
-    of_1x = eventlog.legacy_id(EventLog.objects.using("gdpr_log").get())
+    of_1x = eventlog.legacy_id(EventLog.objects.using("gdpr_log").get().pk)
     eventlog.write_receipt(of_1x, "default", timezone.now())
     customer().anonymise()
     eventlog.forget_receipts("default")

@@ -5,11 +5,11 @@ import pytest
 from django.utils import timezone
 
 from gdpr_assist import history
-from gdpr_assist.eventlog import instance_id, legacy_id
+from gdpr_assist.eventlog import instance_id
 from gdpr_assist.history import count_foreign, count_operations, hold_events, logged_operations
-from gdpr_assist.models import EventLog, Operation
+from gdpr_assist.models import Operation
 from gdpr_assist.reconciliation import Databases
-from tests.test_replay import ANONYMISE, DELETE, event, legacy, log
+from tests.test_replay import ANONYMISE, DELETE, event, log
 
 pytestmark = pytest.mark.django_db
 
@@ -19,11 +19,9 @@ def read(**options):
 
 
 class TestOrder:
-    def test_oldest_first_and_rows_of_1x_before_all(self):
+    def test_oldest_first(self):
         ids = [log(event(DELETE, "shop.Customer", age), age=age) for age in (1, 3, 2)]
-        legacy(event(DELETE, "shop.Customer", 4))
-        [old] = EventLog.objects.using("gdpr_log").filter(operation=None)
-        assert [each.id for each in read()] == [legacy_id(old), ids[1], ids[2], ids[0]]
+        assert [each.id for each in read()] == [ids[1], ids[2], ids[0]]
 
     def test_of_the_same_moment(self, monkeypatch):
         """None is left out, and none comes twice, where the pages meet."""
@@ -54,16 +52,14 @@ class TestWhichOperations:
         assert (count_foreign(Databases()), count_operations()) == (1, 1)
 
     def test_since(self):
-        legacy(event(DELETE, "shop.Customer", 4))
         _, later = (log(event(DELETE, "shop.Customer", age), age=age) for age in (3, 1))
         moment = timezone.now() - timedelta(days=2)
         assert [each.id for each in read(since=moment)] == [later]
         assert count_operations(moment) == 1
 
     def test_are_counted(self):
-        legacy(event(DELETE, "shop.Customer", 1))
         log(event(DELETE, "shop.Customer", 1), event(DELETE, "shop.Customer", 2))
-        assert count_operations() == 2
+        assert count_operations() == 1
 
 
 class TestEvents:

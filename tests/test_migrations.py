@@ -1,5 +1,6 @@
 """Sites of 1.x and new ones end with the same schema. Each test migrates databases of its own."""
 
+import uuid
 from io import StringIO
 
 import pytest
@@ -8,9 +9,13 @@ from django.core.management import call_command
 from django.db import IntegrityError, connections, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.test import override_settings
+from django.utils import timezone
 
-from gdpr_assist.models import EventLog, Instance, Operation, Outcome, PrivacyAnonymised, Receipt
-from tests.databases import migrate, scratch_site, unblocked_site
+from gdpr_assist.eventlog import instance_id
+from gdpr_assist.models import EventLog, Instance, Operation, Outcome, PrivacyAnonymised, Receipt, Upgrade
+from tests.databases import log_is, migrate, refused, scratch_site, unblocked_site
+from tests.logbook import customer
 
 OF_1X = [
     "0001_initial",
@@ -87,7 +92,7 @@ SMALL = {"sqlite": "", "postgresql": "serial", "mysql": "integer"}
 BIG = {"sqlite": "", "postgresql": "bigserial", "mysql": "bigint"}
 
 TABLES = {
-    "log": {"gdpr_assist_eventlog", "gdpr_assist_operation", "gdpr_assist_outcome"},
+    "log": {"gdpr_assist_eventlog", "gdpr_assist_operation", "gdpr_assist_outcome", "gdpr_assist_upgrade"},
     "main": {
         "gdpr_assist_instance",
         "gdpr_assist_privacyanonymised",
@@ -119,6 +124,7 @@ IDS = {
         ("gdpr_assist_operation", "instance"),
         ("gdpr_assist_eventlog", "operation_id"),
         ("gdpr_assist_outcome", "operation_id"),
+        ("gdpr_assist_upgrade", "instance"),
     ],
 }
 
@@ -341,6 +347,152 @@ class TestUpgrade:
     def test_only_the_tables_of_the_log_are_in_the_log_database(self, upgraded):
         assert set(schema(upgraded.log)) == TABLES["log"]
         assert set(schema(upgraded.main)) == TABLES["main"]
+
+
+class TestBackwards:
+    """``migrate gdpr_assist 0004``: to 1.x again, on a site that was upgraded and on one that was new."""
+
+    LEFT = {"gdpr_assist_eventlog", "gdpr_assist_privacyanonymised", "django_content_type"}
+
+    @pytest.fixture(params=[0, 1, 2, 3, 4], ids=["new", "from 0001", "from 0002", "from 0003", "from 0004"])
+    def migrated(self, request, site):
+        if request.param:
+            old_site(site, request.param)
+        migrate(*site)
+        return site
+
+    def test_to_the_last_step_of_1x_and_forwards_again(self, migrated, new_site, capsys):
+        main, log = migrated
+        migrate(main, log, target=["0004"])
+        assert set(schema(main)) == self.LEFT - {"gdpr_assist_eventlog"}
+        assert set(schema(log)) == {"gdpr_assist_eventlog"}
+        assert "operation_id" not in schema(log)["gdpr_assist_eventlog"][0]
+        for alias in migrated:
+            MigrationLoader(connections[alias]).check_consistent_history(connections[alias])
+        assert capsys.readouterr().out == ""
+        migrate(main, log)
+        assert tuple(map(schema, migrated)) == new_site
+
+    def test_to_nothing_and_forwards_again(self, migrated, new_site):
+        migrate(*migrated, target=["zero"])
+        assert not any(table.startswith("gdpr") for alias in migrated for table in schema(alias))
+        migrate(*migrated)
+        assert tuple(map(schema, migrated)) == new_site
+
+    @pytest.mark.parametrize("name", OF_1X[:3])
+    def test_an_earlier_step_leaves_no_inconsistent_history(self, migrated, name, new_site):
+        """Django takes back all of a squashed migration or, where it has the steps, those after the named one."""
+        migrate(*migrated, target=[name])
+        for alias in migrated:
+            MigrationLoader(connections[alias]).check_consistent_history(connections[alias])
+        migrate(*migrated)
+        assert tuple(map(schema, migrated)) == new_site
+
+    def test_events_of_what_never_was_or_is_undecided_go_and_are_counted(self, site, capsys):
+        main, log = site
+        migrate(main, log)
+        events = EventLog.objects.using(log)
+        for key, committed in enumerate([True, False, None, "no outcome"]):
+            operation = Operation.objects.using(log).create(instance=uuid.uuid4(), using=main, started=timezone.now())
+            if committed != "no outcome":
+                Outcome.objects.using(log).create(operation=operation, committed=committed, decided=timezone.now())
+            for target in (key, f"again {key}"):
+                events.create(
+                    event="delete", app_label="shop", model_name="Customer", target_pk=target, operation=operation
+                )
+        events.create(event="delete", app_label="shop", model_name="Customer", target_pk="of 1.x")
+        migrate(main, log, target=["0004"])
+        printed = capsys.readouterr().out
+        assert printed.strip() == "Removed: 6 events of operations that were rolled back or are undecided."
+        with connections[log].cursor() as cursor:
+            cursor.execute("SELECT target_pk FROM gdpr_assist_eventlog ORDER BY id")
+            assert [key for (key,) in cursor.fetchall()] == ["0", "again 0", "of 1.x"]
+
+    def test_markers_that_1x_has_no_room_for_go_and_are_counted(self, site, capsys):
+        main, _ = site
+        migrate(*site)
+        kind, _ = kinds(main)
+        for length in (36, 37, 512):
+            PrivacyAnonymised.objects.using(main).create(content_type_id=kind, object_id="x" * length)
+        migrate(*site, target=["0004"])
+        printed = capsys.readouterr().out
+        assert printed.strip() == "Removed: 2 markers of rows whose primary key is longer than 36 characters."
+        migrate(*site)
+        assert [each.object_id for each in PrivacyAnonymised.objects.using(main)] == ["x" * 36]
+
+
+class TestIdOfTheDatabase:
+    """post_migrate writes it, unless the database may be a restored one that had another."""
+
+    def ids(self, main):
+        return [each.instance for each in Instance.objects.using(main)]
+
+    def test_a_new_one_gets_one_though_the_log_knows_its_alias(self, site):
+        main, log = site
+        migrate(log)
+        Operation.objects.using(log).create(instance=uuid.uuid4(), using=main, started=timezone.now())
+        migrate(main)
+        assert len(self.ids(main)) == 1
+
+    def test_one_of_1x_gets_one_where_the_log_knows_nothing(self, site):
+        old_site(site)
+        migrate(site[1])
+        migrate(site[0])
+        assert len(self.ids(site[0])) == 1
+
+    @pytest.mark.parametrize("table", [Operation, Upgrade])
+    def test_one_of_1x_gets_none_where_the_log_knows_its_alias(self, site, table):
+        main, log = site
+        old_site(site)
+        migrate(log)
+        more = {"started": timezone.now()} if table is Operation else {"watermark": 1}
+        table.objects.using(log).create(instance=uuid.uuid4(), using=main, **more)
+        migrate(main)
+        migrate(main)
+        assert self.ids(main) == []
+
+    def test_one_of_1x_gets_none_while_the_log_cannot_be_read(self, site):
+        old_site(site)
+        with override_settings(GDPR_LOG_DATABASE_NAME="gdpr_log"), log_is(refused):
+            migrate(site[0])
+        assert self.ids(site[0]) == []
+
+    def test_one_of_a_site_without_a_log_gets_one(self, site):
+        old_site(site)
+        with override_settings(GDPR_LOG_DATABASE_NAME=None):
+            migrate(site[0])
+        assert len(self.ids(site[0])) == 1
+
+    def test_the_key_comes_with_it(self, site):
+        migrate(site[0])
+        assert len(bytes(Instance.objects.using(site[0]).get().key)) == 32
+
+    def test_the_log_has_none(self, site):
+        migrate(*site)
+        assert "gdpr_assist_instance" not in schema(site[1])
+
+
+@pytest.mark.django_db(transaction=True)
+class TestEmptiedDatabase:
+    """After ``flush``, as after each TransactionTestCase."""
+
+    def test_is_another_one_at_once(self):
+        before = instance_id("default")
+        call_command("flush", database="default", interactive=False, verbosity=0)
+        [emptied] = Instance.objects.all()
+        assert emptied.instance != before
+        assert len(bytes(emptied.key)) == 32
+
+    def test_an_erasure_that_is_rolled_back_is_of_this_database(self):
+        call_command("flush", database="default", interactive=False, verbosity=0)
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            customer().anonymise()
+            raise ZeroDivisionError
+        [operation] = Operation.objects.using("gdpr_log")
+        assert operation.instance == Instance.objects.get().instance
+        call_command("gdpr_reconcile", verbosity=0)
+        assert Outcome.objects.using("gdpr_log").get().committed is False
+        call_command("gdpr_rerun", verbosity=0)
 
 
 class TestNamesOf1x:

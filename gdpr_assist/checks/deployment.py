@@ -52,10 +52,10 @@ def _state_messages(each: DatabaseStatus) -> Iterator[CheckMessage]:
             f"The database {each.using!r}: {each.trouble.what}.",
             f"Make it reachable. {cure(each.using)}",
         )
-    if each.missing:
+    if lacking := each.missing + each.missing_1x:
         yield message(
             "E026",
-            f"The database {each.using!r} was restored from a backup: it lacks {_erasures(each.missing)} of the log.",
+            f"The database {each.using!r} was restored from a backup: it lacks {_erasures(lacking)} of the log.",
             "Run gdpr_rerun before anybody uses the site; what it lists as failed has to be cured or settled.",
         )
     if each.unlogged:

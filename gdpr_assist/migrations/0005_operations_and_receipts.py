@@ -1,13 +1,17 @@
 """What 2.0 adds: operations and outcomes in the log; receipts, instance id and single markers beside the data."""
 
+import sys
 import uuid
 from typing import Any
 
 import django.db.models.deletion
 from django.db import migrations, models
 from django.db.models import Min
+from django.db.models.functions import Length
 
 from gdpr_assist.tables import ExactCharField, HexUUIDField, new_key
+
+LONGEST_KEY_OF_1X = 36
 
 
 def remove_double_markers(apps: Any, schema_editor: Any) -> None:
@@ -19,10 +23,26 @@ def remove_double_markers(apps: Any, schema_editor: Any) -> None:
         markers.filter(id__in=surplus[start : start + 500]).delete()
 
 
-def name_this_database(apps: Any, schema_editor: Any) -> None:
-    """Give the database its id now: a backup made before the first erasure must carry it."""
-    instances = apps.get_model("gdpr_assist", "Instance").objects.using(schema_editor.connection.alias)
-    instances.create(pk=1, instance=uuid.uuid4())
+def forget_what_never_was(apps: Any, schema_editor: Any) -> None:
+    """Backwards: without their operation, events count as committed; of these nobody knows that, or it is not so."""
+    log = schema_editor.connection.alias
+    operations = apps.get_model("gdpr_assist", "Operation").objects.using(log)
+    others = operations.exclude(outcome__committed=True).values("pk")
+    events = apps.get_model("gdpr_assist", "EventLog").objects.using(log)
+    removed, _ = events.filter(operation__in=others).delete()
+    report(removed, "events of operations that were rolled back or are undecided")
+
+
+def forget_long_markers(apps: Any, schema_editor: Any) -> None:
+    """Backwards: 1.x has no room for them."""
+    markers = apps.get_model("gdpr_assist", "PrivacyAnonymised").objects.using(schema_editor.connection.alias)
+    removed, _ = markers.alias(length=Length("object_id")).filter(length__gt=LONGEST_KEY_OF_1X).delete()
+    report(removed, f"markers of rows whose primary key is longer than {LONGEST_KEY_OF_1X} characters")
+
+
+def report(removed: int, what: str) -> None:
+    if removed:
+        sys.stdout.write(f"\n    Removed: {removed} {what}.\n")
 
 
 class Migration(migrations.Migration):
@@ -39,7 +59,31 @@ class Migration(migrations.Migration):
                 ),
                 ("instance", HexUUIDField(default=uuid.uuid4, editable=False)),
                 ("key", models.BinaryField(default=new_key, editable=False)),
+                (
+                    "watermark",
+                    models.BigIntegerField(
+                        editable=False,
+                        help_text="The events of 1.x up to this one took effect here; empty if nobody said so",
+                        null=True,
+                    ),
+                ),
             ],
+        ),
+        migrations.CreateModel(
+            name="Upgrade",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("using", models.CharField(help_text="Alias of that database", max_length=255)),
+                ("instance", HexUUIDField(help_text="Which database it is; see Instance")),
+                ("watermark", models.BigIntegerField(help_text="Number of the last of these events")),
+            ],
+        ),
+        migrations.AddConstraint(
+            "upgrade",
+            models.UniqueConstraint(fields=("using", "instance"), name="gdpr_assist_one_upgrade_per_database"),
         ),
         migrations.CreateModel(
             name="Operation",
@@ -115,16 +159,20 @@ class Migration(migrations.Migration):
                 to="gdpr_assist.operation",
             ),
         ),
+        migrations.RunPython(
+            migrations.RunPython.noop,
+            forget_what_never_was,
+            hints={"model_name": "eventlog"},
+        ),
         # First, so that keys which differ by case alone are not taken for doubles.
         migrations.AlterField("privacyanonymised", "object_id", ExactCharField(max_length=512)),
         migrations.RunPython(
             remove_double_markers,
-            migrations.RunPython.noop,
+            forget_long_markers,
             hints={"model_name": "privacyanonymised"},
         ),
         migrations.AddConstraint(
             "privacyanonymised",
             models.UniqueConstraint(fields=("content_type", "object_id"), name="gdpr_assist_one_marker_per_row"),
         ),
-        migrations.RunPython(name_this_database, migrations.RunPython.noop, hints={"model_name": "instance"}),
     ]

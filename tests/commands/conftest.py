@@ -99,8 +99,8 @@ class Site:
         """Put back the backup that was made before the erasures; the log stays as it is."""
         shutil.copy(self.directory / "backup.sqlite3", self.directory / "main.sqlite3")
 
-    def sql(self, statement):
-        with closing(sqlite3.connect(self.directory / "main.sqlite3")) as connection, connection:
+    def sql(self, statement, database="main"):
+        with closing(sqlite3.connect(self.directory / f"{database}.sqlite3")) as connection, connection:
             return connection.execute(statement).fetchall()
 
     def customers(self):

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
+from collections import Counter
 from datetime import datetime, time
+from itertools import chain
 from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
+from gdpr_assist import legacy
 from gdpr_assist.history import count_foreign, count_operations, logged_operations
-from gdpr_assist.instances import warnings
+from gdpr_assist.instances import needed, warnings
+from gdpr_assist.legacy import Backlog
 from gdpr_assist.management.log import LogCommand, add_instance, operation_id
 from gdpr_assist.progress import show
 from gdpr_assist.reconciliation import Databases, reconcile
-from gdpr_assist.replay import Report, check_ready, replay, settle
+from gdpr_assist.replay import Report, check_ready, complete_1x, replay, settle
 from gdpr_assist.sequences import raise_sequences
 
 
@@ -38,6 +42,20 @@ class Command(LogCommand):
         )
         add_instance(parser, "Apply also the operations of this other instance of the database; may be repeated.")
         parser.add_argument(
+            "--apply-1x",
+            action="store_true",
+            help="Apply also the events of 1.x of which nobody said, with gdpr_upgrade, that this database had them. "
+            "1.x logged also what was rolled back; they are applied to the rows that have these keys now.",
+        )
+        parser.add_argument(
+            "--settle-1x",
+            action="append",
+            default=[],
+            metavar="APP.MODEL",
+            help="Count the events of 1.x of this model that are not applied yet as applied: its rows are gone or "
+            "erased by hand. Cannot be taken back; may be repeated.",
+        )
+        parser.add_argument(
             "--settle",
             action="append",
             default=[],
@@ -48,27 +66,34 @@ class Command(LogCommand):
         )
 
     def run(self, options: dict[str, Any]) -> None:
-        databases = Databases(options["instance"])
+        databases, dry_run, since = Databases(options["instance"]), options["dry_run"], options["since"]
         check_ready(databases)
         for warning in warnings(databases):
             self.stderr.write(self.style.WARNING(warning))
-        if options["settle"] and not options["dry_run"]:
-            settle(options["settle"], databases)
-        report, busy = Report(foreign=count_foreign(databases, options["since"])), set()
-        if not options["dry_run"]:
+        if not dry_run:
+            databases = legacy.adopt(databases)
+            if options["settle"]:
+                settle(options["settle"], databases)
+            legacy.settle(options["settle_1x"], databases)
+        backlogs = [] if since else self.backlogs(databases, options["apply_1x"])
+        report, busy = Report(foreign=count_foreign(databases, since)), set()
+        if not dry_run:
             # Whoever runs this has restored a backup: what has no receipt may have been lost with it.
             busy = {each.id for each in reconcile(databases, is_restored=True).busy}
-        operations = logged_operations(databases, since=options["since"])
+        operations = chain(legacy.operations(backlogs), logged_operations(databases, since=since))
         done = replay(
             operations,
             report,
             include_undecided=options["include_undecided"],
             busy=busy,
-            dry_run=options["dry_run"],
+            dry_run=dry_run,
         )
-        show((each.seen for each in done), "Operations", count_operations(options["since"]), self.console)
-        self.print(report, options["dry_run"])
-        if not options["dry_run"] and not report.busy:  # they would have to wait too
+        total = sum(map(len, backlogs)) + count_operations(since)
+        show((each.seen for each in done), "Operations", total, self.console)
+        if not dry_run:
+            complete_1x(backlogs, report)
+        self.print(report, dry_run)
+        if not dry_run and not report.busy:  # they would have to wait too
             raise_sequences(databases)
         if report.failed or report.undecided or report.busy:
             self.fail(
@@ -76,9 +101,39 @@ class Command(LogCommand):
                 f"{len(report.busy)} busy, listed above."
             )
 
+    def backlogs(self, databases: Databases, apply_1x: bool) -> list[Backlog]:
+        """Return the events of 1.x to apply, and list them by model, and those that are left alone."""
+        found = [(legacy.everything if apply_1x else legacy.due)(using, databases) for using in needed()]
+        for backlog in found:
+            self.list(backlog, "to be applied")
+        if apply_1x:
+            return found
+        held = [legacy.unclaimed(using, databases) for using in needed()]
+        for backlog in held:
+            self.list(backlog, "left alone")
+        if any(held):
+            self.stderr.write(
+                self.style.WARNING(
+                    "Events of 1.x are left alone, as nobody said whether this database has them. If it was not "
+                    "restored, run gdpr_upgrade. If it was, from a backup of before gdpr_upgrade, add --apply-1x: "
+                    "they are applied to the rows that have their keys now."
+                )
+            )
+        return found
+
+    def list(self, backlog: Backlog, what: str) -> None:
+        for label, number in backlog.counts.items():
+            self.stdout.write(f"Events of 1.x, {what} on {backlog.using}: {label}: {number}")
+
     def print(self, report: Report, dry_run: bool) -> None:
+        old: Counter[tuple[str, str]] = Counter()
         for operation, label, reason in report.failed:
-            self.stdout.write(f"Failed: {operation}: {label}: {reason}")
+            if operation.is_of_1x:
+                old[label, reason] += 1
+            else:
+                self.stdout.write(f"Failed: {operation}: {label}: {reason}")
+        for (label, reason), number in old.items():
+            self.stdout.write(f"Failed: {label}: {number} of 1.x: {reason}, or add --settle-1x {label}")
         for operation, reason in report.busy:
             self.stdout.write(f"Busy: {operation}: {reason}; run again later")
         for operation in report.undecided:

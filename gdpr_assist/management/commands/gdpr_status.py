@@ -62,6 +62,10 @@ class Command(LogCommand):
             f"  missing here: {each.missing}"
             + self.advice(each.missing, "restored? run gdpr_rerun; what it lists as failed has to be cured or settled")
         )
+        if each.missing_1x:
+            self.stdout.write(f"  events of 1.x, missing here: {each.missing_1x}  <- restored? run gdpr_rerun")
+        if each.unclaimed_1x:
+            self.stdout.write(f"  events of 1.x that may be missing here: {each.unclaimed_1x}  <- run gdpr_upgrade")
         self.stdout.write(
             f"  missing in the log: {each.unlogged}"
             + self.advice(each.unlogged, "the log was restored, or is the wrong one; if it was restored, back up now")

@@ -1,0 +1,222 @@
+"""The events of 1.x, which have no operation: which of them a database has, and which wait for a replay.
+
+Erases nothing. 1.x logged also what was rolled back, and nobody can tell which: so its events are applied only where a
+database was restored from a backup of before ``gdpr_upgrade``, or where a person asks for it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from django.db import DEFAULT_DB_ALIAS, Error, connections, router
+from django.db.models import Count, Max, QuerySet
+from django.utils import timezone
+
+from . import eventlog
+from .batching import chunks, pages
+from .conf import log_database
+from .exceptions import AnonymiseError
+from .history import OPERATIONS_PER_QUERY, LoggedOperation
+from .instances import foreign, is_migrated, needed
+from .reconciliation import Databases, missing, receipts
+from .registry import registry
+from .tables import EventLog, Operation, Upgrade
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marks:
+    """Up to which event of 1.x one database has them."""
+
+    here: int | None
+    """As the database says; None if it says nothing."""
+    told: int | None
+    """As gdpr_upgrade said in the log."""
+
+    @property
+    def is_restored(self) -> bool:
+        return (self.here or 0) < (self.told or 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backlog:
+    """Events of 1.x that a database is not known to have, in numbers by model: ``low`` < number <= ``high``."""
+
+    using: str
+    low: int
+    high: int
+    # {model label in the log: how many events}
+    counts: dict[str, int]
+
+    def __len__(self) -> int:
+        return sum(self.counts.values())
+
+
+def marks(using: str, databases: Databases) -> Marks:
+    """Return up to which event the database has those of 1.x. One without an id may be any that the log knows."""
+    upgrades = Upgrade.objects.using(log_database()).filter(using=using)
+    if ids := databases.ids(using):
+        upgrades = upgrades.filter(instance__in=ids)
+    told = upgrades.aggregate(told=Max("watermark"))["told"]
+    return Marks(here=eventlog.known_watermark(using), told=told)
+
+
+def due(using: str, databases: Databases) -> Backlog:
+    """Return what is to be applied: gdpr_upgrade said that the database had it, and it has it no more."""
+    known = marks(using, databases)
+    return _backlog(using, known.here or 0, known.told or 0)
+
+
+def unclaimed(using: str, databases: Databases) -> Backlog:
+    """Return the events of which nobody said whether the database has them."""
+    known = marks(using, databases)
+    return _backlog(using, max(known.here or 0, known.told or 0), _last())
+
+
+def everything(using: str, databases: Databases) -> Backlog:
+    """Return both of these together."""
+    return _backlog(using, marks(using, databases).here or 0, _last())
+
+
+def operations(backlogs: list[Backlog]) -> Iterator[LoggedOperation]:
+    """Yield each of these events as an operation, in the order in which they were written."""
+    places = {label: each for each in backlogs for label in each.counts}
+    if not places:
+        return
+    low, high = min(each.low for each in places.values()), max(each.high for each in places.values())
+    rows = _events(low, high).values_list("pk", "event", "app_label", "model_name", "target_pk")
+    for page in pages(rows, OPERATIONS_PER_QUERY, key=lambda row: row[0]):
+        now = timezone.now()
+        for number, event, app_label, model_name, key in page:
+            label = f"{app_label}.{model_name}"
+            place = places.get(label)
+            if place is not None and place.low < number <= place.high:
+                id_, held = eventlog.legacy_id(number), (((event, label), key),)
+                yield LoggedOperation(id=id_, using=place.using, started=now, is_of_1x=True, held=held)
+
+
+def complete(backlog: Backlog) -> None:
+    """Note in the database that it has all of these now."""
+    if backlog.high > backlog.low:
+        eventlog.raise_watermark(backlog.using, backlog.high)
+
+
+def settle(labels: Collection[str], databases: Databases) -> None:
+    """Count the events of these labels as applied, and erase nothing: a person says that nothing is left to erase.
+
+    Raises ``AnonymiseError``, and settles none, for a label without such events.
+    """
+    if not labels:
+        return
+    backlogs = [everything(using, databases) for using in needed()]
+    chosen = [
+        Backlog(using=each.using, low=each.low, high=each.high, counts={label: number})
+        for each in backlogs
+        for label, number in each.counts.items()
+        if label in labels
+    ]
+    if unknown := sorted(set(labels).difference(*(each.counts for each in chosen))):
+        raise AnonymiseError(f"There are no events of 1.x of {', '.join(unknown)} to apply; nothing was settled.")
+    for batch in chunks(operations(chosen), OPERATIONS_PER_QUERY):
+        there = receipts(batch)
+        for using in {each.using for each in batch}:
+            lacking = [(each.id, each.started) for each in batch if each.using == using and each.id not in there]
+            eventlog.write_receipts(lacking, using)
+
+
+def knows(using: str) -> bool:
+    """Return whether the log has something of a database under this alias; also if that cannot be told."""
+    log = log_database()
+    if log is None or log not in connections:
+        return False
+    try:
+        return is_migrated(log) and bool(_known_ids(using))
+    except Error:
+        return True
+
+
+def check_identity(databases: Databases) -> None:
+    """Raise ``AnonymiseError`` if a database lost its id: a backup of 1.x was restored."""
+    for using in needed():
+        known = _known_ids(using)
+        if databases.known(using) is None and known and not known & databases.others:
+            raise AnonymiseError(
+                f"The database {using!r} has no id, and the log has this alias with "
+                f"{', '.join(sorted(map(str, known)))}. It was restored from a backup that 1.x made, or it lost its "
+                "id. Name the one that it had with --instance; it becomes its own again."
+            )
+
+
+def adopt(databases: Databases) -> Databases:
+    """Give a database that lost its id the one that a person named for it; return which operations are ours now."""
+    for using in needed():
+        named = databases.others & _known_ids(using)
+        if databases.known(using) is None and len(named) == 1:
+            eventlog.adopt_instance_id(next(iter(named)), using)
+    return Databases(databases.others)
+
+
+def upgrade(*, is_another: bool = False) -> list[Backlog]:
+    """Note, here and in the log, that each database has all events of 1.x; return which these are.
+
+    Raises ``AnonymiseError``, and writes nothing, if one was restored: then a replay has to apply them.
+    ``is_another``: a person says that it was not, but is another database than the log has under its alias.
+    """
+    databases = Databases()
+    backlogs = [everything(using, databases) for using in needed()]
+    for each in backlogs:
+        _check_not_restored(each.using, databases, is_another)
+    for each in backlogs:
+        eventlog.instance_id(each.using)  # one without an id is a new one now
+        eventlog.write_upgrade(each.using, each.high, expected=marks(each.using, Databases()).told)
+    return backlogs
+
+
+def _check_not_restored(using: str, databases: Databases, is_another: bool) -> None:
+    known = marks(using, databases)
+    cure = "Run gdpr_rerun: it applies what the database lacks. Nothing was written."
+    own = databases.known(using)
+    if own and (known.is_restored or any(missing(using, databases))):
+        raise AnonymiseError(
+            f"The database {using!r} was restored from a backup: it lacks erasures that the log has. {cure}"
+        )
+    upgraded = Upgrade.objects.using(log_database()).filter(using=using).values_list("instance", flat=True)
+    others = {*upgraded, *(each.instance for each in foreign(using, databases))} - {own}
+    if known.here is None and others and not is_another:
+        raise AnonymiseError(
+            f"The log has another database under the alias {using!r}: {', '.join(sorted(map(str, others)))}. If this "
+            f"one was restored from a backup of it: {cure} If it never was, and is another one, add "
+            "--another-database."
+        )
+
+
+def _backlog(using: str, low: int, high: int) -> Backlog:
+    rows = _events(low, high).order_by().values_list("app_label", "model_name").annotate(number=Count("pk"))
+    labelled = sorted((f"{app_label}.{model_name}", number) for app_label, model_name, number in rows)
+    counts = {label: number for label, number in labelled if _alias(label) == using}
+    return Backlog(using=using, low=low, high=high, counts=counts)
+
+
+def _events(low: int, high: int) -> QuerySet[EventLog]:
+    return EventLog.objects.using(log_database()).filter(operation=None, pk__gt=low, pk__lte=high)
+
+
+def _last() -> int:
+    return EventLog.objects.using(log_database()).filter(operation=None).aggregate(last=Max("pk"))["last"] or 0
+
+
+def _alias(label: str) -> str:
+    """Return where the router puts the model today: 1.x did not note it."""
+    model = registry.find(label)
+    return router.db_for_write(model) if model else DEFAULT_DB_ALIAS
+
+
+def _known_ids(using: str) -> set[uuid.UUID]:
+    log = log_database()
+    tables = (Operation, Upgrade)
+    return {
+        id_
+        for table in tables
+        for id_ in table._default_manager.using(log).filter(using=using).values_list("instance", flat=True).distinct()
+    }
