@@ -18,7 +18,7 @@ from gdpr_assist.meta import PrivacyMeta
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-COMMANDS = ["anonymise_db", "gdpr_prune", "gdpr_reconcile", "gdpr_rerun", "gdpr_status", "gdpr_verify"]
+COMMANDS = ["anonymise_db", "gdpr_prune", "gdpr_reconcile", "gdpr_rerun", "gdpr_status", "gdpr_upgrade", "gdpr_verify"]
 
 
 def read(name: str) -> str:

@@ -88,6 +88,7 @@ def test_the_tables_of_the_log_database():
         "gdpr_assist_eventlog",
         "gdpr_assist_operation",
         "gdpr_assist_outcome",
+        "gdpr_assist_upgrade",
     }
 
 
