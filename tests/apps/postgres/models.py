@@ -16,6 +16,7 @@ class PostgresFields(models.Model):
     search_vector = search.SearchVectorField()
 
     class PrivacyMeta:
+        fields = "__all__"
         search_fields = ["hstore__has_key"]
 
 
@@ -30,6 +31,7 @@ class NullPostgresFields(models.Model):
     search_vector = search.SearchVectorField(null=True)
 
     class PrivacyMeta:
+        fields = "__all__"
         search_fields = ["hstore__has_key"]
 
 
@@ -43,4 +45,5 @@ if django.VERSION < (5, 1):
         null_char = fields.CICharField(max_length=50, null=True)
 
         class PrivacyMeta:
+            fields = "__all__"
             search_fields = ["email"]
