@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import and_
@@ -135,6 +136,17 @@ def _count(plan: Plan, *, lock: bool) -> int:
     if not lock:
         return sum(part.count() for part in parts)
     return sum(1 for part in parts for _ in part.select_for_update().values_list("pk").iterator(LARGEST_BATCH))
+
+
+def check_deleted(model: type[Model], keys: Sequence[Any], using: str) -> None:
+    """Raise ``AnonymiseError`` if the database has not deleted the rows of ``model`` that have these keys."""
+    rows = all_rows(model, using)
+    left = sum(rows.filter(pk__in=part).count() for part in chunks(keys, batch_size(using)))
+    if left:
+        raise AnonymiseError(
+            f"{model._meta.label}: the database did not delete {left} row{pluralize(left)}. Nothing was deleted. "
+            f"{CAUSE} Where it only marks rows as deleted, mark them with update(), and anonymise them."
+        )
 
 
 def unchanged(plan: Plan, count: int) -> AnonymiseError:

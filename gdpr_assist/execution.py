@@ -24,17 +24,16 @@ from django.db.models import (
 )
 from django.db.models.deletion import Collector
 from django.dispatch import Signal
-from django.template.defaultfilters import pluralize
 from django.utils import timezone
 
 from . import eventlog
 from .batching import LARGEST_BATCH, batch_size, chunks, pages
 from .conf import settings
 from .effects import (
-    CAUSE,
     Intended,
     as_they_are,
     check_changed,
+    check_deleted,
     check_in_sql,
     check_seen,
     check_stored,
@@ -335,14 +334,12 @@ def delete(rows: Sequence[Model], using: str) -> None:
     The rows of their multi-table parents stay: if these went too, they have an event of their own. Raises
     ``AnonymiseError`` if the database lets one of them be.
     """
-    origin = all_rows(type(rows[0]), using).filter(pk__in=[row.pk for row in rows])
+    keys = [row.pk for row in rows]  # Django takes them off
+    origin = all_rows(type(rows[0]), using).filter(pk__in=keys)
     collector = Collector(using=using, origin=origin)
     collector.collect(rows, keep_parents=True)
     collector.delete()
-    if left := origin.count():
-        raise AnonymiseError(
-            f"{rows[0]._meta.label}: the database did not delete {left} row{pluralize(left)}. {CAUSE}"
-        )
+    check_deleted(type(rows[0]), keys, using)
 
 
 def forget_markers(model: type[Model], keys: Iterable[Any], using: str) -> None:

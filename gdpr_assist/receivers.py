@@ -15,6 +15,7 @@ from django.db.models.signals import post_delete, pre_delete
 from django.dispatch import Signal
 
 from . import eventlog, legacy, presence
+from .effects import check_deleted
 from .exceptions import AnonymiseError, EventLogError
 from .execution import execute, forget_markers
 from .managers import take_off_declaration
@@ -38,13 +39,21 @@ class Deletion(eventlog.Erasure):
         # {the same: keys of its rows that are those of registered children}
         self.of_children: dict[type[Model], list[Any]] = defaultdict(list)
         self.is_recorded = False
+        # {model, or proxy: keys of its rows that Django has not said to be gone yet}
+        self.going: dict[type[Model], list[Any]] = defaultdict(list)
 
     def delete(self, instance: Model) -> None:
         model = concrete(type(instance))
         self.deleted[model].append(instance.pk)
+        self.going[type(instance)].append(instance.pk)
         self.add(EventLog.EVENT_DELETE, model, [instance.pk])
         for parent in registry.unregistered_parents(model):
             self.of_children[parent].append(getattr(instance, str(parent._meta.pk.attname)))
+
+    def check(self, sender: type[Model]) -> None:
+        """Look whether the database has let the rows go. When Django says it of one of them, all are to be gone."""
+        if keys := self.going.pop(sender, None):
+            check_deleted(concrete(sender), keys, self.using)
 
     def record(self) -> None:
         """Log it. With ``keep_parents`` Django sends no signal for the parents, and they get no event."""
@@ -101,6 +110,8 @@ def end_deletion(sender: type[Model], instance: Model, using: str, **kwargs: Any
     if deletion is None or not deletion.deleted:
         deletion = Deletion(using)
         deletion.delete(instance)
+    else:
+        deletion.check(sender)
     if deletion.is_recorded:
         return
     if _block(using) is not None:

@@ -10,7 +10,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import connection
-from django.db.models.signals import post_save, pre_save
+from django.db.models.signals import post_delete, post_save, pre_save
 from django.utils.text import slugify
 from model_bakery import baker
 
@@ -226,6 +226,42 @@ def test_a_cascade_that_the_database_does_not_let_through_deletes_nothing(what):
         pytest.raises(AnonymiseError, match=r"^shop\.Message: "),
     ):
         customer.delete()
+
+
+KEEPS = {
+    "sqlite": "CREATE TRIGGER stays BEFORE DELETE ON {table} BEGIN SELECT RAISE(IGNORE); END",
+    "postgresql": "CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; "
+    "CREATE TRIGGER stays BEFORE DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION stay()",
+}
+
+
+@pytest.mark.skipif(VENDOR not in KEEPS, reason="MariaDB has no trigger that drops a DELETE")
+class TestDeletion:
+    @pytest.fixture
+    def kept(self):
+        """Three messages that the database lets nobody delete."""
+        made = [baker.make(Message, text=KEPT) for _ in range(3)]
+        with mock.patch.dict(TRIGGERS[VENDOR], keeps=KEEPS[VENDOR]), stubborn("keeps", Message, "text"):
+            yield made
+
+    @pytest.mark.parametrize(("door", "number"), [("queryset", 3), ("object", 1)])
+    def test_a_row_that_the_database_does_not_delete_is_an_error_and_is_not_logged(self, kept, door, number):
+        action = {"queryset": Message.objects.all().delete, "object": kept[0].delete}[door]
+        with unchanged(Message), pytest.raises(AnonymiseError) as caught:
+            action()
+        assert str(caught.value).startswith(f"shop.Message: the database did not delete {number} row")
+
+    def test_what_was_deleted_before_in_the_same_run_is_there_again(self, kept):
+        """The log has it for the time of the run, and the receipt is rolled back: reconcile settles that."""
+        customer = baker.make(Customer)
+
+        def follow(instance, **kwargs):
+            Message.objects.all().delete()
+
+        with listening(post_delete, follow, sender=Customer), pytest.raises(AnonymiseError, match=r"^shop\.Message"):
+            customer.delete()
+        assert Customer.all_objects.filter(pk=customer.pk).exists()
+        assert not Receipt.objects.exists()
 
 
 def test_a_replay_that_the_database_does_not_let_through_is_listed_and_leaves_no_receipt(capsys):
