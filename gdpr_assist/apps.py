@@ -41,9 +41,10 @@ class GdprAssistConfig(AppConfig):
                 wire(model)
         managers.forget_related_managers()
 
-        model_registered.connect(wire, weak=False)
+        # By name: the apps may be set up more than once, as in tests that set INSTALLED_APPS.
+        model_registered.connect(wire, weak=False, dispatch_uid="gdpr_assist.wire")
         model_registered.connect(managers.forget_related_managers)
-        model_unregistered.connect(unwire, weak=False)
+        model_unregistered.connect(unwire, weak=False, dispatch_uid="gdpr_assist.unwire")
         model_unregistered.connect(managers.forget_related_managers)
         class_prepared.connect(receivers.collect_model)
         target_deleted.connect(receivers.anonymise_related)

@@ -237,6 +237,8 @@ def contribute(model: type[Model]) -> None:
 
     A method that the model has already is its own and stays, as with ``get_FOO_display``.
     """
+    if model in _before:
+        return  # the apps were set up anew, as for a test that sets INSTALLED_APPS
     names = {
         **METHODS,
         settings.GDPR_PRIVACY_INSTANCE_NAME: classproperty(lambda cls: cls.get_privacy_meta()),

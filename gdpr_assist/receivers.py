@@ -183,6 +183,8 @@ def collect_model(sender: type[Model], **kwargs: Any) -> None:
     """class_prepared after start-up: register what declares personal data, and proxies of what did."""
     if sender._meta.apps is not apps:
         return  # a migration's model, or one of a test's own app registry
+    if not apps.models_ready:
+        return  # a test sets INSTALLED_APPS: the apps are set up anew, and GdprAssistConfig.ready() is still to come
     registry.collect(sender)
     take_off_declaration(sender)
     if sender in registry:

@@ -40,7 +40,8 @@ class Registry:
 
     @property
     def models(self) -> list[type[Model]]:
-        return list(self._registrations)
+        # Of an app that a test added to INSTALLED_APPS for a while, classes stay behind.
+        return [model for model in self._registrations if model._meta.app_label in apps.app_configs]
 
     def __contains__(self, model: object) -> bool:
         return isinstance(model, type) and issubclass(model, Model) and concrete(model) in self._registrations
