@@ -1115,7 +1115,7 @@ class TestW011:
         with made(code=key, name=models.CharField(max_length=50)):
             message = only("W011")
         assert message.msg == (
-            f"shop.Made: the primary key code is a {type(key).__name__}, and stands in the event log as it is."
+            f"shop.Made: the primary key code ({type(key).__name__}) stands in the event log as it is."
         )
         assert "list it in PrivacyMeta.keep" in message.hint
 
@@ -1123,7 +1123,7 @@ class TestW011:
     def test_one_that_points_at_a_text(self, kind):
         owner = kind(TextKey, models.CASCADE, primary_key=True, related_name="+")
         with made(owner=owner, name=models.CharField(max_length=50)):
-            assert "the primary key owner is a SlugField" in only("W011").msg
+            assert "the primary key owner (SlugField) stands" in only("W011").msg
 
     def test_one_that_points_at_a_text_further_on(self):
         with isolate_apps("tests.apps.shop"):
@@ -1132,7 +1132,7 @@ class TestW011:
             middle = type("Middle", (models.Model,), {"__module__": __name__, "Meta": options, **between})
         key = models.OneToOneField(middle, models.CASCADE, primary_key=True, related_name="+")
         with made(middle=key, name=models.CharField(max_length=50)):
-            assert "the primary key middle is a SlugField" in only("W011").msg
+            assert "the primary key middle (SlugField) stands" in only("W011").msg
 
     def test_to_keep_it_is_an_answer(self):
         declaration = meta(fields=["name"], keep=["code"])

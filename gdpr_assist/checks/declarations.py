@@ -87,7 +87,7 @@ def check_W011(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     return [
         message(
             "W011",
-            f"{each.label}: the primary key {key[0].name} is a {type(key[-1]).__name__}, and stands in the event log "
+            f"{each.label}: the primary key {key[0].name} ({type(key[-1]).__name__}) stands in the event log "
             "as it is.",
             "If it can tell who somebody is, give the model another key. If not, list it in PrivacyMeta.keep.",
             each.model,
