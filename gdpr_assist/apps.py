@@ -10,6 +10,7 @@ from django.db.models import Model
 from django.db.models.signals import class_prepared, post_migrate, pre_save
 
 from . import conf  # noqa: F401  (puts the settings' defaults in place)
+from .former import warn
 from .registry import registry
 from .signals import model_registered, model_unregistered, target_deleted
 
@@ -52,6 +53,14 @@ class GdprAssistConfig(AppConfig):
         pre_save.connect(receivers.keep_instance, sender=tables.Instance)
         _register(checks.CHECKS)
         _register(checks.DEPLOY_CHECKS, deploy=True)
+
+
+def __getattr__(name: str) -> Any:
+    # Not a class of its own: then Django could not tell which of two is meant by "gdpr_assist".
+    if name != "GdprAppConfig":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warn("gdpr_assist.apps.GdprAppConfig", 'Write "gdpr_assist" in INSTALLED_APPS.')
+    return GdprAssistConfig
 
 
 def _register(checks: list[tuple[Any, ...]], **options: bool) -> None:

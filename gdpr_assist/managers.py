@@ -16,6 +16,7 @@ from django.utils.functional import classproperty
 from . import eventlog
 from .conf import settings
 from .execution import Result, execute
+from .former import warn
 from .meta import PrivacyMeta
 from .placement import explained
 from .planning import MARKED, content_type, plan, with_marks
@@ -106,8 +107,18 @@ def _unpickled_manager(original: Any) -> Any:
     return kind.__new__(kind)
 
 
-class PrivacyManager(AnonymisingManager, models.Manager[Any]):
+class _AnonymisingManagers(type):
+    """The type of a class whose instances are the managers of all registered models, as in 1.x."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        kind = AnonymisingManager if cls.__dict__.get("is_any") else cls
+        return type.__instancecheck__(kind, instance)
+
+
+class PrivacyManager(AnonymisingManager, models.Manager[Any], metaclass=_AnonymisingManagers):
     """A manager of all rows whose querysets can be anonymised."""
+
+    is_any = True
 
 
 @cache
@@ -148,12 +159,14 @@ class PrivacyModel(metaclass=_RegisteredModels):
 # -- the methods of a registered model ---
 
 
-def anonymise(self: Model, force: bool = False) -> Result:
+def anonymise(self: Model, force: bool = False, for_bulk: bool | None = None) -> Result:
     """Anonymise this object and its row, once; ``force`` does it again.
 
     Raises ``AnonymiseError`` if the object is not saved, its row is gone, or an anonymiser fails; nothing was changed
-    then.
+    then. ``for_bulk`` of 1.x is taken, and means nothing any more.
     """
+    if for_bulk is not None:
+        warn("anonymise(for_bulk=...)", "Leave it out, and anonymise many objects with queryset.anonymise().")
     result = execute(plan(self, force=force))
     self.__dict__.pop(MARKED, None)
     return result

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Field, Model, QuerySet
 
+from .former import warn
 from .owners import owners
 from .rules import is_hashed_password
 from .search import matching
@@ -38,6 +39,11 @@ class PrivacyMeta:
     export_filename: str | None = None
     log_label: str | None = None
     former_labels: Iterable[str] = ()
+
+    def get_export_filename(self) -> str:
+        """Return the name of the file of an export. Kept for existing code."""
+        warn("PrivacyMeta.get_export_filename()", "Use export_filename.")
+        return self.export_filename or f"{self.model._meta.app_label}-{self.model._meta.object_name}.csv"
 
     def search(self, term: str) -> QuerySet[Any] | Iterable[Model]:
         """Return the rows of which any of ``search_fields`` matches ``term``, soft-deleted ones too."""

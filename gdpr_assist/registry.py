@@ -15,6 +15,7 @@ from django.db.models import Model, QuerySet
 from . import declaration, signals
 from .batching import takes_conditions
 from .declaration import Declaration
+from .former import warn
 from .meta import all_rows
 
 
@@ -43,6 +44,11 @@ class Registry:
         # Of an app that a test added to INSTALLED_APPS for a while, classes stay behind.
         return [model for model in self._registrations if model._meta.app_label in apps.app_configs]
 
+    def models_allowed_to_anonymise(self) -> list[type[Model]]:
+        """Return the models that do not say ``can_anonymise = False``. Kept for existing code."""
+        warn("registry.models_allowed_to_anonymise()", "Ask Model.check_can_anonymise() of registry.models.")
+        return [declared.model for declared in self if declared.meta.can_anonymise]
+
     def __contains__(self, model: object) -> bool:
         return isinstance(model, type) and issubclass(model, Model) and concrete(model) in self._registrations
 
@@ -63,6 +69,8 @@ class Registry:
         """
         _check_arguments(model, PrivacyMeta)
         model = concrete(model)
+        if PrivacyMeta is not None and PrivacyMeta is vars(model).get(settings.GDPR_PRIVACY_CLASS_NAME):
+            return  # its own declaration, which is found without this call
         if model in self or declares_itself(model):
             first = self._registrations[model].where if model in self else _inner_class(model)
             raise ValueError(

@@ -8,8 +8,11 @@ import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import connections, models
+
+from .former import warn
 
 if TYPE_CHECKING:
     _UUIDField = models.UUIDField[uuid.UUID, uuid.UUID]
@@ -102,6 +105,15 @@ class EventLog(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event} {self.app_label}.{self.model_name}"
+
+    def get_target(self) -> models.Model | None:
+        """Return the object that the event is about, None if it is gone. Kept for existing code."""
+        warn("EventLog.get_target()", "Ask the model for the row with the key target_pk.")
+        try:
+            model: type[models.Model] = apps.get_model(self.app_label, self.model_name)
+        except LookupError:
+            return None
+        return model._base_manager.filter(pk=self.target_pk).first()
 
 
 class Outcome(models.Model):
@@ -200,6 +212,13 @@ class PrivacyAnonymised(models.Model):
 
     def __str__(self) -> str:
         return f"{self.content_type_id} {self.object_id}"
+
+    @property
+    def anonymised_object(self) -> models.Model | None:
+        """The object that is marked, None if it is gone. Kept for existing code."""
+        warn("PrivacyAnonymised.anonymised_object", "Ask the model for the row with the key object_id.")
+        model = self.content_type.model_class()
+        return model._base_manager.using(self._state.db).filter(pk=self.object_id).first() if model else None
 
     def natural_key(self) -> tuple[str, str, str]:
         """For dumpdata: the number of a content type is another one in another database."""

@@ -34,7 +34,8 @@ from .deletions import check_E012, check_E013, check_E014, check_E015, check_E03
 from .deployment import check_deployed
 from .inner_classes import check_E028, check_W013
 from .log import check_E009, check_E011, check_E020, check_E021, check_E024, check_W002
-from .migrations import check_E001
+from .migrations import check_E001, check_E040
+from .overrides import check_W020
 from .routing import check_E027, check_W008
 from .searches import check_W006
 
@@ -68,11 +69,13 @@ CHECKS: list[tuple[Any, ...]] = [
     (check_E030, Tags.models),
     (check_E031, Tags.models),
     (check_E032, Tags.models),
+    (check_E040, Tags.models),
     (check_W001, Tags.models),
     (check_W002,),
     (check_W003, Tags.models),
     (check_W006, Tags.models),
     (check_W008,),
+    (check_W020, Tags.templates),
     (check_W009, Tags.models),
     (check_W010, Tags.models),
     (check_W011, Tags.models),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from traceback import walk_tb
+from types import ModuleType
 from typing import Any
 
 from django.core.checks import CheckMessage
@@ -17,7 +19,10 @@ from .messages import message
 def check_E001(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """A migration removes 1.1's flag before it was turned into markers. Needs no database."""
     loader = MigrationLoader(None, load=False, ignore_no_migrations=True)
-    loader.load_disk()
+    try:
+        loader.load_disk()
+    except (AttributeError, ImportError):
+        return []  # check_E040 says it, or migrate does
     return [
         message(
             "E001",
@@ -30,6 +35,27 @@ def check_E001(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         if not getattr(migration, "gdpr_assist_safe", False)
         for model_name in _flags_lost(loader, (app_label, name), migration)
     ]
+
+
+def check_E040(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A migration names a class that is not in the module: 1.x put managers and bases of its own there."""
+    try:
+        MigrationLoader(None, load=False, ignore_no_migrations=True).load_disk()
+    except AttributeError as error:
+        if isinstance(error.obj, ModuleType):
+            frames = [frame.f_globals["__name__"] for frame, _ in walk_tb(error.__traceback__)]
+            return [
+                message(
+                    "E040",
+                    f"Migration {frames[-1]} names {error.obj.__name__}.{error.name}, which is not there.",
+                    "1.x put classes of its own into the modules of registered models, and makemigrations wrote them "
+                    "down. Write the class that the project has in its place, as django.db.models.Manager, or take "
+                    "the entry out of managers or bases.",
+                )
+            ]
+    except ImportError:
+        pass  # what migrate says of it is enough
+    return []
 
 
 def _flags_lost(loader: MigrationLoader, key: tuple[str, str], migration: Any) -> Iterator[str]:

@@ -19,6 +19,7 @@ from gdpr_assist import compaction, scrubbing
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.execution import begin_scrub, end_scrubs, execute_in_ranges
 from gdpr_assist.files import deletions
+from gdpr_assist.former import warn
 from gdpr_assist.management.log import failure
 from gdpr_assist.planning import Plan
 from gdpr_assist.progress import show
@@ -77,7 +78,11 @@ class Command(RichCommand):
             help="Scrub all rows again, also those that an interrupted run has done.",
         )
 
+        parser.add_argument("--bulk", action="store_true", help="Of 1.x: means nothing any more.")
+
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["bulk"]:
+            warn("anonymise_db --bulk", "Leave it out: rows are always anonymised together where that is possible.")
         if not settings.GDPR_CAN_ANONYMISE_DATABASE and not options["dry_run"]:
             raise CommandError(
                 "This database may not be anonymised: set GDPR_CAN_ANONYMISE_DATABASE = True in the settings of the "
