@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import and_
@@ -25,20 +25,23 @@ CAUSE = "A trigger, a rule, row level security or a view of the database may be 
 
 @dataclass(frozen=True, kw_only=True)
 class Intended:
-    """What the personal columns of one row held, and what they are to hold: {attname: value}. Not printed."""
+    """What columns of one row held, and what they are to hold: {attname: value}. Not printed."""
 
     before: dict[str, Any] = field(repr=False)
     planned: dict[str, Any] = field(repr=False)
 
+    def __or__(self, more: Intended) -> Intended:
+        return Intended(before=self.before | more.before, planned=self.planned | more.planned)
+
 
 def columns(plan: Plan) -> list[str]:
     """Return the attnames of the columns that the plan changes."""
-    return [change.field.attname for change in plan.declaration.changes if change.field.concrete]
+    changed = {change.field for change in plan.declaration.changes}
+    return [each.attname for each in plan.declaration.model._meta.concrete_fields if each in changed]
 
 
-def intended(plan: Plan, instance: Model, before: dict[str, Any]) -> Intended:
-    """Return what ``instance`` is to hold, from its values in memory, instead of what it held ``before``."""
-    names = columns(plan)
+def intended(instance: Model, before: dict[str, Any], names: Iterable[str]) -> Intended:
+    """Return what these columns of ``instance`` are to hold, as in memory, instead of what they held ``before``."""
     return Intended(
         before={name: before.get(name) for name in names},
         planned={name: instance.__dict__.get(name) for name in names},
@@ -93,20 +96,21 @@ def check_stored(plan: Plan, rows: dict[Any, Intended]) -> tuple[dict[Any, dict[
     Raises ``AnonymiseError`` if a column still holds what it held before and was to lose. Another value than the
     planned one is let pass: a project's ``save()``, or a trigger, may compute it.
     """
-    fields = {change.field.attname: change.field for change in plan.declaration.changes if change.field.concrete}
+    names = {name for row in rows.values() for name in row.planned}
+    fields = {each.attname: each for each in plan.declaration.model._meta.concrete_fields if each.attname in names}
     found = all_rows(plan.declaration.model, plan.using).filter(pk__in=list(rows))
     stored = {key: dict(zip(fields, values, strict=True)) for key, *values in found.values_list("pk", *fields)}
     kept: Counter[str] = Counter()
     computed = set()
     for key, values in stored.items():
-        for name, value in values.items():
-            planned = _as_stored(fields[name], rows[key].planned[name])
+        for name in rows[key].planned:
+            value, planned = values[name], _as_stored(fields[name], rows[key].planned[name])
             if _as_stored(fields[name], value) != planned:
                 computed |= set() if _is_expression(planned) else {fields[name].name}
                 kept[fields[name].name] += _is_kept(rows[key].before[name], planned, value)
     if +kept:
         raise _kept(plan, +kept)
-    return stored, computed
+    return stored, computed & set(plan.fields)
 
 
 def _is_expression(value: Any) -> bool:

@@ -37,6 +37,7 @@ from .effects import (
     check_in_sql,
     check_seen,
     check_stored,
+    columns,
     intended,
     unchanged,
 )
@@ -561,7 +562,7 @@ def _run_in_python(plan: Plan, rows: QuerySet[Any], run: Run) -> int:
             _send(pre_anonymise, "pre_anonymise", plan, instance)
         changed[apply(plan, instance, changes, before)].append(instance)
         if is_watched:
-            kept[instance.pk] = intended(plan, instance, before)
+            kept[instance.pk] = intended(instance, before, columns(plan))
     missed = sum(len(alike) - _write_back(plan, sorted(names), alike, run) for names, alike in changed.items())
     if is_watched:
         run.note(plan, check_stored(plan, kept)[1])
@@ -629,15 +630,19 @@ def _run_row(plan: Plan, instance: Model) -> Intended:
     before = held(plan, instance)
     _send(pre_anonymise, "pre_anonymise", plan, instance)
     names = apply(plan, instance, plan.declaration.changes, before)
-    planned = intended(plan, instance, before)
+    written = {each.attname for each in instance._meta.concrete_fields if each.name in names}
+    planned = intended(instance, before, written.union(columns(plan)))
     if names:
-        _save(plan, instance, names, before)
+        planned |= intended(instance, before, _save(plan, instance, names, before))
     _send(post_anonymise, "post_anonymise", plan, instance)
     return planned
 
 
-def _save(plan: Plan, instance: Model, names: frozenset[str], before: dict[str, Any]) -> None:
-    """Save these columns, and those that the project's save() has computed from them: a slug holds the name too."""
+def _save(plan: Plan, instance: Model, names: frozenset[str], before: dict[str, Any]) -> list[str]:
+    """Save these columns, and those that the project's save() has computed from them: a slug holds the name too.
+
+    Return the attnames of the latter.
+    """
     with explained_call(f"{plan.label}: {type(instance).__name__}.save(), or a receiver of its signals,"):
         try:
             instance.save(using=plan.using, update_fields=names)
@@ -649,6 +654,7 @@ def _save(plan: Plan, instance: Model, names: frozenset[str], before: dict[str, 
     if rest:
         rows = all_rows(plan.declaration.model, plan.using).filter(pk=instance.pk)
         rows.update(**{field.name: getattr(instance, field.attname) for field in rest})
+    return [field.attname for field in rest]
 
 
 def _transaction(plan: Plan, savepoint: bool = True) -> transaction.Atomic:
