@@ -14,7 +14,7 @@ from .conf import log_database
 from .instances import foreign, is_migrated, needed, written
 from .pages import page
 from .placement import cure, kept_off
-from .reconciliation import Databases, missing, unlogged, unsettled
+from .reconciliation import Databases, describe, kinds, missing, unlogged, unsettled
 from .registry import registry
 from .scrubbing import data_aliases
 from .tables import EventLog, Operation
@@ -28,6 +28,9 @@ STATES = {
     "upgrade": "nobody said yet, with gdpr_upgrade, whether a database has what 1.x logged",
     "foreign": "a database lacks operations that the log has of another instance of it",
 }
+
+# More of them are named by gdpr_rerun --dry-run.
+STRAYS_SHOWN = 10
 
 NOT_MIGRATED = "not migrated"
 
@@ -62,6 +65,8 @@ class DatabaseStatus:
     unlogged: int = 0
     foreign: int = 0
     """Operations of other instances under this alias that are not here."""
+    strays: tuple[str, ...] = ()
+    """Undecided operations of another id than this database has, each described."""
     missing_1x: int = 0
     """Events of 1.x that it had, as gdpr_upgrade said, and has no more."""
     unclaimed_1x: int = 0
@@ -165,7 +170,15 @@ def _database(using: str, databases: Databases) -> DatabaseStatus:
         counts["unlogged"] = sum(1 for _ in unlogged(using))
         counts["missing_1x"] = len(legacy.due(using, databases))
         counts["unclaimed_1x"] = len(legacy.unclaimed(using, databases))
+        strays = tuple(_strays(using, databases))
         counts["foreign"] = sum(each.count for each in foreign(using, databases))
     except Error as error:
         return DatabaseStatus(using=using, trouble=_unreadable(error, MAY_READ))
-    return DatabaseStatus(using=using, oldest=oldest, **counts)
+    return DatabaseStatus(using=using, oldest=oldest, strays=strays, **counts)
+
+
+def _strays(using: str, databases: Databases) -> Iterator[str]:
+    """Describe what cannot be settled here: it is of another database, or its id was rolled back with it."""
+    rows = unsettled().filter(using=using).exclude(instance__in=databases.ids(using)).order_by("started")
+    for operation in rows[:STRAYS_SHOWN]:
+        yield f"{describe(operation.pk, operation.started, kinds(operation.pk))}, of the instance {operation.instance}"

@@ -504,6 +504,22 @@ class TestEmptiedDatabase:
         call_command("gdpr_rerun", verbosity=0)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_an_operation_whose_id_no_database_has_is_named_by_status():
+    """Where post_migrate is inhibited, the id is made within the first erasure, and may go with it."""
+    Instance.objects.all().delete()
+    with transaction.atomic():
+        customer().anonymise()
+        transaction.set_rollback(True)
+    assert not Instance.objects.exists()
+    [operation] = Operation.objects.using("gdpr_log")
+    out = StringIO()
+    call_command("gdpr_status", stdout=out)
+    [line] = [line for line in out.getvalue().splitlines() if "of no id that this database has" in line]
+    assert str(operation.pk) in line
+    assert f"anonymise shop.Customer, of the instance {operation.instance}" in line
+
+
 class TestNamesOf1x:
     """Migrations of users depend on them; see tests.apps.migrated."""
 

@@ -70,6 +70,8 @@ class Command(LogCommand):
             f"  missing in the log: {each.unlogged}"
             + self.advice(each.unlogged, "the log was restored, or is the wrong one; if it was restored, back up now")
         )
+        for stray in each.strays:
+            self.stdout.write(f"  undecided, and of no id that this database has: {stray}")
         if each.foreign:
             self.stdout.write(
                 f"  of other instances, and missing here: {each.foreign}"
