@@ -25,10 +25,11 @@ from django.utils.connection import ConnectionDoesNotExist
 from .batching import pages
 from .conf import log_database
 from .exceptions import AnonymiseError, EventLogError
+from .isolation import read_committed
 from .placement import explained
 from .registry import registry
-from .statements import insert_values
-from .tables import EventLog, Instance, Operation, Outcome, Receipt, Upgrade, stored_key
+from .statements import among, insert_values
+from .tables import EventLog, Instance, Operation, Outcome, Receipt, Upgrade, stored_ids, stored_key
 from .waiting import is_busy, limit_wait
 
 ROWS_PER_QUERY = 1000
@@ -212,6 +213,20 @@ def took_effect(operation: uuid.UUID, using: str) -> bool | None:
     return False
 
 
+def committed_receipts(operations: Iterable[uuid.UUID], using: str) -> set[uuid.UUID]:
+    """Return those of ``operations`` that were committed on ``using`` for certain. Waits for nobody.
+
+    Of the others ``took_effect`` tells: their writers may be in their transactions. A plain read would show the
+    receipts of these at READ UNCOMMITTED.
+    """
+    ids = stored_ids(operations, using)
+    if not ids:
+        return set()
+    read_committed(using)
+    receipts = Receipt.objects.using(using).filter(pk__in=among(ids))
+    return set(receipts.values_list("pk", flat=True))
+
+
 def decide(operations: Iterable[uuid.UUID], committed: bool | None) -> None:
     """Append the outcome of each of ``operations`` that has none; replace one that is unknown (None)."""
     log, now = log_database(), timezone.now()
@@ -222,6 +237,12 @@ def decide(operations: Iterable[uuid.UUID], committed: bool | None) -> None:
         if committed is not None:
             unknown = Outcome.objects.using(log).filter(pk__in=keys, committed=None)
             unknown.update(committed=committed, decided=now)
+
+
+def correct(operation: uuid.UUID) -> None:
+    """Note of an operation, of which the log says that it was rolled back, that it took effect."""
+    wrong = Outcome.objects.using(log_database()).filter(pk=operation, committed=False)
+    wrong.update(committed=True, decided=timezone.now())
 
 
 def remove_operations(operations: list[uuid.UUID]) -> None:
@@ -337,14 +358,17 @@ def _durable(log: str | None) -> transaction.Atomic:
 
 def _confirm(operation: uuid.UUID, using: str) -> None:
     """Append the outcome. The receipt decides: a savepoint rolled back by hand leaves this callback behind."""
-    if not Receipt.objects.using(using).filter(operation=operation).exists():
+    if not committed_receipts([operation], using):
         return
     log = str(log_database())
     try:
         with transaction.atomic(using=log):
             Outcome.objects.using(log).create(operation_id=operation, committed=True, decided=timezone.now())
     except IntegrityError:
-        pass  # settled in the meantime
+        # Settled in the meantime; as rolled back, if a copy with the same id has the log. A role that may only add to
+        # the log cannot correct that: gdpr_status names it then, and gdpr_reconcile does.
+        with suppress(Error):
+            correct(operation)
     except Error:
         _drop_connection(log)
         raise

@@ -18,8 +18,7 @@ from . import eventlog
 from .batching import pages
 from .conf import log_database, settings
 from .exceptions import AnonymiseError
-from .statements import among
-from .tables import EventLog, Operation, Outcome, Receipt, stored_ids
+from .tables import EventLog, Operation, Outcome, Receipt
 
 OPERATIONS_PER_QUERY = 500
 
@@ -38,6 +37,8 @@ class Settled:
     """Still in a transaction that did not end in time."""
     foreign: int = 0
     """Of other databases, left alone."""
+    corrected: list[Operation] = field(default_factory=list)
+    """The log said that they were rolled back, and they took effect."""
 
 
 class Databases:
@@ -65,7 +66,10 @@ class Databases:
 
 
 def reconcile(databases: Databases, *, is_restored: bool = False, dry_run: bool = False) -> Settled:
-    """Append the outcome of each operation that has none. Return what was found out.
+    """Append the outcome of each operation that has none, correct those that a receipt contradicts.
+
+    Return what was found out. The receipt is the truth: one that is committed says that its operation was, and that
+    there is none says so only after its writer, if there is one, was waited for.
 
     Where the database looks restored, or ``is_restored`` says that it is, an operation without a receipt may have
     been lost with the restore: it becomes unknown, not rolled back. ``dry_run`` waits for nobody and writes nothing.
@@ -94,7 +98,15 @@ def reconcile(databases: Databases, *, is_restored: bool = False, dry_run: bool 
         if not dry_run:
             for committed, operations in found.items():
                 eventlog.decide([each.id for each in operations], committed)
+    settled.corrected = list(_correct(databases, dry_run))
     return settled
+
+
+def _correct(databases: Databases, dry_run: bool) -> Iterator[Operation]:
+    for operation in contradicted(databases):
+        if not dry_run:
+            eventlog.correct(operation.id)
+        yield operation
 
 
 def dismiss(operations: list[uuid.UUID], databases: Databases) -> None:
@@ -180,6 +192,17 @@ def missing(using: str, databases: Databases) -> Iterator[uuid.UUID]:
         yield from (key for key in keys if key in committed and key not in there)
 
 
+def contradicted(databases: Databases, using: str | None = None) -> Iterator[Operation]:
+    """Yield the operations that the log says were rolled back, though the receipt is here: they took effect.
+
+    A copy of the database that has the same id and shares the log may have settled them while they were under way.
+    """
+    rolled_back = Operation.objects.using(log_database()).filter(outcome__committed=False)
+    for batch in pages(rolled_back.filter(using=using) if using else rolled_back, OPERATIONS_PER_QUERY):
+        there = receipts(each for each in batch if databases.own(each))
+        yield from (each for each in batch if each.id in there)
+
+
 def unlogged(using: str) -> Iterator[uuid.UUID]:
     """Yield the receipts of operations that the log does not know, though it should: the log was restored."""
     rows = Receipt.objects.using(using).all()
@@ -188,7 +211,7 @@ def unlogged(using: str) -> Iterator[uuid.UUID]:
     for batch in pages(rows, OPERATIONS_PER_QUERY):
         keys = [each.operation for each in batch if not eventlog.is_legacy(each.operation)]
         there = logged(keys)
-        yield from (key for key in keys if key not in there)
+        yield from eventlog.committed_receipts([key for key in keys if key not in there], using)
 
 
 def logged(operations: Iterable[uuid.UUID]) -> set[uuid.UUID]:
@@ -198,14 +221,8 @@ def logged(operations: Iterable[uuid.UUID]) -> set[uuid.UUID]:
 
 
 def receipts(operations: Iterable[Any]) -> set[uuid.UUID]:
-    """Return the ids of those ``operations`` that have a receipt on their own alias (``using``)."""
+    """Return the ids of those ``operations`` that have a committed receipt on their own alias (``using``)."""
     by_alias: dict[str, list[uuid.UUID]] = defaultdict(list)
     for operation in operations:
         by_alias[operation.using].append(operation.id)
-    return {
-        receipt
-        for using, ids in by_alias.items()
-        for receipt in Receipt.objects.using(using)
-        .filter(pk__in=among(stored_ids(ids, using)))
-        .values_list("pk", flat=True)
-    }
+    return {each for using, ids in by_alias.items() for each in eventlog.committed_receipts(ids, using)}

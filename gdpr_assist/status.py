@@ -15,6 +15,7 @@ from .instances import foreign, is_migrated, needed, written
 from .pages import page
 from .placement import cure, kept_off
 from .reconciliation import Databases, describe, kinds, missing, unlogged, unsettled
+from .reconciliation import Databases, contradicted, missing, unlogged, unsettled
 from .registry import registry
 from .scrubbing import data_aliases
 from .tables import EventLog, Operation
@@ -26,6 +27,7 @@ STATES = {
     "restored": "a database lacks committed operations: it was restored and not rerun",
     "log-restored": "the log lacks operations that a database has: it was restored, or is the wrong one",
     "upgrade": "nobody said yet, with gdpr_upgrade, whether a database has what 1.x logged",
+    "contradicted": "operations took effect in a database, though the log says that they were rolled back",
     "foreign": "a database lacks operations that the log has of another instance of it",
 }
 
@@ -63,6 +65,8 @@ class DatabaseStatus:
     """When the oldest operation that is not settled was started."""
     missing: int = 0
     unlogged: int = 0
+    contradicted: int = 0
+    """Operations that took effect here, though the log says that they were rolled back."""
     foreign: int = 0
     """Operations of other instances under this alias that are not here."""
     strays: tuple[str, ...] = ()
@@ -80,6 +84,7 @@ class DatabaseStatus:
             "restored": self.missing + self.missing_1x,
             "upgrade": self.unclaimed_1x,
             "log-restored": self.unlogged,
+            "contradicted": self.contradicted,
             "foreign": self.foreign,
         }
         return {state for state, is_so in found.items() if is_so}
@@ -171,6 +176,7 @@ def _database(using: str, databases: Databases) -> DatabaseStatus:
         counts["missing_1x"] = len(legacy.due(using, databases))
         counts["unclaimed_1x"] = len(legacy.unclaimed(using, databases))
         strays = tuple(_strays(using, databases))
+        counts["contradicted"] = sum(1 for _ in contradicted(databases, using))
         counts["foreign"] = sum(each.count for each in foreign(using, databases))
     except Error as error:
         return DatabaseStatus(using=using, trouble=_unreadable(error, MAY_READ))

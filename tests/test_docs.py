@@ -18,7 +18,16 @@ from gdpr_assist.meta import PrivacyMeta
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-COMMANDS = ["anonymise_db", "gdpr_prune", "gdpr_reconcile", "gdpr_rerun", "gdpr_status", "gdpr_upgrade", "gdpr_verify"]
+COMMANDS = [
+    "anonymise_db",
+    "gdpr_new_id",
+    "gdpr_prune",
+    "gdpr_reconcile",
+    "gdpr_rerun",
+    "gdpr_status",
+    "gdpr_upgrade",
+    "gdpr_verify",
+]
 
 
 def read(name: str) -> str:

@@ -17,9 +17,11 @@ from rich.table import Table
 from gdpr_assist.conf import log_database
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.interference import refusal
+from gdpr_assist.isolation import check_commits
 from gdpr_assist.pages import page
 from gdpr_assist.placement import cure
 from gdpr_assist.presence import says_absent
+from gdpr_assist.scrubbing import data_aliases
 
 
 class LogCommand(RichCommand):
@@ -43,6 +45,10 @@ class LogCommand(RichCommand):
 
     def run(self, options: dict[str, Any]) -> None:
         raise NotImplementedError
+
+    def check_writes(self) -> None:
+        """Raise ``AnonymiseError`` if what is written would not be committed."""
+        check_commits([*data_aliases(), str(log_database())])
 
     def fail(self, text: str) -> NoReturn:
         raise CommandError(text)

@@ -55,6 +55,15 @@ def instance(using="default"):
     return Instance.objects.using(using).get().instance
 
 
+@pytest.mark.django_db
+def test_it_forgets_the_receipts_of_the_original():
+    with committing():
+        customer().anonymise()
+    assert len(receipts()) == 1
+    scrub()
+    assert receipts() == set()
+
+
 @pytest.fixture
 def copy(db, settings):
     """This database is a copy, and may be scrubbed."""

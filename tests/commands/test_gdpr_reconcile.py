@@ -5,13 +5,13 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connections
+from django.db import connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from gdpr_assist.eventlog import instance_id, write_receipt
+from gdpr_assist.eventlog import decide, instance_id, write_receipt
 from gdpr_assist.models import Operation, Outcome, Receipt
-from gdpr_assist.reconciliation import shown
+from gdpr_assist.reconciliation import Databases, missing, shown
 from tests.databases import log_is, refused, untouched
 from tests.logbook import customer, logged
 from tests.test_replay import ANONYMISE, DELETE, event, log
@@ -106,17 +106,60 @@ def test_each_alias_has_its_own_receipts():
     assert outcomes() == [False, True]
 
 
+class TestContradicted:
+    """The log says rolled back, as a copy with the same id found, and the receipt is here."""
+
+    @pytest.fixture
+    def wrong(self):
+        return receipt(log(event(DELETE, "shop.Customer", 1), outcome=False))
+
+    def test_the_receipt_corrects_it(self, wrong):
+        log(event(DELETE, "shop.Customer", 2), outcome=False)
+        with untouched("default", "other"):
+            listed, summary = run().split("\n", 1)
+        assert listed.startswith(f"{wrong} of ")
+        assert "delete shop.Customer: took effect, though the log said rolled back; " in listed
+        assert summary == lines().replace("Of other", "Corrected: 1\nOf other")
+        assert outcomes() == [True, False]
+        with untouched():
+            assert run() == lines()
+
+    def test_a_dry_run_says_so_and_writes_nothing(self, wrong):
+        with untouched():
+            assert "Corrected: 1\n" in run("--dry-run")
+
+    def test_a_receipt_of_another_database_says_nothing(self):
+        operation = log(event(DELETE, "shop.Customer", 1), outcome=False)
+        receipt(operation, "other")
+        log(event(DELETE, "shop.Customer", 1), instance=uuid.uuid4(), outcome=False)
+        with untouched():
+            assert run() == lines()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_settled_as_rolled_back_while_it_is_under_way():
+    """By a copy: the erasure that then commits corrects it."""
+    with transaction.atomic():
+        customer().anonymise()
+        [(*_, outcome)] = logged()
+        assert outcome is None
+        decide([Operation.objects.using("gdpr_log").get().pk], False)
+    assert outcomes() == [True]
+
+
 def test_settled_operations_cost_no_query():
+    """But for those that were rolled back: their receipts are looked for."""
+
     def queries():
         captured = [CaptureQueriesContext(connections[using]) for using in ("gdpr_log", "default")]
         with captured[0], captured[1]:
             run()
         return tuple(map(len, captured))
 
-    assert queries() == (1, 0)
+    assert queries() == (2, 0)
     for number in range(20):
         receipt(log(event(DELETE, "shop.Customer", number)))
-    assert queries() == (1, 0)
+    assert queries() == (2, 0)
 
 
 class TestRestored:
@@ -265,3 +308,22 @@ def test_a_log_that_cannot_be_read(undecided):
 def test_no_receipt_is_left_by_asking(undecided):
     run()
     assert list(Receipt.objects.values_list("pk", flat=True)) == [undecided[0]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_ends_while_it_is_looked_at_is_not_missing():
+    """Outcomes are read before receipts: an operation that ends in between has its receipt by then."""
+    operation = log(event(DELETE, "shop.Customer", 1), outcome=None)
+    ended = []
+
+    def end(execute, sql, params, many, context):
+        result = execute(sql, params, many, context)
+        if not ended and sql.startswith("SELECT") and ("gdpr_assist_outcome" in sql or "gdpr_assist_receipt" in sql):
+            ended.append(operation)
+            receipt(operation)
+            decide([operation], True)
+        return result
+
+    with connections["gdpr_log"].execute_wrapper(end), connections["default"].execute_wrapper(end):
+        assert list(missing("default", Databases())) == []
+    assert ended == [operation]

@@ -20,6 +20,8 @@ from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.execution import begin_scrub, end_scrubs, execute_in_ranges
 from gdpr_assist.files import deletions
 from gdpr_assist.former import warn
+from gdpr_assist.isolation import check_commits
+from gdpr_assist.management.asking import check_yes
 from gdpr_assist.management.log import failure
 from gdpr_assist.planning import Plan
 from gdpr_assist.progress import show
@@ -27,9 +29,6 @@ from gdpr_assist.reconciliation import shown
 
 # What a shell gives for a process that Ctrl-C has ended
 INTERRUPTED = 130
-
-# Answers that mean no; any other but yes is told how to go on.
-NO = ("no", "n")
 
 AGAIN = "Run the command again, without --restart: it goes on where it stopped."
 
@@ -96,6 +95,7 @@ class Command(RichCommand):
             if options["dry_run"]:
                 self.announce(plans if options["compact"] else [])
                 return
+            check_commits(aliases(plans))
             if options["interactive"]:
                 self.ask(plans)
         self.prepare(plans, options["restart"])
@@ -142,17 +142,7 @@ class Command(RichCommand):
         files = deletions(plans)
         also = f", and deletes the stored files that those rows name from {'; from '.join(files)}" if files else ""
         self.stdout.write(f"This anonymises all of the above in {names}{also}. It cannot be undone.")
-        try:
-            answer: str | None = input("Type 'yes' to go on: ")
-        except EOFError:
-            answer = None
-        if answer in NO:
-            raise CommandError("Cancelled. Nothing was changed.")
-        if answer != "yes":
-            raise CommandError(
-                "Cancelled. Nothing was changed. Only the answer yes, in small letters, goes on. To run without a "
-                "question, give --noinput."
-            )
+        check_yes()
 
     def prepare(self, plans: list[Plan], restart: bool) -> None:
         with told(

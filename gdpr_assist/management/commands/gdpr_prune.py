@@ -17,6 +17,7 @@ class Command(LogCommand):
         parser.add_argument("--dry-run", action="store_true", help="Print what would be removed and write nothing.")
 
     def run(self, options: dict[str, Any]) -> None:
+        self.check_writes()
         operations, receipts = prune(dry_run=options["dry_run"])
         done = "to be removed" if options["dry_run"] else "removed"
         self.table({f"Operations {done}": operations, f"Receipts {done}": receipts})

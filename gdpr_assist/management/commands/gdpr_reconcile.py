@@ -30,6 +30,7 @@ class Command(LogCommand):
     def run(self, options: dict[str, Any]) -> None:
         if options["dry_run"] and options["dismiss"]:
             self.fail("--dry-run writes nothing: leave out --dismiss.")
+        self.check_writes()
         databases = Databases(options["instance"])
         check_instances(databases)
         if options["dismiss"]:
@@ -50,10 +51,16 @@ class Command(LogCommand):
             for operation in settled.busy:
                 listed = describe(operation.id, operation.started, kinds(operation.id))
                 self.stdout.write(f"{listed}: still in a transaction; the next run settles it")
+        for operation in settled.corrected:
+            self.stdout.write(
+                f"{describe(operation.id, operation.started, kinds(operation.id))}: took effect, though the log said "
+                "rolled back; does a copy of the database with the same id share the log? (gdpr_new_id)"
+            )
         lines = {
             "Committed": settled.committed,
             "Rolled back, or still in a transaction" if dry_run else "Rolled back": settled.rolled_back,
             "Unknown": len(settled.unknown),
+            **({"Corrected": len(settled.corrected)} if settled.corrected else {}),
             "Of other databases, left alone": settled.foreign,
         }
         self.table(lines if dry_run else {**lines, "Still in a transaction": len(settled.busy)})

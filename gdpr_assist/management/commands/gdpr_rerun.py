@@ -66,6 +66,7 @@ class Command(LogCommand):
         )
 
     def run(self, options: dict[str, Any]) -> None:
+        self.check_writes()
         databases, dry_run, since = Databases(options["instance"]), options["dry_run"], options["since"]
         check_ready(databases)
         for warning in warnings(databases):

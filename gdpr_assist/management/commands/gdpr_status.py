@@ -72,6 +72,11 @@ class Command(LogCommand):
         )
         for stray in each.strays:
             self.stdout.write(f"  undecided, and of no id that this database has: {stray}")
+        if each.contradicted:
+            self.stdout.write(
+                f"  took effect, though the log says rolled back: {each.contradicted}  <- run gdpr_reconcile; does a "
+                "copy with the same id share the log?"
+            )
         if each.foreign:
             self.stdout.write(
                 f"  of other instances, and missing here: {each.foreign}"

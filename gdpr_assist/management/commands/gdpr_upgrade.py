@@ -25,6 +25,7 @@ class Command(LogCommand):
         )
 
     def run(self, options: dict[str, Any]) -> None:
+        self.check_writes()
         for backlog in upgrade(is_another=options["another_database"]):
             if self.verbosity:
                 self.stdout.write(f"{backlog.using}: has all events of 1.x, {len(backlog)} of them noted now")

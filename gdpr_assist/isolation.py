@@ -1,0 +1,53 @@
+"""What a database shows of transactions that are open, and whether it ends its own; changes no row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db import connections
+
+from .exceptions import AnonymiseError
+
+# {vendor: what asks for the level of the session}; PostgreSQL has no level that shows what is not committed
+LEVELS = {
+    # The variable has another name from MariaDB 11.1 on, and in MySQL.
+    "mysql": "SHOW SESSION VARIABLES WHERE Variable_name IN ('tx_isolation', 'transaction_isolation')",
+    # Only connections that share a cache heed it.
+    "sqlite": "PRAGMA read_uncommitted",
+}
+
+
+def reads_uncommitted(using: str) -> bool:
+    """Ask the database whether a plain read shows what may still be rolled back."""
+    question = LEVELS.get(connections[using].vendor)
+    if question is None:
+        return False
+    with connections[using].cursor() as cursor:
+        cursor.execute(question)
+        return any(row[-1] in {"READ-UNCOMMITTED", 1} for row in cursor.fetchall())
+
+
+def read_committed(using: str) -> None:
+    """Let the next read show only what is committed, whatever the level. Within a transaction nothing can be changed.
+
+    Costs a statement only on MariaDB, and there only where Django does not set a level that shows no more anyway.
+    """
+    connection = connections[using]
+    if connection.vendor != "mysql" or connection.in_atomic_block:
+        return
+    connection.ensure_connection()
+    if getattr(connection, "isolation_level", None) in {None, "read uncommitted"}:
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
+
+def check_commits(aliases: Iterable[str]) -> None:
+    """Raise ``AnonymiseError`` if a transaction on one of ``aliases`` would not be committed at its end."""
+    for using in aliases:
+        connection = connections[using]
+        is_manual = not connection.in_atomic_block and not connection.get_autocommit()
+        if is_manual or not connection.settings_dict["AUTOCOMMIT"]:
+            raise AnonymiseError(
+                f"AUTOCOMMIT is off on the database alias {using!r}: what is written there would be rolled back when "
+                f"the command ends. Nothing was changed. Take AUTOCOMMIT out of DATABASES[{using!r}]."
+            )

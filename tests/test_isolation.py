@@ -1,0 +1,205 @@
+"""At READ UNCOMMITTED a read shows receipts that may be rolled back: nobody believes them."""
+
+import threading
+import uuid
+from contextlib import contextmanager
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections, transaction
+
+from gdpr_assist import eventlog
+from gdpr_assist.exceptions import AnonymiseError
+from gdpr_assist.isolation import check_commits, reads_uncommitted
+from gdpr_assist.models import Operation, Receipt
+from gdpr_assist.reconciliation import Databases, missing, receipts
+from gdpr_assist.status import status
+from tests.apps.shop.models import Customer
+from tests.databases import database_is, untouched
+from tests.logbook import customer, logged, operations
+from tests.test_replay import ANONYMISE, DELETE, event, log
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ALIASES = ("default", "other", "gdpr_log")
+
+
+def dirty(database):
+    """As a site has it that sets this level for speed; the others have none."""
+    options = database.settings_dict["OPTIONS"]
+    level = {
+        "mysql": {"isolation_level": "read uncommitted"},
+        "sqlite": {},
+        "postgresql": {},
+    }[database.vendor]
+    database.settings_dict = {**database.settings_dict, "OPTIONS": {**options, **level}}
+
+
+@pytest.fixture(params=["given", "of the server"])
+def dirty_reads(request):
+    """The data alias shows what is not committed; by its settings, or because the server's default says so."""
+
+    def of_the_server(database):
+        if database.vendor == "mysql":
+            options = {**database.settings_dict["OPTIONS"], "isolation_level": None}
+            options["init_command"] = "SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED"
+            database.settings_dict = {**database.settings_dict, "OPTIONS": options}
+
+    with database_is("default", dirty if request.param == "given" else of_the_server):
+        yield
+
+
+class Writer:
+    """Another process that has written the receipt of ``operation`` and is still in its transaction."""
+
+    def __init__(self, operation):
+        self.connection = connections["default"].copy()
+        self.connection.inc_thread_sharing()  # it is ended by a timer
+        self.connection.set_autocommit(False)
+        field = Receipt._meta.pk
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {Receipt._meta.db_table} (operation, written) VALUES (%s, %s)",
+                [field.get_db_prep_value(operation, self.connection), "2026-01-01 00:00:00"],
+            )
+
+    def rollback(self):
+        if self.connection.connection:
+            self.connection.rollback()
+            self.connection.close()
+
+    def commit(self):
+        self.connection.commit()
+        self.connection.close()
+
+
+@pytest.fixture
+def writer():
+    """Start a ``Writer``; in the end it is rolled back, so that nothing waits for it."""
+    started = []
+
+    def start(operation):
+        started.append(Writer(operation))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.rollback()
+
+
+@contextmanager
+def ending(action):
+    """Run ``action`` of the writer while the block waits for it."""
+    timer = threading.Timer(0.7, action)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
+
+
+def settle():
+    call_command("gdpr_reconcile", stdout=StringIO())
+    return [outcome for *_, outcome in logged()]
+
+
+@pytest.mark.parametrize(("end", "outcome"), [("rollback", False), ("commit", True)])
+def test_reconcile_waits_for_the_writer(end, outcome, dirty_reads, writer):
+    other = writer(log(event(DELETE, customer()), outcome=None))
+    with ending(getattr(other, end)):
+        assert settle() == [outcome]
+
+
+def test_the_rerun_that_would_follow_deletes_nobody(dirty_reads, writer):
+    """It never was: neither reconcile nor rerun may take the receipt that was rolled back for an erasure."""
+    person = customer()
+    other = writer(log(event(DELETE, person), outcome=None))
+    with ending(other.rollback):
+        settle()
+    call_command("gdpr_rerun", stdout=StringIO())
+    assert Customer.all_objects.filter(pk=person.pk).exists()
+
+
+def test_what_another_replay_has_not_committed_is_missing(dirty_reads, writer):
+    """So it is not pruned from the log, nor counted as applied."""
+    operation = log(event(DELETE, "shop.Customer", 1), age=50)
+    other = writer(operation)
+    assert list(missing("default", Databases())) == [operation]
+    assert receipts(Operation.objects.using("gdpr_log").all()) == set()
+    assert status().databases[0].missing == 1
+    other.rollback()
+
+
+def test_prune_keeps_it(dirty_reads, writer, settings):
+    settings.GDPR_LOG_RETENTION = timedelta(days=30)
+    operation = log(event(DELETE, "shop.Customer", 1), age=50)
+    other = writer(operation)
+    call_command("gdpr_prune", stdout=StringIO())
+    other.rollback()
+    assert operations() == {operation}
+
+
+def test_a_rerun_beside_another_applies_what_that_one_rolls_back(dirty_reads, writer):
+    person = customer()
+    other = writer(log(event(DELETE, person)))
+    with ending(other.rollback):
+        call_command("gdpr_rerun", stdout=StringIO())
+    assert not Customer.all_objects.filter(pk=person.pk).exists()
+
+
+def test_what_a_probe_writes_is_no_receipt(dirty_reads, writer):
+    """A savepoint rolled back by hand leaves the callback behind; a reconciliation may try the receipt then."""
+    other = writer(log(event(DELETE, customer()), outcome=None))
+    eventlog._confirm(*operations(), "default")
+    other.rollback()
+    assert [outcome for *_, outcome in logged()] == [None]
+
+
+def test_the_level_is_asked_of_the_database(dirty_reads):
+    assert reads_uncommitted("default") is (connections["default"].vendor == "mysql")
+    assert reads_uncommitted("other") is False
+
+
+def test_at_other_levels_no_statement_is_added(django_assert_num_queries):
+    with django_assert_num_queries(1, using="default"):
+        eventlog.committed_receipts([uuid.uuid4()], "default")
+
+
+class TestAutocommit:
+    def off(self, database):
+        database.settings_dict = {**database.settings_dict, "AUTOCOMMIT": False}
+
+    def test_a_connection_that_commits_by_itself(self):
+        check_commits(ALIASES)
+
+    @pytest.mark.parametrize(
+        "command",
+        [("gdpr_rerun",), ("gdpr_reconcile",), ("gdpr_prune",), ("gdpr_new_id", "--noinput")],
+        ids=lambda command: command[0],
+    )
+    @pytest.mark.parametrize("using", ["default", "gdpr_log"])
+    def test_commands_that_write_refuse(self, command, using, settings):
+        settings.GDPR_CAN_ANONYMISE_DATABASE = True
+        settings.GDPR_LOG_RETENTION = timedelta(days=30)
+        if command[0] == "gdpr_new_id" and using == "gdpr_log":
+            return  # it writes nothing there
+        log(event(ANONYMISE, customer()))
+        with untouched(), database_is(using, self.off), pytest.raises(CommandError) as caught:
+            call_command(*command, stdout=StringIO())
+        assert str(caught.value) == (
+            f"AUTOCOMMIT is off on the database alias '{using}': what is written there would be rolled back when the "
+            f"command ends. Nothing was changed. Take AUTOCOMMIT out of DATABASES['{using}']."
+        )
+
+    def test_switched_off_at_run_time(self):
+        with transaction.atomic():
+            pass
+        connections["default"].set_autocommit(False)
+        try:
+            with pytest.raises(AnonymiseError, match="AUTOCOMMIT is off on the database alias 'default'"):
+                check_commits(["default"])
+        finally:
+            connections["default"].rollback()
+            connections["default"].set_autocommit(True)
