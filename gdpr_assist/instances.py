@@ -9,16 +9,23 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connections, router
-from django.db.models import Model
+from django.db.models import Count, Model
 from django.template.defaultfilters import pluralize
 
 from .batching import pages
 from .conf import log_database
 from .exceptions import AnonymiseError
+from .pages import page
 from .reconciliation import OPERATIONS_PER_QUERY, Databases, receipts, shown, unlogged
 from .registry import registry
 from .scrubbing import data_aliases
-from .tables import Operation, Receipt, Upgrade
+from .tables import EventLog, Instance, Operation, Receipt, Upgrade
+
+# No id in it, as whoever reads it may be told that of a database in use.
+ADVICE = (
+    "If this database was restored from a backup of before it had its id, give the id that it had with --instance; "
+    f"never that of a database which is in use. See {page('howto/restore_a_backup', 'If it refuses')}"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +41,9 @@ class Foreign:
     def __str__(self) -> str:
         are = "operation is" if self.count == 1 else "operations are"
         return (
-            f"{self.count} {are} of the instance {self.instance} of {self.using!r}, "
+            # Without the id: it may be that of a database which is in use, as of another tenant, and whoever gave it
+            # to gdpr_rerun would erase rows there are here for what was erased there.
+            f"{self.count} {are} of another database under the alias {self.using!r}, "
             f"from {shown(self.first)} to {shown(self.last)}"
         )
 
@@ -70,11 +79,13 @@ def foreign(using: str, databases: Databases) -> list[Foreign]:
     """
     rows = Operation.objects.using(log_database()).filter(using=using).exclude(outcome__committed=False)
     found: dict[uuid.UUID, list[datetime]] = {}
-    for page in pages(rows.exclude(instance__in=databases.ids(using)), OPERATIONS_PER_QUERY):
-        there = receipts(page)
-        for each in page:
+    for batch in pages(rows.exclude(instance__in=databases.ids(using)), OPERATIONS_PER_QUERY):
+        there = receipts(batch)
+        for each in batch:
             if each.id not in there:
                 found.setdefault(each.instance, []).append(each.started)
+    for living in found.keys() & neighbours(using) if found else ():
+        del found[living]
     groups = [
         Foreign(using=using, instance=instance, count=len(times), first=min(times), last=max(times))
         for instance, times in found.items()
@@ -82,8 +93,52 @@ def foreign(using: str, databases: Databases) -> list[Foreign]:
     return sorted(groups, key=lambda group: group.first)
 
 
+def stakes(databases: Databases) -> list[str]:
+    """Return what the instances that were named would bring here: operations with their times, and rows by model."""
+    listed = []
+    for using in needed():
+        for each in foreign(using, Databases()):
+            if each.instance in databases.others:
+                listed += [f"{each.instance}: {each}", *_rows(each)]
+    return listed
+
+
+def _rows(group: Foreign) -> list[str]:
+    events = EventLog.objects.using(log_database()).order_by("event", "app_label", "model_name")
+    ours = events.filter(operation__instance=group.instance, operation__using=group.using)
+    rows = ours.values_list("event", "app_label", "model_name").annotate(number=Count("id"))
+    return [f"  {event} {app}.{model}: {number} row{pluralize(number)}" for event, app, model, number in rows]
+
+
+def neighbours(using: str) -> set[uuid.UUID]:
+    """Return the ids of the databases in other schemas of this one: a schema for each tenant, and all in use."""
+    connection = connections[using]
+    if connection.vendor != "postgresql":
+        return set()
+    table = Instance._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
+            "c.relname = %s AND c.relkind IN ('r', 'p') AND has_schema_privilege(n.oid, 'USAGE') "
+            "AND has_table_privilege(c.oid, 'SELECT')",
+            [table],
+        )
+        schemas = [schema for (schema,) in cursor.fetchall()]
+        found = set()
+        for schema in schemas:
+            cursor.execute(f"SELECT instance FROM {schema}.{connection.ops.quote_name(table)}")
+            found |= {instance for (instance,) in cursor.fetchall()}
+    return found
+
+
 def check_instances(databases: Databases) -> None:
-    """Raise ``AnonymiseError`` if the log has no operation of one of the instances that were named."""
+    """Raise ``AnonymiseError`` for an instance that the log has no operation of, and for one that is in use here."""
+    for using in needed() if databases.others else []:
+        if in_use := databases.others & (neighbours(using) - {databases.known(using)}):
+            raise AnonymiseError(
+                f"{', '.join(sorted(map(str, in_use)))} is the id of another schema in the database {using!r}, which "
+                "is in use: what was erased there would be erased here. Nothing was changed."
+            )
     known: set[uuid.UUID] = set()
     for table in (Operation, Upgrade):
         rows = table._default_manager.using(log_database()).filter(instance__in=databases.others)
@@ -101,8 +156,7 @@ def check_log(databases: Databases) -> None:
         listed = "\n".join(f"  {each}" for each in theirs)
         raise AnonymiseError(
             f"No operation in the log is of this database, but there are of others:\n{listed}\n"
-            "Is this the right log? If the database was restored from a backup of one of these, give its id with "
-            "--instance."
+            f"Is this the right log? {ADVICE}"
         )
     if not own and (lacking := list(_lacking(needed()))):
         raise AnonymiseError(f"{' '.join(lacking)} Is this the right log?")
@@ -110,11 +164,7 @@ def check_log(databases: Databases) -> None:
 
 def warnings(databases: Databases) -> list[str]:
     """Return what somebody should know who runs a replay, though it is no reason to refuse it."""
-    found = [
-        f"{each}: if this database was restored from a backup of that one, add --instance {each.instance}."
-        for using in needed()
-        for each in foreign(using, databases)
-    ]
+    found = [f"{each}. {ADVICE}" for using in needed() for each in foreign(using, databases)]
     return found + [f"{text} The log was restored, or it is the wrong one." for text in _lacking(needed())]
 
 

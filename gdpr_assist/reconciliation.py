@@ -130,7 +130,7 @@ def _refusal(operation: uuid.UUID, databases: Databases) -> str:
     if outcome is not None and outcome.committed is not None:
         return f"is settled: it was {'committed' if outcome.committed else 'rolled back'}"
     if not databases.own(found):
-        return f"is of another instance of {found.using!r}, {found.instance}; name it with --instance"
+        return f"is of another database under the alias {found.using!r}"
     took_effect = eventlog.took_effect(operation, found.using)
     if took_effect is None:
         return "is still in its transaction"

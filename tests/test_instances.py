@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from gdpr_assist.eventlog import write_receipt
-from gdpr_assist.instances import check_log, is_migrated, warnings
+from gdpr_assist.instances import ADVICE, check_log, is_migrated, warnings
 from gdpr_assist.models import Operation
 from gdpr_assist.reconciliation import Databases, shown
 from tests.databases import untouched
@@ -30,8 +30,7 @@ def test_operations_of_another_instance():
     with untouched():
         [warning] = warnings(Databases())
         assert warning == (
-            f"2 operations are of the instance {theirs} of 'default', from {times[0]} to {times[1]}: "
-            f"if this database was restored from a backup of that one, add --instance {theirs}."
+            f"2 operations are of another database under the alias 'default', from {times[0]} to {times[1]}. {ADVICE}"
         )
     assert warnings(Databases([theirs])) == []
 

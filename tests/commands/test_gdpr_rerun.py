@@ -1,3 +1,4 @@
+import builtins
 import datetime as dt
 import re
 import uuid
@@ -14,10 +15,11 @@ from model_bakery import baker
 
 from gdpr_assist import history
 from gdpr_assist.eventlog import write_receipt
-from gdpr_assist.instances import check_log
+from gdpr_assist.instances import ADVICE, check_log
 from gdpr_assist.models import EventLog, Operation, Outcome, Receipt
 from gdpr_assist.reconciliation import Databases, shown
 from gdpr_assist.registry import registry
+from gdpr_assist.status import status
 from tests.apps.shop.models import Customer, Invoice, Supplier
 from tests.databases import database_is, log_is, refused, untouched, without_tables
 from tests.logbook import customer
@@ -181,7 +183,7 @@ class TestOptions:
         theirs = uuid.uuid4()
         log(event(DELETE, people[0]), instance=theirs)
         log(event(DELETE, people[1]), instance=uuid.uuid4())
-        assert run("--instance", str(theirs)) == lines(applied=4, rows=4, foreign=1)
+        assert run("--noinput", "--instance", str(theirs)) == lines(applied=4, rows=4, foreign=1)
         assert not Customer.all_objects.filter(pk=people[0].pk).exists()
         assert Customer.all_objects.filter(pk=people[1].pk).exists()
 
@@ -189,7 +191,7 @@ class TestOptions:
         others = [uuid.uuid4(), uuid.uuid4()]
         for person, instance in zip(people, others, strict=False):
             log(event(DELETE, person), instance=instance)
-        assert run(*(f"--instance={each}" for each in others)) == lines(applied=5, rows=5)
+        assert run("--noinput", *(f"--instance={each}" for each in others)) == lines(applied=5, rows=5)
 
     def test_an_instance_that_is_no_id(self, people):
         with untouched(), pytest.raises(CommandError, match="argument --instance: not an id as gdpr_rerun prints it"):
@@ -316,15 +318,15 @@ class TestRefusals:
         started = shown(Operation.objects.using("gdpr_log").get().started)
         assert str(caught.value) == (
             "No operation in the log is of this database, but there are of others:\n"
-            f"  1 operation is of the instance {theirs} of 'default', from {started} to {started}\n"
-            "Is this the right log? If the database was restored from a backup of one of these, give its id with "
-            "--instance."
+            f"  1 operation is of another database under the alias 'default', from {started} to {started}\n"
+            f"Is this the right log? {ADVICE}"
         )
+        assert str(theirs) not in str(caught.value)
 
     def test_with_the_log_of_another_database_under_one_of_the_aliases(self):
         log(event(ANONYMISE, customer()))
         log(event(ANONYMISE, customer("other")), using="other", instance=uuid.uuid4())
-        with untouched(), pytest.raises(CommandError, match="of 'other', from "):
+        with untouched(), pytest.raises(CommandError, match="under the alias 'other', from "):
             run()
 
     def test_an_instance_that_the_log_does_not_have(self):
@@ -416,3 +418,66 @@ class TestProcess:
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.splitlines()[-1].startswith("CommandError: There is no event log")
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.django_db(transaction=True)
+class TestInstanceAsks:
+    """The id may be that of a database in use: then rows that were never erased have these keys."""
+
+    @pytest.fixture
+    def theirs(self):
+        instance = uuid.uuid4()
+        log(event(DELETE, customer()), event(DELETE, "shop.Customer", 4711), instance=instance, age=2)
+        return instance
+
+    @pytest.mark.parametrize(("answer", "is_done"), [("yes", True), ("no", False), ("Y", False)])
+    def test_it_says_what_it_would_do_and_asks(self, answer, is_done, theirs, monkeypatch):
+        monkeypatch.setattr(builtins, "input", lambda prompt: answer)
+        started = shown(Operation.objects.using("gdpr_log").get().started)
+        out = StringIO()
+        if is_done:
+            call_command("gdpr_rerun", f"--instance={theirs}", stdout=out)
+        else:
+            with untouched(), pytest.raises(CommandError, match=r"^Cancelled\. Nothing was changed\."):
+                call_command("gdpr_rerun", f"--instance={theirs}", stdout=out)
+        assert out.getvalue().startswith(
+            "This erases here what was erased in another database:\n"
+            f"{theirs}: 1 operation is of another database under the alias 'default', from {started} to {started}\n"
+            "  delete shop.Customer: 2 rows\n"
+        )
+        assert Customer.all_objects.exists() is not is_done
+
+    def test_not_where_all_of_it_is_here(self, theirs, monkeypatch):
+        run("--noinput", f"--instance={theirs}")
+        monkeypatch.setattr(builtins, "input", None)
+        assert run(f"--instance={theirs}") == lines(already=1)
+
+
+@pytest.mark.skipif(connections["default"].vendor != "postgresql", reason="Only PostgreSQL has schemas")
+@pytest.mark.django_db(transaction=True)
+class TestSchemas:
+    """A schema for each tenant, and one alias: what was erased for one tenant concerns no other."""
+
+    @pytest.fixture
+    def tenant(self):
+        """Another tenant of the same database; return its id."""
+        theirs = uuid.uuid4()
+        with connections["default"].cursor() as cursor:
+            cursor.execute('CREATE SCHEMA "tenant B"')
+            cursor.execute('CREATE TABLE "tenant B".gdpr_assist_instance (id smallint, instance uuid, key bytea)')
+            cursor.execute('INSERT INTO "tenant B".gdpr_assist_instance VALUES (1, %s)', [theirs])
+        yield theirs
+        with connections["default"].cursor() as cursor:
+            cursor.execute('DROP SCHEMA "tenant B" CASCADE')
+
+    def test_its_operations_are_nobodys_business(self, tenant):
+        person = customer()
+        log(event(DELETE, person), instance=tenant)
+        assert run() == lines(foreign=1)
+        assert [each.foreign for each in status().databases] == [0, 0]
+        assert Customer.all_objects.filter(pk=person.pk).exists()
+
+    def test_its_id_is_refused(self, tenant):
+        log(event(DELETE, customer()), instance=tenant)
+        with untouched(), pytest.raises(CommandError, match="is the id of another schema in the database 'default'"):
+            run("--noinput", f"--instance={tenant}")

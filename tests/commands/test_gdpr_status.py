@@ -167,8 +167,8 @@ def test_operations_of_another_instance_that_are_not_here():
     assert fails() == set()
     operation = log(event(DELETE, "shop.Customer", 3), instance=theirs)
     assert (
-        "  of other instances, and missing here: 1  <- restored from a backup of one? gdpr_rerun --dry-run names them"
-        in run()
+        "  of other instances, and missing here: 1  <- of copies or other sites, or of this database before it "
+        "had its id" in run()
     )
     assert fails() == {"foreign"}
     receipt(operation)

@@ -220,7 +220,7 @@ class TestWithoutAnId:
             assert "To be applied: 1\n" in run("gdpr_rerun", "--dry-run", "--instance", str(old))
 
     def test_the_rerun_adopts_the_id_that_is_named(self, old, person):
-        assert "Applied: 1\n" in run("gdpr_rerun", "--instance", str(old))
+        assert "Applied: 1\n" in run("gdpr_rerun", "--noinput", "--instance", str(old))
         assert not is_there(person)
         assert Instance.objects.get().instance == old
         with untouched():
@@ -309,7 +309,7 @@ class TestARealSite:
         refusal = site.run("gdpr_rerun")
         assert (refusal.returncode, str(uuid.UUID(ours)) in refusal.stderr) == (1, True)
         assert site.run("gdpr_upgrade").returncode == 1
-        printed = self.done(site, "gdpr_rerun", "--instance", ours)
+        printed = self.done(site, "gdpr_rerun", "--noinput", "--instance", ours)
         assert "Events of 1.x, to be applied on default: shop.Customer: 1\n" in printed
         assert "Applied: 2\n" in printed
         assert site.sql("SELECT id, name FROM shop_customer ORDER BY id") == [(2, "2"), (3, "Ada")]

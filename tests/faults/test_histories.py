@@ -227,8 +227,8 @@ class TestAnotherDatabase:
         eventlog.instance_id("default")
         with untouched(), pytest.raises(CommandError) as caught:
             command("gdpr_rerun")
-        assert f"1 operation is of the instance {ours} of 'default', from " in str(caught.value)
-        assert command("gdpr_rerun", f"--instance={ours}").startswith("Applied: 1\n")
+        assert "1 operation is of another database under the alias 'default', from " in str(caught.value)
+        assert command("gdpr_rerun", "--noinput", f"--instance={ours}").startswith("Applied: 1\n")
         assert names() == erased
         # What was taken over is no longer another's.
         with untouched():
@@ -242,9 +242,11 @@ class TestAnotherDatabase:
         backup.restore()
         Instance.objects.all().delete()
         people[1].anonymise()
-        assert command("gdpr_rerun", f"--instance={ours}").startswith("Applied: 1\nAlready applied: 1\n")
+        assert command("gdpr_rerun", "--noinput", f"--instance={ours}").startswith("Applied: 1\nAlready applied: 1\n")
         with untouched():
-            assert command("gdpr_rerun", f"--instance={ours}").startswith("Applied: 0\nAlready applied: 2\n")
+            assert command("gdpr_rerun", "--noinput", f"--instance={ours}").startswith(
+                "Applied: 0\nAlready applied: 2\n"
+            )
 
     def test_the_id_of_nobody_is_refused_too(self, people):
         people[0].anonymise()

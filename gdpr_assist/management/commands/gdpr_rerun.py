@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentTypeError
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, time
 from itertools import chain
 from typing import Any
@@ -14,8 +15,9 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from gdpr_assist import legacy
 from gdpr_assist.history import count_foreign, count_operations, logged_operations
-from gdpr_assist.instances import needed, warnings
+from gdpr_assist.instances import needed, stakes, warnings
 from gdpr_assist.legacy import Backlog
+from gdpr_assist.management.asking import check_yes
 from gdpr_assist.management.log import LogCommand, add_instance, operation_id
 from gdpr_assist.progress import show
 from gdpr_assist.reconciliation import Databases, reconcile
@@ -40,6 +42,7 @@ class Command(LogCommand):
             action="store_true",
             help="Apply also the operations of which nobody knows whether they took effect.",
         )
+        parser.add_argument("--noinput", "--no-input", action="store_true", help="Do not ask about --instance.")
         add_instance(parser, "Apply also the operations of this other instance of the database; may be repeated.")
         parser.add_argument(
             "--apply-1x",
@@ -69,6 +72,7 @@ class Command(LogCommand):
         self.check_writes()
         databases, dry_run, since = Databases(options["instance"]), options["dry_run"], options["since"]
         check_ready(databases)
+        self.ask([] if dry_run or options["noinput"] else stakes(databases))
         for warning in warnings(databases):
             self.stderr.write(self.style.WARNING(warning))
         if not dry_run:
@@ -125,6 +129,17 @@ class Command(LogCommand):
     def list(self, backlog: Backlog, what: str) -> None:
         for label, number in backlog.counts.items():
             self.stdout.write(f"Events of 1.x, {what} on {backlog.using}: {label}: {number}")
+
+    def ask(self, listed: Sequence[str]) -> None:
+        """Before another instance's erasures are done here; rows that were never erased may have these keys."""
+        if not listed:
+            return
+        self.stdout.write("\n".join(["This erases here what was erased in another database:", *listed]))
+        self.stdout.write(
+            "Rows that have the same keys here are erased. That is right only if this database was restored from a "
+            "backup of that one. If that one is in use, it deletes what nobody asked to delete."
+        )
+        check_yes()
 
     def print(self, report: Report, dry_run: bool) -> None:
         old: Counter[tuple[str, str]] = Counter()

@@ -80,7 +80,7 @@ class Command(LogCommand):
         if each.foreign:
             self.stdout.write(
                 f"  of other instances, and missing here: {each.foreign}"
-                "  <- restored from a backup of one? gdpr_rerun --dry-run names them"
+                "  <- of copies or other sites, or of this database before it had its id"
             )
 
     def advice(self, count: int, text: str) -> str:
