@@ -7,6 +7,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 from django.db import connections, transaction
 
@@ -17,7 +18,7 @@ from gdpr_assist.models import Operation, Receipt
 from gdpr_assist.reconciliation import Databases, missing, receipts
 from gdpr_assist.status import status
 from tests.apps.shop.models import Customer
-from tests.databases import database_is, untouched
+from tests.databases import database_is, log_is, refused, untouched, without_tables
 from tests.logbook import customer, logged, operations
 from tests.test_replay import ANONYMISE, DELETE, event, log
 
@@ -203,3 +204,30 @@ class TestAutocommit:
         finally:
             connections["default"].rollback()
             connections["default"].set_autocommit(True)
+
+
+class TestChecks:
+    def ids(self, **kwargs):
+        return [each.id for each in run_checks(**kwargs)]
+
+    def test_gdpr_assist_E037(self):
+        def off(database):
+            database.settings_dict = {**database.settings_dict, "AUTOCOMMIT": False}
+
+        assert "gdpr_assist.E037" not in self.ids()
+        with database_is("other", off):
+            assert "gdpr_assist.E037" in self.ids()
+
+    def test_gdpr_assist_W016(self, dirty_reads):
+        found = self.ids(databases=["default", "other", "gdpr_log"])
+        assert found.count("gdpr_assist.W016") == (connections["default"].vendor == "mysql")
+        assert "gdpr_assist.W016" not in self.ids()
+
+    def test_gdpr_assist_W018(self):
+        asked = {"databases": ["gdpr_log"], "tags": ["database"]}
+        assert "gdpr_assist.W018" not in self.ids(**asked)
+        with log_is(without_tables):
+            assert "gdpr_assist.W018" in self.ids(**asked)
+            assert "gdpr_assist.W018" not in self.ids(databases=["default"])
+        with log_is(refused):
+            assert "gdpr_assist.W018" not in self.ids(**asked)

@@ -31,7 +31,7 @@ from .declarations import (
     check_W012,
 )
 from .deletions import check_E012, check_E013, check_E014, check_E015, check_E032, check_W024
-from .deployment import check_deployed
+from .deployment import check_deployed, check_E037, check_W016, check_W018
 from .inner_classes import check_E028, check_W013
 from .log import check_E009, check_E011, check_E020, check_E021, check_E024, check_W002
 from .migrations import check_E001, check_E040
@@ -70,6 +70,7 @@ CHECKS: list[tuple[Any, ...]] = [
     (check_E031, Tags.models),
     (check_E032, Tags.models),
     (check_E040, Tags.models),
+    (check_E037,),
     (check_W001, Tags.models),
     (check_W002,),
     (check_W003, Tags.models),
@@ -81,6 +82,8 @@ CHECKS: list[tuple[Any, ...]] = [
     (check_W011, Tags.models),
     (check_W012, Tags.models),
     (check_W013, Tags.models),
+    (check_W016, Tags.database),
+    (check_W018, Tags.database),
     (check_W024, Tags.models),
 ]
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from django.core.checks import CheckMessage
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.template.defaultfilters import pluralize
 
 from ..conf import log_database
+from ..instances import is_migrated
+from ..isolation import reads_uncommitted
 from ..placement import cure
+from ..scrubbing import data_aliases
 from ..status import DatabaseStatus, status, unclaimed
 from .log import check_E024
 from .messages import message
@@ -35,6 +38,54 @@ def check_deployed(app_configs: Any = None, databases: Iterable[str] | None = No
     if log in databases:
         messages += map(_unclaimed, unclaimed())
     return messages
+
+
+def check_E037(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Nothing is committed by itself on an alias with data. Opens no connection."""
+    return [
+        message(
+            "E037",
+            f"The database {using!r} has AUTOCOMMIT off: the outcome of an erasure is not noted there, and commands "
+            "that write refuse.",
+            f"Take AUTOCOMMIT out of DATABASES[{using!r}].",
+        )
+        for using in data_aliases()
+        if not connections[using].settings_dict["AUTOCOMMIT"]
+    ]
+
+
+def check_W016(app_configs: Any = None, databases: Iterable[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Reads show what may still be rolled back. Asks the databases that are named."""
+    return [
+        message(
+            "W016",
+            f"The database {using!r} is read at READ UNCOMMITTED: an erasure may follow from what is rolled back.",
+            f'Set DATABASES[{using!r}]["OPTIONS"]["isolation_level"] = "read committed".',
+        )
+        for using in databases or ()
+        if _tells(reads_uncommitted, using)
+    ]
+
+
+def check_W018(app_configs: Any = None, databases: Iterable[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """The log has no tables. Asks it if it is named; a warning, or ``migrate`` itself would refuse there."""
+    return [
+        message(
+            "W018",
+            f"The event log's database {using!r} is not migrated: every erasure is refused.",
+            f"Run migrate --database={using}.",
+        )
+        for using in databases or ()
+        if using == log_database() and _tells(lambda log: not is_migrated(log), using)
+    ]
+
+
+def _tells(question: Callable[[str], bool], using: str) -> bool:
+    """What cannot be reached is a matter of E025, and no reason to end all checks."""
+    try:
+        return question(using)
+    except DatabaseError:
+        return False
 
 
 def _unclaimed(label: str) -> CheckMessage:
