@@ -14,8 +14,7 @@ from .conf import log_database
 from .instances import foreign, is_migrated, needed, written
 from .pages import page
 from .placement import cure, kept_off
-from .reconciliation import Databases, describe, kinds, missing, unlogged, unsettled
-from .reconciliation import Databases, contradicted, missing, unlogged, unsettled
+from .reconciliation import Databases, contradicted, describe, kinds, missing, unlogged, unsettled
 from .registry import registry
 from .scrubbing import data_aliases
 from .tables import EventLog, Operation
