@@ -15,6 +15,7 @@ from django.template.defaultfilters import pluralize
 from .batching import pages
 from .conf import log_database
 from .exceptions import AnonymiseError
+from .isolation import in_all_schemas
 from .pages import page
 from .reconciliation import OPERATIONS_PER_QUERY, Databases, receipts, shown, unlogged
 from .registry import registry
@@ -111,24 +112,8 @@ def _rows(group: Foreign) -> list[str]:
 
 
 def neighbours(using: str) -> set[uuid.UUID]:
-    """Return the ids of the databases in other schemas of this one: a schema for each tenant, and all in use."""
-    connection = connections[using]
-    if connection.vendor != "postgresql":
-        return set()
-    table = Instance._meta.db_table
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
-            "c.relname = %s AND c.relkind IN ('r', 'p') AND has_schema_privilege(n.oid, 'USAGE') "
-            "AND has_table_privilege(c.oid, 'SELECT')",
-            [table],
-        )
-        schemas = [schema for (schema,) in cursor.fetchall()]
-        found = set()
-        for schema in schemas:
-            cursor.execute(f"SELECT instance FROM {schema}.{connection.ops.quote_name(table)}")
-            found |= {instance for (instance,) in cursor.fetchall()}
-    return found
+    """Return the ids of the databases in all schemas of this one: a schema for each tenant, and all in use."""
+    return in_all_schemas("instance", Instance._meta.db_table, using)
 
 
 def check_instances(databases: Databases) -> None:

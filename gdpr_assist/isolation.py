@@ -1,8 +1,9 @@
-"""What a database shows of transactions that are open, and whether it ends its own; changes no row."""
+"""What a database shows of open transactions and of other schemas, and whether it ends its own; changes no row."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import connections
 
@@ -14,6 +15,13 @@ LEVELS = {
     "mysql": "SHOW SESSION VARIABLES WHERE Variable_name IN ('tx_isolation', 'transaction_isolation')",
     # Only connections that share a cache heed it.
     "sqlite": "PRAGMA read_uncommitted",
+}
+
+# {vendor: statement that names the schemas in which a table can be read}
+SCHEMAS = {
+    "postgresql": "SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE c.relname = %s AND c.relkind IN ('r', 'p') AND has_schema_privilege(n.oid, 'USAGE') "
+    "AND has_table_privilege(c.oid, 'SELECT')"
 }
 
 
@@ -39,6 +47,20 @@ def read_committed(using: str) -> None:
     if getattr(connection, "isolation_level", None) in {None, "read uncommitted"}:
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
+
+def in_all_schemas(column: str, table: str, using: str) -> set[Any]:
+    """Return what ``column`` holds in each table of this name, of whatever schema; nothing where there are none."""
+    connection = connections[using]
+    if (tables := SCHEMAS.get(connection.vendor)) is None:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(tables, [table])
+        found = set()
+        for (schema,) in cursor.fetchall():
+            cursor.execute(f"SELECT {column} FROM {schema}.{connection.ops.quote_name(table)}")
+            found |= {value for (value,) in cursor.fetchall()}
+    return found
 
 
 def check_commits(aliases: Iterable[str]) -> None:

@@ -124,6 +124,7 @@ def test_no_branch_on_the_vendor_of_a_database():
         "compaction",
         "indexes",
         "interference",
+        "isolation",
         "presence",
         "sequences",
         "statements",
