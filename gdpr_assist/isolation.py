@@ -17,6 +17,9 @@ LEVELS = {
     "sqlite": "PRAGMA read_uncommitted",
 }
 
+# {vendor: statement after which the next transaction shows only what is committed}; the others show no more anyway
+NEXT_READ = {"mysql": "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"}
+
 # {vendor: statement that names the schemas in which a table can be read}
 SCHEMAS = {
     "postgresql": "SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
@@ -41,18 +44,20 @@ def read_committed(using: str) -> None:
     Costs a statement only on MariaDB, and there only where Django does not set a level that shows no more anyway.
     """
     connection = connections[using]
-    if connection.vendor != "mysql" or connection.in_atomic_block:
+    statement = NEXT_READ.get(connection.vendor)
+    if statement is None or connection.in_atomic_block:
         return
     connection.ensure_connection()
     if getattr(connection, "isolation_level", None) in {None, "read uncommitted"}:
         with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            cursor.execute(statement)
 
 
 def in_all_schemas(column: str, table: str, using: str) -> set[Any]:
     """Return what ``column`` holds in each table of this name, of whatever schema; nothing where there are none."""
     connection = connections[using]
-    if (tables := SCHEMAS.get(connection.vendor)) is None:
+    tables = SCHEMAS.get(connection.vendor)
+    if tables is None:
         return set()
     with connection.cursor() as cursor:
         cursor.execute(tables, [table])
