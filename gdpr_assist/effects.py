@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -21,6 +21,10 @@ from .meta import all_rows
 from .planning import Plan
 
 CAUSE = "A trigger, a rule, row level security or a view of the database may be the cause."
+
+
+# {primary key: names of columns that hold another value than the planned one}
+Computed = dict[Any, set[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +63,8 @@ def as_they_are(rows: QuerySet[Any]) -> dict[Any, Model]:
     return {row.pk: row for row in rows}
 
 
-def check_in_sql(plan: Plan, rows: QuerySet[Any], before: dict[Any, Model]) -> set[str]:
-    """Return the names of the columns that hold another value than the one which the database itself was to write.
+def check_in_sql(plan: Plan, rows: QuerySet[Any], before: dict[Any, Model]) -> Computed:
+    """Return the columns that hold another value than the one which the database itself was to write.
 
     ``before`` are the rows as they were. Raises ``AnonymiseError`` if a column still holds what it held then and was
     to lose. The database finds the rows to look at, where each rule can tell that its value is there.
@@ -68,14 +72,14 @@ def check_in_sql(plan: Plan, rows: QuerySet[Any], before: dict[Any, Model]) -> s
     changes = [(each.field, each.replacement) for each in plan.declaration.changes if each.in_sql and each.replacement]
     holds = [replacement.holds(column.name) for column, replacement in changes if replacement.holds]
     doubtful = rows.exclude(reduce(and_, holds)) if changes and len(holds) == len(changes) else rows
-    computed: set[str] = set()
+    computed: Computed = defaultdict(set)
     kept = set()
     for key, *values in doubtful.values_list("pk", *(column.attname for column, _ in changes)):
         for (column, replacement), value in zip(changes, values, strict=True):
             row = before.get(key)
             planned = _as_stored(column, replacement.value(row)) if row else value
             if row and value != planned:
-                computed.add(column.name)
+                computed[key].add(column.name)
                 kept |= {key} if _is_kept(row.__dict__.get(column.attname), planned, value) else set()
     if kept:
         raise unchanged(plan, len(kept))
@@ -90,7 +94,7 @@ def _as_stored(field: Any, value: Any) -> Any:
         return value
 
 
-def check_stored(plan: Plan, rows: dict[Any, Intended]) -> tuple[dict[Any, dict[str, Any]], set[str]]:
+def check_stored(plan: Plan, rows: dict[Any, Intended]) -> tuple[dict[Any, dict[str, Any]], Computed]:
     """Return what the database holds of ``rows``, {primary key: {attname: value}}, and the columns computed otherwise.
 
     Raises ``AnonymiseError`` if a column still holds what it held before and was to lose. Another value than the
@@ -101,16 +105,16 @@ def check_stored(plan: Plan, rows: dict[Any, Intended]) -> tuple[dict[Any, dict[
     found = all_rows(plan.declaration.model, plan.using).filter(pk__in=list(rows))
     stored = {key: dict(zip(fields, values, strict=True)) for key, *values in found.values_list("pk", *fields)}
     kept: Counter[str] = Counter()
-    computed = set()
+    computed: Computed = defaultdict(set)
     for key, values in stored.items():
         for name in rows[key].planned:
             value, planned = values[name], _as_stored(fields[name], rows[key].planned[name])
             if _as_stored(fields[name], value) != planned:
-                computed |= set() if _is_expression(planned) else {fields[name].name}
+                computed[key] |= set() if _is_expression(planned) else {fields[name].name}
                 kept[fields[name].name] += _is_kept(rows[key].before[name], planned, value)
     if +kept:
         raise _kept(plan, +kept)
-    return stored, computed & set(plan.fields)
+    return stored, {key: names & set(plan.fields) for key, names in computed.items()}
 
 
 def _is_expression(value: Any) -> bool:

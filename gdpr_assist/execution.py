@@ -30,6 +30,7 @@ from . import eventlog
 from .batching import LARGEST_BATCH, batch_size, chunks, pages
 from .conf import settings
 from .effects import (
+    Computed,
     Intended,
     as_they_are,
     check_changed,
@@ -91,8 +92,16 @@ class Run:
             self._interference |= dict.fromkeys(models, interference(models, plan.using))
         return self._interference[model]
 
-    def note(self, plan: Plan, computed: set[str]) -> None:
-        self.computed |= {f"{plan.label}.{name}" for name in computed}
+    def note(self, plan: Plan, computed: Computed) -> None:
+        """Note it in the markers too: such a column must not make a row look filled again, for ever."""
+        notes: dict[str, list[str]] = defaultdict(list)
+        for key, names in computed.items():
+            self.computed |= {f"{plan.label}.{name}" for name in names}
+            notes[",".join(sorted(names & plan.told.keys()))].append(str(key))
+        for note, texts in notes.items():
+            if note:
+                there = markers(plan.declaration.model, plan.using).filter(object_id__in=among(texts))
+                there.update(computed=note)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -532,7 +541,7 @@ def _run_sets(plan: Plan, rows: QuerySet[Any], run: Run) -> int:
         # Of a multi-table model, update() returns the number of one table only.
         counts += [rows.update(**columns) for columns in _columns(plan)]
     if before is not None:
-        run.note(plan, set() if plan.sends_signals else check_in_sql(plan, rows, before))
+        run.note(plan, {} if plan.sends_signals else check_in_sql(plan, rows, before))
         return len(before)
     return min(counts) if counts else rows.count()
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, reduce
 from operator import and_
 from typing import Any, Literal
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import router
+from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet, ValidationError
+from django.db import NotSupportedError, router
 from django.db.models import BooleanField, Exists, ExpressionWrapper, Model, OuterRef, Q, QuerySet
 from django.db.models.expressions import Col
 from django.db.models.signals import post_save, pre_save
 from django.dispatch import Signal
 
-from .declaration import Declaration
+from .declaration import Change, Declaration
 from .exceptions import AnonymiseError
 from .meta import all_rows
 from .placement import explained
 from .registry import concrete, registry
-from .rules import key_text
+from .rules import is_comparable, key_text
 from .signals import post_anonymise, pre_anonymise
 from .tables import PrivacyAnonymised
 
@@ -123,17 +124,37 @@ class Plan:
         """Return the rows that were anonymised before."""
         return self.rows().filter(has_marker(self.declaration.model, self.using))
 
+    @cached_property
+    def told(self) -> dict[str, Q]:
+        """{name of a column: the condition that it holds its rule's value}, where that can be told.
+
+        Not what a project's own anonymiser gave, the time, what is random, and what a field encrypts.
+        """
+        found = {change.field.name: _condition(change, self.using) for change in self.declaration.changes}
+        return {name: condition for name, condition in found.items() if condition is not None}
+
+    @property
+    def untold(self) -> list[str]:
+        """The columns of which nobody can tell whether they were filled again."""
+        return [name for name in self.fields if name not in self.told]
+
+    def computed(self) -> list[str]:
+        """Return what markers note: names, by comma, of columns to which a save() gave another value than the rule."""
+        notes = markers(self.declaration.model, self.using).exclude(computed=None)
+        return sorted(filter(None, notes.order_by().values_list("computed", flat=True).distinct()))
+
     def refilled(self) -> QuerySet[Any]:
         """Return the marked rows that hold something again: those in which a rule's value is not there any more.
 
-        Only rules that always give the same value can tell; the project's own anonymisers and times cannot.
+        A column that a project's ``save()`` computed when the row was anonymised cannot tell, in that row.
         """
-        conditions = [
-            change.replacement.holds(change.field.name)
-            for change in self.declaration.changes
-            if change.replacement and change.replacement.holds
-        ]
-        return self.marked().exclude(reduce(and_, conditions)) if conditions else self.rows().none()
+        if not self.told:
+            return self.rows().none()
+        as_planned = reduce(and_, self.told.values())
+        for note in self.computed():
+            rest = [condition for name, condition in self.told.items() if name not in note.split(",")]
+            as_planned |= reduce(and_, rest, Q(has_marker(self.declaration.model, self.using, computed=note)))
+        return self.marked().exclude(as_planned)
 
     def marks(self) -> tuple[int, int]:
         """Return how many rows were anonymised before, and how many of these were filled again since."""
@@ -165,9 +186,7 @@ class Plan:
 
     def describe(self, *, with_marks: bool = True) -> str:
         """Return the plan in a line of plain words, with its numbers; ``with_marks`` with those of marked rows."""
-        count, marked_count, refilled = self.count(), 0, 0
-        if with_marks:
-            marked_count, refilled = self.marks()
+        count = self.count()
         text = f"{self.label}: {count} row{'' if count == 1 else 's'}, {MODES[self.mode]}"
         if self.reason:
             text += f", because {self.reason}"
@@ -178,12 +197,18 @@ class Plan:
             text += f"; with what {', '.join(each._meta.label for each in self.parents)} holds of them"
         if self.children:
             text += f"; with what {', '.join(each._meta.label for each in self.children)} add to them"
-        if marked_count:
-            again = "and now again" if self.force else "left as they are"
-            text += f"; {marked_count} anonymised before, {again}"
+        return text + self._described_marks() if with_marks else text
+
+    def _described_marks(self) -> str:
+        marked, refilled = self.marks()
+        text = ""
+        if marked:
+            text += f"; {marked} anonymised before, {'and now again' if self.force else 'left as they are'}"
         if refilled:
             text += f"; {refilled} of these refilled since"
             text += "" if self.force else ": anonymise them with force"
+        if marked and self.untold:
+            text += f"; whether {', '.join(self.untold)} was filled again cannot be told"
         return text
 
     __str__ = describe
@@ -245,8 +270,27 @@ def marked_texts(model: type[Model], keys: Iterable[Any], using: str) -> set[str
     return set(there.values_list("object_id", flat=True))
 
 
-def has_marker(model: type[Model], using: str) -> Any:
-    """Return the condition that a row of ``model`` carries a marker.
+def _condition(change: Change, using: str) -> Q | None:
+    """Return the condition that a row holds what ``change`` gives, None if the database cannot tell."""
+    made = change.replacement
+    if made is None or made.holds is None:
+        return None
+    value = made.expression() if made.expression is not None else ""
+    sample = "" if hasattr(value, "resolve_expression") else value
+    if not is_comparable(change.field, sample, using):
+        return None
+    condition = made.holds(change.field.name)
+    try:
+        all_rows(change.field.model, using).filter(condition).query.get_compiler(using).as_sql()
+    except (EmptyResultSet, FullResultSet):
+        pass
+    except (FieldError, NotSupportedError, NotImplementedError, TypeError, ValueError, ValidationError):
+        return None  # a field of the project's without this lookup
+    return condition
+
+
+def has_marker(model: type[Model], using: str, **conditions: Any) -> Any:
+    """Return the condition that a row of ``model`` carries a marker, one with these ``conditions``.
 
     Where SQL cannot tell (``key_text`` is None) all markers of the model are read now; for a page see
     ``marked_texts``.
@@ -255,9 +299,9 @@ def has_marker(model: type[Model], using: str) -> Any:
     if text is not None:
         # The second condition says nothing new. Without it PostgreSQL, which does not know how many markers an open
         # transaction has written, hashes all of them for each page of rows instead of looking 1,800 up.
-        return Exists(markers(model, using).filter(object_id=text, object_id__gte=text))
-    to_python = model._meta.pk.to_python
-    return Q(pk__in=[to_python(key) for key in markers(model, using).values_list("object_id", flat=True)])
+        return Exists(markers(model, using).filter(object_id=text, object_id__gte=text, **conditions))
+    to_python, found = model._meta.pk.to_python, markers(model, using).filter(**conditions)
+    return Q(pk__in=[to_python(key) for key in found.values_list("object_id", flat=True)])
 
 
 def with_marks(rows: QuerySet[Any]) -> QuerySet[Any]:

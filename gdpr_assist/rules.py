@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
-from django.db import models
+from django.core.exceptions import ValidationError
+from django.db import connections, models
 from django.db.models import F, Field, Func, Model, Q, Value
 from django.db.models.functions import MD5, Cast, Concat, Left, Replace, Right, Substr
 from django.utils import timezone
@@ -92,6 +93,38 @@ def is_hashed_password(field: Field[Any, Any]) -> bool:
     """Return whether ``field`` holds the hash of a password, as that of a user does."""
     # AbstractBaseUser cannot be imported before the apps are loaded; this is what it has beside the column.
     return field.name == "password" and hasattr(field.model, "check_password")
+
+
+# Where Django's fields put no more around their values than the casts which are made here too.
+CASTS = {
+    "django.db.models.fields",
+    "django.contrib.postgres.fields.array",
+    "django.contrib.postgres.fields.ranges",
+}
+
+
+def has_sql_of_its_own(field: Any) -> bool:
+    """Return whether a field puts SQL of its own around its values, as one that has the database encrypt them."""
+    # Before Django 6.1 it is the first; there the second is made from it.
+    method = getattr(field, "get_placeholder", None) or getattr(field, "get_placeholder_sql", None)
+    return method is not None and method.__module__ not in CASTS
+
+
+def is_comparable(field: Any, value: Any, using: str) -> bool:
+    """Return whether the database can tell if a column holds ``value``.
+
+    Not if the field, a project's own, writes the same value differently each time (it encrypts, with a salt), or has
+    the database do it.
+    """
+    if type(field).__module__.startswith("django."):
+        return True
+    if has_sql_of_its_own(field):
+        return False
+    try:
+        written = [field.get_db_prep_save(value, connections[using]) for _ in range(2)]
+    except (ValueError, TypeError, ArithmeticError, ValidationError):
+        return False
+    return bool(written[0] == written[1])
 
 
 def field_label(field: Any) -> str:

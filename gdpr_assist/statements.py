@@ -13,6 +13,7 @@ from django.db.models.constants import OnConflict
 from django.db.models.expressions import RawSQL
 
 from .batching import chunks
+from .rules import has_sql_of_its_own
 
 # Longer lists of VALUES are no faster: measured with 1,000, 5,000 and 10,000 parameters on PostgreSQL and MariaDB.
 PARAMETERS_PER_STATEMENT = 10000
@@ -71,7 +72,7 @@ def write_back(
     connection = connections[using]
     columns = [model._meta.pk, *fields]
     update = UPDATE.get(connection.vendor)
-    if update is None or any(map(_has_sql_of_its_own, columns)):
+    if update is None or any(map(has_sql_of_its_own, columns)):
         return None
     return update(connection, model, columns, rows, types or {})
 
@@ -159,25 +160,12 @@ def _as_mysql(
         )
 
 
-# Where Django's fields put no more around their values than the casts which are made here too.
-CASTS = {
-    "django.db.models.fields",
-    "django.contrib.postgres.fields.array",
-    "django.contrib.postgres.fields.ranges",
-}
-
 # {vendor: function that makes the statements}
 UPDATE: dict[str, Callable[..., Iterator[Statement]]] = {
     "sqlite": _as_sqlite,
     "postgresql": _as_postgresql,
     "mysql": _as_mysql,
 }
-
-
-def _has_sql_of_its_own(field: Any) -> bool:
-    # Before Django 6.1 it is the first; there the second is made from it.
-    method = getattr(field, "get_placeholder", None) or getattr(field, "get_placeholder_sql", None)
-    return method is not None and method.__module__ not in CASTS
 
 
 # {vendor: codes of an OperationalError that refuses a value}: cut, of another type, or of another character set

@@ -201,6 +201,9 @@ class PrivacyAnonymised(models.Model):
 
     content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE)
     object_id = ExactCharField(max_length=LONGEST_KEY)
+    computed = models.TextField(  # noqa: DJ001  (NULL: a process of 1.x, in a rolling deploy, does not write it)
+        null=True, help_text="Names of columns in which a save() of the project has put another value than the rule's"
+    )
 
     objects = Markers()
 

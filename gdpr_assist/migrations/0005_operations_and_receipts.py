@@ -166,6 +166,14 @@ class Migration(migrations.Migration):
         ),
         # First, so that keys which differ by case alone are not taken for doubles.
         migrations.AlterField("privacyanonymised", "object_id", ExactCharField(max_length=512)),
+        migrations.AddField(
+            "privacyanonymised",
+            "computed",
+            models.TextField(
+                help_text="Names of columns in which a save() of the project has put another value than the rule's",
+                null=True,
+            ),
+        ),
         migrations.RunPython(
             remove_double_markers,
             forget_long_markers,

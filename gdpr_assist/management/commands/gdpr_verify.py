@@ -56,14 +56,24 @@ class Command(RichCommand):
         plans = scrubbing.plans(
             options["database"], only=options["model"], but=options["exclude_model"], children=True
         )
-        refilled, left = [], []
+        refilled, left, unknown = [], [], []
         for plan in plans:
             count, marked, again = plan.count(), plan.marked().count(), plan.refilled().count()
-            self.stdout.write(f"{plan.using}: {plan.label}: {_rows(count)}, {marked} anonymised, {again} refilled")
+            text = f"{plan.using}: {plan.label}: {_rows(count)}, {marked} anonymised, {again} refilled"
+            if marked and (names := _unknown(plan)):
+                text += f"; not known of {', '.join(names)}"
+                unknown += [f"{plan.label}.{name}" for name in names]
+            self.stdout.write(text)
             if again:
                 refilled.append(f"{_rows(again)} of {_table(plan)}")
             if marked < count:
                 left.append(f"{count - marked} of {_rows(count)} of {_table(plan)}")
+        if unknown:
+            self.stdout.write(
+                f"Not known, and not counted as in order: whether {', '.join(dict.fromkeys(unknown))} hold anything "
+                "again. Nobody can tell what an anonymiser or a save() of the project, the time, chance or an "
+                "encrypting field has put there."
+            )
         failures = []
         if left and options["all"]:
             failures.append(f"Not anonymised: {', '.join(left)}. On a copy, run anonymise_db.")
@@ -73,6 +83,12 @@ class Command(RichCommand):
                 f"elsewhere, anonymise these rows with force=True ({page('reference/methods', 'Refilled rows')})."
             )
         return failures
+
+
+def _unknown(plan: Plan) -> list[str]:
+    """Return the columns of which nobody can tell whether they were filled again, in all rows or in some."""
+    computed = {name: None for note in plan.computed() for name in note.split(",")}
+    return [*plan.untold, *(f"{name} (where save() has computed it)" for name in computed if name in plan.told)]
 
 
 def _rows(count: int) -> str:

@@ -1,7 +1,12 @@
 """Field classes of a project's own, as keys and as columns."""
 
+import base64
+import os
+
+from django.core.exceptions import FieldError
 from django.db import models
 
+import gdpr_assist
 from gdpr_assist.tables import ExactCharField
 
 # -- keys --------------------------------------------------------------------------------------
@@ -106,3 +111,67 @@ class OwnColumns(models.Model):
             return ""
 
         anonymise_doubled = anonymise_latin = anonymise_shouted
+
+
+# -- columns that encrypt, or that cannot be looked up -----------------------------------------
+
+
+class SaltedField(models.CharField):
+    """Encrypts: the same value is written in another way each time."""
+
+    def get_prep_value(self, value):
+        return base64.b64encode(os.urandom(6) + str(value).encode()).decode()
+
+    def from_db_value(self, value, expression, connection):
+        return base64.b64decode(value)[6:].decode()
+
+
+class ClosedField(models.CharField):
+    """Cannot be looked up, as the encrypting fields of several packages."""
+
+    def get_lookup(self, lookup_name):
+        raise FieldError(f"{lookup_name} is not supported")
+
+
+class CodedField(models.CharField):
+    """Converts, always in the same way."""
+
+    def get_prep_value(self, value):
+        return str(value)[::-1]
+
+    def from_db_value(self, value, expression, connection):
+        return value[::-1]
+
+
+@gdpr_assist.rule(SaltedField, ClosedField, CodedField)
+def secret(field):
+    return "no secret"
+
+
+class SecretPrivacy:
+    fields = ["secret", "name"]
+    search_fields = ["name"]
+
+
+class SaltedRow(models.Model):
+    secret = SaltedField(max_length=100)
+    name = models.CharField(max_length=50)
+
+    class PrivacyMeta(SecretPrivacy):
+        pass
+
+
+class ClosedRow(models.Model):
+    secret = ClosedField(max_length=100)
+    name = models.CharField(max_length=50)
+
+    class PrivacyMeta(SecretPrivacy):
+        pass
+
+
+class CodedRow(models.Model):
+    secret = CodedField(max_length=100)
+    name = models.CharField(max_length=50)
+
+    class PrivacyMeta(SecretPrivacy):
+        pass
