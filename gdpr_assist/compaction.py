@@ -108,20 +108,28 @@ def _without_journal(cursor: Any) -> Iterator[None]:
 # Most common values and bounds of histograms are values of rows.
 STATISTICS = ("pg_catalog.pg_statistic", "pg_catalog.pg_statistic_ext_data")
 
-# Who keeps VACUUM FULL from dropping row versions that died before the transaction %(now)s: whoever has a snapshot of
-# this database (or of all: a standby) from before that; and in any database, as our own snapshot is not newer than
-# the oldest transaction that writes, each of those. Only a lazy VACUUM is in nobody's way.
+# Who keeps a VACUUM from dropping row versions that died before the transaction %(now)s: whoever uses this database
+# and has a snapshot, or writes, since before that; a prepared transaction, a standby or a slot alike.
 HOLDERS = """
 SELECT format('process %%s', pid) FROM pg_stat_activity
-WHERE pid <> pg_backend_pid() AND pid NOT IN (SELECT pid FROM pg_stat_progress_vacuum) AND (
-    age(backend_xid) > age(%(now)s::xid)
-    OR age(backend_xmin) > age(%(now)s::xid) AND (datname IS NULL OR datname = current_database())
-)
+WHERE pid <> pg_backend_pid() AND pid NOT IN (SELECT pid FROM pg_stat_progress_vacuum)
+AND (datname IS NULL OR datname = current_database())
+AND (age(backend_xid) > age(%(now)s::xid) OR age(backend_xmin) > age(%(now)s::xid))
 UNION ALL
-SELECT format('prepared transaction %%s', gid) FROM pg_prepared_xacts WHERE age(transaction) > age(%(now)s::xid)
+SELECT format('prepared transaction %%s', gid) FROM pg_prepared_xacts
+WHERE database = current_database() AND age(transaction) > age(%(now)s::xid)
 UNION ALL
 SELECT format('replication slot %%s', slot_name) FROM pg_replication_slots
 WHERE age(xmin) > age(%(now)s::xid) OR age(catalog_xmin) > age(%(now)s::xid)
+"""
+
+# Whether a transaction of another database of the server has been writing since before the transaction %(now)s.
+ELSEWHERE = """
+SELECT EXISTS (
+    SELECT FROM pg_stat_activity WHERE datname <> current_database() AND age(backend_xid) > age(%(now)s::xid)
+) OR EXISTS (
+    SELECT FROM pg_prepared_xacts WHERE database <> current_database() AND age(transaction) > age(%(now)s::xid)
+)
 """
 
 # Who has a lock on a table
@@ -144,7 +152,11 @@ def _as_postgresql(connection: Any, tables: list[str]) -> list[str]:
     with connection.cursor() as cursor, _setting(cursor, *settings):
         for name in names:
             _run_on(cursor, "ANALYZE", name)  # First, as it leaves the old statistics behind as dead rows.
-        _wait_for_holders(cursor)
+        if _wait_for_holders(cursor):
+            # VACUUM FULL has a snapshot, which is no newer than the oldest transaction that writes anywhere on the
+            # server, and copies what died since. A plain VACUUM has none: it drops that, whatever others do elsewhere.
+            for name in (*names, *STATISTICS):
+                _run_on(cursor, "VACUUM", name)
         for name in names:
             if not _vacuum_full(cursor, name):
                 cause = "the role does not own the table"
@@ -157,7 +169,8 @@ def _as_postgresql(connection: Any, tables: list[str]) -> list[str]:
         ]
 
 
-def _wait_for_holders(cursor: Any) -> None:
+def _wait_for_holders(cursor: Any) -> bool:
+    """Wait until nobody in this database needs old row versions; return whether another database has a transaction."""
     cursor.execute("SELECT (txid_current() %% 4294967296)::text", [])
     (now,) = cursor.fetchone()
     end = time.monotonic() + PATIENCE
@@ -165,6 +178,9 @@ def _wait_for_holders(cursor: Any) -> None:
         if time.monotonic() > end:
             raise _failed(cursor, "VACUUM FULL", f"old row versions are kept for {', '.join(holders)}")
         time.sleep(0.2)
+    cursor.execute(ELSEWHERE, {"now": now})
+    (elsewhere,) = cursor.fetchone()
+    return bool(elsewhere)
 
 
 def _holders(cursor: Any, now: str) -> list[str]:

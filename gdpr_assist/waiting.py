@@ -20,7 +20,8 @@ def limit_wait(using: str) -> None:
 
 def is_busy(error: OperationalError, using: str) -> bool:
     """Return whether the statement waited for another transaction in vain, and is not refused for good."""
-    return BUSY[connections[using].vendor](error)
+    says_busy = BUSY.get(connections[using].vendor)
+    return says_busy is not None and says_busy(error)
 
 
 def _on_sqlite(error: OperationalError) -> bool:
