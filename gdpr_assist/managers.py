@@ -65,7 +65,7 @@ class AnonymisingManager:
     def get_queryset(self) -> Any:
         queryset = super().get_queryset()  # type: ignore[misc]
         if not isinstance(queryset, PrivacyQuerySet):
-            queryset.__class__ = queryset_class(queryset.__class__)
+            queryset = recast(queryset, queryset_class(queryset.__class__))
         return queryset
 
     def anonymise(self, force: bool = False) -> Result:
@@ -140,6 +140,20 @@ def _made(addition: type, original: type) -> Any:
         if hasattr(original, name)
     }
     return type(original.__name__, (addition, original), {**names, **own})
+
+
+def recast(instance: Any, kind: Any) -> Any:
+    """Return ``instance`` as one of ``kind``, a subclass of its class: itself, where Python lets it.
+
+    Not where typing.Generic is a base of the class: "object layout differs". Then another object has its attributes.
+    """
+    try:
+        instance.__class__ = kind
+    except TypeError:
+        other = kind.__new__(kind)
+        other.__dict__.update(instance.__dict__)
+        return other
+    return instance
 
 
 class _RegisteredModels(type):
@@ -241,8 +255,8 @@ METHODS = {
     "_log_gdpr_delete": _log_gdpr_delete,
 }
 
-# {model: (its managers, the names added to it)}, to undo it
-_before: dict[type[Model], tuple[list[Any], list[str]]] = {}
+# {model: (its managers, the names added to it, {name: manager that stood beside them})}, to undo it
+_before: dict[type[Model], tuple[list[Any], list[str], dict[str, Any]]] = {}
 
 
 def contribute(model: type[Model]) -> None:
@@ -257,10 +271,15 @@ def contribute(model: type[Model]) -> None:
         settings.GDPR_PRIVACY_INSTANCE_NAME: classproperty(lambda cls: cls.get_privacy_meta()),
     }
     added = [name for name in names if not hasattr(model, name)]
-    _before[model] = (model._meta.local_managers, added)
+    beside: dict[str, Any] = {name: each for name, each in vars(model).items() if isinstance(each, BaseManager)}
+    _before[model] = (model._meta.local_managers, added, beside)
     for name in added:
         setattr(model, name, names[name])
     _set_managers(model, registry.manager_name(model), added)
+    if registry.manager_name(model) is None:
+        # As django-mptt keeps one, which makes the querysets of get_descendants().
+        for name, manager in beside.items():
+            setattr(model, name, recast(copy.copy(manager), manager_class(manager.__class__)))
 
 
 def take_off_declaration(model: type[Model]) -> None:
@@ -271,9 +290,11 @@ def take_off_declaration(model: type[Model]) -> None:
 
 def withdraw(model: type[Model]) -> None:
     """Take off ``model`` what ``contribute`` gave it."""
-    managers, added = _before.pop(model)
+    managers, added, beside = _before.pop(model)
     for name in added:
         delattr(model, name)
+    for name, manager in beside.items():
+        setattr(model, name, manager)
     _replace_managers(model._meta, managers)
 
 
@@ -287,9 +308,10 @@ def _set_managers(model: type[Model], name: str | None, added: list[str]) -> Non
     if name is not None and name not in model._meta.managers_map:
         managers.append(_named_manager(model, name))
         added.append(name)
-    for manager in managers:
-        if name in (None, manager.name):
-            manager.__class__ = manager_class(manager.__class__)
+    managers = [
+        recast(manager, manager_class(manager.__class__)) if name in (None, manager.name) else manager
+        for manager in managers
+    ]
     for manager in managers:
         manager._set_creation_counter()
     _replace_managers(model._meta, managers)

@@ -36,7 +36,15 @@ from tests.apps.shop.models import (
     OrderLine,
     Product,
 )
-from tests.apps.thirdparty.models import Device, Subscriber, SubscriberManager, Ticket, TicketQuerySet
+from tests.apps.thirdparty.models import (
+    Branch,
+    Device,
+    Subscriber,
+    SubscriberManager,
+    Ticket,
+    TicketQuerySet,
+    TypedManager,
+)
 
 
 def meta(**attributes):
@@ -711,3 +719,43 @@ class TestWithAnonymised:
         rows = [model.objects.create(name="Ada", **key) for key in keys]
         rows[0].anonymise()
         assert sorted(each.is_anonymised() for each in model.objects.with_anonymised()) == [False, True]
+
+
+# -- managers that Python does not let change their class --------------------------------------
+
+
+class BranchPrivacy:
+    fields = ["name"]
+    search_fields = ["name"]
+
+
+@pytest.mark.django_db
+class TestTypedManagers:
+    @pytest.fixture
+    def branch(self):
+        with registry.registered(Branch, BranchPrivacy):
+            yield Branch.objects.create(name="Ada")
+
+    def test_its_querysets_can_be_anonymised_and_keep_their_methods(self, branch):
+        assert isinstance(Branch.objects, TypedManager)
+        assert Branch.objects.all().named("Ada").anonymise().anonymised == 1
+        assert Branch.objects.filter(pk=branch.pk).exclude(name="x").named(str(branch.pk)).get() == branch
+
+    def test_a_manager_beside_the_others_gives_querysets_with_the_methods(self, branch):
+        assert branch.twins().anonymise().anonymised == 1
+
+    def test_they_are_given_back(self):
+        beside = Branch._branches
+        with registry.registered(Branch, BranchPrivacy):
+            assert hasattr(Branch.objects.all(), "anonymise")
+        assert type(Branch.objects) is TypedManager
+        assert Branch._branches is beside
+        assert not hasattr(Branch.objects.all(), "anonymise")
+
+    def test_they_are_copied_pickled_and_compared_like_any_other(self, branch):
+        assert copy.copy(Branch.objects) == Branch.objects == TypedManager()
+        assert list(pickle.loads(pickle.dumps(Branch.objects.all()))) == [branch]
+
+    def test_migrations_write_their_own_class(self, branch):
+        assert ModelState.from_model(Branch).managers == []
+        assert MigrationWriter.serialize(Branch.objects.__class__)[0].endswith("models.TypedManager")

@@ -1,5 +1,7 @@
 """Models of an app that has never heard of gdpr_assist. Other test apps register them."""
 
+from typing import Generic, TypeVar
+
 from django.db import models
 
 
@@ -38,6 +40,36 @@ class Device(models.Model):
 
     owner = models.CharField(max_length=50)
     address = models.GenericIPAddressField()
+
+
+T = TypeVar("T", bound=models.Model)
+
+
+class TypedQuerySet(Generic[T], models.QuerySet):
+    def named(self, name):
+        return self.filter(name=name)
+
+
+class TypedManager(Generic[T], models.Manager):
+    """As several packages annotate theirs."""
+
+    def get_queryset(self):
+        return TypedQuerySet(self.model, using=self._db)
+
+
+class Branch(models.Model):
+    """Not registered, unless a test does it. Its managers have typing.Generic as a base; one stands apart."""
+
+    name = models.CharField(max_length=50)
+
+    objects = TypedManager()
+
+    def twins(self):
+        return self._branches.filter(name=self.name)
+
+
+Branch._branches = TypedManager()
+Branch._branches.model = Branch
 
 
 class Letter(models.Model):
