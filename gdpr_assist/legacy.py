@@ -19,7 +19,7 @@ from .batching import chunks, pages
 from .conf import log_database
 from .exceptions import AnonymiseError
 from .history import OPERATIONS_PER_QUERY, LoggedOperation
-from .instances import foreign, is_migrated, needed
+from .instances import ADVICE, foreign, is_migrated, needed
 from .reconciliation import Databases, missing, receipts
 from .registry import registry
 from .tables import EventLog, Operation, Upgrade
@@ -142,9 +142,8 @@ def check_identity(databases: Databases) -> None:
         known = _known_ids(using)
         if databases.known(using) is None and known and not known & databases.others:
             raise AnonymiseError(
-                f"The database {using!r} has no id, and the log has this alias with "
-                f"{', '.join(sorted(map(str, known)))}. It was restored from a backup that 1.x made, or it lost its "
-                "id. Name the one that it had with --instance; it becomes its own again."
+                f"The database {using!r} has no id, and the log knows a database under this alias. It was restored "
+                f"from a backup that 1.x made, or it lost its id. {ADVICE}"
             )
 
 
@@ -185,9 +184,8 @@ def _check_not_restored(using: str, databases: Databases, is_another: bool) -> N
     others = {*upgraded, *(each.instance for each in foreign(using, databases))} - {own}
     if known.here is None and others and not is_another:
         raise AnonymiseError(
-            f"The log has another database under the alias {using!r}: {', '.join(sorted(map(str, others)))}. If this "
-            f"one was restored from a backup of it: {cure} If it never was, and is another one, add "
-            "--another-database."
+            f"The log has another database under the alias {using!r}. If this one was restored from a backup of it: "
+            f"{cure} If it never was, and is another one, add --another-database."
         )
 
 

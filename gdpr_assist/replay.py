@@ -22,7 +22,7 @@ from .conf import log_database
 from .exceptions import AnonymiseError
 from .execution import delete, execute, forget_markers
 from .history import OPERATIONS_PER_QUERY, ROWS_PER_QUERY, Kind, LoggedOperation, hold_events, logged_operations
-from .instances import check_log, needed
+from .instances import check_instances, check_log, needed
 from .legacy import Backlog, check_identity, complete
 from .meta import all_rows
 from .planning import plan
@@ -117,6 +117,7 @@ def check_ready(databases: Databases) -> None:
     for using in needed():
         _check_migrated(using, None)
     _check_migrated(log_database(), "gdpr_assist")
+    check_instances(databases)
     check_identity(databases)
     check_log(databases)
 

@@ -278,12 +278,13 @@ class TestAnotherDatabase:
 
 class TestRowsOf1x:
     def test_among_todays(self, people):
-        """They come first, are applied once, and keep no later row from its own erasure."""
+        """They wait until they are asked for, are applied once, and keep no later row from its own erasure."""
         backup = Backup(Customer)
         people[1].anonymise()
         legacy(event(ANONYMISE, people[0]), event("delete", "shop.Customer", people[2].pk))
         backup.restore()
-        assert command("gdpr_rerun").startswith("Applied: 3\nAlready applied: 0\n")
+        assert "Events of 1.x, left alone on default: shop.Customer: 2\nApplied: 1\n" in command("gdpr_rerun")
+        assert "Applied: 2\nAlready applied: 1\n" in command("gdpr_rerun", "--apply-1x")
         found = names()
         assert found[people[0].pk] == str(people[0].pk)
         assert found[people[1].pk] == str(people[1].pk)
@@ -291,7 +292,7 @@ class TestRowsOf1x:
         # Their keys are somebody else's by now
         customer(pk=people[2].pk, name="Somebody else", email="else@quill.example")
         with untouched():
-            assert command("gdpr_rerun").startswith("Applied: 0\nAlready applied: 3\n")
+            assert "Applied: 0\nAlready applied: 1\n" in command("gdpr_rerun")
 
 
 class TestNeedless:

@@ -451,7 +451,10 @@ class TestWaitedForInVain:
             raise Unwanted
         with database_is("default", read_only), pytest.raises(CommandError) as caught:
             call_command("gdpr_reconcile", stdout=StringIO())
-        assert re.match(r"The database default \(.+\) cannot be used \(\w+Error\)\. Has its role", str(caught.value))
+        assert re.match(
+            r"The database default \(.+\) does not let the command write \(\w+Error\): it is read-only",
+            str(caught.value),
+        )
         assert settle() == [False]
 
 
