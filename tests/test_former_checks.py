@@ -56,6 +56,7 @@ class TestE040:
         assert found.level == checks.ERROR
         assert "written_by_1x.0001_initial names tests.apps.migrated.models.AnonymisingManagerOf1x" in found.msg
 
+    @pytest.mark.django_db  # from Django 6.1 on, checks ask the databases too
     def test_check_says_it_instead_of_breaking_off(self, migration):
         with migration("AnonymisingManagerOf1x"), pytest.raises(CommandError, match=r"gdpr_assist\.E040"):
             call_command("check", tag=["models"])
