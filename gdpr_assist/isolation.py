@@ -72,7 +72,9 @@ def check_commits(aliases: Iterable[str]) -> None:
     """Raise ``AnonymiseError`` if a transaction on one of ``aliases`` would not be committed at its end."""
     for using in aliases:
         connection = connections[using]
-        is_manual = not connection.in_atomic_block and not connection.get_autocommit()
+        # Without opening a connection: a database that nothing is needed of may be out of reach.
+        autocommit = connection.settings_dict["AUTOCOMMIT"] if connection.connection is None else connection.autocommit
+        is_manual = not connection.in_atomic_block and not autocommit
         if is_manual or not connection.settings_dict["AUTOCOMMIT"]:
             raise AnonymiseError(
                 f"AUTOCOMMIT is off on the database alias {using!r}: what is written there would be rolled back when "
