@@ -562,7 +562,7 @@ def _run_in_python(plan: Plan, rows: QuerySet[Any], run: Run) -> int:
     """
     is_watched = run.interference(plan).changes
     changes = [each for each in plan.declaration.changes if plan.sends_signals or not each.in_sql]
-    instances = list(_locked(rows, plan.using))
+    instances = list(_locked(rows, plan.using).order_by("pk"))
     changed: dict[frozenset[str], list[Model]] = defaultdict(list)
     kept: dict[Any, Intended] = {}
     for instance in instances:
