@@ -5,6 +5,8 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from django.apps import apps
+from django.contrib.contenttypes.models import ContentType
 from django.db import connections
 
 from tests import log_role
@@ -40,6 +42,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         kwargs.setdefault("databases", "__all__")
         args = marker.args if marker else ()
         item.add_marker(pytest.mark.django_db(*args, **kwargs), append=False)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Let each test find the content types that a running process has read long ago.
+
+    Who reads them first pays for them: without this, a count of queries depends on the tests that ran before.
+    """
+    marker = item.get_closest_marker("django_db")
+    if marker and (marker.kwargs["databases"] == "__all__" or "default" in marker.kwargs["databases"]):
+        ContentType.objects.get_for_models(*apps.get_models())
 
 
 @pytest.fixture(scope="session")
