@@ -5,16 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 import traceback
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import IO, Any
 
 from django.db.models import Model, QuerySet
 
 from .batching import pages, takes_conditions
+from .cleaning import cell, file_name
 from .declaration import Declaration
 from .exceptions import ExportError
 from .meta import PrivacyMeta
@@ -23,9 +24,6 @@ from .registry import registry
 Found = Iterable[tuple[type[Model], QuerySet[Any]]]
 
 ROWS_PER_PAGE = 2000
-
-# A spreadsheet runs such a cell as a formula (OWASP, "CSV Injection"). Numbers, also of telephones, stay.
-FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d\s().+-]*$)")
 
 
 class Sink(io.RawIOBase):
@@ -66,7 +64,7 @@ def stream_zip(found: Found, counts: dict[str, int] | None = None) -> Iterator[b
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         for model, queryset in found:
             declared = registry.declaration(model)
-            name = _free_name(declared, counts)
+            name = file_name(str(declared.export_filename), label=declared.label, taken=counts)
             counts[name] = 0
             with (
                 _broken_off(declared),
@@ -93,7 +91,7 @@ def _write_csv(file: IO[str], declared: Declaration, queryset: QuerySet[Any]) ->
         given = (name for page in _exported(declared, queryset) for row in page for name in row)
         names = list(dict.fromkeys(given)) or names
     writer = csv.DictWriter(file, names, restval="")
-    writer.writeheader()
+    writer.writerow({name: _cell(name) for name in names})
     for page in _exported(declared, queryset):
         writer.writerows({name: _cell(value) for name, value in row.items()} for row in page)
         yield len(page)
@@ -122,14 +120,9 @@ def _broken_off(declared: Declaration) -> Iterator[None]:
         ) from None
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: Any) -> str:
     if value is None:
         return ""
-    text = json.dumps(value, default=str, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
-    return f"'{text}" if FORMULA.match(text) else text
-
-
-def _free_name(declared: Declaration, taken: Iterable[str]) -> str:
-    """The model's file name; with its label in front where two models chose the same."""
-    name = declared.export_filename
-    return f"{declared.label}-{name}" if name in taken else name
+    if isinstance(value, (int, float, Decimal)):
+        return str(value)
+    return cell(json.dumps(value, default=str, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value))

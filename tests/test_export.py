@@ -16,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from model_bakery import baker
 
 from gdpr_assist import export
+from gdpr_assist.cleaning import cell, file_name
 from gdpr_assist.exceptions import ExportError
 from gdpr_assist.export import stream_zip, write_zip
 from gdpr_assist.registry import registry
@@ -103,6 +104,83 @@ class TestFiles:
             with CaptureQueriesContext(connections["default"]) as queries:
                 assert len(exported(Customer)["shop-Customer.csv"]) == 6
             assert len(queries) == pages
+
+
+class TestFileNames:
+    """Each is unpacked under a name that no file system refuses, within the folder that was chosen."""
+
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("orders.csv", "orders.csv"),
+            ("Žofie-注文.csv", "Žofie-注文.csv"),
+            ("all orders.csv", "all_orders.csv"),
+            ("../x.csv", "x.csv"),
+            ("../../etc/x.csv", "etc-x.csv"),
+            ("a/../b.csv", "a-b.csv"),
+            ("/etc/passwd", "etc-passwd"),
+            ("..\\..\\x.csv", "x.csv"),
+            ("C:\\x.csv", "C-x.csv"),
+            ("x.csv:stream", "x.csv-stream"),
+            ("\uff0e\uff0e\uff0fx.csv", "x.csv"),
+            ("a\0b\n\x1b.csv", "ab.csv"),
+            ("\u202egpj.csv", "gpj.csv"),
+            ("=1+1.csv", "11.csv"),
+            ("\uff1dx.csv", "x.csv"),
+            ("-rf.csv", "rf.csv"),
+            (".hidden.csv", "hidden.csv"),
+            ("x.csv. ", "x.csv"),
+            ("CON", "_CON"),
+            ("nul.csv", "_nul.csv"),
+            ("Com1.tar.gz", "_Com1.tar.gz"),
+            ("COM¹.csv", "_COM1.csv"),
+            ("LPT9", "_LPT9"),
+            ("console.csv", "console.csv"),
+            ("", "shop.Order.csv"),
+            ("..", "shop.Order.csv"),
+            ("///", "shop.Order.csv"),
+            ("=?*", "shop.Order.csv"),
+        ],
+    )
+    def test_what_some_file_system_does_not_take(self, name, expected):
+        assert file_name(name, label="shop.Order", taken=()) == expected
+
+    @pytest.mark.parametrize(
+        ("name", "suffix"), [("x" * 300 + ".csv", ".csv"), ("é" * 200 + ".csv", ".csv"), ("a." + "注" * 200, "")]
+    )
+    def test_what_is_too_long_is_cut_and_keeps_its_suffix(self, name, suffix):
+        cut = file_name(name, label="shop.Order", taken=())
+        assert 250 < len(cut.encode()) <= 255
+        assert cut.endswith(suffix)
+        other = file_name(name, label="shop.Order", taken=[cut])
+        assert other.casefold() != cut.casefold()
+        assert other.startswith("shop.Order-")
+        assert len(other.encode()) <= 255
+
+    def test_names_that_only_differ_in_their_letters_do_not_overwrite_each_other(self):
+        taken = []
+        for name in ("Straße.csv", "STRASSE.csv", "strasse.CSV", "é.csv", "e\u0301.csv"):
+            taken.append(file_name(name, label="shop.Order", taken=taken))
+        assert taken == [
+            "Straße.csv",
+            "shop.Order-STRASSE.csv",
+            "2-shop.Order-strasse.CSV",
+            "é.csv",
+            "shop.Order-é.csv",
+        ]
+
+    def test_in_the_zip(self):
+        baker.make(Device, owner="Ada")
+        baker.make(Order, recipient="Bea")
+        with registry.registered(Device, meta(export_filename="../ORDERS.csv", export_fields=["owner"])):
+            files = exported(Order, Device)
+        assert list(files) == ["orders.csv", "thirdparty.Device-ORDERS.csv"]
+        assert files["thirdparty.Device-ORDERS.csv"] == [["owner"], ["Ada"]]
+
+    def test_the_default_names_stay(self):
+        for declared in registry:
+            name = declared.export_filename
+            assert file_name(name, label=declared.label, taken=()) == name
 
 
 def pieces(queryset):
@@ -354,6 +432,23 @@ class TestCells:
             "-cmd|' /C calc'!A0",
             "\t=1+1",
             "\r=1+1",
+            "\ttext",
+            "  =1+1",
+            "\u00a0=1+1",
+            "\u3000=1+1",
+            "\ufeff=1+1",
+            "\u200b\u200d=1+1",
+            "\u00ad=1+1",
+            "\u202e=1+1",
+            "\u0301=1+1",
+            " \x01 @SUM(A1)",
+            "\u200b-cmd",
+            "\uff1d1+1",
+            "\uff0b1+1",
+            "\uff0d1+1",
+            "\uff20SUM(A1)",
+            "\ufe661+1",
+            "-5,=1+1",
         ],
     )
     def test_a_formula_is_made_text(self, text):
@@ -371,6 +466,12 @@ class TestCells:
             "1-2",
             "o'clock",
             "'quoted'",
+            " -5",
+            "\u200b-5",
+            "a\n-5\n+44 161",
+            "a; b;\tc",
+            "a, =1+1",
+            "a\n 1=1",
         ],
     )
     def test_anything_else_stays_as_it_is(self, text):
@@ -382,6 +483,40 @@ class TestCells:
     )
     def test_text_comes_out_as_it_went_in(self, text):
         assert self.cell(text) == text
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("\n=1+1", "'\n'=1+1"),
+            ("\r\n =1+1", "'\r\n' =1+1"),
+            ("Ada\n=1+1\nBea", "Ada\n'=1+1\nBea"),
+            ("Ada\r\n\u200b@SUM(A1)", "Ada\r\n'\u200b@SUM(A1)"),
+            ("Ada\r=1+1", "Ada\r'=1+1"),
+            ("Ada\u2028\uff1d1+1", "Ada\u2028'\uff1d1+1"),
+            ("Ada;=1+1", "Ada;'=1+1"),
+            ("Ada\t=1+1", "Ada\t'=1+1"),
+            ("-5\n-cmd", "'-5\n'-cmd"),
+        ],
+    )
+    def test_a_formula_further_in_is_made_text_where_a_program_may_split(self, text, expected):
+        assert self.cell(text) == expected
+
+    @pytest.mark.parametrize("value", [-5, -1e-07, Decimal("-1E+2"), True], ids=repr)
+    def test_numbers_stay_numbers(self, value):
+        baker.make(Device, owner="Ada")
+        with registry.registered(Device, meta(export=lambda self, instance: {"value": value})):
+            assert exported(Device)["thirdparty-Device.csv"][1] == [str(value)]
+
+    def test_headers_are_guarded_too(self):
+        keys = ["=1+1", "\u200b\uff1d1+1", "a\n=1", "name", "-5"]
+        baker.make(Device, owner="Ada")
+        with registry.registered(Device, meta(export=lambda self, instance: dict.fromkeys(keys, instance.owner))):
+            [header, row] = exported(Device)["thirdparty-Device.csv"]
+        assert header == ["'=1+1", "'\u200b\uff1d1+1", "a\n'=1", "name", "-5"]
+        assert row == ["Ada"] * 5
+
+    def test_long_blank_text_takes_no_time_that_grows_with_its_square(self):
+        assert cell("\n" * 1_000_000 + "=1").endswith("'=1")
 
     def test_a_custom_export_is_guarded_too(self):
         baker.make(Comment, display_name="=1+1", body="")
