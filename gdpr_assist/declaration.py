@@ -109,8 +109,19 @@ def declare(model: type[Model], meta_class: type) -> Declaration:
                 mistakes.append(Mistake(error.check, str(error), error.hint))
             except AnonymiseError as error:
                 mistakes.append(Mistake("E004", str(error), "Change the rule, or write an anonymiser."))
+    mistakes += filter(None, map(_doubt, changes))
     changes.sort(key=lambda change: change.anonymiser is None)
     return Declaration(model=model, meta=meta, changes=tuple(changes), mistakes=tuple(mistakes))
+
+
+def _doubt(change: Change) -> Mistake | None:
+    if change.replacement is None or not change.replacement.doubt:
+        return None
+    return Mistake(
+        "W014",
+        f"{field_label(change.field)}: {change.replacement.doubt}.",
+        f"Let the field be null or blank, or write anonymise_{change.field.name}.",
+    )
 
 
 def _change(meta: PrivacyMeta, name: str) -> Change:

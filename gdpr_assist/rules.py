@@ -13,8 +13,10 @@ from django.conf import settings
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
 from django.core.exceptions import ValidationError
 from django.db import connections, models
-from django.db.models import F, Field, Func, Model, Q, Value
-from django.db.models.functions import MD5, Cast, Concat, Left, Replace, Right, Substr
+from django.db.models import Case, F, Field, Func, Model, Q, Value, When
+from django.db.models.constants import LOOKUP_SEP
+from django.db.models.functions import MD5, Cast, Concat, Left, Length, Replace, Right, Substr
+from django.db.models.lookups import Exact
 from django.utils import timezone
 
 from .exceptions import FieldAnonymiseError
@@ -23,6 +25,9 @@ from .exceptions import FieldAnonymiseError
 SHORTEST_DIGEST = 16
 
 UUID_LENGTH = 36
+
+MAIL_SUFFIX = "@anon.example.com"
+URL_PREFIX, URL_SUFFIX = "http://", ".anon.example.com"
 
 # A 64-bit integer with its sign
 INTEGER_LENGTH = 20
@@ -40,6 +45,12 @@ class Replacement:
     value: Callable[[Model], Any]
     expression: Callable[[], Any] | None = None
     holds: Callable[[str], Q] | None = None
+
+    is_constant: bool = False
+    """Whether all rows that are anonymised together get the same value."""
+
+    doubt: str = ""
+    """What a check says of the value (W014); empty if there is nothing to say."""
 
 
 Rule = Callable[[Any], Any]
@@ -70,7 +81,7 @@ def constant(value: Any) -> Replacement:
     def holds(name: str) -> Q:
         return Q(**{f"{name}__isnull": True}) if value is None else Q(**{name: value})
 
-    return Replacement(value=lambda instance: value, expression=lambda: value, holds=holds)
+    return Replacement(value=lambda instance: value, expression=lambda: value, holds=holds, is_constant=True)
 
 
 def replacement_for(field: Field[Any, Any]) -> Replacement:
@@ -84,9 +95,10 @@ def replacement_for(field: Field[Any, Any]) -> Replacement:
     if function is None:
         raise _no_rule(field)
     made = function(field)
-    if isinstance(made, Replacement):
-        return made
-    return Replacement(value=made) if callable(made) else constant(made)
+    if not isinstance(made, Replacement):
+        made = Replacement(value=made) if callable(made) else constant(made)
+    # A project's own rule knows what its field's choices mean: they may be parts of a value.
+    return _among_choices(field, made) if getattr(function, "__module__", "") == __name__ else made
 
 
 def is_hashed_password(field: Field[Any, Any]) -> bool:
@@ -136,23 +148,29 @@ def is_unique(field: Field[Any, Any]) -> bool:
     return field.unique or any(field.name in names for names in _unique_sets(field.model))
 
 
-def _unique_sets(model: type[Model]) -> list[set[str]]:
+def is_unique_alone(field: Field[Any, Any]) -> bool:
+    """Whether no two rows can have the same value here, whatever else they hold."""
+    return field.unique or {field.name} in _unique_sets(field.model, with_conditions=False)
+
+
+def _unique_sets(model: type[Model], *, with_conditions: bool = True) -> list[set[str]]:
     sets = []
     for owner in (model, *model._meta.get_parent_list()):
         sets += [set(names) for names in owner._meta.unique_together]
         for constraint in owner._meta.constraints:
-            if isinstance(constraint, models.UniqueConstraint):
-                sets.append({*constraint.fields, *_names_in(constraint.expressions)})
+            if isinstance(constraint, models.UniqueConstraint) and (with_conditions or constraint.condition is None):
+                sets.append({*constraint.fields, *names_in(constraint.expressions)})
     return sets
 
 
-def _names_in(expressions: Any) -> set[str]:
+def names_in(expressions: Any) -> set[str]:
+    """Return the names of the fields that expressions are made of."""
     names = set()
     for expression in expressions:
         if isinstance(expression, F):
-            names.add(expression.name)  # type: ignore[attr-defined]
+            names.add(expression.name.split(LOOKUP_SEP)[0])  # type: ignore[attr-defined]
         else:
-            names |= _names_in(expression.get_source_expressions())
+            names |= names_in(expression.get_source_expressions())
     return names
 
 
@@ -196,9 +214,40 @@ def _too_short(field: Field[Any, Any]) -> FieldAnonymiseError:
 def _null_or(field: Field[Any, Any], value: Any) -> Replacement:
     if field.null and _null_repeats(field):
         return constant(None)
-    if is_unique(field):
+    if is_unique_alone(field):
         raise _must_stay_unique(field)
     return constant(value)
+
+
+# -- choices ---
+
+
+def choices_of(field: Field[Any, Any]) -> list[Any]:
+    """Return the values that the field's ``choices`` name, in groups or not, without those that stand for none."""
+    return [value for value, _ in field.flatchoices if value not in (None, "")]
+
+
+def _among_choices(field: Field[Any, Any], made: Replacement) -> Replacement:
+    """Return ``made``, or what the field's choices allow in its place: an empty value first."""
+    choices = choices_of(field)
+    if not choices:
+        return made
+    if is_unique(field) and not made.is_constant:
+        return replace(
+            made, doubt="it has choices, and its new value, which must differ from row to row, is none of them"
+        )
+    if made.is_constant and made.expression is not None and made.expression() in [None, "", *choices]:
+        return made
+    is_text = isinstance(field, (models.CharField, models.TextField))
+    if is_text and (field.blank or "" in [value for value, _ in field.flatchoices]):
+        return constant("")
+    chosen = constant(choices[0])
+
+    def holds(name: str) -> Q:
+        # What 1.x gave is no reason to take a row for refilled.
+        return Q(**{name: choices[0]}) | (made.holds(name) if made.holds else Q())
+
+    return replace(chosen, holds=holds, doubt="no choice of it is empty, so that every row gets the first one")
 
 
 # -- the primary key as text ---
@@ -210,7 +259,7 @@ _TEXT_KEYS = (
     models.EmailField,
     models.URLField,
 )
-_INTEGER_KEYS = (
+INTEGER_KEYS = (
     models.AutoField,
     models.BigAutoField,
     models.SmallAutoField,
@@ -268,7 +317,7 @@ def key_text(model: type[Model], key: Any = "pk") -> Any:
         for start, length in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12)):
             parts += [Substr(digits, start, length), Value("-")]
         return Concat(*parts[:-1], output_field=models.TextField())
-    return text if _writes_as(field, *_TEXT_KEYS, *_INTEGER_KEYS) else None
+    return text if _writes_as(field, *_TEXT_KEYS, *INTEGER_KEYS) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -287,7 +336,7 @@ class _KeyText:
     @property
     def last_digits(self) -> bool:
         """Whether the end of the key is what is kept: numbers are given one after the other."""
-        return self.unique and isinstance(key_field(self.model), _INTEGER_KEYS)
+        return self.unique and isinstance(key_field(self.model), INTEGER_KEYS)
 
     @property
     def digest(self) -> bool:
@@ -316,6 +365,30 @@ class _KeyText:
         return Q(**{name: self.expression()})
 
 
+def _unless_empty(field: Field[Any, Any], made: Replacement) -> Replacement:
+    """Return the replacement that is ``made`` in rows that have a value, and leaves NULL and ``""`` as they are."""
+    new_expression, new_holds = made.expression, made.holds
+
+    def is_empty(name: str) -> Q:
+        # Not "= ''": for MariaDB a text of blanks is that too.
+        return Q(Exact(Length(F(name)), 0)) | Q(**{f"{name}__isnull": True})
+
+    def value(instance: Model) -> Any:
+        old = getattr(instance, field.attname)
+        return old if old in (None, "") else made.value(instance)
+
+    def expression() -> Any:
+        kept = When(is_empty(field.name), then=F(field.name))
+        return Case(kept, default=new_expression and new_expression(), output_field=models.TextField())
+
+    return replace(
+        made,
+        value=value,
+        expression=new_expression and expression,
+        holds=new_holds and (lambda name: is_empty(name) | new_holds(name)),
+    )
+
+
 def _from_key(field: Field[Any, Any], prefix: str = "", suffix: str = "") -> Replacement:
     room = None if field.max_length is None else field.max_length - len(prefix) - len(suffix)
     if room is not None and not _may_exceed(field.model, room):
@@ -332,7 +405,7 @@ def _may_exceed(model: type[Model], room: int) -> bool:
     key = key_field(model)
     if isinstance(key, models.UUIDField):
         return room < UUID_LENGTH
-    if isinstance(key, _INTEGER_KEYS):
+    if isinstance(key, INTEGER_KEYS):
         return room < INTEGER_LENGTH
     return key.max_length is None or key.max_length > room
 
@@ -391,7 +464,7 @@ def text(field: Field[Any, Any]) -> Replacement:
 def email(field: Field[Any, Any]) -> Replacement:
     if field.null and _null_repeats(field):
         return constant(None)
-    return _from_key(field, suffix="@anon.example.com")
+    return _unless_empty(field, _from_key(field, suffix=MAIL_SUFFIX))
 
 
 @rule(models.URLField)
@@ -400,7 +473,7 @@ def url(field: Field[Any, Any]) -> Replacement:
         return constant("")
     if field.null and _null_repeats(field):
         return constant(None)
-    return _from_key(field, prefix="http://", suffix=".anon.example.com")
+    return _unless_empty(field, _from_key(field, prefix=URL_PREFIX, suffix=URL_SUFFIX))
 
 
 @rule(
@@ -425,9 +498,9 @@ def boolean(field: Field[Any, Any]) -> Replacement:
 def _null_or_now(field: Field[Any, Any], now: Callable[[], Any]) -> Replacement:
     if field.null and _null_repeats(field):
         return constant(None)
-    if is_unique(field):
+    if is_unique_alone(field):
         raise _must_stay_unique(field)
-    return Replacement(value=lambda instance: now(), expression=now)
+    return Replacement(value=lambda instance: now(), expression=now, is_constant=True)
 
 
 @rule(models.DateField)
@@ -544,7 +617,7 @@ def search_vector(field: Field[Any, Any]) -> Replacement:
 def stored_file(field: Field[Any, Any]) -> Replacement:
     """``""``, also where it may be null: Django saves an empty file as ``""``, never as NULL."""
     _check_can_be_empty(field)
-    if is_unique(field):
+    if is_unique_alone(field):
         raise _must_stay_unique(field)
     return constant("")
 

@@ -18,7 +18,8 @@ from django.core.checks.registry import registry as checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import connections, models
-from django.db.models import Q
+from django.db.models import Func, Q
+from django.db.models.functions import Abs
 from django.test.utils import isolate_apps
 from django.utils import timezone
 
@@ -26,7 +27,7 @@ from gdpr_assist import ANONYMISE
 from gdpr_assist.eventlog import write_receipt
 from gdpr_assist.pages import DOCUMENTATION
 from gdpr_assist.registry import registry
-from tests.apps.fields.models import TextKey
+from tests.apps.fields.models import ChoiceFields, ShortFields, TextKey
 from tests.apps.shop.models import (
     AuditEntry,
     Badge,
@@ -49,6 +50,8 @@ CONDITION = "condition" if django.VERSION >= (5, 1) else "check"
 OURS = [
     check for check in checks.get_checks(include_deployment_checks=True) if check.__module__.startswith("gdpr_assist.")
 ]
+# Models whose columns are there to be odd
+DOUBTFUL = {ShortFields, ChoiceFields}
 ARGUMENTS = {"app_configs": None, "databases": None}
 
 
@@ -56,7 +59,7 @@ def reported(**kwargs):
     """Return {id: [message]} of all messages of the app's own that are not silenced."""
     found = {}
     for each in itertools.chain.from_iterable(check(**{**ARGUMENTS, **kwargs}) for check in OURS):
-        if not each.is_silenced():
+        if not each.is_silenced() and each.obj not in DOUBTFUL:
             found.setdefault(each.id.removeprefix("gdpr_assist."), []).append(each)
     return found
 
@@ -353,23 +356,6 @@ class TestE007:
             "Cannot anonymise shop.Made.code - it is unique, and the same value would go into every row."
         )
         assert "anonymise_code" in message.hint
-
-    @pytest.mark.parametrize(
-        "options",
-        [
-            {"unique_together": [("code", "place")]},
-            {"constraints": [models.UniqueConstraint(fields=["code", "place"], name="one_code")]},
-        ],
-        ids=["unique_together", "constraint"],
-    )
-    def test_unique_with_another_column(self, options):
-        with made(
-            code=models.IntegerField(),
-            place=models.CharField(max_length=50),
-            Meta=type("Meta", (), {"app_label": "shop", **options}),
-        ):
-            message = only("E007")
-        assert "shop.Made.code" in message.msg
 
     def test_what_may_be_null(self):
         with made(code=models.IntegerField(unique=True, null=True)):
@@ -947,6 +933,205 @@ class TestE017:
     def test_one_that_allows_the_value(self, monkeypatch, condition):
         self.constraint(monkeypatch, condition)
         assert reported(databases=["default"]) == {}
+
+
+def options(**attributes):
+    return type("Meta", (), {"app_label": "shop", **attributes})
+
+
+def unique(*names, **attributes):
+    return models.UniqueConstraint(*attributes.pop("expressions", ()), fields=names, name="one_each", **attributes)
+
+
+# {id: options of a model with the columns code, series and day, of which code and series are personal}
+ALWAYS_CLASH = {
+    "unique_together": {"unique_together": [("code", "series")]},
+    "a constraint": {"constraints": [unique("code", "series")]},
+    "a constraint over expressions": {"constraints": [unique(expressions=[Abs("code"), "series"])]},
+}
+MAY_CLASH = {
+    "with a column that stays": {"unique_together": [("code", "day")]},
+    "for some rows": {"constraints": [unique("code", condition=Q(day=7))]},
+    "all of them, for some rows": {"constraints": [unique("code", "series", condition=Q(day=7))]},
+}
+NEVER_CLASH = {
+    "with a value for each row": {"unique_together": [("code", "name")]},
+    "with the primary key": {"unique_together": [("code", "id")]},
+    "with a unique column that stays": {"unique_together": [("code", "number")]},
+    "with NULL": {"constraints": [unique("code", "size")]},
+    "of columns that stay": {"unique_together": [("day", "number")]},
+}
+
+
+@contextmanager
+def with_columns(constraints, **attributes):
+    with made(
+        code=models.IntegerField(),
+        series=models.DateField(),
+        name=models.CharField(max_length=50),
+        size=models.IntegerField(null=True),
+        day=models.IntegerField(),
+        number=models.IntegerField(unique=True),
+        Meta=options(**constraints),
+        PrivacyMeta=meta(keep=["day", "number"], **attributes),
+    ):
+        yield
+
+
+class TestE036:
+    @pytest.mark.parametrize("case", ALWAYS_CLASH)
+    def test_gdpr_assist_E036(self, case):
+        with with_columns(ALWAYS_CLASH[case]):
+            message = only("E036")
+        assert message.msg.startswith("shop.Made: the new values of code, series would be the same in every row")
+        assert ("one_each" if "constraints" in ALWAYS_CLASH[case] else "unique_together") in message.msg
+        assert message.hint.startswith("Write anonymise_code")
+
+    def test_an_anonymiser_of_its_own(self):
+        for case in ALWAYS_CLASH.values():
+            with with_columns(case, anonymise_code=lambda self, instance: instance.pk):
+                assert reported() == {}
+
+    if django.VERSION >= (5, 0):
+
+        def test_null_where_it_may_not_repeat(self):
+            with made(
+                code=models.IntegerField(),
+                product=models.ForeignKey(Product, models.CASCADE, null=True, related_name="+"),
+                Meta=options(constraints=[unique("code", "product", nulls_distinct=False)]),
+            ):
+                assert "code, product" in only("E036").msg
+
+
+class TestW014:
+    def test_gdpr_assist_W014(self):
+        with made(mood=models.CharField(max_length=9, choices=[("sad", "Sad")])):
+            message = only("W014")
+        assert message.msg == "shop.Made.mood: no choice of it is empty, so that every row gets the first one."
+        assert message.hint.startswith("Let the field be null or blank, or write anonymise_mood.")
+        assert "sad" not in message.msg + message.hint
+
+    def test_an_error_where_the_site_is_strict(self, settings):
+        settings.GDPR_STRICT = True
+        with made(mood=models.CharField(max_length=9, choices=[("sad", "Sad")])):
+            [message] = reported()["W014"]
+        assert type(message) is Error
+
+    def test_that_must_differ(self):
+        with made(mood=models.CharField(max_length=50, unique=True, choices=[("sad", "Sad")])):
+            assert "must differ from row to row" in only("W014").msg
+
+    def test_an_anonymiser_of_its_own(self):
+        mood = models.CharField(max_length=9, choices=[("sad", "Sad")])
+        with made(mood=mood, PrivacyMeta=meta(anonymise_mood=lambda self, instance: "sad")):
+            assert reported() == {}
+
+    def test_what_can_be_empty_and_what_is_kept(self):
+        choices = [("sad", "Sad")]
+        with made(
+            mood=models.CharField(max_length=9, choices=choices, blank=True),
+            other=models.CharField(max_length=9, choices=choices, null=True),
+            kept=models.CharField(max_length=9, choices=choices),
+            PrivacyMeta=meta(keep=["kept"]),
+        ):
+            assert reported() == {}
+
+
+class TestW015:
+    @pytest.mark.parametrize("case", MAY_CLASH)
+    def test_gdpr_assist_W015(self, case):
+        with with_columns(MAY_CLASH[case]):
+            message = only("W015")
+        assert message.msg.startswith("shop.Made: with the new values of code")
+        assert message.hint.startswith("Write anonymise_code")
+
+    @pytest.mark.parametrize("case", NEVER_CLASH)
+    def test_what_never_clashes(self, case):
+        with with_columns(NEVER_CLASH[case]):
+            assert reported() == {}
+
+    @pytest.mark.parametrize(
+        ("field", "digits"),
+        [
+            (models.CharField(max_length=2, unique=True), "2 digits"),
+            (models.SlugField(max_length=1, unique=True), "1 digit "),
+            (models.EmailField(max_length=20, unique=True), "3 digits"),
+            (models.URLField(max_length=28, unique=True), "4 digits"),
+        ],
+        ids=lambda each: type(each).__name__,
+    )
+    def test_a_short_unique_text(self, field, digits):
+        with made(code=field):
+            message = only("W015")
+        assert message.msg.startswith("shop.Made.code is unique")
+        assert f"no more than {digits}" in message.msg
+
+    def test_what_is_long_enough_or_not_unique(self):
+        with made(
+            long=models.CharField(max_length=50, unique=True),
+            short=models.CharField(max_length=2),
+            null=models.CharField(max_length=2, unique=True, null=True),
+            kept=models.CharField(max_length=2, unique=True),
+            PrivacyMeta=meta(keep=["kept"]),
+        ):
+            assert reported() == {}
+
+    def test_a_short_unique_text_with_an_anonymiser(self):
+        code = models.CharField(max_length=2, unique=True)
+        with made(code=code, PrivacyMeta=meta(anonymise_code=lambda self, instance: "x")):
+            assert reported() == {}
+
+
+if apps.is_installed("tests.apps.postgres"):
+    from django.contrib.postgres.constraints import ExclusionConstraint
+    from django.contrib.postgres.fields import DateRangeField, RangeOperators
+
+    class TestExclusion:
+        """A constraint of PostgreSQL that refuses rows whose columns compare so."""
+
+        def columns(self, *expressions, **attributes):
+            constraint = ExclusionConstraint(name="no_two", expressions=expressions, **attributes)
+            return made(
+                room=models.IntegerField(),
+                booked=DateRangeField(),
+                noted=DateRangeField(null=True),
+                name=models.CharField(max_length=50),
+                place=models.IntegerField(),
+                Meta=options(constraints=[constraint]),
+                PrivacyMeta=meta(keep=["place"]),
+            )
+
+        def test_gdpr_assist_E036_same_in_every_row(self):
+            with self.columns(("room", RangeOperators.EQUAL), ("booked", RangeOperators.EQUAL)):
+                assert only("E036").msg.startswith("shop.Made: the new values of booked, room would be the same")
+
+        @pytest.mark.parametrize(
+            ("expressions", "attributes"),
+            [
+                ([("room", RangeOperators.EQUAL), ("place", RangeOperators.EQUAL)], {}),
+                ([("room", RangeOperators.EQUAL)], {"condition": Q(place=7)}),
+                ([(Func("room", "place", function="int4range"), RangeOperators.OVERLAPS)], {}),
+            ],
+        )
+        def test_gdpr_assist_W015_same_in_some_rows(self, expressions, attributes):
+            with self.columns(*expressions, **attributes):
+                message = only("W015")
+            assert message.msg.startswith("shop.Made: with the new values of room")
+            assert "the constraint no_two" in message.msg
+
+        @pytest.mark.parametrize(
+            "expressions",
+            [
+                [("room", RangeOperators.EQUAL), ("booked", RangeOperators.OVERLAPS)],  # an empty range overlaps none
+                [("room", RangeOperators.EQUAL), ("noted", RangeOperators.OVERLAPS)],  # NULL
+                [("room", RangeOperators.NOT_EQUAL), ("place", RangeOperators.EQUAL)],
+                [("room", RangeOperators.EQUAL), ("name", RangeOperators.EQUAL)],
+                [("place", RangeOperators.EQUAL)],
+            ],
+        )
+        def test_what_never_clashes(self, expressions):
+            with self.columns(*expressions):
+                assert reported() == {}
 
 
 # -- warnings --------------------------------------------------------------------------------------

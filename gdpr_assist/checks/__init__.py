@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.checks import Tags
 
+from .clashes import check_E036, check_W015
 from .constraints import check_E017
 from .declarations import (
     check_E002,
@@ -29,6 +30,7 @@ from .declarations import (
     check_W010,
     check_W011,
     check_W012,
+    check_W014,
 )
 from .deletions import check_E012, check_E013, check_E014, check_E015, check_E032, check_W024
 from .deployment import check_deployed, check_E037, check_W016, check_W018
@@ -70,6 +72,7 @@ CHECKS: list[tuple[Any, ...]] = [
     (check_E031, Tags.models),
     (check_E032, Tags.models),
     (check_E040, Tags.models),
+    (check_E036, Tags.models),
     (check_E037,),
     (check_W001, Tags.models),
     (check_W002,),
@@ -82,6 +85,8 @@ CHECKS: list[tuple[Any, ...]] = [
     (check_W011, Tags.models),
     (check_W012, Tags.models),
     (check_W013, Tags.models),
+    (check_W014, Tags.models),
+    (check_W015, Tags.models),
     (check_W016, Tags.database),
     (check_W018, Tags.database),
     (check_W024, Tags.models),

@@ -121,6 +121,27 @@ class ShortFields(models.Model):
         search_fields = ["unique_char"]
 
 
+class Mood(models.TextChoices):
+    GOOD = "a", "Good"
+    BAD = "b", "Bad"
+
+
+class Size(models.IntegerChoices):
+    SMALL = 98
+    LARGE = 99
+
+
+class ChoiceFields(models.Model):
+    """Columns with choices, none of which is empty."""
+
+    mood = models.CharField(max_length=20, choices=Mood.choices)
+    size = models.IntegerField(choices=Size.choices)
+
+    class PrivacyMeta:
+        fields = ["mood", "size"]
+        search_fields = ["mood"]
+
+
 class UndeclaredFields(models.Model):
     """Names no field: all columns are personal but the key, the relation and what is kept."""
 

@@ -1,0 +1,168 @@
+"""Checks of new values that would meet in a constraint over several rows; asks no database and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.core.checks import CheckMessage
+from django.db.models import CharField, EmailField, Model, SlugField, URLField
+from django.template.defaultfilters import pluralize
+
+from ..declaration import Change, Declaration
+from ..rules import (
+    INTEGER_KEYS,
+    MAIL_SUFFIX,
+    URL_PREFIX,
+    URL_SUFFIX,
+    field_label,
+    is_unique_alone,
+    key_field,
+    names_in,
+)
+from .messages import declarations, message
+
+# Any two rows have other values here; may have the same; all have the same.
+Verdict = Literal["differ", "may", "same"]
+
+# {field class: how many characters its rule puts around the primary key}
+AROUND: dict[Any, int] = {
+    CharField: 0,
+    SlugField: 0,
+    EmailField: len(MAIL_SUFFIX),
+    URLField: len(URL_PREFIX + URL_SUFFIX),
+}
+
+# Where numbers of so many digits fit, no table is large enough for a clash.
+ENOUGH_DIGITS = 9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Barrier:
+    """A constraint that refuses two rows which are alike in all its columns."""
+
+    name: str
+    columns: tuple[tuple[frozenset[str], str], ...]
+    """For each column or expression: the names of its fields, and the operator of an exclusion constraint."""
+
+    nulls_meet: bool = False
+    is_conditional: bool = False
+    """Whether it holds for some rows only."""
+
+
+def check_E036(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A constraint over several columns, all of which would be the same in every row."""
+    return [
+        message(
+            "E036",
+            f"{each.label}: the new values of {', '.join(names)} would be the same in every row, which "
+            f"{barrier.name} refuses from the second row on.",
+            f"Write anonymise_{names[0]} to make a value for each row, or let the field be null.",
+            each.model,
+        )
+        for each in declarations(app_configs)
+        for barrier, names, verdict in _barred(each)
+        if verdict == "same"
+    ]
+
+
+def check_W015(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """New values of some rows may be the same, where a constraint wants them to differ."""
+    found = []
+    for each in declarations(app_configs):
+        for barrier, names, verdict in _barred(each):
+            if verdict == "may":
+                found.append(
+                    message(
+                        "W015",
+                        f"{each.label}: with the new values of {', '.join(names)}, rows that differ now may become "
+                        f"the same, which {barrier.name} refuses.",
+                        f"Write anonymise_{names[0]} to make a value for each row, or let the field be null.",
+                        each.model,
+                    )
+                )
+        for change in each.changes:
+            if digits := _few_digits(change):
+                found.append(
+                    message(
+                        "W015",
+                        f"{field_label(change.field)} is unique, and its new value has room for no more than "
+                        f"{digits} digit{pluralize(digits)} of the primary key: as soon as keys are longer, two rows "
+                        "may get the same.",
+                        f"Make the column longer, write anonymise_{change.field.name}, or let the field be null.",
+                        each.model,
+                    )
+                )
+    return found
+
+
+def _few_digits(change: Change) -> int:
+    """How many digits of a numeric key the rule has room for in a unique text; 0 if enough, or for another rule."""
+    field = change.field
+    around = AROUND.get(type(field))
+    made = change.replacement
+    if made is None or made.is_constant or around is None or field.max_length is None or not is_unique_alone(field):
+        return 0
+    digits = field.max_length - around
+    return digits if digits < ENOUGH_DIGITS and isinstance(key_field(field.model), INTEGER_KEYS) else 0
+
+
+def _barred(each: Declaration) -> Iterator[tuple[Barrier, list[str], Verdict]]:
+    """Yield each constraint that the new values may break, with the names of the columns that change."""
+    changes = {change.field.name: change for change in each.changes}
+    for barrier in _barriers(each.model):
+        names = sorted({name for columns, _ in barrier.columns for name in columns} & changes.keys())
+        verdicts = {_verdict(each.model, changes, barrier, *column) for column in barrier.columns}
+        if names and "differ" not in verdicts:
+            is_certain = verdicts == {"same"} and not barrier.is_conditional
+            yield barrier, names, "same" if is_certain else "may"
+
+
+def _barriers(model: type[Model]) -> Iterator[Barrier]:
+    for owner in (model, *model._meta.get_parent_list()):
+        for together in owner._meta.unique_together:
+            yield Barrier(
+                name=f"unique_together ({', '.join(together)})",
+                columns=tuple((frozenset([name]), "=") for name in together),
+            )
+        for constraint in owner._meta.constraints:
+            if columns := _columns(constraint):
+                yield Barrier(
+                    name=f"the constraint {constraint.name}",
+                    columns=columns,
+                    nulls_meet=getattr(constraint, "nulls_distinct", None) is False,
+                    is_conditional=getattr(constraint, "condition", None) is not None,
+                )
+
+
+def _columns(constraint: Any) -> tuple[tuple[frozenset[str], str], ...]:
+    """The columns of a unique or an exclusion constraint, with their operators; none of another one."""
+    if hasattr(constraint, "index_type"):  # PostgreSQL's exclusion constraint, a class that needs its driver
+        return tuple((_names(expression), operator) for expression, operator in constraint.expressions)
+    names = [frozenset([name]) for name in getattr(constraint, "fields", ())]
+    return tuple((each, "=") for each in (*names, *map(_names, getattr(constraint, "expressions", ()))))
+
+
+def _names(expression: Any) -> frozenset[str]:
+    return frozenset([expression]) if isinstance(expression, str) else frozenset(names_in([expression]))
+
+
+def _verdict(
+    model: type[Model], changes: dict[str, Change], barrier: Barrier, names: frozenset[str], operator: str
+) -> Verdict:
+    if len(names) != 1:
+        return "may"
+    [name] = names
+    change = changes.get(name)
+    if change is None:
+        column: Any = model._meta.get_field(name)
+        return "differ" if operator == "=" and is_unique_alone(column) else "may"
+    made = change.replacement
+    if made is None or not made.is_constant or made.expression is None:
+        return "differ" if operator == "=" else "may"
+    value = made.expression()
+    if (value is None and not barrier.nulls_meet) or operator == "<>" or getattr(value, "isempty", False):
+        # An empty range equals another, but overlaps with none.
+        return "same" if operator == "=" and value is not None else "differ"
+    return "same" if operator == "=" else "may"
