@@ -32,6 +32,12 @@ VALUES = (
     models.UUIDField,
     models.GenericIPAddressField,
 )
+# What Django hands to PostgreSQL as it was entered: to look up a name exactly is an error there.
+UNCHECKED = (models.DurationField, models.GenericIPAddressField)
+
+# With any collation; one that is not deterministic has no regular expressions, before PostgreSQL 18 no LIKE, and no
+# index for them.
+WITH_ANY_COLLATION = {"exact", "iexact", "in", "gt", "gte", "lt", "lte"}
 
 # Of what an index is made, and how: {kind: the line for Meta.indexes}
 LINES = {
@@ -99,11 +105,15 @@ def _cure(field: models.Field[Any, Any], written: str, lookup: str) -> str:
     if lookup not in OF_TEXTS:
         return ""
     if _is_text(field):
+        if getattr(_column(field), "db_collation", None) and lookup not in WITH_ANY_COLLATION:
+            return ""
         return _index(field, OF_TEXTS[lookup])
     if not isinstance(_column(field), VALUES) and not _ignores_case(field):
         return ""
     if lookup in OF_VALUES:
         return _index(field, OF_VALUES[lookup])
+    if isinstance(_column(field), UNCHECKED):
+        return ""
     exact = f"{written.removesuffix(f'{LOOKUP_SEP}{lookup}')}{LOOKUP_SEP}exact"
     text = f'Write "{exact}" in search_fields: as it is, the column is cast to text, for which no index helps.'
     return f"{text} {_index(field, OF_VALUES['exact'])}".strip()

@@ -5,18 +5,24 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.db import router
 from django.db.models import Model, QuerySet
 
 from . import declaration, signals
 from .batching import takes_conditions
 from .declaration import Declaration
 from .former import warn
-from .meta import all_rows
+from .meta import PrivacyMeta, all_rows
+from .search import Failed, Found, check_term, noted
+
+# The models whose search method runs now: one that calls the registry's is not called again.
+_searching: ContextVar[frozenset[type[Model]]] = ContextVar("_searching", default=frozenset())
 
 
 class Registration(NamedTuple):
@@ -186,22 +192,40 @@ class Registry:
             for label in {label.lower() for label in self._labels(model)}:
                 yield label, model
 
-    def search(self, term: str) -> list[tuple[type[Model], QuerySet[Any]]]:
-        """Return the models with a row that matches ``term``, each with its matching rows."""
-        return [(model, matches) for model, matches in self.candidates(term) if matches.exists()]
+    def search(self, term: str) -> Found:
+        """Return the models with a row that matches ``term``, each with its matching rows.
+
+        ``failed`` of the list names the models that could not be searched. Raises ``ValueError`` if ``term`` is
+        longer than ``LONGEST_TERM``.
+        """
+        found = Found()
+        for model, matches in self.candidates(term, failed=found.failed):
+            with noted(found.failed, model, matches.db):
+                # Every row is compared: exists() would stop before one with which that fails.
+                if matches.count():
+                    found.append((model, matches))
+        return found
 
     def candidates(
-        self, term: str, models: Iterable[type[Model]] | None = None
+        self, term: str, models: Iterable[type[Model]] | None = None, failed: Failed | None = None
     ) -> Iterator[tuple[type[Model], QuerySet[Any]]]:
         """Yield each model, or each of ``models``, with the queryset of its rows that match ``term``, if any do.
 
-        Asks no database by itself; a ``search`` method of the project's may.
+        Asks no database by itself; a ``search`` method of the project's may. A model of which that raises is left out
+        and noted in ``failed``; without ``failed``, the error is raised. ``ValueError``: ``term`` is too long.
         """
+        check_term(term)
         if not term.strip() or "\0" in term:
             return  # the one would match what is blank, the other no database takes
         for model in self.models if models is None else models:
-            declared = self.declaration(model)
-            yield model, rows(declared, declared.meta.search(term))
+            if model in _searching.get():
+                continue
+            declared, matches = self.declaration(model), None
+            is_own = type(declared.meta).search is not PrivacyMeta.search
+            with noted(failed, model, router.db_for_read(model) if is_own else None):
+                matches = _matches(declared, term)
+            if matches is not None:
+                yield model, matches
 
     @contextmanager
     def registered(
@@ -270,6 +294,14 @@ def _call() -> str:
     while frame and frame.f_globals.get("__name__") in (__name__, "contextlib"):
         frame = frame.f_back
     return f"a call in {frame.f_globals.get('__name__')}, line {frame.f_lineno}" if frame else "a call"
+
+
+def _matches(declared: Declaration, term: str) -> QuerySet[Any]:
+    token = _searching.set(_searching.get() | {declared.model})
+    try:
+        return rows(declared, declared.meta.search(term))
+    finally:
+        _searching.reset(token)
 
 
 def rows(declared: Declaration, found: Any) -> QuerySet[Any]:

@@ -86,11 +86,10 @@ def test_the_words():
         'Meta.indexes of thirdparty.Device. It needs "django.contrib.postgres" in INSTALLED_APPS, and '
         "TrigramExtension() in a migration before it."
     )
-    [cure] = cures(Device, "address")
+    [cure] = cures(Order, "total")
     assert cure == (
-        'Write "address__exact" in search_fields: as it is, the column is cast to text, for which no index helps. '
-        'Add models.Index(fields=["address"], name="thirdparty_device_address_idx") to Meta.indexes of '
-        "thirdparty.Device."
+        'Write "total__exact" in search_fields: as it is, the column is cast to text, for which no index helps. '
+        'Add models.Index(fields=["total"], name="shop_order_total_idx") to Meta.indexes of shop.Order.'
     )
 
 
@@ -130,6 +129,17 @@ def test_what_is_no_text_is_to_be_looked_up_exactly(name):
     [cure] = cures(model, name)
     assert cure.startswith(f'Write "{column}__exact" in search_fields')
     assert ("Add models.Index" in cure) == (column != "number")  # which is unique
+
+
+@pytest.mark.parametrize("name", ["duration", "address", "address_v6__icontains", "binary"])
+def test_no_lookup_is_advised_that_fails_for_a_name(name):
+    assert cures(PlainFields, name) == []
+
+
+def test_no_index_for_patterns_is_advised_where_a_collation_may_not_allow_one(monkeypatch):
+    monkeypatch.setattr(Device._meta.get_field("owner"), "db_collation", "loose")
+    assert [cures(Device, f"owner__{lookup}") for lookup in ("icontains", "startswith", "regex")] == [[], [], []]
+    assert "Upper" in cures(Device, "owner")[0]
 
 
 @pytest.mark.parametrize("name", ["email", "email__in", "email__startswith", "pk", "id__gt"])

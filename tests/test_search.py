@@ -1,5 +1,7 @@
 """From a term to the rows that match it: which, each once, and with how many queries."""
 
+from contextlib import contextmanager
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -7,10 +9,12 @@ from django.utils import timezone
 
 from gdpr_assist.meta import all_rows
 from gdpr_assist.planning import plan
-from gdpr_assist.registry import registry
-from gdpr_assist.search import matching
+from gdpr_assist.registry import Registry, registry
+from gdpr_assist.search import LONGEST_TERM, matching
+from tests.apps.fields.models import NullFields
 from tests.apps.shop.models import Customer, ForeignCustomer, GiftOrder, Order
 from tests.apps.thirdparty.models import Device
+from tests.settings import DB
 
 pytestmark = pytest.mark.django_db
 
@@ -79,6 +83,11 @@ def test_no_index_is_given_up_by_an_or_over_several_tables():
 # -- queries ---------------------------------------------------------------------------------------
 
 
+def asked(captured):
+    """Return the queries but those that begin and end the savepoints of a search within a transaction."""
+    return [query for query in captured if "SAVEPOINT" not in query["sql"]]
+
+
 def tables_read(captured):
     """Return the tables from which the queries read, one for each query."""
     quote = connection.ops.quote_name
@@ -94,18 +103,25 @@ def tables_read(captured):
 def test_one_query_for_each_model(ada):
     with CaptureQueriesContext(connection) as captured:
         assert [model for model, _matches in registry.search("ada@x.test")] == [Customer]
-    assert len(captured) == len(registry.models)
+    assert len(asked(captured)) == len(registry.models)
     assert tables_read(captured) == sorted(model._meta.db_table for model in registry.models)
 
 
-def test_candidates_ask_no_database(django_assert_num_queries):
-    with django_assert_num_queries(0):
+@pytest.mark.django_db(transaction=True)
+def test_a_search_outside_of_transactions_needs_no_more_than_its_queries(django_assert_num_queries):
+    with django_assert_num_queries(len(registry.models)):
+        assert registry.search("ada@x.test") == []
+
+
+def test_candidates_ask_no_database():
+    with CaptureQueriesContext(connection) as captured:
         assert [model for model, _matches in registry.candidates("ada@x.test")] == registry.models
         assert [model for model, _matches in registry.candidates("ada", [Order, ForeignCustomer])] == [
             Order,
             ForeignCustomer,
         ]
         assert list(registry.candidates(" ")) == []
+    assert asked(captured) == []
 
 
 def test_a_custom_search_that_gives_a_part_of_a_queryset_can_be_narrowed_down():
@@ -123,3 +139,159 @@ def test_a_custom_search_that_gives_a_part_of_a_queryset_can_be_narrowed_down():
     assert found(lambda self, term: Device.objects.using("other").order_by("pk")[:1]) == ["192.0.2.9"]
     first, last = Device.objects.filter(address="192.0.2.0"), Device.objects.filter(address="192.0.2.2")
     assert found(lambda self, term: first.union(last)) == ["192.0.2.0", "192.0.2.2"]
+
+
+# -- what cannot be searched -----------------------------------------------------------------------
+
+
+@contextmanager
+def device(**declaration):
+    """Declare a model by itself for the time of a block."""
+    with registry.registered(Device, type("PrivacyMeta", (), {"fields": ["owner"], **declaration})):
+        yield
+
+
+def raises(error):
+    def search(self, term):
+        raise error
+
+    return search
+
+
+def asks_in_vain(self, term):
+    return list(Device.objects.raw("SELECT nothing FROM nowhere"))
+
+
+def fails_late(self, term):
+    """As a queryset whose error comes with its first row."""
+    return Device.objects.filter(owner__regex=f"{term}(")
+
+
+def gives_no_rows(self, term):
+    return 7
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        raises(ValueError("Ada")),
+        raises(KeyError("Ada")),
+        raises(RecursionError()),
+        asks_in_vain,
+        fails_late,
+        gives_no_rows,
+    ],
+)
+def test_a_search_that_fails_is_noted_and_the_rest_is_found(ada, search):
+    Device.objects.create(owner="Ada", address="192.0.2.1")
+    with device(search=search):
+        found = registry.search("ada@x.test")
+    assert [model for model, _matches in found] == [Customer]
+    assert list(found.failed) == [Device]
+    assert found.failed[Device].isidentifier()
+    assert Customer.objects.get() == ada  # the transaction goes on
+
+
+def test_nothing_is_noted_where_all_could_be_searched(ada):
+    assert registry.search("ada@x.test").failed == {}
+
+
+@pytest.mark.parametrize("column", [column.name for column in NullFields._meta.fields if not column.is_relation])
+def test_no_lookup_stops_the_search(ada, monkeypatch, column):
+    """Some terms are no value for some columns; a few of these only the database knows."""
+    NullFields.objects.create()
+    monkeypatch.setattr(Registry, "models", [NullFields, Customer])
+    for name in (column, f"{column}__exact", f"{column}__contains", f"{column}__gt"):
+        monkeypatch.setattr(registry.declaration(NullFields).meta, "search_fields", [name])
+        for term in ("ada@x.test", "9" * 30, "7 days", "\N{SNOWMAN}", "-", "1e999"):
+            found = registry.search(term)
+            assert [model for model, _matches in found if model is Customer] == [Customer] * (term == "ada@x.test")
+            assert set(found.failed) <= {NullFields}
+    assert Customer.objects.get() == ada
+
+
+@pytest.mark.parametrize("column", ["integer", "decimal", "float", "date", "date_time", "time", "uuid", "boolean"])
+def test_a_column_that_cannot_hold_the_term_has_been_searched(monkeypatch, column):
+    NullFields.objects.create()
+    monkeypatch.setattr(registry.declaration(NullFields).meta, "search_fields", [f"{column}__exact"])
+    assert registry.search("Ada").failed == {}
+
+
+def test_an_error_at_a_later_row_than_the_first_match():
+    Device.objects.create(owner="Ada(", address="192.0.2.1")
+    Device.objects.create(owner="Bob", address="192.0.2.2")
+    with device(search_fields=["owner", "owner__regex"]):
+        found = registry.search("Ada(")
+    assert (list(found), list(found.failed)) == ([], [Device])
+
+
+def test_a_term_that_cannot_be_written_as_bytes(ada):
+    found = registry.search("ada\ud800")
+    assert list(found) == []
+    assert found.failed[Customer] == "UnicodeEncodeError"
+
+
+def test_what_no_text_holds_finds_nothing(ada):
+    found = registry.search("ada\0")
+    assert (list(found), found.failed) == ([], {})
+
+
+def test_a_term_that_is_too_long_is_refused():
+    assert list(registry.search("A" * LONGEST_TERM)) == []
+    with pytest.raises(
+        ValueError, match=f"^The term has {LONGEST_TERM + 1} characters. A search takes at most 1000.$"
+    ):
+        registry.search("A" * (LONGEST_TERM + 1))
+
+
+def test_candidates_raise_unless_they_are_told_where_to_note_it():
+    failed = {}
+    with device(search=raises(ValueError("Ada"))):
+        assert list(registry.candidates("Ada", [Device], failed)) == []
+        with pytest.raises(ValueError, match="Ada"):
+            list(registry.candidates("Ada", [Device]))
+    assert failed == {Device: "ValueError"}
+
+
+def test_a_search_method_may_search_all_other_models(ada):
+    """As one that looks for the devices of the customers that are found."""
+    mine = Device.objects.create(owner="Ada", address="192.0.2.1")
+    calls = []
+
+    def search(self, term):
+        calls.append(term)
+        names = [row.name for model, rows in registry.search(term) if model is Customer for row in rows]
+        return Device.objects.filter(owner__in=names)
+
+    with device(search=search):
+        found = registry.search("ada@x.test")
+        assert {model: list(rows) for model, rows in found} == {Customer: [ada], Device: [mine]}
+        assert (found.failed, calls) == ({}, ["ada@x.test"])
+        assert len(registry.search("ada@x.test")) == 2  # it is called again the next time
+
+
+@pytest.mark.parametrize("lookup", ["owner__exact", "owner__gt"])
+@pytest.mark.parametrize("nothing", ["", None])
+def test_a_term_of_which_the_field_leaves_nothing_does_not_find_what_is_empty(monkeypatch, lookup, nothing):
+    for owner in ("", "x"):
+        Device.objects.create(owner=owner, address="192.0.2.1")
+    owner = Device._meta.get_field("owner")
+    monkeypatch.setattr(owner, "get_prep_value", lambda value: nothing)
+    assert list(matching(all_rows(Device), [lookup], "Ada")) == []
+
+
+if DB == "postgresql":
+
+    def test_a_collation_that_is_not_deterministic(ada):
+        """Patterns cannot be compared in it, regular expressions on no PostgreSQL."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
+                "ALTER TABLE thirdparty_device ALTER COLUMN owner TYPE varchar(50) COLLATE loose"
+            )
+        mine = Device.objects.create(owner="Ada", address="192.0.2.1")
+        with device(search_fields=["owner__iregex"]):
+            assert registry.search("ada").failed == {Device: "NotSupportedError"}
+        with device(search_fields=["owner"]):
+            found = registry.search("ADA")
+            assert [list(rows) for model, rows in found if model is Device] == [[mine]]

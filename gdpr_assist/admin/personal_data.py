@@ -26,6 +26,7 @@ from ..exceptions import AnonymiseError
 from ..meta import all_rows
 from ..planning import Plan, plan
 from ..registry import registry
+from ..search import LONGEST_TERM, Failed, noted
 from ..tables import stored_key
 from . import confirmation
 from .download import download
@@ -53,6 +54,8 @@ TICKS = ("obj_pk", "all", "everything")
 
 Found = list[tuple[type[Model], QuerySet[Any]]]
 
+_LEFT_OUT = gettext_lazy("Its rows are left out.")
+
 
 class SearchForm(forms.Form):
     """The term is personal data: it is sent by POST, and the browser is asked not to remember it."""
@@ -63,6 +66,7 @@ class SearchForm(forms.Form):
             "An e-mail address, a name or another value that a person is known by, in full: a part of it is found "
             "only where the site has declared that."
         ),
+        max_length=LONGEST_TERM,
         widget=AdminTextInputWidget(attrs={"autocomplete": "off"}),
     )
 
@@ -108,7 +112,9 @@ class PersonalDataAdmin(Base):
         form = SearchForm(request.POST if "term" in request.POST else None)
         term = form.cleaned_data["term"] if form.is_valid() else None
         models = self._viewable_models(request)
-        found = [] if term is None else list(tables(request, self.admin_site, registry.candidates(term, models)))
+        failed: Failed = {}
+        candidates = () if term is None else registry.candidates(term, models, failed)
+        found = list(tables(request, self.admin_site, candidates, failed))
         # With results, the keyboard of a phone would open over them.
         form.fields["term"].widget.attrs["autofocus"] = not found
         context = {
@@ -116,6 +122,7 @@ class PersonalDataAdmin(Base):
             "form": form,
             "term": term,
             "tables": found,
+            "failed": [_could_not_be_searched(model, error) for model, error in failed.items()],
             "selectable": sum(table.total for table in found if table.can_select),
             "not_searched": len(registry.models) - len(models),
             "may_anonymise": self.has_change_permission(request),
@@ -184,7 +191,7 @@ class PersonalDataAdmin(Base):
 
         The box of a table, or that of everything, adds to the boxes of rows: one without a tick takes nothing away.
         Raises ``SelectionError`` if a value is not one of the page's, ``PermissionDenied`` if the user may not view
-        rows of one of the models.
+        rows of one of the models. A message names the models that could not be searched.
         """
         keys: dict[type[Model], list[Any]] = defaultdict(list)
         models = _models_by_content_type()
@@ -196,8 +203,17 @@ class PersonalDataAdmin(Base):
         if "everything" in request.POST:
             whole += self._viewable_models(request)
         form = SearchForm(request.POST)
-        found = registry.candidates(form.cleaned_data["term"], dict.fromkeys(whole)) if form.is_valid() else ()
-        return keys, {model: matches for model, matches in found if is_at_home(model, matches) and matches.exists()}
+        failed: Failed = {}
+        found = registry.candidates(form.cleaned_data["term"], dict.fromkeys(whole), failed) if form.is_valid() else ()
+        wanted = {}
+        for model, matches in found:
+            with noted(failed, model, matches.db):
+                # Every row is compared, while the page can still say that this failed.
+                if is_at_home(model, matches) and matches.count():
+                    wanted[model] = matches
+        for model, error in failed.items():
+            self.message_user(request, f"{_could_not_be_searched(model, error)} {_LEFT_OUT}", messages.WARNING)
+        return keys, wanted
 
     def _viewable(self, request: HttpRequest, model: type[Model] | None) -> type[Model]:
         if model is None:
@@ -213,6 +229,11 @@ class PersonalDataAdmin(Base):
 
     def _own_url(self) -> str:
         return reverse("admin:gdpr_assist_personaldata_changelist", current_app=self.admin_site.name)
+
+
+def _could_not_be_searched(model: type[Model], error: str) -> str:
+    """Say so; ``error`` is the name of a class, since what an error says may hold the term."""
+    return _("%(model)s could not be searched (%(error)s).") % {"model": model._meta.label, "error": error}
 
 
 def _models_by_content_type() -> dict[str, type[Model]]:

@@ -27,6 +27,7 @@ from ..declaration import Declaration
 from ..planning import MARKED, target_alias, with_marks
 from ..registry import registry
 from ..rules import key_text
+from ..search import Failed, noted
 from ..tables import stored_key
 from .permissions import can_be_anonymised, may_anonymise
 
@@ -75,17 +76,24 @@ class Table:
 
 
 def tables(
-    request: HttpRequest, site: AdminSite, found: Iterable[tuple[type[Model], QuerySet[Any]]]
+    request: HttpRequest, site: AdminSite, found: Iterable[tuple[type[Model], QuerySet[Any]]], failed: Failed
 ) -> Iterator[Table]:
-    """Yield a table for each model with rows: one query for each, and a COUNT where not all are shown."""
+    """Yield a table for each model with rows: one query for each, and a COUNT where not all are shown.
+
+    A model whose rows cannot be read or shown is left out and noted in ``failed``.
+    """
     room = (settings.DATA_UPLOAD_MAX_NUMBER_FIELDS or float("inf")) - OTHER_FIELDS
     for model, matches in found:
         shown = int(max(0, min(ROWS_PER_MODEL, room)))
-        instances = list(_with_marks(model, matches)[: shown + 1])
-        if instances:
-            total = matches.count() if len(instances) > shown else len(instances)
-            yield _table(request, site, registry.declaration(model), matches, instances[:shown], total)
-            room -= len(instances[:shown])
+        table = None
+        with noted(failed, model, matches.db):
+            instances = list(_with_marks(model, matches)[: shown + 1])
+            if instances:
+                total = matches.count() if len(instances) > shown else len(instances)
+                table = _table(request, site, registry.declaration(model), matches, instances[:shown], total)
+        if table is not None:
+            yield table
+            room -= len(table.rows)
 
 
 def _table(

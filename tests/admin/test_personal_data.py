@@ -382,6 +382,77 @@ def test_rows_are_counted_only_if_there_are_more_than_are_shown(officer, monkeyp
     assert queried(captured, Order) == {Order: wanted}
 
 
+# -- models that cannot be searched ------------------------------------------------------------
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """Let the search of orders fail only when the first row is read, with the term in the error."""
+    Order.objects.create(recipient="x", email="x@example.org", placed="2020-01-01T00:00Z")
+
+    def search(term):
+        return Order.objects.filter(recipient__regex=f"{term}(")
+
+    monkeypatch.setattr(registry.declaration(Order).meta, "search", search, raising=False)
+
+
+NOT_SEARCHED = re.compile(r"shop\.Order could not be searched \(\w+Error\)\.")
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_model_that_cannot_be_searched_is_listed_and_the_others_are_shown(officer, ada, ada_audit):
+    page = search(officer, "ada@example.org")
+    assert sorted(labels(page)) == ["shop.AuditEntry", "shop.Customer"]
+    assert [bool(NOT_SEARCHED.fullmatch(each)) for each in page.context["failed"]] == [True]
+    (item,) = re.findall('<li class="warning">(.*?)</li>', page.content.decode())
+    assert re.fullmatch(NOT_SEARCHED.pattern + " It may hold what you look for.", item)
+
+
+def test_a_row_that_cannot_be_shown_is_no_server_error(officer, ada, ada_order, monkeypatch):
+    def fails(*args, **kwargs):
+        raise ValueError("Ada")
+
+    monkeypatch.setattr(Order, "from_db", fails)
+    page = search(officer, "ada@example.org")
+    assert labels(page) == ["shop.Customer"]
+    assert page.context["failed"] == ["shop.Order could not be searched (ValueError)."]
+
+
+@pytest.mark.usefixtures("broken")
+def test_an_export_of_everything_leaves_out_what_cannot_be_searched_and_says_so(officer, ada, ada_audit):
+    response = act(officer, "export", everything="yes", term="ada@example.org")
+    assert sorted(exported(response)) == ["shop-AuditEntry.csv", "shop-Customer.csv"]
+    (message,) = said(response)
+    assert re.fullmatch(NOT_SEARCHED.pattern + " Its rows are left out.", message)
+
+
+@pytest.mark.usefixtures("broken")
+def test_who_confirms_to_anonymise_everything_sees_what_could_not_be_searched(officer, ada):
+    page = act(officer, "anonymise", everything="yes", term="ada@example.org")
+    (message,) = said(page)
+    assert re.fullmatch(NOT_SEARCHED.pattern + " Its rows are left out.", message)
+    assert page.context["rows"] == 1
+    confirm(officer, page)
+    assert Customer.objects.get(pk=ada.pk).phone == ""
+
+
+@pytest.mark.usefixtures("broken")
+def test_nothing_is_said_of_a_model_that_the_user_may_not_view(log_in, ada):
+    page = search(log_in("view_personaldata", "view_customer"), "ada@example.org")
+    assert (labels(page), page.context["failed"]) == (["shop.Customer"], [])
+    assert "shop.Order" not in page.content.decode()
+
+
+def test_a_term_that_is_too_long_is_refused_on_the_page(officer, ada):
+    page = search(officer, "a" * 60_000)
+    assert page.context["form"].errors["term"] == [
+        "Ensure this value has at most 1000 characters (it has 60000).",
+    ]
+    assert page.context["tables"] == page.context["failed"] == []
+    response = act(officer, "export", everything="yes", term="a" * 60_000)
+    assert said(response) == ["No rows are selected. Nothing was changed."]
+
+
 # -- exporting ---------------------------------------------------------------------------------
 
 
