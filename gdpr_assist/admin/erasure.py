@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import DatabaseError, connections, router, transaction
+from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from ..exceptions import PartlyErased
@@ -51,6 +53,16 @@ def outside_transactions(view: Any) -> Any:
     for using in connections:
         view = transaction.non_atomic_requests(using)(view)
     return view
+
+
+@contextmanager
+def with_history(model: type[Model]) -> Iterator[None]:
+    """Undo the admin's history together with the rows if the block raises: Django writes it before it deletes."""
+    with ExitStack() as transactions:
+        # The history is committed last.
+        for using in dict.fromkeys([router.db_for_write(LogEntry), router.db_for_write(model)]):
+            transactions.enter_context(transaction.atomic(using=using))
+        yield
 
 
 def _note(plans: Sequence[Plan], keys: Sequence[list[Any]], results: Sequence[Result], user_id: Any) -> None:

@@ -10,6 +10,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy
@@ -19,12 +20,12 @@ from ..meta import all_rows
 from ..planning import Plan, plan, target_alias
 from ..tables import stored_key
 from . import confirmation
-from .erasure import erase, outside_transactions
+from .erasure import erase, outside_transactions, with_history
 from .permissions import can_be_anonymised
+from .refusals import REFUSALS, told
 from .selection import (
     LARGEST_SELECTION,
     PACKED,
-    SelectionError,
     key_from_text,
     pack,
     posted,
@@ -66,8 +67,8 @@ class ModelAdmin(Base):
         keys = queryset.order_by().values_list("pk", flat=True)[: LARGEST_SELECTION + 1]
         try:
             return self._confirmation_page(request, dict.fromkeys(keys))
-        except (SelectionError, AnonymiseError) as error:
-            return self._back(request, str(error), messages.ERROR)
+        except REFUSALS as error:
+            return self._back(request, told(error), messages.ERROR)
 
     def anonymise_view(self, request: HttpRequest) -> HttpResponse:
         """Anonymise the rows whose keys were posted by the confirmation page."""
@@ -81,9 +82,38 @@ class ModelAdmin(Base):
                 return self._confirmation_page(request, keys)
             planned = self._plan(request, keys, force=confirmation.is_forced(request))
             results = erase([planned], user_id=request.user.pk)
-        except (SelectionError, AnonymiseError) as error:
-            return self._back(request, str(error), messages.ERROR)
+        except REFUSALS as error:
+            return self._back(request, told(error), messages.ERROR)
         return self._back(request, confirmation.outcome([planned], results), confirmation.level(results))
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Delete one row, or say why it was refused; then there is nothing about it in the history."""
+        try:
+            with with_history(self.model):
+                return super().delete_view(request, object_id, extra_context)
+        except REFUSALS as error:
+            return self._back(request, told(error), messages.ERROR)
+
+    def response_action(  # type: ignore[override]  # Django 6.1 has one more argument
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
+    ) -> HttpResponseBase | None:
+        """Do the chosen action; "Delete selected" as ``delete_view`` does."""
+        if not _is_deletion(request):
+            return super().response_action(request, queryset, *args, **kwargs)
+        try:
+            with with_history(self.model):
+                return super().response_action(request, queryset, *args, **kwargs)
+        except REFUSALS as error:
+            return self._back(request, told(error), messages.ERROR)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        """Show or save one row. A row of another model that is to be deleted on the same page may be refused."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except AnonymiseError as error:
+            return self._back(request, told(error), messages.ERROR)
 
     def _plan(self, request: HttpRequest, keys: Iterable[Any], force: bool = False) -> Plan:
         """The plan for those of ``keys`` that this admin shows to the user.
@@ -124,3 +154,8 @@ class ModelAdmin(Base):
     def _url(self, name: str) -> str:
         opts = self.opts
         return reverse(f"admin:{opts.app_label}_{opts.model_name}_{name}", current_app=self.admin_site.name)
+
+
+def _is_deletion(request: HttpRequest) -> bool:
+    """Whether Django's own action is chosen, in the list or (Django 6.1) on the page of one row."""
+    return any("delete_selected" in values for name, values in request.POST.lists() if name.endswith("action"))

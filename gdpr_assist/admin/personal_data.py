@@ -11,7 +11,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
-from django.db import router
+from django.db import Error, router
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -22,7 +22,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
-from ..exceptions import AnonymiseError
 from ..meta import all_rows
 from ..planning import Plan, plan
 from ..registry import registry
@@ -32,6 +31,7 @@ from . import confirmation
 from .download import download
 from .erasure import erase, outside_transactions
 from .permissions import can_be_anonymised, may_anonymise, may_view
+from .refusals import REFUSALS, told
 from .results import is_at_home, tables
 from .selection import (
     LARGEST_SELECTION,
@@ -96,21 +96,30 @@ class PersonalDataAdmin(Base):
         """Search, or do with the selected rows what ``action`` says."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        action = request.POST.get("action")
         try:
-            if action == "export":
-                return self._export(request)
-            if action == "anonymise":
-                return self._anonymise(request)
-            if action:
-                raise SelectionError(_("No such action. Nothing was changed."))
-        except (SelectionError, AnonymiseError) as error:
-            self.message_user(request, str(error), messages.ERROR)
-        return self._page(request)
+            if (response := self._act(request)) is not None:
+                return response
+        except REFUSALS as error:
+            self.message_user(request, told(error), messages.ERROR)
+        try:
+            return self._page(request)
+        except Error as error:
+            self.message_user(request, told(error), messages.ERROR)
+            return self._page(request, searches=False)
 
-    def _page(self, request: HttpRequest) -> TemplateResponse:
+    def _act(self, request: HttpRequest) -> HttpResponseBase | None:
+        action = request.POST.get("action")
+        if action == "export":
+            return self._export(request)
+        if action == "anonymise":
+            return self._anonymise(request)
+        if action:
+            raise SelectionError(_("No such action. Nothing was changed."))
+        return None
+
+    def _page(self, request: HttpRequest, searches: bool = True) -> TemplateResponse:
         form = SearchForm(request.POST if "term" in request.POST else None)
-        term = form.cleaned_data["term"] if form.is_valid() else None
+        term = form.cleaned_data["term"] if searches and form.is_valid() else None
         models = self._viewable_models(request)
         failed: Failed = {}
         candidates = () if term is None else registry.candidates(term, models, failed)

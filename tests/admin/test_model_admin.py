@@ -4,6 +4,7 @@ import pytest
 from django.contrib import messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.messages import get_messages
+from django.db import InterfaceError, OperationalError, connections
 from django.test import Client
 
 from gdpr_assist.models import EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
@@ -11,6 +12,7 @@ from tests.admin.conftest import CUSTOMERS
 from tests.admin.pages import Forms, confirm, said
 from tests.apps.fields.models import TextKey
 from tests.apps.shop.models import AuditEntry, Category, Customer, Order, Reservation
+from tests.databases import FAULTS, log_is, refused
 
 URL = f"{CUSTOMERS}anonymise/"
 
@@ -375,3 +377,122 @@ def test_the_preview_of_a_deletion_changes_nothing(officer, ada, ada_order):
     assert values(ada)["name"] == "Ada Lovelace"
     for model in (PrivacyAnonymised, EventLog, Operation, Receipt):
         assert not model.objects.exists()
+
+
+@pytest.fixture
+def two(ada):
+    return [ada, Customer.objects.create(name="Grace Hopper", email="grace@example.org")]
+
+
+def delete(client, *rows):
+    return client.post(f"{CUSTOMERS}{rows[0].pk}/delete/", {"post": "yes"})
+
+
+def delete_selected(client, *rows):
+    keys = [each.pk for each in rows]
+    return client.post(CUSTOMERS, {"action": "delete_selected", "_selected_action": keys, "post": "yes"})
+
+
+@pytest.mark.parametrize("act", [delete, delete_selected])
+def test_a_deletion_is_in_the_history(officer, two, act):
+    LogEntry.objects.all().delete()
+    response = act(officer, *two)
+    [message] = get_messages(response.wsgi_request)
+    assert message.level == messages.SUCCESS
+    gone = 2 - Customer.objects.count()
+    assert gone == (1 if act is delete else 2)
+    assert LogEntry.objects.count() == EventLog.objects.filter(event="delete").count() == gone
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("act", [delete, delete_selected])
+def test_a_deletion_that_the_log_refuses_is_a_message_and_not_in_the_history(officer, two, act, fault):
+    entries = LogEntry.objects.count()
+    with log_is(fault):
+        response = act(officer, *two)
+    assert (response.status_code, response.url) == (302, CUSTOMERS)
+    [message] = get_messages(response.wsgi_request)
+    assert message.level == messages.ERROR
+    assert "The event log could not be written" in str(message)
+    assert "Make the log database reachable and writable" in str(message)
+    assert LogEntry.objects.count() == entries
+    assert Customer.objects.count() == 2
+    assert not Receipt.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("act", [delete, delete_selected])
+@pytest.mark.parametrize("atomic", [False, True])
+def test_nor_is_it_when_the_request_is_committed(officer, two, act, atomic, monkeypatch):
+    for using in ("default", "other"):
+        monkeypatch.setitem(connections[using].settings_dict, "ATOMIC_REQUESTS", atomic)
+    with log_is(refused):
+        response = act(officer, *two)
+    assert said(response)[0].startswith("The event log could not be written")
+    assert not LogEntry.objects.exists()
+    assert Customer.objects.count() == 2
+
+
+@pytest.mark.parametrize("act", [delete, delete_selected])
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
+def test_an_error_of_the_database_in_a_deletion_is_told_without_its_words(officer, two, act, kind, monkeypatch):
+    def fail(*args):
+        raise kind("deadlock: Ada Lovelace")
+
+    monkeypatch.setattr("tests.admin.urls.CustomerAdmin.delete_model", fail)
+    monkeypatch.setattr("tests.admin.urls.CustomerAdmin.delete_queryset", fail)
+    response = act(officer, *two)
+    assert response.status_code == 302
+    [text] = said(response)
+    assert f"The database could not do this ({kind.__name__})." in text
+    assert "Ada" not in text
+    assert not LogEntry.objects.exists()
+    assert Customer.objects.count() == 2
+
+
+@pytest.mark.parametrize("act", [delete, delete_selected])
+def test_an_error_of_the_projects_in_a_deletion_stays_an_error(officer, two, act, monkeypatch):
+    def fail(*args):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("tests.admin.urls.CustomerAdmin.delete_model", fail)
+    monkeypatch.setattr("tests.admin.urls.CustomerAdmin.delete_queryset", fail)
+    with pytest.raises(ZeroDivisionError):
+        act(officer, *two)
+    assert not LogEntry.objects.exists()
+
+
+def test_a_row_that_is_deleted_on_the_page_of_another_one(officer, ada, ada_order):
+    url = f"/shop/shop/foreigncustomer/{ada.pk}/change/"
+    form = officer.get(url).context["adminform"].form
+    data = {name: value for name, value in form.initial.items() if value is not None}
+    management = {"orders-TOTAL_FORMS": 1, "orders-INITIAL_FORMS": 1, "orders-0-DELETE": "on"}
+    ids = {"orders-0-id": ada_order.pk, "orders-0-customer": ada.pk}
+    with log_is(refused):
+        response = officer.post(url, {**data, "name": "New", **management, **ids})
+    assert said(response)[0].startswith("The event log could not be written")
+    assert response.status_code == 302
+    assert values(ada)["name"] == "Ada Lovelace"
+    assert Order.objects.filter(pk=ada_order.pk).exists()
+    assert not LogEntry.objects.exists()
+
+
+# -- an error of the database ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
+@pytest.mark.parametrize("step", ["plan", "erase"])
+def test_an_error_of_the_database_is_told_without_its_words(officer, ada, kind, step, monkeypatch, caplog):
+    def fail(*args, **kwargs):
+        raise kind("deadlock: Ada Lovelace")
+
+    page = choose(officer, ada)
+    monkeypatch.setattr(f"gdpr_assist.admin.model_admin.{step}", fail)
+    response = choose(officer, ada) if step == "plan" else confirm(officer, page)
+    assert (response.status_code, response.url) == (302, CUSTOMERS)
+    [message] = get_messages(response.wsgi_request)
+    assert message.level == messages.ERROR
+    assert f"The database could not do this ({kind.__name__})." in str(message)
+    assert "Ada" not in str(message) + caplog.text
+    assert kind.__name__ in caplog.text
+    assert values(ada)["phone"] == "0123"

@@ -9,10 +9,11 @@ import django
 import pytest
 from asgiref.sync import async_to_sync
 from django.apps import apps
+from django.contrib import messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import resolve, reverse
@@ -542,6 +543,51 @@ def test_an_error_while_the_export_is_sent_breaks_it_off_and_is_logged(officer, 
     assert (record.levelname, record.name) == ("ERROR", "gdpr_assist.admin.download")
     assert "shop.Order: the export broke off: ValueError" in record.getMessage()
     assert "secret" not in caplog.text + spoken(raised.value)
+
+
+# -- an error of the database ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
+@pytest.mark.parametrize("at", ["search", "export", "confirmation", "erase"])
+def test_an_error_of_the_database_is_told_without_its_words(officer, ada, kind, at, monkeypatch, caplog):
+    def fail(*args, **kwargs):
+        raise kind("deadlock: Ada Lovelace")
+
+    page = act(officer, "anonymise", ada)
+    broken = {
+        "search": "tables",
+        "export": "_rows",
+        "confirmation": "plan",
+        "erase": "erase",
+    }
+    monkeypatch.setattr(f"gdpr_assist.admin.personal_data.{broken[at]}", fail)
+    response = {
+        "search": lambda: search(officer, "ada@example.org"),
+        "export": lambda: act(officer, "export", ada),
+        "confirmation": lambda: act(officer, "anonymise", ada),
+        "erase": lambda: confirm(officer, page),
+    }[at]()
+    assert response.status_code == 200
+    [message] = response.context["messages"]
+    assert message.level == messages.ERROR
+    assert f"The database could not do this ({kind.__name__})." in str(message)
+    assert "Lovelace" not in response.content.decode() + caplog.text
+    assert response.context["tables"] == []
+    assert "Nothing was found" not in response.content.decode()
+    ada.refresh_from_db()
+    assert ada.phone == "0123"
+
+
+def test_after_an_error_of_the_database_what_was_found_is_still_there(officer, ada, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OperationalError("deadlock")
+
+    monkeypatch.setattr("gdpr_assist.admin.personal_data.plan", fail)
+    page = act(officer, "anonymise", ada, term="ada@example.org")
+    assert said(page)[0].startswith("The database could not do this (OperationalError).")
+    assert labels(page) == ["shop.Customer"]
+    assert page.context["ticked"] == {obj_pk(ada)}
 
 
 def test_an_asynchronous_server_gets_the_export_in_pieces_too(officer, ada):

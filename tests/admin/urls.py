@@ -32,7 +32,21 @@ class CustomerAdmin(gdpr_assist.admin.ModelAdmin):
         return allowed and (obj is None or obj.country != "XX")
 
 
-@admin.register(AuditEntry, Category, ForeignCustomer, Reservation, TextKey, site=site)
+class OrdersInline(admin.TabularInline):
+    model = Order
+    fk_name = "customer"
+    fields = []
+    extra = 0
+
+
+@admin.register(ForeignCustomer, site=site)
+class ForeignCustomerAdmin(gdpr_assist.admin.ModelAdmin):
+    """Its page can delete rows of another model."""
+
+    inlines = [OrdersInline]
+
+
+@admin.register(AuditEntry, Category, Reservation, TextKey, site=site)
 class PlainAdmin(gdpr_assist.admin.ModelAdmin):
     """Category is not registered with gdpr_assist, AuditEntry cannot be anonymised."""
 
