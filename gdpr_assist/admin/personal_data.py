@@ -122,8 +122,9 @@ class PersonalDataAdmin(Base):
         term = form.cleaned_data["term"] if searches and form.is_valid() else None
         models = self._viewable_models(request)
         failed: Failed = {}
-        candidates = () if term is None else registry.candidates(term, models, failed)
-        found = list(tables(request, self.admin_site, candidates, failed))
+        found = []
+        if term is not None:
+            found = list(tables(request, self.admin_site, registry.candidates(term, models, failed), failed))
         # With results, the keyboard of a phone would open over them.
         form.fields["term"].widget.attrs["autofocus"] = not found
         context = {
