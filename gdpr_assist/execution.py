@@ -43,7 +43,7 @@ from .effects import (
     unchanged,
 )
 from .exceptions import AnonymiseError, PartlyErased
-from .files import delete_files, file_changes, named_files
+from .files import Names, delete_files, file_changes, named_files
 from .interference import Interference, interference, may_hide, refusal
 from .meta import all_rows
 from .placement import explained
@@ -76,6 +76,9 @@ class Run:
     erasure: eventlog.Erasure
     in_range: bool = False
     """Whether it is a range of a scrub."""
+
+    names: Names | None = None
+    """What the scrub knows of the names of files."""
 
     # {model: what may interfere with changing it}; asked of the catalogue once
     _interference: dict[type[Model], Interference] = field(default_factory=dict)
@@ -295,7 +298,7 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
     nothing: for scrubbing a copy.
     """
     done = 0
-    run = Run(eventlog.Erasure(plan.using), in_range=True)
+    run = Run(eventlog.Erasure(plan.using), in_range=True, names=Names(plan.using))
     has_text = key_text(plan.declaration.model) is not None
     if has_text and not plan.sends_signals and not plan.has_relatives and not file_changes(plan):
         # Nobody needs to know the keys.
@@ -445,7 +448,7 @@ def _run_own(plan: Plan, keys: list[Any], run: Run) -> None:
     else:
         check_changed(plan, rows, _run_sets(plan, rows, run), len(keys))
     if files and run.in_range:
-        if failed := delete_files(files, plan.using):
+        if failed := delete_files(files, plan.using, run.names):
             raise AnonymiseError(
                 f"{plan.label}: a stored file of {', '.join(failed)} could not be deleted. Nothing was changed. The "
                 "log of the site has the error. Give the copy files, or a storage (STORAGES), of its own that it may "

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import os.path
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.apps import apps
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import FileSystemStorage
 from django.db import DatabaseError, router, transaction
-from django.db.models import FileField, QuerySet
+from django.db.models import FileField, Model, Q, QuerySet
 
+from .batching import batch_size, chunks
+from .declaration import Declaration
 from .meta import all_rows
 from .planning import Plan
 from .presence import has_table
@@ -19,22 +26,144 @@ from .rules import field_label
 
 logger = logging.getLogger(__name__)
 
-# {field: names of files}
-Files = dict[FileField, set[str]]
+# What makes one file of many names: (which storage, path without "." and "..")
+Place = tuple[Any, str]
+
+# A name without any of these is the only one of its file in one storage.
+UNUSUAL = {"contains": ("//", "./", "\\"), "startswith": ("/",), "endswith": ("/", "/.", "/..")}
 
 
-def file_changes(plan: Plan) -> list[Any]:
-    """Return the fields whose files the plan will make the rows forget."""
+@dataclass(frozen=True)
+class StoredFile:
+    """One file that a row names, or has named."""
+
+    field: FileField
+    name: str
+    model: type[Model]
+    key: Any
+    """The primary key of the row."""
+
+    def delete(self, using: str) -> None:
+        """Delete it as its field does: with what a class of its own has derived from it, a thumbnail say."""
+        key = self.model._meta.pk
+        row = self.model.from_db(using, [str(key.attname)], [self.key])
+        self.field.attr_class(row, self.field, self.name).delete(save=False)
+
+
+@dataclass
+class Names:
+    """The names of files that rows on one alias hold, in whatever spelling."""
+
+    using: str
+    # {field: places of its unusual names}; read once, so that a scrub does not read whole tables for each range
+    _unusual: dict[FileField, set[Place]] = field(default_factory=dict)
+
+    def held(self, places: Iterable[Place]) -> set[Place]:
+        """Return those of ``places`` that a row names, or a field gives to new rows."""
+        held, places = set(), set(places)
+        for model, other in _columns(self.using):
+            root = _root(other.storage)
+            if names := _names(places, root):
+                held |= self._defaults(other, root) | self._read(model, other, Q(**{f"{other.name}__in": names}), root)
+                if other not in self._unusual:
+                    self._unusual[other] = self._read(model, other, _is_unusual(other), root)
+                held |= self._unusual[other]
+        return held & places
+
+    def _defaults(self, other: FileField, root: Place) -> set[Place]:
+        return _places([other.get_default()], other.storage, root) if other.has_default() else set()
+
+    def _read(self, model: type[Model], other: FileField, condition: Q, root: Place) -> set[Place]:
+        rows = all_rows(model, self.using).filter(condition).values_list(other.name, flat=True)
+        try:
+            with transaction.atomic(using=self.using):  # PostgreSQL takes nothing after an error in a transaction
+                return _places(rows.iterator(), other.storage, root)
+        except DatabaseError:
+            if has_table(model, self.using):
+                raise
+            return set()
+
+
+def _columns(using: str) -> Iterator[tuple[type[Model], FileField]]:
+    for model in apps.get_models():
+        if router.allow_migrate_model(using, model):
+            for column in model._meta.local_concrete_fields:
+                if isinstance(column, FileField):
+                    yield model, column
+
+
+def _is_unusual(column: FileField) -> Q:
+    conditions = [(f"{column.name}__{lookup}", text) for lookup, texts in UNUSUAL.items() for text in texts]
+    return Q(*conditions, _connector=Q.OR)
+
+
+def _root(storage: Any) -> Place:
+    """Return where ``storage`` keeps its files: on which disk or in which bucket, and under which path."""
+    try:
+        return "", os.path.realpath(storage.path(""))
+    except NotImplementedError:  # not on a disk of this machine
+        return _kind(storage), posixpath.normpath(f"./{getattr(storage, 'location', '')}")
+
+
+def _kind(storage: Any) -> str:
+    """Return what tells two storages elsewhere apart, but for the path under which each keeps its files."""
+    kind = storage.__class__  # not type(), which is that of a lazy wrapper
+    if bucket := getattr(storage, "bucket_name", None):  # as the storages of several clouds have it
+        return f"{kind.__module__}.{kind.__qualname__} {bucket}"
+    deconstruct = getattr(storage, "deconstruct", None)
+    if deconstruct is None:
+        return f"{id(storage)}"
+    path, args, kwargs = deconstruct()
+    return repr((path, args, {key: value for key, value in kwargs.items() if key != "location"}))
+
+
+def _places(names: Iterable[Any], storage: Any, root: Place) -> set[Place]:
+    return {_place(str(name), storage, root) for name in names if name}
+
+
+def _place(name: str, storage: Any, root: Place) -> Place:
+    kind, path = root
+    if kind:
+        return kind, posixpath.normpath(f"{path}/{name}")
+    try:
+        folder, last = os.path.split(storage.path(name))
+    except SuspiciousFileOperation:  # the storage gives out no file of this name
+        return kind, ""
+    return kind, f"{os.path.realpath(folder)}{os.sep}{last}"
+
+
+def _names(places: Iterable[Place], root: Place) -> list[str]:
+    """Return the usual names that a storage with this root has for those of ``places`` that are its own."""
+    kind, start = root
+    paths = (path for its, path in places if its == kind)
+    names = (os.path.relpath(path, start).replace(os.sep, "/") for path in paths if path)
+    return [name for name in names if name != ".." and not name.startswith("../")]
+
+
+def file_changes(plan: Plan) -> list[FileField]:
+    """Return the fields whose files are deleted when the plan makes the rows forget them."""
+    if not plan.declaration.meta.delete_files:
+        return []
     return [change.field for change in plan.declaration.changes if isinstance(change.field, FileField)]
+
+
+def personal_file_fields(declaration: Declaration) -> list[FileField]:
+    """Return the personal fields whose files are deleted with a row."""
+    if declaration.errors or not declaration.meta.delete_files:
+        return []
+    personal = set(declaration.fields)
+    columns = declaration.model._meta.concrete_fields
+    return [each for each in columns if isinstance(each, FileField) and each.name in personal]
 
 
 def deletions(plans: Iterable[Plan]) -> list[str]:
     """Return the places from which ``plans`` delete files, each with the fields that name them: for a question."""
     fields: dict[str, set[str]] = {}
     for plan in plans:
-        changes = [each for model in plan.descendants for each in registry.declaration(model).changes]
-        for field in (*file_changes(plan), *(each.field for each in changes if isinstance(each.field, FileField))):
-            fields.setdefault(_shown(field.storage), set()).add(field_label(field))
+        below = [registry.declaration(model) for model in plan.descendants]
+        changes = [change for each in below if each.meta.delete_files for change in each.changes]
+        for column in (*file_changes(plan), *(each.field for each in changes if isinstance(each.field, FileField))):
+            fields.setdefault(_shown(column.storage), set()).add(field_label(column))
     return [f"{place} ({', '.join(sorted(labels))})" for place, labels in fields.items()]
 
 
@@ -46,60 +175,67 @@ def _shown(storage: Any) -> str:
     return f"{kind.__module__}.{kind.__qualname__}" + (f" {bucket}" if bucket else "")
 
 
-def named_files(plan: Plan, rows: QuerySet[Any]) -> Files:
+def named_files(plan: Plan, rows: QuerySet[Any]) -> list[StoredFile]:
     """Return the files that ``rows`` name and the plan will make them forget."""
-    fields = file_changes(plan)
+    return _named(file_changes(plan), plan.declaration.model, rows)
+
+
+def files_of(declaration: Declaration, instance: Model, using: str, *, read: bool) -> list[StoredFile]:
+    """Return the files that go with ``instance``, which is about to be deleted.
+
+    With ``read``, or where the object was loaded without them, they are those that its row names: an object may hold
+    another name that was never saved.
+    """
+    fields, held = personal_file_fields(declaration), instance.__dict__
+    if read or any(each.attname not in held for each in fields):
+        return _named(fields, declaration.model, all_rows(declaration.model, using).filter(pk=instance.pk))
+    return [
+        StoredFile(each, str(held[each.attname]), declaration.model, instance.pk)
+        for each in fields
+        if held[each.attname]
+    ]
+
+
+def _named(fields: list[FileField], model: type[Model], rows: QuerySet[Any]) -> list[StoredFile]:
     if not fields:
-        return {}
-    values = list(rows.values_list(*(field.name for field in fields)))
-    names = {field: {row[at] for row in values if row[at]} for at, field in enumerate(fields)}
-    return {field: found for field, found in names.items() if found}
+        return []
+    values = rows.values_list("pk", *(each.name for each in fields))
+    return [
+        StoredFile(each, name, model, key)
+        for key, *names in values
+        for each, name in zip(fields, names, strict=True)
+        if name
+    ]
 
 
-def delete_files(files: Files, using: str) -> list[str]:
+def delete_files(files: Iterable[StoredFile], using: str, names: Names | None = None) -> list[str]:
     """Delete those files that no row on ``using`` names any more, seen from the transaction that is open.
 
     What cannot be deleted is logged without its name, which may hold that of a person; the others still go. Return the
-    labels of the fields of which that is so.
+    labels of the fields of which that is so. ``names`` are those of a scrub, of which this is a part.
     """
     failed = []
-    for field, names in files.items():
-        try:
-            unnamed = names - _named_elsewhere(field, names, using)
-        except Exception as error:  # noqa: BLE001  (a connection that has gone)
-            failed.append(_log_failure(field, error))
-            continue
-        for name in unnamed:
+    names = names or Names(using)
+    by_field: dict[FileField, dict[Place, StoredFile]] = defaultdict(dict)
+    for file in files:
+        storage = file.field.storage
+        by_field[file.field][_place(file.name, storage, _root(storage))] = file
+    for column, places in by_field.items():
+        for part in chunks(places, batch_size(using)):
             try:
-                field.storage.delete(name)
-            except Exception as error:  # noqa: BLE001  (each storage has errors of its own)
-                failed.append(_log_failure(field, error))
+                held = names.held(part)
+            except Exception as error:  # noqa: BLE001  (a connection that has gone)
+                failed.append(_log_failure(column, error))
+                continue
+            for place in part:
+                try:
+                    if place not in held:
+                        places[place].delete(using)
+                except Exception as error:  # noqa: BLE001  (each storage has errors of its own)
+                    failed.append(_log_failure(column, error))
     return list(dict.fromkeys(failed))
 
 
-def _log_failure(field: FileField, error: Exception) -> str:
-    logger.error("A file of %s could not be deleted (%s).", field_label(field), type(error).__name__)
-    return field_label(field)
-
-
-def _named_elsewhere(field: FileField, names: set[str], using: str) -> set[str]:
-    named: set[str] = set()
-    for model in apps.get_models():
-        if not model._meta.managed or not router.allow_migrate_model(using, model):
-            continue
-        for other in model._meta.local_concrete_fields:
-            if isinstance(other, FileField) and _place(other.storage) == _place(field.storage):
-                rows = all_rows(model, using).filter(**{f"{other.name}__in": names})
-                try:
-                    with transaction.atomic(using=using):  # PostgreSQL takes nothing after an error in a transaction
-                        named.update(rows.values_list(other.name, flat=True))
-                except DatabaseError:
-                    if has_table(model, using):
-                        raise
-    return named
-
-
-def _place(storage: Any) -> Any:
-    """What tells two storages apart: most are only equal to themselves, but say how they were made."""
-    deconstruct = getattr(storage, "deconstruct", None)
-    return repr(deconstruct()) if deconstruct else storage
+def _log_failure(column: FileField, error: Exception) -> str:
+    logger.error("A file of %s could not be deleted (%s).", field_label(column), type(error).__name__)
+    return field_label(column)

@@ -33,6 +33,7 @@ class PrivacyMeta:
     keep: Iterable[str] = ()
     can_anonymise: bool = True
     bulk: bool | None = None
+    delete_files: bool = True
     search_fields: Iterable[str] = ()
     export_fields: Iterable[str] | None = None
     export_exclude: Iterable[str] = ()

@@ -43,6 +43,12 @@ def shape_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
             f"{meta.model._meta.label}: PrivacyMeta.can_anonymise is neither True nor False.",
             "Write can_anonymise = False for rows that must stay as they are.",
         )
+    if not isinstance(meta.delete_files, bool):
+        yield Mistake(
+            "E010",
+            f"{meta.model._meta.label}: PrivacyMeta.delete_files is neither True nor False.",
+            "Write delete_files = False to leave stored files where they are when no row names them any more.",
+        )
     if not isinstance(meta.export_filename, str | None):
         yield Mistake(
             "E010",

@@ -18,6 +18,7 @@ from . import eventlog, legacy, presence
 from .effects import check_deleted
 from .exceptions import AnonymiseError, EventLogError
 from .execution import execute, forget_markers
+from .files import StoredFile, delete_files, files_of
 from .managers import take_off_declaration
 from .placement import explained
 from .planning import plan
@@ -38,12 +39,15 @@ class Deletion(eventlog.Erasure):
         self.parents: dict[type[Model], set[Any]] = defaultdict(set)
         # {the same: keys of its rows that are those of registered children}
         self.of_children: dict[type[Model], list[Any]] = defaultdict(list)
+        self.files: list[StoredFile] = []
         self.is_recorded = False
         # {model, or proxy: keys of its rows that Django has not said to be gone yet}
         self.going: dict[type[Model], list[Any]] = defaultdict(list)
 
-    def delete(self, instance: Model) -> None:
+    def delete(self, instance: Model, *, is_origin: bool = False) -> None:
+        """Note a row that goes. In memory, the one that ``delete()`` was called on may not be as in the database."""
         model = concrete(type(instance))
+        self.files += files_of(registry.declaration(model), instance, self.using, read=is_origin)
         self.deleted[model].append(instance.pk)
         self.going[type(instance)].append(instance.pk)
         self.add(EventLog.EVENT_DELETE, model, [instance.pk])
@@ -64,6 +68,8 @@ class Deletion(eventlog.Erasure):
             for model, keys in self.deleted.items():
                 forget_markers(model, keys, self.using)
         eventlog.record(self)
+        if self.files:
+            transaction.on_commit(lambda: delete_files(self.files, self.using), using=self.using, robust=True)
 
 
 # {the atomic block of a Collector's run: its deletion}
@@ -87,7 +93,7 @@ def begin_deletion(sender: type[Model], instance: Model, using: str, origin: Any
     block = _block(using)
     if origin is None or block is None:
         return  # no run of Django's own: end_deletion logs each row by itself
-    _begun(block, using).delete(instance)
+    _begun(block, using).delete(instance, is_origin=origin is instance)
 
 
 def begin_deletion_of_parent(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:

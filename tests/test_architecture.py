@@ -36,9 +36,12 @@ def is_call(node, *methods):
 
 
 def is_write(node):
-    """Whether it is a call of the ORM that writes rows. A dict's update(x) and a storage's delete(name) are not."""
+    """Whether it is a call of the ORM that writes rows.
+
+    A dict's update(x), a storage's delete(name) and the delete(save=False) of a stored file are not.
+    """
     if is_call(node, "delete", "_raw_delete", "save"):
-        return not node.args
+        return not node.args and [each.arg for each in node.keywords] != ["save"]
     if is_call(node, "update"):
         return not node.args and bool(node.keywords)
     return is_call(

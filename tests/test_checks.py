@@ -417,6 +417,12 @@ class TestE010:
             message = only("E010")
         assert message.msg == "thirdparty.Device: PrivacyMeta.bulk is neither True nor False."
 
+    @pytest.mark.parametrize("value", ["no", "", 0, None, [False]], ids=repr)
+    def test_whether_files_are_deleted_is_a_yes_or_a_no(self, value):
+        with device(fields=["owner"], keep=["address"], search_fields=["owner"], delete_files=value):
+            message = only("E010")
+        assert message.msg == "thirdparty.Device: PrivacyMeta.delete_files is neither True nor False."
+
     @pytest.mark.parametrize("value", [True, False, None])
     def test_a_bulk_that_can_be_used(self, value):
         with device(fields=["owner"], keep=["address"], search_fields=["owner"], bulk=value):

@@ -2,6 +2,7 @@
 
 import datetime
 import logging
+import re
 import uuid
 from pathlib import Path
 from unittest import mock
@@ -10,16 +11,23 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage
 from django.db import OperationalError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from model_bakery import baker
 
-from gdpr_assist import execution, files
-from gdpr_assist.exceptions import AnonymiseError
+from gdpr_assist import execution, files, receivers
+from gdpr_assist.eventlog import instance_id
+from gdpr_assist.exceptions import AnonymiseError, EventLogError
 from gdpr_assist.execution import execute_in_ranges
 from gdpr_assist.files import deletions
+from gdpr_assist.history import logged_operations
+from gdpr_assist.models import EventLog, Operation, Outcome
 from gdpr_assist.planning import plan
+from gdpr_assist.reconciliation import Databases
+from gdpr_assist.replay import Report, replay
 from gdpr_assist.signals import pre_anonymise
 from tests.apps.fields.models import VALUES, BlankFields, NullBlankFields, NullFields
+from tests.apps.own.models import Contract, Document, Person, SignedDocument
 from tests.apps.shop.models import Customer
 
 from .observing import listening, row, unchanged
@@ -356,6 +364,391 @@ def test_a_failing_look_up_of_other_names_is_logged_without_the_name_and_keeps_t
     assert [record.name for record in errors] == ["gdpr_assist.files"]
     assert errors[0].getMessage().startswith("A file of fields.NullBlankFields.file could not be deleted (")
     assert "passport" not in caplog.text
+
+
+# -- names of one file -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [NullBlankFields, NullFields])
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "./files/a.pdf",
+        "files//a.pdf",
+        "files/./a.pdf",
+        "files/../files/a.pdf",
+        "files/a.pdf/",
+        "x/../files/a.pdf",
+    ],
+)
+def test_a_file_that_another_row_names_in_another_spelling_stays(anonymise, spelling, model):
+    instance = upload(name="a.pdf")
+    path = stored(instance)
+    other = baker.make(model, image=spelling)
+
+    anonymise(instance)
+
+    assert path.exists()
+    assert row(other)["image"] == spelling
+
+
+def test_a_file_that_another_row_names_with_the_whole_path_stays(anonymise, media_root):
+    instance = upload(name="a.pdf")
+    path = stored(instance)
+    baker.make(NullFields, file=str(media_root / "files" / "a.pdf"))
+
+    anonymise(instance)
+
+    assert path.exists()
+
+
+@pytest.mark.parametrize("spelling", ["./files/a.pdf", "files//a.pdf", "x/../files/a.pdf"])
+def test_a_file_under_an_unusual_name_of_its_own(anonymise, spelling):
+    """It stays while another row has the usual name, and goes after that."""
+    other = upload(name="a.pdf", model=NullFields)
+    path = stored(other)
+    instance, again = (baker.make(NullBlankFields, file=spelling) for _ in range(2))
+
+    anonymise(instance)
+    assert path.exists()
+    anonymise(again)
+    assert path.exists()
+    anonymise(other)
+    assert not path.exists()
+
+
+def test_what_a_name_means_outside_of_the_storage_keeps_no_file_and_is_no_error(anonymise):
+    instance = upload(name="a.pdf")
+    path = stored(instance)
+    baker.make(NullFields, file="../files/a.pdf", image="/etc/a.pdf")
+
+    anonymise(instance)
+
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("below", "spelling"), [("files", "a.pdf"), ("files", "./a.pdf"), ("", "files/a.pdf"), (".", "files//a.pdf")]
+)
+def test_a_file_that_another_row_names_through_a_storage_of_a_directory_below_stays(
+    anonymise, media_root, monkeypatch, below, spelling
+):
+    storage = FileSystemStorage(location=str(media_root / below))
+    monkeypatch.setattr(NullFields._meta.get_field("image"), "storage", storage)
+    shared, alone = upload(name="a.pdf"), upload(name="b.pdf")
+    paths = stored(shared), stored(alone)
+    baker.make(NullFields, image=spelling)
+
+    anonymise(shared, alone)
+
+    assert [path.exists() for path in paths] == [True, False]
+
+
+def test_a_file_of_a_storage_below_that_another_row_names_from_above_stays(anonymise, media_root, monkeypatch):
+    storage = FileSystemStorage(location=str(media_root / "private"))
+    monkeypatch.setattr(NullBlankFields._meta.get_field("file"), "storage", storage)
+    instance = upload(name="a.pdf")
+    path = media_root / "private" / "files" / "a.pdf"
+    assert path.exists()
+    baker.make(NullFields, image="private/files/a.pdf")
+
+    anonymise(instance)
+
+    assert path.exists()
+
+
+def test_a_directory_that_is_reached_by_another_way_is_the_same(anonymise, media_root, tmp_path, monkeypatch):
+    media_root.mkdir()
+    (tmp_path / "link").symlink_to(media_root)
+    storage = FileSystemStorage(location=str(tmp_path / "link"))
+    monkeypatch.setattr(NullFields._meta.get_field("image"), "storage", storage)
+    instance = upload(name="a.pdf")
+    path = stored(instance)
+    baker.make(NullFields, image="files/a.pdf")
+
+    anonymise(instance)
+
+    assert path.exists()
+
+
+class Cloud(Storage):
+    """Not on this machine; ``location`` is the path under which it keeps its files, as several packages have it."""
+
+    def __init__(self, bucket_name, location=""):
+        self.bucket_name = bucket_name
+        self.location = location
+        self.deleted = []
+
+    def delete(self, name):
+        self.deleted.append(name)
+
+
+@pytest.mark.parametrize(
+    ("bucket", "location", "name", "goes"),
+    [
+        ("ours", "", "private/files/a.pdf", False),
+        ("ours", "private", "files//a.pdf", False),
+        ("ours", "private/files", "a.pdf", False),
+        ("ours", "public", "files/a.pdf", True),
+        ("theirs", "", "private/files/a.pdf", True),
+    ],
+)
+def test_a_file_that_another_row_names_through_another_storage_of_the_same_bucket_stays(
+    anonymise, monkeypatch, bucket, location, name, goes
+):
+    storage = Cloud("ours", "private")
+    monkeypatch.setattr(NullBlankFields._meta.get_field("file"), "storage", storage)
+    monkeypatch.setattr(NullFields._meta.get_field("image"), "storage", Cloud(bucket, location))
+    instance = baker.make(NullBlankFields, file="files/a.pdf")
+    baker.make(NullFields, image=name)
+
+    anonymise(instance)
+
+    assert storage.deleted == (["files/a.pdf"] if goes else [])
+
+
+def test_a_file_that_new_rows_get_by_default_stays(django_capture_on_commit_callbacks, media_root):
+    person = Person.objects.create(name="Ada")
+    path = media_root / "portraits" / "nobody.png"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"nobody")
+
+    with django_capture_on_commit_callbacks(execute=True):
+        person.anonymise()
+
+    assert row(person)["portrait"] == ""
+    assert path.exists()
+
+
+def test_many_files_are_looked_up_in_statements_of_a_size_that_works(monkeypatch, django_capture_on_commit_callbacks):
+    instances = [upload(name=f"{number}.pdf") for number in range(7)]
+    paths = [stored(each) for each in instances]
+    baker.make(NullFields, image=instances[4].file.name)
+    monkeypatch.setattr(files, "batch_size", lambda using: 3)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        NullBlankFields.objects.all().delete()
+
+    assert [path for path in paths if path.exists()] == [paths[4]]
+
+
+# -- what is derived from a file ---------------------------------------------------------------
+
+
+def portrait(name="Ada"):
+    person = Person(name=name)
+    person.portrait.save("face.png", ContentFile(b"personal"))
+    paths = Path(person.portrait.path), Path(f"{person.portrait.path}.small")
+    assert [path.exists() for path in paths] == [True, True]
+    return person, paths
+
+
+@pytest.mark.parametrize("erase", ["anonymise", "delete", "queryset", "scrub"])
+@pytest.mark.django_db(transaction=True)
+def test_the_thumbnails_of_an_image_go_with_it(erase):
+    person, paths = portrait()
+    stays = portrait("Grace")[1]
+
+    if erase == "scrub":
+        assert list(execute_in_ranges(plan(Person.objects.filter(pk=person.pk)))) == [1]
+    elif erase == "queryset":
+        Person.objects.filter(pk=person.pk).anonymise()
+    else:
+        getattr(person, erase)()
+
+    assert [path.exists() for path in paths] == [False, False]
+    assert [path.exists() for path in stays] == [True, True]
+
+
+def test_an_image_whose_size_is_in_other_columns_is_not_read(django_capture_on_commit_callbacks, monkeypatch):
+    """Its row is not loaded again either, where it may be gone."""
+    field = NullBlankFields._meta.get_field("image")
+    monkeypatch.setattr(field, "width_field", "integer")
+    instance = baker.make(NullBlankFields, image="files/no-image.png", integer=None)
+
+    with django_capture_on_commit_callbacks() as callbacks:
+        instance.anonymise()
+    monkeypatch.setattr(FileSystemStorage, "open", lambda *args: pytest.fail("it was opened"))
+    with CaptureQueriesContext(connection) as captured:
+        for callback in callbacks:
+            callback()
+
+    assert not [each["sql"] for each in captured if ".integer" in re.sub('[`"]', "", each["sql"])]
+
+
+# -- of rows that are deleted ------------------------------------------------------------------
+
+
+def scanned(person=None, model=Document, **names):
+    document = model(person=person or Person.objects.create(name="Ada", portrait=""))
+    for column in ("scan", "form", "signature"):
+        if hasattr(document, column):
+            getattr(document, column).save(f"{names.get('name', 'ada')}.pdf", ContentFile(b"personal"), save=False)
+    document.save()
+    return document
+
+
+def paths_of(document):
+    return {name: stored(document, name) for name in ("scan", "form", "signature") if hasattr(document, name)}
+
+
+def gone(paths):
+    return {name for name, path in paths.items() if not path.exists()}
+
+
+def by_object(document):
+    document.delete()
+
+
+def by_queryset(document):
+    type(document).objects.filter(pk=document.pk).delete()
+
+
+def by_part(document):
+    """The object does not know the name of its file."""
+    type(document).objects.only("pk").get(pk=document.pk).delete()
+
+
+def by_cascade(document):
+    document.person.delete()
+
+
+def by_replay(document):
+    """As a site would have it whose database was restored since."""
+    operation = Operation.objects.using("gdpr_log").create(
+        instance=instance_id("default"), using="default", started=timezone.now()
+    )
+    for model in {type(document), Document}:
+        EventLog.objects.using("gdpr_log").create(
+            operation=operation, event="delete", app_label="own", model_name=model.__name__, target_pk=document.pk
+        )
+    Outcome.objects.using("gdpr_log").create(operation=operation, committed=True, decided=timezone.now())
+    for _ in replay(logged_operations(Databases()), Report()):
+        pass
+
+
+WAYS_TO_DELETE = [by_object, by_queryset, by_part, by_cascade, by_replay]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("delete", WAYS_TO_DELETE)
+def test_the_personal_files_of_a_deleted_row_go_after_the_commit(delete):
+    document = scanned()
+    other, paths = scanned(name="grace"), paths_of(document)
+
+    with transaction.atomic():
+        delete(document)
+        assert gone(paths) == set()
+
+    assert gone(paths) == {"scan"}
+    assert gone(paths_of(other)) == set()
+    assert not Document.objects.filter(pk=document.pk).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("delete", WAYS_TO_DELETE)
+def test_those_of_a_multi_table_child_go_with_those_of_its_parent(delete):
+    document = scanned(model=SignedDocument)
+    paths = paths_of(document)
+
+    delete(document)
+
+    assert gone(paths) == {"scan", "signature"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_files_of_a_parent_that_is_kept_stay():
+    document = scanned(model=SignedDocument)
+    paths = paths_of(document)
+
+    document.delete(keep_parents=True)
+
+    assert gone(paths) == {"signature"}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("delete", WAYS_TO_DELETE)
+def test_a_file_of_a_deleted_row_that_another_row_names_stays(delete):
+    document = scanned()
+    paths = paths_of(document)
+    baker.make(NullFields, image=f"./{document.scan.name}")
+
+    delete(document)
+
+    assert gone(paths) == set()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("delete", WAYS_TO_DELETE)
+def test_the_files_of_a_deletion_that_is_rolled_back_stay(delete):
+    document = scanned()
+    paths = paths_of(document)
+
+    with transaction.atomic():
+        delete(document)
+        transaction.set_rollback(True)
+
+    assert gone(paths) == set()
+    assert Document.objects.get().scan.name == "scans/ada.pdf"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_files_stay_if_the_deletion_cannot_be_logged(monkeypatch):
+    document = scanned()
+    paths = paths_of(document)
+    monkeypatch.setattr(receivers.eventlog, "record", mock.Mock(side_effect=EventLogError("the log is down")))
+
+    with pytest.raises(EventLogError):
+        document.delete()
+
+    assert gone(paths) == set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_file_that_the_row_names_goes_not_the_one_that_was_never_saved():
+    document, other = scanned(), scanned(name="grace")
+    paths = paths_of(document)
+    document.scan = other.scan.name
+
+    document.delete()
+
+    assert gone(paths) == {"scan"}
+    assert gone(paths_of(other)) == set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_object_alone_costs_one_query_for_its_files_and_a_queryset_none(django_assert_num_queries):
+    Person.objects.bulk_create(Person(name=f"{n}", portrait="") for n in range(12))
+
+    def reads(action):
+        with CaptureQueriesContext(connection) as captured:
+            action()
+        return len([each for each in captured if each["sql"].startswith("SELECT") and "portrait" in each["sql"]])
+
+    assert reads(Person.objects.filter(name__in=["1", "2"]).delete) == 1
+    assert reads(Person.objects.exclude(name="0").delete) == 1
+    person = Person.objects.get()
+    assert reads(person.delete) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("erase", ["anonymise", "delete", "scrub", "related"])
+def test_a_model_may_keep_its_files(erase):
+    person = Person.objects.create(name="Ada", portrait="")
+    contract = Contract(person=person)
+    contract.scan.save("contract.pdf", ContentFile(b"to be kept"))
+    path = stored(contract, "scan")
+
+    if erase == "scrub":
+        assert list(execute_in_ranges(plan(Contract.objects.all()))) == [1]
+    elif erase == "related":
+        person.delete()
+    else:
+        getattr(contract, erase)()
+
+    assert path.exists()
+    assert not Contract.objects.exclude(scan="").exists()
+    assert deletions([plan(Contract.objects.all())]) == []
 
 
 # -- in a scrub --------------------------------------------------------------------------------

@@ -4,7 +4,9 @@ import base64
 import os
 
 from django.core.exceptions import FieldError
+from django.core.files.base import ContentFile
 from django.db import models
+from django.db.models.fields.files import FieldFile
 
 import gdpr_assist
 from gdpr_assist.tables import ExactCharField
@@ -175,3 +177,71 @@ class CodedRow(models.Model):
 
     class PrivacyMeta(SecretPrivacy):
         pass
+
+
+# -- stored files ------------------------------------------------------------------------------
+
+
+class ThumbnailFile(FieldFile):
+    """Makes a second file of each, and takes it away with the first; so do the fields of several packages."""
+
+    def save(self, name, content, save=True):
+        super().save(name, content, save)
+        self.storage.save(f"{self.name}.small", ContentFile(b"personal too"))
+
+    def delete(self, save=True):
+        self.storage.delete(f"{self.name}.small")
+        super().delete(save)
+
+
+class ThumbnailField(models.FileField):
+    attr_class = ThumbnailFile
+
+
+@gdpr_assist.rule(ThumbnailField)
+def no_file(field):
+    return ""
+
+
+class Person(models.Model):
+    """The default of the portrait belongs to nobody."""
+
+    name = models.CharField(max_length=50)
+    portrait = ThumbnailField(upload_to="portraits", blank=True, default="portraits/nobody.png")
+
+    class PrivacyMeta:
+        fields = ["name", "portrait"]
+        search_fields = ["name"]
+
+
+class Document(models.Model):
+    person = models.ForeignKey(Person, on_delete=models.CASCADE)
+    scan = models.FileField(upload_to="scans", blank=True)
+    form = models.FileField(upload_to="forms", blank=True)
+
+    class PrivacyMeta:
+        fields = ["scan"]
+        keep = ["person", "form"]
+        search_fields = ["person__name"]
+
+
+class SignedDocument(Document):
+    signature = models.FileField(upload_to="signatures", blank=True)
+
+    class PrivacyMeta:
+        fields = ["signature", "scan"]
+        keep = ["person", "form"]
+        search_fields = ["person__name"]
+
+
+class Contract(models.Model):
+    """Its files have to be kept for ten years."""
+
+    person = models.ForeignKey(Person, null=True, on_delete=gdpr_assist.ANONYMISE(models.SET_NULL))
+    scan = models.FileField(upload_to="contracts", blank=True)
+
+    class PrivacyMeta:
+        fields = ["scan"]
+        keep = ["person"]
+        search_fields = ["person__name"]
+        delete_files = False
