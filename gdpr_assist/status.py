@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import DEFAULT_DB_ALIAS, Error
@@ -17,6 +17,7 @@ from .placement import cure, kept_off
 from .reconciliation import Databases, contradicted, describe, kinds, missing, unlogged, unsettled
 from .registry import registry
 from .scrubbing import data_aliases
+from .servers import lossy_settings
 from .tables import EventLog, Operation
 
 # What gdpr_status --fail-on takes, with what each means
@@ -97,6 +98,8 @@ class Status:
     trouble: Trouble | None = None
     foreign: int = 0
     legacy: int = 0
+    lossy: dict[str, str] = field(default_factory=dict)
+    """What makes the log lose its last events in a power cut: {setting: the value it should have}."""
     databases: tuple[DatabaseStatus, ...] = ()
     """If the log could not be read, only whether they can; the numbers are not known then."""
 
@@ -111,6 +114,7 @@ def status() -> Status:
     log = str(log_database())
     try:
         of_1x = EventLog.objects.using(log).filter(operation=None).count()
+        lossy = lossy_settings(log)
     except Error as error:
         return Status(log=log, trouble=_trouble(log) or _unreadable(error, MAY_READ), databases=tuple(_without_log()))
     databases = Databases()
@@ -118,7 +122,7 @@ def status() -> Status:
     ours = sum(each.committed + each.rolled_back + each.undecided + each.unknown for each in found)
     dark = [each.using for each in found if each.trouble]
     of_others = Operation.objects.using(log).exclude(using__in=dark).count() - ours
-    return Status(log=log, foreign=of_others, legacy=of_1x, databases=found)
+    return Status(log=log, foreign=of_others, legacy=of_1x, lossy=lossy, databases=found)
 
 
 def unclaimed() -> list[str]:

@@ -130,6 +130,7 @@ def test_no_branch_on_the_vendor_of_a_database():
         "isolation",
         "presence",
         "sequences",
+        "servers",
         "statements",
         "transactions",
         "waiting",

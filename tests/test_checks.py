@@ -50,7 +50,8 @@ CONDITION = "condition" if django.VERSION >= (5, 1) else "check"
 OURS = [
     check for check in checks.get_checks(include_deployment_checks=True) if check.__module__.startswith("gdpr_assist.")
 ]
-# Models whose columns are there to be odd
+# Models whose columns are there to be odd, and what the settings silence for them
+ODD = {"gdpr_assist.W014", "gdpr_assist.W015"}
 DOUBTFUL = {ShortFields, ChoiceFields}
 ARGUMENTS = {"app_configs": None, "databases": None}
 
@@ -59,7 +60,7 @@ def reported(**kwargs):
     """Return {id: [message]} of all messages of the app's own that are not silenced."""
     found = {}
     for each in itertools.chain.from_iterable(check(**{**ARGUMENTS, **kwargs}) for check in OURS):
-        if not each.is_silenced() and each.obj not in DOUBTFUL:
+        if each.obj not in DOUBTFUL and (each.id in ODD or not each.is_silenced()):
             found.setdefault(each.id.removeprefix("gdpr_assist."), []).append(each)
     return found
 

@@ -33,9 +33,9 @@ from .declarations import (
     check_W014,
 )
 from .deletions import check_E012, check_E013, check_E014, check_E015, check_E032, check_W024
-from .deployment import check_deployed, check_E037, check_W016, check_W018
+from .deployment import check_deployed, check_E037, check_W016, check_W018, check_W019
 from .inner_classes import check_E028, check_W013
-from .log import check_E009, check_E011, check_E020, check_E021, check_E024, check_W002
+from .log import check_E009, check_E011, check_E020, check_E020_of_servers, check_E021, check_E024, check_W002
 from .migrations import check_E001, check_E040
 from .overrides import check_W020
 from .routing import check_E027, check_W008
@@ -61,6 +61,7 @@ CHECKS: list[tuple[Any, ...]] = [
     (check_E017, Tags.database),
     (check_E019, Tags.models),
     (check_E020,),
+    (check_E020_of_servers, Tags.database),
     (check_E021,),
     (check_E022, Tags.models),
     (check_E023, Tags.models),
@@ -79,6 +80,7 @@ CHECKS: list[tuple[Any, ...]] = [
     (check_W003, Tags.models),
     (check_W006, Tags.models),
     (check_W008,),
+    (check_W019, Tags.database),
     (check_W020, Tags.templates),
     (check_W009, Tags.models),
     (check_W010, Tags.models),

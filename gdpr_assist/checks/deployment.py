@@ -12,11 +12,17 @@ from django.template.defaultfilters import pluralize
 from ..conf import log_database
 from ..instances import is_migrated
 from ..isolation import reads_uncommitted
-from ..placement import cure
+from ..placement import BESIDE_ROWS, cure
+from ..registry import registry
 from ..scrubbing import data_aliases
+from ..servers import not_transactional
 from ..status import DatabaseStatus, status, unclaimed
+from ..tables import EventLog, Operation, Outcome
 from .log import check_E024
 from .messages import message
+
+# What an erasure writes in the log
+OF_THE_LOG = (Operation, EventLog, Outcome)
 
 
 def check_deployed(app_configs: Any = None, databases: Iterable[str] | None = None, **kwargs: Any) -> list[Any]:
@@ -78,6 +84,35 @@ def check_W018(app_configs: Any = None, databases: Iterable[str] | None = None, 
         for using in databases or ()
         if using == log_database() and _tells(lambda log: not is_migrated(log), using)
     ]
+
+
+def check_W019(app_configs: Any = None, databases: Iterable[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Tables without transactions: what is rolled back stays there. Asks the databases that are named."""
+    return [
+        message(
+            "W019",
+            f"The database {using!r} has tables without transactions: {', '.join(found)}. An erasure that fails is "
+            "not rolled back there.",
+            "Run ALTER TABLE <table> ENGINE = InnoDB for each of them.",
+        )
+        for using in databases or ()
+        if (found := _without_transactions(using))
+    ]
+
+
+def _without_transactions(using: str) -> list[str]:
+    """Return the models, each with its table and engine, that are written in an erasure."""
+    try:
+        engines = not_transactional(using)
+    except DatabaseError:
+        return []
+    models = OF_THE_LOG if using == log_database() else [*(each.model for each in registry), *BESIDE_ROWS]
+    tables = {
+        part._meta.db_table.lower(): part._meta.label
+        for model in models
+        for part in (model, *model._meta.get_parent_list())
+    }
+    return [f"{label} ({table}, {engines[table]})" for table, label in sorted(tables.items()) if table in engines]
 
 
 def _tells(question: Callable[[str], bool], using: str) -> bool:

@@ -1,18 +1,20 @@
-"""Checks of the event log's settings; opens no connection."""
+"""Checks of the event log's settings; only the one that asks servers which database they have opens connections."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.utils.module_loading import import_string
 
 from ..conf import log_database
 from ..exceptions import AnonymiseError
 from ..reconciliation import retention
 from ..routers import EventLogRouter
+from ..servers import identity
 from .messages import message
 
 
@@ -63,6 +65,32 @@ def check_E020(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         and log in connections
         and (alias == log == DEFAULT_DB_ALIAS or (alias != log and _place(alias) == _place(log)))
     ]
+
+
+def check_E020_of_servers(
+    app_configs: Any = None, databases: Iterable[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """The same under two spellings: the server says so. Asks the databases, if the log and another one are named."""
+    log = log_database()
+    if log is None or log not in (named := list(databases or ())):
+        return []
+    return [
+        message(
+            "E020",
+            f"The event log's database {log!r} is the one of {alias!r}, which is spelled in another way.",
+            "Give the log a database of its own: it must outlive a restored backup of the other.",
+        )
+        for alias in named
+        if alias != log and _place(alias) != _place(log) and _is_the_same(alias, log)
+    ]
+
+
+def _is_the_same(*aliases: str) -> bool:
+    try:
+        one, other = map(identity, aliases)
+    except (DatabaseError, OSError):
+        return False  # what cannot be reached is a matter of E025
+    return one is not None and one == other
 
 
 def _place(alias: str) -> tuple[str, ...]:

@@ -21,6 +21,12 @@ from tests.test_replay import ANONYMISE, DELETE, event, legacy, log
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def careful_server(monkeypatch):
+    """A server for tests may be set up to be fast. What it says of that: tests/test_servers.py."""
+    monkeypatch.setattr("gdpr_assist.servers.DURABLE", {})
+
+
 def run(*args):
     out = StringIO()
     call_command("gdpr_status", *args, stdout=out)

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from gdpr_assist.management.log import LogCommand
+from gdpr_assist.pages import page
 from gdpr_assist.reconciliation import shown
 from gdpr_assist.status import STATES, DatabaseStatus, Status, status
 
@@ -42,6 +43,11 @@ class Command(LogCommand):
             self.stdout.write(f"Event log {found.log}: can be read")
             self.stdout.write(f"  rows of 1.x, without an operation: {found.legacy}")
             self.stdout.write(f"  operations of other databases: {found.foreign}")
+        for setting, value in found.lossy.items():
+            self.stdout.write(
+                f"  may lose its last events in a power cut: set {setting} to {value} "
+                f"({page('howto/protect_the_log')})"
+            )
         for each in found.databases:
             if each.trouble:
                 self.stdout.write(f"Database {each.using}: {each.trouble}")

@@ -1,0 +1,98 @@
+"""What a server says of itself: which database it is, and what it promises of a commit. Asks it, and reads no row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.db import connections
+
+
+def identity(using: str) -> tuple[Any, ...] | None:
+    """Return what no other database says of itself, however its entry in DATABASES is spelled.
+
+    None for a database in memory, and of a vendor that is not known here. Raises the error of a database that cannot
+    be asked.
+    """
+    ask = IDENTITIES.get(connections[using].vendor)
+    if ask is None:
+        return None
+    with connections[using].cursor() as cursor:
+        return ask(cursor)
+
+
+def _file(cursor: Any) -> tuple[Any, ...] | None:
+    cursor.execute("PRAGMA database_list")
+    [path] = [path for _, name, path in cursor.fetchall() if name == "main"]
+    if not path:
+        return None
+    found = Path(path).stat()
+    return (found.st_dev, found.st_ino)
+
+
+def _row(question: str) -> Callable[[Any], tuple[Any, ...] | None]:
+    def ask(cursor: Any) -> tuple[Any, ...] | None:
+        cursor.execute(question)
+        return tuple(cursor.fetchone())
+
+    return ask
+
+
+# {vendor: function that asks for what tells one database from all others}
+IDENTITIES: dict[str, Callable[[Any], tuple[Any, ...] | None]] = {
+    "sqlite": _file,
+    "postgresql": _row("SELECT oid, pg_postmaster_start_time() FROM pg_database WHERE datname = current_database()"),
+    "mysql": _row(
+        "SELECT IF(@@lower_case_table_names, LOWER(DATABASE()), DATABASE()), "
+        "@@hostname, @@port, @@datadir, @@server_id"
+    ),
+}
+
+
+def not_transactional(using: str) -> dict[str, str]:
+    """Return the tables in which nothing can be rolled back: {name of a table, in small letters: its engine}."""
+    question = ENGINES.get(connections[using].vendor)
+    if question is None:
+        return {}
+    with connections[using].cursor() as cursor:
+        cursor.execute(question)
+        return {table.lower(): engine for table, engine in cursor.fetchall()}
+
+
+# {vendor: what asks for tables without transactions}; the others have none
+ENGINES = {
+    "mysql": "SELECT table_name, tables.engine FROM information_schema.tables AS tables "
+    "JOIN information_schema.engines AS engines ON engines.engine = tables.engine "
+    "WHERE table_schema = DATABASE() AND COALESCE(transactions, 'NO') <> 'YES'"
+}
+
+
+def lossy_settings(using: str) -> dict[str, str]:
+    """Return what makes the server lose its last commits in a power cut: {setting: the value it should have}."""
+    found: dict[str, str] = {}
+    asked = DURABLE.get(connections[using].vendor)
+    if asked is None:
+        return found
+    with connections[using].cursor() as cursor:
+        for setting, (question, value) in asked.items():
+            cursor.execute(question)
+            if cursor.fetchone()[0]:
+                found[setting] = value
+    return found
+
+
+# NORMAL is enough but for the write-ahead log, which is then written to the disk at its checkpoints only.
+SQLITE = """
+SELECT synchronous = 0 OR (synchronous = 1 AND journal_mode = 'wal') FROM pragma_synchronous, pragma_journal_mode
+"""
+
+# {vendor: {setting: (what asks whether it loses commits, the value that does not)}}
+DURABLE: dict[str, dict[str, tuple[str, str]]] = {
+    "postgresql": {
+        "synchronous_commit": ("SELECT current_setting('synchronous_commit') = 'off'", "on"),
+        "fsync": ("SELECT current_setting('fsync') = 'off'", "on"),
+    },
+    "mysql": {"innodb_flush_log_at_trx_commit": ("SELECT @@GLOBAL.innodb_flush_log_at_trx_commit <> 1", "1")},
+    "sqlite": {"PRAGMA synchronous": (SQLITE, "FULL")},
+}
