@@ -47,7 +47,7 @@ class PrivacyMeta:
         return self.export_filename or f"{self.model._meta.app_label}-{self.model._meta.object_name}.csv"
 
     def search(self, term: str) -> QuerySet[Any] | Iterable[Model]:
-        """Return the rows of which any of ``search_fields`` matches ``term``, soft-deleted ones too."""
+        """Return the rows of which ``search_fields`` match ``term``, or each word of it; soft-deleted ones too."""
         return matching(all_rows(self.model), self.search_fields, term)
 
     def export(self, instance: Model) -> dict[str, Any]:

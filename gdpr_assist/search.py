@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import reduce
+from operator import and_
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connections, transaction
 from django.db.models import Model, Q, QuerySet, Subquery
 from django.db.models.lookups import IsNull
+from django.utils.text import smart_split, unescape_string_literal
 
 BITS_OF_A_BIG_INTEGER = 64
 
 # In characters. SQLite refuses a pattern of more than 50,000 bytes.
 LONGEST_TERM = 1000
+
+# Of more words, as in a text, only the whole is looked for: each word is a condition of its own.
+MOST_WORDS = 10
 
 # {model that could not be searched: the class of the error}; what the error says may hold the term
 Failed = dict[type[Model], str]
@@ -66,27 +72,80 @@ def lookup_of(name: str) -> str:
 
 
 def matching(rows: QuerySet[Any], names: Iterable[str], term: str) -> QuerySet[Any]:
-    """Return those of ``rows`` of which any of the lookups ``names`` matches ``term``, each row once.
+    """Return those of ``rows`` that match ``term`` as a whole or word for word, each row once.
 
-    Lookups over relations are queries of their own: no database uses an index for an OR over several tables.
+    A row matches as a whole if any of the lookups ``names`` matches the term, word for word if for each word any of
+    them does.
+    """
+    lookups = [lookup_of(name) for name in names]
+    own, related = _conditions(rows, lookups, term)
+    by_words = [each for each in lookups if not each.endswith("regex")]  # a pattern has no words
+    words = [_conditions(rows, by_words, word) for word in words_of(term)]
+    if words and all(map(any, words)):
+        if any(over_relations for _own, over_relations in words):
+            related.append(rows.filter(*(_either(rows, *each) for each in words)))
+        else:
+            own |= reduce(and_, (own_columns for own_columns, _related in words))
+    return rows.filter(_either(rows, own, related)) if own or related else rows.none()
+
+
+def words_of(term: str) -> list[str]:
+    """Return the words of ``term`` as Django's admin splits it: what is in quotes is one. None if it is one word."""
+    bits = [
+        unescape_string_literal(bit) if bit[0] in "\"'" and bit[0] == bit[-1] else bit for bit in smart_split(term)
+    ]
+    words = list(dict.fromkeys(bit for bit in bits if bit.strip()))
+    return [] if words == [term] or len(words) > MOST_WORDS else words
+
+
+def _conditions(rows: QuerySet[Any], lookups: Iterable[str], term: str) -> tuple[Q, list[QuerySet[Any]]]:
+    """Return what matches ``term`` as one condition on columns of the table, and as queries over relations.
+
+    These are queries of their own: no database uses an index for an OR over several tables.
     """
     own, related = Q(), []
-    for lookup in map(lookup_of, names):
-        condition = Q(**{lookup: term})
-        try:
+    for lookup in lookups:
+        for value in _values(rows, lookup, term):
+            condition = Q(**{lookup: value})
             found = rows.filter(condition)
-        except (ValueError, TypeError, ValidationError):
-            continue  # this column cannot hold such a term: a word, say, in a number
-        if _is_no_value(found.query.where.children[0]):
-            continue
-        if _is_joined(found):
-            related.append(found)
-        else:
-            own |= condition
+            if _is_joined(found):
+                related.append(found)
+            else:
+                own |= condition
+    return own, related
+
+
+def _values(rows: QuerySet[Any], lookup: str, term: str) -> Iterator[str]:
+    """Yield what ``lookup`` is to compare: nothing if its field cannot hold the term, a word, say, in a number."""
+    try:
+        comparison = rows.filter(**{lookup: term}).query.where.children[0]
+    except (ValueError, TypeError, ValidationError):
+        return
+    if not _is_no_value(comparison):
+        yield term
+        yield from _prepared(comparison, term)
+
+
+def _prepared(comparison: Any, term: str) -> list[str]:
+    """What the field itself makes of ``term`` where Django does not ask it: a telephone number without its blanks.
+
+    Not for a part of a value: of a name such a field may leave nothing, which would be a part of every value.
+    """
+    if getattr(comparison, "lookup_name", "") != "iexact":
+        return []
+    try:
+        prepared = comparison.lhs.output_field.get_prep_value(term)
+    except Exception:  # noqa: BLE001  (whatever a project's field raises for what is none of its values)
+        return []
+    return [prepared] if isinstance(prepared, str) and prepared not in {term, ""} else []
+
+
+def _either(rows: QuerySet[Any], own: Q, related: list[QuerySet[Any]]) -> Q:
+    """Return the condition that ``own`` holds or that one of ``related`` finds the row."""
     if not related:
-        return rows.filter(own) if own else rows.none()
+        return own
     queries = [query.order_by().values("pk") for query in ([rows.filter(own)] if own else []) + related]
-    return rows.filter(pk__in=Matching(queries[0].union(*queries[1:])))
+    return Q(pk__in=Matching(queries[0].union(*queries[1:])))
 
 
 def _is_in_transaction(using: str) -> bool:

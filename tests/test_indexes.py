@@ -297,3 +297,17 @@ if DB == "postgresql":
     def test_a_unique_column_can_be_looked_up_by_its_beginning():
         [name] = used(search(Subscriber, "email__startswith"))
         assert name.endswith("_like")
+
+    @pytest.mark.django_db
+    def test_indexes_are_used_for_words_too():
+        owner = models.Index(Upper("owner"), name="of_owner")
+        email, recipient = (models.Index(Upper(each), name=f"of_{each}") for each in ("email", "recipient"))
+        name = models.Index(Upper("name"), name="of_name")
+        for model, index in ((Device, owner), (Order, email), (Order, recipient), (Customer, name)):
+            add(model, index)
+        with searched(Device, "owner") as declared:
+            assert set(used(declared.meta.search("Ada Lovelace"))) == {"of_owner"}
+        with searched(Order, "email", "recipient") as declared:
+            assert set(used(declared.meta.search("Ada Lovelace"))) == {"of_email", "of_recipient"}
+        with searched(Order, "email", "recipient", "customer__name__iexact") as declared:
+            assert {"of_email", "of_recipient", "of_name"} <= set(used(declared.meta.search("Ada Lovelace")))

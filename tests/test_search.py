@@ -3,14 +3,16 @@
 from contextlib import contextmanager
 
 import pytest
-from django.db import connection
+from django.contrib.auth.models import User
+from django.db import connection, models
+from django.db.models import Value
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from gdpr_assist.meta import all_rows
 from gdpr_assist.planning import plan
 from gdpr_assist.registry import Registry, registry
-from gdpr_assist.search import LONGEST_TERM, matching
+from gdpr_assist.search import LONGEST_TERM, MOST_WORDS, matching, words_of
 from tests.apps.fields.models import NullFields
 from tests.apps.shop.models import Customer, ForeignCustomer, GiftOrder, Order
 from tests.apps.thirdparty.models import Device
@@ -78,6 +80,116 @@ def test_no_index_is_given_up_by_an_or_over_several_tables():
     assert sql.count(" UNION ") == 2
     assert " OR " in sql  # of the two own columns
     assert "LEFT OUTER JOIN" not in sql
+
+
+# -- word for word ---------------------------------------------------------------------------------
+
+NAMES = ["first_name", "last_name", "email__icontains"]
+
+
+@pytest.fixture
+def person():
+    User.objects.create_user("bob", first_name="Ada", last_name="Quill", email="bob@lovelace.test")
+    User.objects.create_user("eve", first_name="Lovelace", last_name="Lovelace")
+    return User.objects.create_user("ada", first_name="Ada", last_name="Lovelace", email="al@x.test")
+
+
+def users(names, term):
+    return sorted(matching(all_rows(User), names, term).values_list("username", flat=True))
+
+
+@pytest.mark.parametrize(
+    "term", ["Ada Lovelace", "lovelace ADA", " Ada \t Lovelace\n", "'Ada' \"Lovelace\"", "Ada Ada Lovelace"]
+)
+def test_each_word_may_be_in_a_field_of_its_own(person, term):
+    assert users(["first_name", "last_name"], term) == ["ada"]
+    assert users(NAMES, term) == ["ada", "bob"]  # the second word is in the address of the other
+
+
+@pytest.mark.parametrize(
+    "term", ["Ada", "Lovelace Quill", "Ada Love", "Ada Lovelace Quill", '"Ada Lovelace"', "Ada 7 Lovelace"]
+)
+def test_no_word_may_be_left_over(person, term):
+    assert users(["first_name", "last_name", "id__exact"], term) == (["ada", "bob"] if term == "Ada" else [])
+
+
+@pytest.mark.parametrize("term", ['""', "'' ''", '"', "\"' '\"", "' '"])
+def test_quotes_without_a_word_are_no_words(person, term):
+    assert users(NAMES, term) == []
+
+
+def test_a_row_that_matches_as_a_whole_is_found_though_its_words_do_not():
+    User.objects.create_user("ada", first_name="Ada King")
+    assert users(["first_name", "last_name"], "ada king") == users(["first_name"], '"ada king"') == ["ada"]
+
+
+def test_words_of_which_some_are_in_related_rows(ada):
+    mine = order(customer=ada, recipient="Lovelace")
+    order(customer=ada, recipient="Quill")
+    order(recipient="Lovelace")
+    whole = order(recipient="Ada Lovelace")
+    for names in (["customer__name", "recipient"], ["recipient", "customer__name__icontains", "email"]):
+        found = matching(all_rows(Order), names, "Ada Lovelace")
+        assert sorted(found.values_list("pk", flat=True)) == sorted([mine.pk, whole.pk])
+        assert found.count() == plan(found).count() == 2
+    names = ["customer__name", "customer__email__iexact"]
+    assert set(matching(all_rows(Order), names, "Ada ADA@x.test")) == set(all_rows(Order).filter(customer=ada))
+
+
+def test_a_pattern_has_no_words(person):
+    assert users(["first_name__regex"], "(Ada|x y)") == ["ada", "bob"]  # its parts would be no patterns
+    assert users(["first_name__iregex", "last_name__iregex"], "ada lovelace") == []
+
+
+def test_a_text_is_looked_for_as_a_whole():
+    words = " ".join(map(str, range(MOST_WORDS)))
+    assert (len(words_of(words)), words_of(f"{words} x")) == (MOST_WORDS, [])
+
+
+def test_words_are_found_with_one_query_for_each_model(ada):
+    order(customer=ada, recipient="Lovelace")
+    with CaptureQueriesContext(connection) as captured:
+        assert [model for model, _matches in registry.search("x@x.test Love")] == [Order]
+    assert len(asked(captured)) == len(registry.models)
+
+
+# -- what a field makes of a term ------------------------------------------------------------------
+
+
+@pytest.fixture
+def digits(monkeypatch):
+    """Let the owner of a device be a number of which the field keeps the digits, and refuses what has none."""
+
+    def prepare(value):
+        if not any(map(str.isdigit, value)):
+            raise LookupError(value)
+        return "".join(filter(str.isdigit, value))
+
+    monkeypatch.setattr(Device._meta.get_field("owner"), "get_prep_value", prepare)
+
+
+@pytest.mark.usefixtures("digits")
+@pytest.mark.parametrize("name", ["owner", "owner__iexact", "owner__exact"])
+def test_a_number_with_blanks(name):
+    mine = Device.objects.create(owner="0123 456 78", address="192.0.2.1")
+    Device.objects.create(owner="0123", address="192.0.2.2")
+    assert list(matching(all_rows(Device), [name], "(0123) 45-678")) == [mine]
+    assert list(matching(all_rows(Device), ["address__icontains", name], "012 345678")) == [mine]
+
+
+@pytest.mark.usefixtures("digits")
+def test_what_the_field_refuses_is_compared_as_it_is():
+    mine = Device.objects.create(owner="1", address="192.0.2.1")
+    Device.objects.update(owner=Value("Ada", output_field=models.CharField()))  # from before the field was changed
+    assert list(matching(all_rows(Device), ["owner"], "ADA")) == [mine]
+    assert list(matching(all_rows(Device), ["owner"], "Bob")) == []
+
+
+def test_a_part_of_a_value_is_not_prepared(monkeypatch):
+    Device.objects.create(owner="1", address="192.0.2.1")
+    monkeypatch.setattr(Device._meta.get_field("owner"), "get_prep_value", lambda value: "")
+    for name in ("owner", "owner__icontains", "owner__startswith"):
+        assert list(matching(all_rows(Device), [name], "Ada")) == []
 
 
 # -- queries ---------------------------------------------------------------------------------------

@@ -413,7 +413,7 @@ def test_a_row_that_cannot_be_shown_is_no_server_error(officer, ada, ada_order, 
     def fails(*args, **kwargs):
         raise ValueError("Ada")
 
-    monkeypatch.setattr(Order, "from_db", fails)
+    monkeypatch.setattr(Order, "from_db", classmethod(fails))
     page = search(officer, "ada@example.org")
     assert labels(page) == ["shop.Customer"]
     assert page.context["failed"] == ["shop.Order could not be searched (ValueError)."]
