@@ -12,6 +12,7 @@ from django.db.models.deletion import Collector
 
 from .exceptions import AnonymiseError
 from .rules import field_label
+from .sensitive import sensitive
 from .signals import target_deleted
 
 Action = Callable[..., None]
@@ -24,6 +25,7 @@ class AnonymiseOnUpdate(QuerySet[Any]):
     ``update()`` inside the transaction of the deletion.
     """
 
+    @sensitive
     def update(self, **changes: Any) -> int:
         rows: QuerySet[Any] = QuerySet(model=self.model, query=self.query.chain(), using=self.db)
         heard = target_deleted.send(sender=self.model, queryset=rows)
@@ -61,6 +63,7 @@ class ANONYMISE:
             )
         self.action: Any = action
 
+    @sensitive
     def __call__(self, collector: Any, field: Any, sub_objs: QuerySet[Any], using: str) -> None:
         if not getattr(self.action, "lazy_sub_objs", False) and not sub_objs.exists():
             return  # Django 6.1 calls SET(callable) only where there are rows

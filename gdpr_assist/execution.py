@@ -51,6 +51,7 @@ from .planning import Plan, content_type, has_marker, marked_texts, markers
 from .planning import plan as make_plan
 from .registry import registry
 from .rules import is_unique, key_text
+from .sensitive import sensitive
 from .signals import post_anonymise, pre_anonymise
 from .statements import among, insert_select, refuses_value, write_back
 from .tables import LONGEST_KEY, EventLog, PrivacyAnonymised, Scrub
@@ -125,6 +126,7 @@ class Result:
     """Labels of columns that hold another value than their rule's: the project's ``save()``, or a trigger, gave it."""
 
 
+@sensitive
 def execute(plan: Plan, *, within: eventlog.Erasure | None = None, marked: int | None = None) -> Result:
     """Anonymise the rows of ``plan``: all of them, or after an exception none.
 
@@ -160,6 +162,7 @@ def execute(plan: Plan, *, within: eventlog.Erasure | None = None, marked: int |
     )
 
 
+@sensitive
 def execute_together(plans: Sequence[Plan]) -> list[Result]:
     """Execute ``plans`` as one erasure: one transaction and one operation on each of their databases.
 
@@ -255,6 +258,7 @@ def _partly(
     )
 
 
+@sensitive
 def begin_scrub(plan: Plan) -> Scrub | None:
     """Forget which rows of the plan's table were anonymised before, so that all of them are scrubbed.
 
@@ -291,6 +295,7 @@ def end_scrubs(plans: Iterable[Plan]) -> None:
         Scrub.objects.using(plan.using).filter(label=plan.label).delete()
 
 
+@sensitive
 def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
     """Anonymise the unmarked rows of ``plan`` range by range, each in a transaction of its own.
 
@@ -341,6 +346,7 @@ def _ranges(plan: Plan, size: int) -> Iterator[QuerySet[Any]]:
             return
 
 
+@sensitive
 def delete(rows: Sequence[Model], using: str) -> None:
     """Delete ``rows``, of one model, together as Django does, with cascades and signals: for a replay.
 
@@ -455,7 +461,7 @@ def _run_own(plan: Plan, keys: list[Any], run: Run) -> None:
                 "delete from."
             )
     elif files:
-        transaction.on_commit(lambda: delete_files(files, plan.using), using=plan.using, robust=True)
+        transaction.on_commit(sensitive(lambda: delete_files(files, plan.using)), using=plan.using, robust=True)
     if settings.GDPR_LOG_ON_ANONYMISE:
         run.erasure.add(EventLog.EVENT_ANONYMISE, plan.declaration.model, keys)
 

@@ -20,6 +20,7 @@ from .declaration import Declaration
 from .exceptions import ExportError
 from .meta import PrivacyMeta
 from .registry import registry
+from .sensitive import sensitive
 
 Found = Iterable[tuple[type[Model], QuerySet[Any]]]
 
@@ -42,6 +43,7 @@ class Sink(io.RawIOBase):
         return taken
 
 
+@sensitive
 def write_zip(file: IO[bytes], found: Found) -> dict[str, int]:
     """Write a zip with one CSV file for each model to ``file``; return the number of rows by name of file.
 
@@ -53,6 +55,7 @@ def write_zip(file: IO[bytes], found: Found) -> dict[str, int]:
     return counts
 
 
+@sensitive
 def stream_zip(found: Found, counts: dict[str, int] | None = None) -> Iterator[bytes]:
     """Yield the same zip in pieces; each is given out before the next rows are read.
 

@@ -21,12 +21,14 @@ from .meta import PrivacyMeta
 from .placement import explained
 from .planning import MARKED, content_type, plan, with_marks
 from .registry import declares_itself, registry
+from .sensitive import sensitive
 from .tables import EventLog, PrivacyAnonymised
 
 
 class PrivacyQuerySet(QuerySet[Any]):
     """A queryset whose rows can be anonymised."""
 
+    @sensitive
     def anonymise(self, force: bool = False) -> Result:
         """Anonymise the rows: all of them in one transaction, or after an exception none.
 
@@ -36,6 +38,7 @@ class PrivacyQuerySet(QuerySet[Any]):
 
     anonymise.alters_data = True  # type: ignore[attr-defined]
 
+    @sensitive
     async def aanonymise(self, force: bool = False) -> Result:
         return await sync_to_async(self.anonymise)(force=force)
 
@@ -173,6 +176,7 @@ class PrivacyModel(metaclass=_RegisteredModels):
 # -- the methods of a registered model ---
 
 
+@sensitive
 def anonymise(self: Model, force: bool = False, for_bulk: bool | None = None) -> Result:
     """Anonymise this object and its row, once; ``force`` does it again.
 
@@ -189,6 +193,7 @@ def anonymise(self: Model, force: bool = False, for_bulk: bool | None = None) ->
 anonymise.alters_data = True  # type: ignore[attr-defined]
 
 
+@sensitive
 async def aanonymise(self: Model, force: bool = False) -> Result:
     """Anonymise this object, from asynchronous code."""
     return await sync_to_async(anonymise)(self, force=force)
@@ -197,6 +202,7 @@ async def aanonymise(self: Model, force: bool = False) -> Result:
 aanonymise.alters_data = True  # type: ignore[attr-defined]
 
 
+@sensitive
 def is_anonymised(self: Model) -> bool:
     """Return whether this object was anonymised."""
     if self.pk is None:
@@ -209,11 +215,13 @@ def is_anonymised(self: Model) -> bool:
         return PrivacyAnonymised.objects.using(using).filter(content_type=kind, object_id=str(self.pk)).exists()
 
 
+@sensitive
 def _log_gdpr_anonymise(self: Model) -> None:
     """Log that this object was anonymised, by code that bypasses the app. Raises ``EventLogError``."""
     eventlog.record_by_hand(EventLog.EVENT_ANONYMISE, self, _alias(self))
 
 
+@sensitive
 def _log_gdpr_delete(self: Model) -> None:
     """Log that this object was deleted, by code that bypasses the app. Raises ``EventLogError``."""
     eventlog.record_by_hand(EventLog.EVENT_DELETE, self, _alias(self))

@@ -11,6 +11,7 @@ from .former import warn
 from .owners import owners
 from .rules import is_hashed_password
 from .search import matching
+from .sensitive import sensitive
 
 # As a ModelForm says it
 ALL_FIELDS = "__all__"
@@ -46,10 +47,12 @@ class PrivacyMeta:
         warn("PrivacyMeta.get_export_filename()", "Use export_filename.")
         return self.export_filename or f"{self.model._meta.app_label}-{self.model._meta.object_name}.csv"
 
+    @sensitive
     def search(self, term: str) -> QuerySet[Any] | Iterable[Model]:
         """Return the rows of which ``search_fields`` match ``term``, or each word of it; soft-deleted ones too."""
         return matching(all_rows(self.model), self.search_fields, term)
 
+    @sensitive
     def export(self, instance: Model) -> dict[str, Any]:
         """Return what is known of ``instance``, by name of field."""
         return {name: getattr(instance, name) for name in exported_fields(self)}

@@ -22,6 +22,7 @@ from .meta import all_rows
 from .placement import explained
 from .registry import concrete, registry
 from .rules import is_comparable, key_text
+from .sensitive import sensitive
 from .signals import post_anonymise, pre_anonymise
 from .tables import PrivacyAnonymised
 
@@ -103,6 +104,7 @@ class Plan:
             found += [child for child, _ in registry.children(model) if _can_anonymise(child) and child not in found]
         return found
 
+    @sensitive
     def count(self) -> int:
         """Return the number of rows, marked ones included."""
         return self.rows().count()
@@ -156,6 +158,7 @@ class Plan:
             as_planned |= reduce(and_, rest, Q(has_marker(self.declaration.model, self.using, computed=note)))
         return self.marked().exclude(as_planned)
 
+    @sensitive
     def marks(self) -> tuple[int, int]:
         """Return how many rows were anonymised before, and how many of these were filled again since."""
         with explained(self.using):
@@ -177,6 +180,7 @@ class Plan:
             and (self.sends_signals or not _are_of_the_row(conditions, self.queryset))
         )
 
+    @sensitive
     def pinned(self) -> Plan:
         """Return the plan with its keys read: for the rows that match now, whatever happens to others."""
         if self.keys is not None:
@@ -184,6 +188,7 @@ class Plan:
         keys = self.queryset.order_by("pk").values_list("pk", flat=True)
         return replace(self, keys=tuple(dict.fromkeys(keys)))
 
+    @sensitive
     def describe(self, *, with_marks: bool = True) -> str:
         """Return the plan in a line of plain words, with its numbers; ``with_marks`` with those of marked rows."""
         count = self.count()
@@ -214,6 +219,7 @@ class Plan:
     __str__ = describe
 
 
+@sensitive
 def plan(target: QuerySet[Any] | Model, *, force: bool = False) -> Plan:
     """Return the plan to anonymise the rows of a queryset, or one instance, on the database alias they are from.
 

@@ -23,6 +23,7 @@ from .managers import take_off_declaration
 from .placement import explained
 from .planning import plan
 from .registry import concrete, registry
+from .sensitive import sensitive
 from .signals import model_registered
 from .tables import EventLog, Instance, Receipt
 
@@ -88,6 +89,7 @@ def of_deletions(model: type[Model]) -> list[tuple[Signal, Callable[..., None], 
     ]
 
 
+@sensitive
 def begin_deletion(sender: type[Model], instance: Model, using: str, origin: Any = None, **kwargs: Any) -> None:
     """pre_delete of a registered model: note the row, to be logged with the others of the same run."""
     block = _block(using)
@@ -96,6 +98,7 @@ def begin_deletion(sender: type[Model], instance: Model, using: str, origin: Any
     _begun(block, using).delete(instance, is_origin=origin is instance)
 
 
+@sensitive
 def begin_deletion_of_parent(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
     """pre_delete of a model that is not registered, but has registered multi-table children: it may go with one."""
     block = _block(using)
@@ -110,6 +113,7 @@ def _begun(block: Any, using: str) -> Deletion:
     return deletion
 
 
+@sensitive
 def end_deletion(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
     """post_delete of a registered model: the first one of a run logs the whole run, still before COMMIT."""
     deletion = _under_way(using)
@@ -134,6 +138,7 @@ def end_deletion(sender: type[Model], instance: Model, using: str, **kwargs: Any
         ) from None
 
 
+@sensitive
 def anonymise_related(sender: type[Model], queryset: QuerySet[Any], **kwargs: Any) -> None:
     """target_deleted: anonymise the rows, as a part of the deletion's own operation where it has one."""
     if sender in registry and not registry.declaration(sender).meta.can_anonymise:

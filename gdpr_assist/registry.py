@@ -20,6 +20,7 @@ from .declaration import Declaration
 from .former import warn
 from .meta import PrivacyMeta, all_rows
 from .search import Failed, Found, check_term, noted
+from .sensitive import sensitive
 
 # The models whose search method runs now: one that calls the registry's is not called again.
 _searching: ContextVar[frozenset[type[Model]]] = ContextVar("_searching", default=frozenset())
@@ -192,6 +193,7 @@ class Registry:
             for label in {label.lower() for label in self._labels(model)}:
                 yield label, model
 
+    @sensitive
     def search(self, term: str) -> Found:
         """Return the models with a row that matches ``term``, each with its matching rows.
 
@@ -206,6 +208,7 @@ class Registry:
                     found.append((model, matches))
         return found
 
+    @sensitive
     def candidates(
         self, term: str, models: Iterable[type[Model]] | None = None, failed: Failed | None = None
     ) -> Iterator[tuple[type[Model], QuerySet[Any]]]:

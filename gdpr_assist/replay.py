@@ -28,6 +28,7 @@ from .meta import all_rows
 from .planning import plan
 from .reconciliation import Databases, receipts
 from .registry import registry
+from .sensitive import sensitive
 from .tables import EventLog
 from .waiting import is_busy, limit_wait
 
@@ -134,6 +135,7 @@ def _check_migrated(using: str | None, app_label: str | None) -> None:
         )
 
 
+@sensitive
 def replay(
     operations: Iterable[LoggedOperation],
     report: Report,
@@ -229,6 +231,7 @@ def complete_1x(backlogs: Iterable[Backlog], report: Report) -> None:
             complete(backlog)
 
 
+@sensitive
 def settle(operations: Iterable[uuid.UUID], databases: Databases) -> None:
     """Write the receipts of ``operations``, and erase nothing: a person says that nothing is left to erase.
 

@@ -11,16 +11,19 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_post_parameters
 
 from ..exceptions import AnonymiseError
 from ..meta import all_rows
 from ..planning import Plan, plan, target_alias
+from ..sensitive import sensitive
 from ..tables import stored_key
 from . import confirmation
 from .erasure import erase, outside_transactions, with_history
+from .page import SensitivePage
 from .permissions import can_be_anonymised
 from .refusals import REFUSALS, told
 from .selection import (
@@ -35,6 +38,11 @@ if TYPE_CHECKING:
     Base = admin.ModelAdmin[Any]
 else:
     Base = admin.ModelAdmin
+
+
+def guarded(view: Any) -> Any:
+    """Return a view of an admin such that no error report has its variables, or what was posted to it."""
+    return method_decorator(sensitive_post_parameters())(sensitive(view))
 
 
 class ModelAdmin(Base):
@@ -60,6 +68,11 @@ class ModelAdmin(Base):
         # Before Django's own, which take anything for a primary key.
         return [path("anonymise/", view, name=name), *super().get_urls()]
 
+    @guarded
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Show the rows, or do the chosen action."""
+        return super().changelist_view(request, extra_context)
+
     @admin.action(permissions=["anonymise"], description=gettext_lazy("Anonymise data"))
     def anonymise(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
         """Ask whether to anonymise the selected rows."""
@@ -70,6 +83,7 @@ class ModelAdmin(Base):
         except REFUSALS as error:
             return self._back(request, told(error), messages.ERROR)
 
+    @guarded
     def anonymise_view(self, request: HttpRequest) -> HttpResponse:
         """Anonymise the rows whose keys were posted by the confirmation page."""
         if not self.has_anonymise_permission(request):
@@ -86,6 +100,7 @@ class ModelAdmin(Base):
             return self._back(request, told(error), messages.ERROR)
         return self._back(request, confirmation.outcome([planned], results), confirmation.level(results))
 
+    @guarded
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Delete one row, or say why it was refused; then there is nothing about it in the history."""
         try:
@@ -106,6 +121,7 @@ class ModelAdmin(Base):
         except REFUSALS as error:
             return self._back(request, told(error), messages.ERROR)
 
+    @guarded
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> Any:
@@ -141,7 +157,7 @@ class ModelAdmin(Base):
         }
         request.current_app = self.admin_site.name
         names = self.anonymise_confirmation_template or confirmation.templates(self.opts)
-        return TemplateResponse(request, names, context)
+        return SensitivePage(request, names, context)
 
     def _back(self, request: HttpRequest, message: str, level: int) -> HttpResponseRedirect:
         """To the list without the filters that were on it: a search for a name would stand in the URL."""
