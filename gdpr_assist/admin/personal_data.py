@@ -246,7 +246,7 @@ class PersonalDataAdmin(Base):
 
 def _could_not_be_searched(model: type[Model], error: str) -> str:
     """Say so; ``error`` is the name of a class, since what an error says may hold the term."""
-    return _("%(model)s could not be searched (%(error)s).") % {"model": model._meta.label, "error": error}
+    return _("The model %(model)s could not be searched (%(error)s).") % {"model": model._meta.label, "error": error}
 
 
 def _models_by_content_type() -> dict[str, type[Model]]:

@@ -397,7 +397,7 @@ def broken(monkeypatch):
     monkeypatch.setattr(registry.declaration(Order).meta, "search", search, raising=False)
 
 
-NOT_SEARCHED = re.compile(r"shop\.Order could not be searched \(\w+Error\)\.")
+NOT_SEARCHED = re.compile(r"The model shop\.Order could not be searched \(\w+Error\)\.")
 
 
 @pytest.mark.usefixtures("broken")
@@ -416,7 +416,7 @@ def test_a_row_that_cannot_be_shown_is_no_server_error(officer, ada, ada_order, 
     monkeypatch.setattr(Order, "from_db", classmethod(fails))
     page = search(officer, "ada@example.org")
     assert labels(page) == ["shop.Customer"]
-    assert page.context["failed"] == ["shop.Order could not be searched (ValueError)."]
+    assert page.context["failed"] == ["The model shop.Order could not be searched (ValueError)."]
 
 
 @pytest.mark.usefixtures("broken")
