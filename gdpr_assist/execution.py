@@ -44,7 +44,7 @@ from .effects import (
 )
 from .exceptions import AnonymiseError, PartlyErased
 from .files import Names, delete_files, file_changes, named_files
-from .interference import Interference, interference, may_hide, refusal
+from .interference import FOR_NOW, Interference, cause, interference, may_hide, raised_by
 from .meta import all_rows
 from .placement import explained
 from .planning import Plan, content_type, has_marker, marked_texts, markers
@@ -688,11 +688,17 @@ def _explained(plan: Plan) -> Iterator[None]:
     except (ProtectedError, RestrictedError):
         raise  # of a deletion by a receiver: no value in it
     except DatabaseError as error:
-        if reason := refusal(error, plan.using):
-            raise AnonymiseError(
-                f"{plan.label}: the database {plan.using!r} does not let its rows be changed "
-                f"({type(error).__name__}): {reason}. Nothing was changed."
-            ) from None
+        using = raised_by(error) or plan.using
+        if reason := cause(error, using):
+            text = (
+                f"{plan.label}: the database {using!r} does not let its rows be changed ({type(error).__name__}): "
+                f"{reason}. Nothing was changed."
+            )
+            if reason in FOR_NOW:
+                # Of the same class and code, by which a caller may know it and try again
+                again = type(error)(*error.args[:-1], text).with_traceback(error.__traceback__)
+                raise again from error.__cause__
+            raise AnonymiseError(text) from None
         if not refuses_value(error, plan.using):
             raise
         raise AnonymiseError(

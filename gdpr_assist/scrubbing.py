@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.apps import apps
-from django.db import connections, router
+from django.db import Error, connections, router
 
-from . import eventlog
+from . import eventlog, servers
 from .conf import log_database
 from .declaration import Declaration
 from .exceptions import AnonymiseError
@@ -113,10 +113,47 @@ def plans(
     planned = models if children else roots
     return [
         plan(all_rows(declared.model, using), force=True)
-        for using, there in found.items()
+        for using, there in _each_once(found).items()
         for declared in planned
         if declared in there
     ]
+
+
+def twin(using: str, others: Iterable[str]) -> str | None:
+    """Return which of ``others`` has the same tables as ``using``, or those that it is a copy of; None if none has.
+
+    TEST MIRROR says of an alias that it is a replica of another one. Asks the databases.
+    """
+    mirrored = _mirrored(using)
+    return next((other for other in others if other != using and (other == mirrored or _is_same(using, other))), None)
+
+
+def _mirrored(using: str) -> str | None:
+    mirrored: str | None = connections[using].settings_dict["TEST"]["MIRROR"]
+    return mirrored
+
+
+def _is_same(one: str, other: str) -> bool:
+    try:
+        places = [(servers.identity(using) or _place(using), servers.schemas(using)) for using in (one, other)]
+    except Error:
+        return False  # of one that cannot be reached nothing is scrubbed
+    return places[0] == places[1]
+
+
+def _place(using: str) -> tuple[str, ...]:
+    return tuple(str(connections[using].settings_dict[key]) for key in ("ENGINE", "NAME", "HOST", "PORT"))
+
+
+def _each_once(found: dict[str, list[Declaration]]) -> dict[str, list[Declaration]]:
+    """Leave out what is on an alias of a database that has another alias with the same tables."""
+    once: dict[str, list[Declaration]] = {}
+    for using in sorted(found, key=lambda using: _mirrored(using) in found):
+        there = found[using]
+        while there and (other := twin(using, [each for each in once if any(one in once[each] for one in there)])):
+            there = [each for each in there if each not in once[other]]
+        once[using] = there
+    return {using: once[using] for using in found}
 
 
 def _with_children(roots: list[Declaration]) -> list[Declaration]:

@@ -22,6 +22,20 @@ def identity(using: str) -> tuple[Any, ...] | None:
         return ask(cursor)
 
 
+def schemas(using: str) -> Any:
+    """Return in which schemas of its database an alias looks for tables; None where there are none."""
+    question = SCHEMAS.get(connections[using].vendor)
+    if question is None:
+        return None
+    with connections[using].cursor() as cursor:
+        cursor.execute(question)
+        return cursor.fetchone()[0]
+
+
+# {vendor: what asks for the schemas in which tables are looked for}
+SCHEMAS = {"postgresql": "SELECT current_schemas(false)"}
+
+
 def _file(cursor: Any) -> tuple[Any, ...] | None:
     cursor.execute("PRAGMA database_list")
     [path] = [path for _, name, path in cursor.fetchall() if name == "main"]

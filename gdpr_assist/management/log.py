@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import uuid
 from argparse import ArgumentTypeError
-from traceback import walk_tb
 from typing import Any, NoReturn
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import Error, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.utils import CursorWrapper
 from django_rich.management import RichCommand
 from rich.table import Table
 
 from gdpr_assist.conf import log_database
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.interference import refusal
+from gdpr_assist.interference import UNKNOWN_CAUSE, cause, raised_by, refusal
 from gdpr_assist.isolation import check_commits
 from gdpr_assist.pages import page
 from gdpr_assist.placement import cure
@@ -82,30 +79,21 @@ def operation_id(text: str) -> uuid.UUID:
 
 def failure(error: Error) -> str:
     """Return which database raised ``error``, and what to do about it. The text of the error may hold values."""
-    kind, using = type(error).__name__, _raised_by(error)
+    kind, using = type(error).__name__, raised_by(error)
     if using is None:
         return f"A database failed ({kind})."
     database = f"The database {using} ({connections[using].settings_dict['NAME']})"
     try:
         connections[using].introspection.table_names()
-    except Error:
+    except Error as again:
+        if reason := cause(again, using):
+            return f"{database} cannot be used ({kind}): {reason}."
         return f"{database} cannot be read ({kind}). Is its entry in DATABASES right, and is it running?"
+    rights = f" See {page('howto/protect_the_log')}" if using == log_database() else ""
     if says_absent(error, using):
         return f"{database} is not migrated ({kind}). {cure(using)}"
     if reason := refusal(error, using):
-        return f"{database} does not let the command write ({kind}): {reason}."
-    rights = f" ({page('howto/protect_the_log')})" if using == log_database() else ""
-    return (
-        f"{database} cannot be used ({kind}). Has its role the rights that the command needs{rights}? Does another "
-        "process lock it?"
-    )
-
-
-def _raised_by(error: Error) -> str | None:
-    """Return the alias of the database: Django does not say it, but the frames that the error went through do."""
-    for frame, _ in reversed(list(walk_tb(error.__traceback__))):
-        raised_by = frame.f_locals.get("self")
-        connection = raised_by.db if isinstance(raised_by, CursorWrapper) else raised_by
-        if isinstance(connection, BaseDatabaseWrapper):
-            return connection.alias
-    return None
+        return f"{database} does not let the command write ({kind}): {reason}.{rights}"
+    if reason := cause(error, using):
+        return f"{database} cannot be used ({kind}): {reason}."
+    return f"{database} cannot be used ({kind}). {UNKNOWN_CAUSE}{rights}"

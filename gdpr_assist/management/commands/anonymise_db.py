@@ -30,6 +30,8 @@ from gdpr_assist.reconciliation import shown
 # What a shell gives for a process that Ctrl-C has ended
 INTERRUPTED = 130
 
+NOTHING = "left as it is, none of the tables is there"
+
 AGAIN = "Run the command again, without --restart: it goes on where it stopped."
 
 
@@ -131,9 +133,10 @@ class Command(RichCommand):
             self.say(f"{declared.label}: kept as it is, its PrivacyMeta says can_anonymise = False.")
         for label in options["exclude_model"]:
             self.say(f"{label}: left as it is, with all personal data in it.")
-        for using in scrubbing.data_aliases(options["database"]):
-            if using not in aliases(plans):
-                self.say(f"{using}: left as it is, none of the tables is there.")
+        for using in sorted(set(scrubbing.data_aliases(options["database"])) - set(aliases(plans))):
+            same = scrubbing.twin(using, aliases(plans))
+            why = f"the same database as {same}, which is scrubbed once" if same else NOTHING
+            self.say(f"{using}: {why}.")
         for text in deletions(plans):
             self.say(f"Stored files are deleted from {text}.")
 
