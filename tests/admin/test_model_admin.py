@@ -3,6 +3,7 @@ import json
 import pytest
 from django.contrib import messages
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
 from django.db import InterfaceError, OperationalError, connections
 from django.test import Client
@@ -431,6 +432,25 @@ def test_nor_is_it_when_the_request_is_committed(officer, two, act, atomic, monk
     assert said(response)[0].startswith("The event log could not be written")
     assert not LogEntry.objects.exists()
     assert Customer.objects.count() == 2
+
+
+class HistoryElsewhere:
+    def db_for_read(self, model, **hints):
+        return "other" if model is LogEntry else None
+
+    db_for_write = db_for_read
+
+
+@pytest.mark.parametrize("act", [delete, delete_selected])
+def test_nor_is_it_in_a_history_of_another_database(officer, two, act, settings):
+    User.objects.get().save(using="other", force_insert=True)
+    settings.DATABASE_ROUTERS = [f"{__name__}.HistoryElsewhere", *settings.DATABASE_ROUTERS]
+    with log_is(refused):
+        response = act(officer, *two)
+    assert said(response)[0].startswith("The event log could not be written")
+    assert not LogEntry.objects.exists()
+    act(officer, *two)
+    assert LogEntry.objects.using("other").count() == 2 - Customer.objects.count() > 0
 
 
 @pytest.mark.parametrize("act", [delete, delete_selected])
