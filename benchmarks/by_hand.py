@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -13,7 +14,7 @@ from django.db import connection, connections, transaction
 from django.db.models import Model
 from django.utils import timezone
 
-from .dialect import joined, key_as_text
+from .dialect import digest, joined, key_as_text
 from .models import PERSONAL, Member, Person
 from .seeding import JOINED_BEFORE
 
@@ -49,11 +50,13 @@ def erase() -> None:
 
 def save_each() -> None:
     """Django's own loop."""
+    key = _key()
     with transaction.atomic():
         for person in Person.objects.filter(joined__lt=JOINED_BEFORE).iterator():
             person.name = str(person.pk)
             person.nickname = person.notes = ""
-            person.email = f"{person.pk}@anon.example.com"
+            digits = hashlib.sha256(f"{key}:benchmarks.Person:{person.pk}".encode()).hexdigest()[:16]
+            person.email = f"{person.pk}-{digits}@anon.example.com"
             person.birthday = person.income = person.last_ip = None
             person.website = f"http://{person.pk}.anon.example.com"
             person.save(update_fields=PERSONAL)
@@ -111,14 +114,19 @@ def _events() -> Iterator[list[tuple[Any, ...]]]:
 
 
 def _update(model: type[Model]) -> str:
-    key = key_as_text()
+    key, seed = key_as_text(), f"'{_key()}:{model._meta.label}:'"
     nickname = joined("'Guest '", key) if model is Member else "''"
-    email = joined(key, "'@anon.example.com'")
+    digits = f"SUBSTR({digest(joined(seed, key))}, 1, 16)"
+    email = joined(key, "'-'", digits, "'@anon.example.com'")
     website = joined("'http://'", key, "'.anon.example.com'")
     return (
         f"UPDATE {model._meta.db_table} SET name = {key}, nickname = {nickname}, email = {email}, notes = '',"
         f" birthday = NULL, income = NULL, last_ip = NULL, website = {website}"
     )
+
+
+def _key() -> str:
+    return bytes(apps.get_model("gdpr_assist", "Instance").objects.get().key).hex()
 
 
 def _mark(model: type[Model]) -> str:

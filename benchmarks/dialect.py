@@ -2,6 +2,12 @@
 
 from django.db import connection
 
+DIGEST = {
+    "mysql": "SHA2({}, 256)",
+    "postgresql": "ENCODE(SHA256(CONVERT_TO({}, 'UTF8')), 'hex')",
+    "sqlite": "SHA256({})",  # Django's function
+}
+
 KEY_AS_TEXT = {
     "sqlite": "CAST(id AS TEXT)",
     "postgresql": "CAST(id AS TEXT)",
@@ -11,6 +17,11 @@ KEY_AS_TEXT = {
 
 def key_as_text() -> str:
     return KEY_AS_TEXT[connection.vendor]
+
+
+def digest(text: str) -> str:
+    """Return the hex SHA-256 of a text."""
+    return DIGEST[connection.vendor].format(text)
 
 
 def joined(*parts: str) -> str:

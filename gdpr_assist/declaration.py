@@ -71,6 +71,11 @@ class Declaration:
     def export_filename(self) -> str:
         return self.meta.export_filename or f"{self.model._meta.app_label}-{self.model._meta.object_name}.csv"
 
+    @property
+    def is_keyed(self) -> bool:
+        """Whether a new value takes the key of the database (``Instance.key``)."""
+        return any(change.replacement is not None and change.replacement.is_keyed for change in self.changes)
+
     @cached_property
     def errors(self) -> tuple[Mistake, ...]:
         """Those mistakes that keep the model from being anonymised."""

@@ -60,6 +60,16 @@ class Erasure:
     is_begun: bool = False
     """Whether the receipt is written, and the first events."""
 
+    # What the database says of itself; read once
+    _database: Instance | None = None
+
+    @property
+    def database(self) -> Instance:
+        """What the database behind the alias says of itself; one that was flushed gets an id and a key here."""
+        if self._database is None:
+            self._database = Instance.objects.using(self.using).get_or_create(pk=1)[0]
+        return self._database
+
     def add(self, event: str, model: type[Model], keys: Iterable[Any]) -> None:
         """Note that these rows are erased. Raises ``EventLogError`` if so many are noted that they must be written."""
         if (heard := _suspended.get()) is not None:
@@ -280,7 +290,7 @@ def _write(erasure: Erasure) -> None:
     operation = None
     if not erasure.is_begun:
         with explained(erasure.using):
-            instance = instance_id(erasure.using)
+            instance = erasure.database.instance
             write_receipt(erasure.id, erasure.using, erasure.started)
         operation = Operation(id=erasure.id, instance=instance, using=erasure.using, started=erasure.started)
     try:

@@ -6,7 +6,7 @@ import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any
@@ -29,6 +29,7 @@ from django.utils import timezone
 from . import eventlog
 from .batching import LARGEST_BATCH, batch_size, chunks, pages
 from .conf import settings
+from .digits import known_key
 from .effects import (
     Computed,
     Intended,
@@ -326,7 +327,8 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
 
 def _run_range(plan: Plan, rows: QuerySet[Any], run: Run) -> int:
     """Anonymise and mark ``rows``, of which none has a marker; return their number."""
-    changed = _run_sets(plan, rows, run)
+    with _with_key(plan, run):
+        changed = _run_sets(plan, rows, run)
     marked = _insert_markers(plan, rows)
     if changed < marked:
         raise unchanged(plan, marked - changed)
@@ -440,6 +442,13 @@ def _run(plan: Plan, claimed: list[Claimed], run: Run, seen: set[type[Model]]) -
     return len(keys)
 
 
+def _with_key(plan: Plan, run: Run) -> AbstractContextManager[None]:
+    """Have the key of the database there, and known within the block, where new values take it."""
+    if not plan.declaration.is_keyed:
+        return nullcontext()
+    return known_key(plan.using, bytes(run.erasure.database.key))
+
+
 def _run_own(plan: Plan, keys: list[Any], run: Run) -> None:
     """Anonymise what the plan's own model declares of the rows with these keys.
 
@@ -449,10 +458,11 @@ def _run_own(plan: Plan, keys: list[Any], run: Run) -> None:
     rows = all_rows(plan.declaration.model, plan.using).filter(pk__in=keys)
     _mark(plan, keys, rows)
     files = named_files(plan, rows)
-    if plan.mode == "rows":
-        _run_rows(plan, keys, run)
-    else:
-        check_changed(plan, rows, _run_sets(plan, rows, run), len(keys))
+    with _with_key(plan, run):
+        if plan.mode == "rows":
+            _run_rows(plan, keys, run)
+        else:
+            check_changed(plan, rows, _run_sets(plan, rows, run), len(keys))
     if files and run.in_range:
         if failed := delete_files(files, plan.using, run.names):
             raise AnonymiseError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,22 +14,23 @@ from django.core.exceptions import ValidationError
 from django.db import connections, models
 from django.db.models import Case, F, Field, Func, Model, Q, Value, When
 from django.db.models.constants import LOOKUP_SEP
-from django.db.models.functions import MD5, Cast, Concat, Left, Length, Replace, Right, Substr
+from django.db.models.functions import Cast, Left, Length, Replace, Right, Substr
 from django.db.models.lookups import Exact
 from django.utils import timezone
 
+from .digits import Joined, digest, digest_expression
 from .exceptions import FieldAnonymiseError
 
 # A unique text shorter than this many hex digits is too likely to meet another one.
 SHORTEST_DIGEST = 16
 
+# How many digits stand beside the primary key in a unique text: fewer could be tried out
+FEWEST_DIGITS, MOST_DIGITS = 8, 16
+
 UUID_LENGTH = 36
 
 MAIL_SUFFIX = "@anon.example.com"
 URL_PREFIX, URL_SUFFIX = "http://", ".anon.example.com"
-
-# A 64-bit integer with its sign
-INTEGER_LENGTH = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,9 @@ class Replacement:
 
     is_constant: bool = False
     """Whether all rows that are anonymised together get the same value."""
+
+    is_keyed: bool = False
+    """Whether it takes the key of the database (``Instance.key``), which must be there before rows are changed."""
 
     doubt: str = ""
     """What a check says of the value (W014); empty if there is nothing to say."""
@@ -271,6 +274,18 @@ INTEGER_KEYS = (
     models.PositiveSmallIntegerField,
 )
 
+# {class: characters of its largest number, or smallest with its sign}, the special classes first
+INTEGER_LENGTHS = {
+    models.BigAutoField: 20,
+    models.SmallAutoField: 6,
+    models.AutoField: 11,
+    models.BigIntegerField: 20,
+    models.PositiveBigIntegerField: 19,
+    models.SmallIntegerField: 6,
+    models.PositiveSmallIntegerField: 5,
+    models.IntegerField: 11,
+}
+
 
 def key_field(model: type[Model]) -> Any:
     """Return the field that holds the primary key's value, through one-to-one keys and multi-table parents."""
@@ -316,53 +331,91 @@ def key_text(model: type[Model], key: Any = "pk") -> Any:
         parts: list[Any] = []
         for start, length in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12)):
             parts += [Substr(digits, start, length), Value("-")]
-        return Concat(*parts[:-1], output_field=models.TextField())
+        return Joined(*parts[:-1])
     return text if _writes_as(field, *_TEXT_KEYS, *INTEGER_KEYS) else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class _KeyText:
-    """The primary key as text between ``prefix`` and ``suffix``."""
+    """The primary key as text between ``prefix`` and ``suffix``; in a unique column, with digits nobody can guess.
+
+    Without them a person could take the value that another row is going to get, and so keep it from being anonymised.
+    """
 
     model: type[Model]
     prefix: str
     suffix: str
     room: int | None
-    """How much of the key there is room for; None if always all."""
+    """How many characters there is room for; None if for any number."""
 
     unique: bool
     """Whether the text must differ from row to row: a key that was cut at its end would not."""
 
     @property
-    def last_digits(self) -> bool:
-        """Whether the end of the key is what is kept: numbers are given one after the other."""
-        return self.unique and isinstance(key_field(self.model), INTEGER_KEYS)
+    def is_cut(self) -> bool:
+        """Whether there may be no room for the whole key."""
+        longest = _longest_key(self.model)
+        return self.room is not None and (longest is None or longest > self.room)
 
     @property
-    def digest(self) -> bool:
-        """Whether a digest stands for the key."""
-        return self.room is not None and self.unique and not self.last_digits
+    def digits(self) -> int:
+        """How many digits stand beside the key; 0 if there is no room for enough."""
+        if not self.unique or self.is_cut:
+            return 0
+        if self.room is None:
+            return MOST_DIGITS
+        left = self.room - (_longest_key(self.model) or 0) - 1
+        return min(left, MOST_DIGITS) if left >= FEWEST_DIGITS else 0
+
+    @property
+    def last_digits(self) -> bool:
+        """Whether the end of the key is what is kept: numbers are given one after the other."""
+        return self.is_cut and self.unique and isinstance(key_field(self.model), INTEGER_KEYS)
+
+    @property
+    def only_digits(self) -> bool:
+        """Whether they stand for the key, too."""
+        return self.is_cut and self.unique and not self.last_digits
+
+    @property
+    def label(self) -> str:
+        """The first name that the model had: from it the digits are made, and they outlive that it is renamed."""
+        meta = getattr(self.model, "_privacy_meta", None)
+        labels = [getattr(meta, "log_label", None) or self.model._meta.label, *getattr(meta, "former_labels", ())]
+        return str(labels[-1])
 
     def value(self, instance: Model) -> str:
-        text = str(instance.pk)
-        if self.digest:
-            text = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-        if self.room is not None:
-            text = text[-self.room :] if self.last_digits else text[: self.room]
+        text, room = str(instance.pk), self.room or 0
+        if self.only_digits:
+            text = digest(instance, self.label, text)[:room]
+        elif self.is_cut:
+            text = text[-room:] if self.last_digits else text[:room]
+        elif self.digits:
+            text += f"-{digest(instance, self.label, text)[: self.digits]}"
         return self.prefix + text + self.suffix
 
     def expression(self) -> Any:
-        text = key_text(self.model)
-        if self.digest:
-            text = MD5(text)
-        if self.room is not None:
-            text = Right(text, self.room) if self.last_digits else Left(text, self.room)
-        if not self.prefix + self.suffix:
-            return text
-        return Concat(Value(self.prefix), text, Value(self.suffix), output_field=models.TextField())
+        text, room = key_text(self.model), self.room or 0
+        if self.only_digits:
+            text = Left(digest_expression(self.label, text), room)
+        elif self.is_cut:
+            text = Right(text, room) if self.last_digits else Left(text, room)
+        elif self.digits:
+            return self._within(text, Value("-"), Left(digest_expression(self.label, text), self.digits))
+        return self._within(text)
+
+    def _within(self, *texts: Any) -> Any:
+        around = [Value(self.prefix)] if self.prefix else [], [Value(self.suffix)] if self.suffix else []
+        parts = [*around[0], *texts, *around[1]]
+        return Joined(*parts) if len(parts) > 1 else parts[0]
 
     def holds(self, name: str) -> Q:
-        return Q(**{name: self.expression()})
+        """Also what 1.x gave, the key alone: a row that was anonymised then was not filled again since."""
+        there = Q(**{name: self.expression()})
+        if not (self.digits or self.only_digits):
+            return there
+        text = key_text(self.model)
+        return there | Q(**{name: self._within(Left(text, self.room or 0) if self.is_cut else text)})
 
 
 def _unless_empty(field: Field[Any, Any], made: Replacement) -> Replacement:
@@ -391,23 +444,34 @@ def _unless_empty(field: Field[Any, Any], made: Replacement) -> Replacement:
 
 def _from_key(field: Field[Any, Any], prefix: str = "", suffix: str = "") -> Replacement:
     room = None if field.max_length is None else field.max_length - len(prefix) - len(suffix)
-    if room is not None and not _may_exceed(field.model, room):
-        room = None
     text = _KeyText(model=field.model, prefix=prefix, suffix=suffix, room=room, unique=is_unique(field))
-    if room is not None and room < (SHORTEST_DIGEST if text.digest else 1):
+    if room is not None and text.is_cut and room < (SHORTEST_DIGEST if text.only_digits else 1):
         raise _too_short(field)
+    made = Replacement(
+        value=text.value, is_keyed=bool(text.digits or text.only_digits), doubt=_no_digits(field, room, text)
+    )
     if key_text(field.model) is None:
-        return Replacement(value=text.value)
-    return Replacement(value=text.value, expression=text.expression, holds=text.holds)
+        return made
+    return replace(made, expression=text.expression, holds=text.holds)
 
 
-def _may_exceed(model: type[Model], room: int) -> bool:
+def _no_digits(field: Field[Any, Any], room: int | None, text: _KeyText) -> str:
+    if not text.unique or room is None or text.digits or text.is_cut:
+        return ""
+    needed = (field.max_length or 0) - room + (_longest_key(field.model) or 0) + 1 + FEWEST_DIGITS
+    return (
+        "its new value is the primary key without digits that nobody can guess, for which it is too short: whoever "
+        f"takes that value first keeps the row from being anonymised. There is room from max_length={needed} on"
+    )
+
+
+def _longest_key(model: type[Model]) -> int | None:
+    """Return how many characters the primary key has at most as text, None if any number."""
     key = key_field(model)
     if isinstance(key, models.UUIDField):
-        return room < UUID_LENGTH
-    if isinstance(key, INTEGER_KEYS):
-        return room < INTEGER_LENGTH
-    return key.max_length is None or key.max_length > room
+        return UUID_LENGTH
+    lengths = (length for kind, length in INTEGER_LENGTHS.items() if isinstance(key, kind))
+    return next(lengths, key.max_length)
 
 
 class RandomDigits(Func):
@@ -435,7 +499,7 @@ def _unusable_password() -> Replacement:
 
     return Replacement(
         value=lambda instance: make_password(None),
-        expression=lambda: Concat(Value(UNUSABLE_PASSWORD_PREFIX), RandomDigits(), output_field=models.TextField()),
+        expression=lambda: Joined(Value(UNUSABLE_PASSWORD_PREFIX), RandomDigits()),
         holds=holds,
     )
 

@@ -1,5 +1,6 @@
 """How tests look at what an erasure did, and at what it left alone."""
 
+import hashlib
 import re
 import traceback
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from gdpr_assist.declaration import declare
-from gdpr_assist.models import EventLog, Operation, PrivacyAnonymised, Receipt
+from gdpr_assist.models import EventLog, Instance, Operation, PrivacyAnonymised, Receipt
 from gdpr_assist.registry import registry
 
 DATA_ALIASES = ("default", "other")
@@ -87,3 +88,22 @@ def queries(action, using="default"):
 def updates(sql, model):
     """Return those of the statements that update the table of ``model``."""
     return [each for each in sql if each.startswith(f"UPDATE {model._meta.db_table} ")]
+
+
+def digits(instance, label=None, text=None):
+    """Return the digits beside the primary key in a unique column of the instance, worked out by hand."""
+    using = instance._state.db
+    key = bytes(Instance.objects.using(using).get().key).hex()
+    label, text = label or instance._meta.concrete_model._meta.label, text or str(instance.pk)
+    return hashlib.sha256(f"{key}:{label}:{text}".encode()).hexdigest()[:16]
+
+
+def keyed(instance, **options):
+    """Return the new value of a unique text of the instance."""
+    return f"{instance.pk}-{digits(instance, **options)}"
+
+
+def address(instance):
+    """Return the new value of the instance's column ``email``."""
+    is_unique = instance._meta.get_field("email").unique
+    return f"{keyed(instance) if is_unique else instance.pk}@anon.example.com"

@@ -30,7 +30,7 @@ from tests.apps.shop.models import (
 from tests.apps.thirdparty.models import Device
 from tests.settings import DB
 
-from .observing import events, listening, markers, row, rows, spoken, state, unchanged
+from .observing import address, events, listening, markers, row, rows, spoken, state, unchanged
 
 pytestmark = pytest.mark.django_db
 
@@ -494,7 +494,7 @@ def test_a_rule_that_gives_a_value_of_the_wrong_type(monkeypatch, kind, way):
 @pytest.mark.parametrize("way", ["object", "queryset", "rows"])
 def test_a_unique_value_that_another_row_already_has(way):
     instance = customer()
-    squatter = customer(email=f"{instance.pk}@anon.example.com")
+    squatter = customer(email=address(instance))
     held = memory(instance)
 
     def receiver(**kwargs):
@@ -578,7 +578,7 @@ def test_a_check_constraint_that_refuses(way, monkeypatch):
 def test_a_deletion_in_which_a_unique_value_collides():
     sponsor = customer()
     friend = customer(email="friend@example.org", referred_by=sponsor)
-    squatter = customer(email=f"{friend.pk}@anon.example.com")
+    squatter = customer(email=address(friend))
 
     for delete in (sponsor.delete, Customer.objects.filter(pk=sponsor.pk).delete):
         with Refused(Customer, secrets=(SECRET, PHONE, EMAIL, squatter.email)) as refused:

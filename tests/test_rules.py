@@ -45,6 +45,7 @@ from tests.apps.fields.models import (
 )
 from tests.apps.shop.models import Category, Membership, Product
 from tests.apps.thirdparty.models import Device
+from tests.observing import digits, keyed
 
 if apps.is_installed("tests.apps.postgres"):
     from psycopg.types.range import Range
@@ -268,7 +269,7 @@ def plain(value):
 @pytest.mark.parametrize("model", VARIANTS, ids=lambda model: model.__name__)
 def test_default_rules(model, anonymise):
     row = model.objects.create(**originals(model))
-    wanted = expected(model, str(row.pk))
+    wanted = expected(model, keyed(row) if model._meta.get_field("char").unique else str(row.pk))
     anonymise(row)
     found = {name: plain(value) for name, value in columns_of(row).items()}
     assert found.keys() == wanted.keys()
@@ -293,9 +294,9 @@ def test_unique_fields(anonymise):
     before = row.uuid
     anonymise(row)
     row.refresh_from_db()
-    assert row.char == row.slug == row.text == str(row.pk)
-    assert row.email == f"{row.pk}@anon.example.com"
-    assert row.url == f"http://{row.pk}.anon.example.com"
+    assert row.char == row.slug == row.text == keyed(row)
+    assert row.email == f"{keyed(row)}@anon.example.com"
+    assert row.url == f"http://{keyed(row)}.anon.example.com"
     assert row.uuid not in (before, uuid.UUID(int=0))
 
 
@@ -416,7 +417,7 @@ def test_uuid_key_is_written_as_python_writes_it(anonymise):
     text = "01234567-89ab-4def-8123-456789abcdef"
     assert columns_of(row) == {
         "name": text,
-        "unique_name": text,
+        "unique_name": f"{text}-{digits(row)[:13]}",  # there is room for so many
         "email": f"{text}@anon.example.com",
         "url": f"http://{text}.anon.example.com",
     }
@@ -484,10 +485,11 @@ def test_columns_of_unique_constraints_stay_unique(anonymise):
     for row in rows:
         anonymise(row)
     assert sorted(Membership.objects.values_list("nickname", "card", "visits")) == sorted(
-        (str(row.pk), str(row.pk), 0) for row in rows
+        (keyed(row), keyed(row), 0) for row in rows
     )
 
 
+@pytest.mark.django_db
 @pytest.mark.usefixtures("throwaway_models")
 def test_unique_constraint_over_an_expression_counts():
     class Nickname(models.Model):
@@ -498,11 +500,12 @@ def test_unique_constraint_over_an_expression_counts():
             constraints = [models.UniqueConstraint(Lower("name"), name="one_name")]
 
     replacement = rules.replacement_for(Nickname._meta.get_field("name"))
-    assert replacement.value(Nickname(pk=7)) == "7"
+    assert replacement.value(Nickname(pk=7)) == keyed(Nickname(pk=7))
 
 
 if django.VERSION >= (5, 0):
 
+    @pytest.mark.django_db
     @pytest.mark.usefixtures("throwaway_models")
     def test_null_may_not_repeat_where_nulls_are_not_distinct():
         class Nickname(models.Model):
@@ -517,7 +520,7 @@ if django.VERSION >= (5, 0):
                 ]
 
         replacement = rules.replacement_for(Nickname._meta.get_field("name"))
-        assert replacement.value(Nickname(pk=7)) == "7"
+        assert replacement.value(Nickname(pk=7)) == keyed(Nickname(pk=7))
         with pytest.raises(AnonymiseError, match=r"fields\.Nickname\.number - it is unique"):
             rules.replacement_for(Nickname._meta.get_field("number"))
 
@@ -543,10 +546,30 @@ def test_key_of_another_model_is_followed():
 
 @pytest.mark.django_db
 @WAYS
-def test_value_that_another_row_has_already_changes_nothing(anonymise):
-    """The key as text may be what a person wrote into a unique column."""
+def test_a_person_cannot_take_the_value_that_another_row_will_get(anonymise):
+    """The primary key is no secret, and may be what a person writes into a unique column."""
     row = UniqueFields.objects.create(**originals(UniqueFields))
-    UniqueFields.objects.create(char=str(row.pk), slug="s", text="t", email="e@x.test", url="u", uuid=uuid.uuid4())
+    key = row.pk
+    squatter = UniqueFields.objects.create(
+        char=key,
+        slug=key,
+        text=key,
+        email=f"{key}@anon.example.com",
+        url=f"http://{key}.anon.example.com",
+        uuid=uuid.uuid4(),
+    )
+    anonymise(row)
+    row.refresh_from_db()
+    assert (row.char, row.email) == (keyed(row), f"{keyed(row)}@anon.example.com")
+    squatter.refresh_from_db()
+    assert squatter.char == str(key)
+
+
+@pytest.mark.django_db
+@WAYS
+def test_value_that_another_row_has_already_changes_nothing(anonymise):
+    row = UniqueFields.objects.create(**originals(UniqueFields))
+    UniqueFields.objects.create(char=keyed(row), slug="s", text="t", email="e@x.test", url="u", uuid=uuid.uuid4())
     before = columns_of(row)
     with pytest.raises(AnonymiseError, match=r"^fields\.UniqueFields: ") as caught:
         anonymise(row)
@@ -906,6 +929,7 @@ def test_an_address_of_blanks_is_none(anonymise):
 
 if django.VERSION >= (5, 0):
 
+    @pytest.mark.django_db
     @pytest.mark.usefixtures("throwaway_models")
     def test_no_address_stays_none_where_null_may_not_repeat():
         class Contact(models.Model):
@@ -918,7 +942,8 @@ if django.VERSION >= (5, 0):
         replacement = rules.replacement_for(Contact._meta.get_field("email"))
         assert replacement.value(Contact(pk=7)) is None
         assert replacement.value(Contact(pk=7, email="")) == ""
-        assert replacement.value(Contact(pk=7, email="ada@lovelace.test")) == "7@anon.example.com"
+        new = replacement.value(Contact(pk=7, email="ada@lovelace.test"))
+        assert new == f"{keyed(Contact(pk=7))}@anon.example.com"
 
 
 # -- choices --------------------------------------------------------------------------------------

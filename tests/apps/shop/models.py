@@ -430,8 +430,8 @@ class Membership(models.Model):
     """The blank columns cannot become the same text twice in one club."""
 
     club = models.CharField(max_length=50)
-    nickname = models.CharField(max_length=20, blank=True)
-    card = models.CharField(max_length=20, blank=True)
+    nickname = models.CharField(max_length=40, blank=True)
+    card = models.CharField(max_length=40, blank=True)
     visits = models.IntegerField(default=0)
 
     class Meta:

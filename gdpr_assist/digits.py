@@ -1,0 +1,89 @@
+"""Digits that stand beside a primary key, the same each time, and that nobody can guess. Writes nothing.
+
+They are a digest of the key of the database (``Instance.key``), the oldest label of the model and the primary key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from django.apps import apps
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models import Func, Model, TextField, Value
+from django.db.models.functions import SHA256
+
+# {alias: its key as hex digits}, of the operation that is under way
+_known: ContextVar[dict[str, str]] = ContextVar("gdpr_assist_known_keys", default={})  # noqa: B039  (never changed)
+
+
+@contextmanager
+def known_key(using: str, key: bytes) -> Iterator[None]:
+    """Do not read the key of this alias again within the block."""
+    token = _known.set({**_known.get(), using: key.hex()})
+    try:
+        yield
+    finally:
+        _known.reset(token)
+
+
+def digest(instance: Model, label: str, text: str) -> str:
+    """Return the 64 hex digits that ``text`` has on the database of ``instance``."""
+    using = instance._state.db or DEFAULT_DB_ALIAS
+    if (key := _known.get().get(using)) is None:
+        rows = _instances()._base_manager.using(using)
+        key = bytes(rows.values_list("key", flat=True).first() or b"").hex()
+    return hashlib.sha256(f"{key}:{label}:{text}".encode()).hexdigest()
+
+
+def digest_expression(label: str, text: Any) -> Any:
+    """Return the same as an expression, for the expression ``text``. The database reads its key by itself."""
+    return _Digest(Joined(_Key(), Value(f":{label}:"), text))
+
+
+class Joined(Func):
+    """Texts one after the other. Django's ``Concat`` nests them, deeper than SQLite reads."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " || "
+    output_field = TextField()
+
+    def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="CONCAT(%(expressions)s)", arg_joiner=", ", **context)
+
+
+def _instances() -> Any:
+    return apps.get_model("gdpr_assist", "Instance")  # rules are made before there are models
+
+
+class _Key(Func):
+    """The key of the database as hex digits; an empty text where there is none yet."""
+
+    arity = 0
+    output_field = TextField()
+
+    def as_sql(self, compiler: Any, connection: Any, **context: Any) -> Any:  # type: ignore[override]
+        return _select_key(connection, "LOWER(HEX({}))")
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return _select_key(connection, "ENCODE({}, 'hex')")
+
+    def as_oracle(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return _select_key(connection, "LOWER(RAWTOHEX({}))")
+
+
+def _select_key(connection: Any, as_hex: str) -> tuple[str, list[Any]]:
+    quote, meta = connection.ops.quote_name, _instances()._meta
+    column = as_hex.format(quote(meta.get_field("key").column))
+    select = f"SELECT {column} FROM {quote(meta.db_table)} WHERE {quote(meta.pk.column)} = 1"
+    return f"COALESCE(({select}), '')", []
+
+
+class _Digest(SHA256):
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """Django's own needs the extension pgcrypto."""
+        template = "ENCODE(SHA256(CONVERT_TO(%(expressions)s, 'UTF8')), 'hex')"
+        return super(SHA256, self).as_sql(compiler, connection, template=template, **context)
