@@ -1241,6 +1241,20 @@ class TestDeployed:
         message = only("W005", **self.ASKED)
         assert message.msg == ("Of 1 erasure of the database 'default' it is not known whether they took effect.")
 
+    def test_gdpr_assist_W021(self):
+        operation = log(event("delete", "shop.Customer", 1), outcome=False)
+        log(event("delete", "shop.Customer", 2), outcome=False)
+        assert reported(**self.ASKED) == {}
+        write_receipt(operation, "default", timezone.now())
+        message = only("W021", **self.ASKED)
+        assert message.msg == (
+            "The log says of 1 erasure of the database 'default' that they were rolled back, and the receipts are "
+            "there: they took effect."
+        )
+        assert message.hint.startswith("Run gdpr_reconcile, which corrects the log. ")
+        call_command("gdpr_reconcile", stdout=StringIO())
+        assert reported(**self.ASKED) == {}
+
     def test_gdpr_assist_W007(self):
         for label in ("shop.Customer", "old.Gadget", "old.Gadget", "gone.Ghost"):
             write_receipt(log(event("delete", label, 1)), "default", timezone.now())

@@ -158,6 +158,13 @@ def _state_messages(each: DatabaseStatus) -> Iterator[CheckMessage]:
             "they took effect.",
             "Run gdpr_reconcile, and let it run every few minutes.",
         )
+    if each.contradicted:
+        yield message(
+            "W021",
+            f"The log says of {_erasures(each.contradicted)} of the database {each.using!r} that they were rolled "
+            "back, and the receipts are there: they took effect.",
+            "Run gdpr_reconcile, which corrects the log. Find out whether a copy with the same id shares the log.",
+        )
 
 
 def _erasures(count: int) -> str:
