@@ -34,6 +34,21 @@ class Intended:
     before: dict[str, Any] = field(repr=False)
     planned: dict[str, Any] = field(repr=False)
 
+    def was_done(self, plan: Plan, name: str) -> bool:
+        """Whether the row was anonymised before: its other columns held what they are to hold, and not all were empty.
+
+        Then the column ``name`` may hold what a project's ``save()`` computes from the others, and get it again.
+        Columns of a multi-table parent say nothing: they were anonymised a moment ago.
+        """
+        fields = {each.attname: each for each in plan.declaration.model._meta.concrete_fields}
+        others = [
+            each
+            for each in self.planned
+            if each != name and fields[each].name in plan.told and fields[each].model is fields[name].model
+        ]
+        same = all(self.before.get(each) == self.planned[each] for each in others)
+        return same and any(self.planned[each] not in EMPTY_VALUES for each in others)
+
     def __or__(self, more: Intended) -> Intended:
         return Intended(before=self.before | more.before, planned=self.planned | more.planned)
 
@@ -80,7 +95,8 @@ def check_in_sql(plan: Plan, rows: QuerySet[Any], before: dict[Any, Model]) -> C
             planned = _as_stored(column, replacement.value(row)) if row else value
             if row and value != planned:
                 computed[key].add(column.name)
-                kept |= {key} if _is_kept(row.__dict__.get(column.attname), planned, value) else set()
+                if _is_kept(row.__dict__.get(column.attname), planned, value) and not _was_done(plan, column, row):
+                    kept.add(key)
     if kept:
         raise unchanged(plan, len(kept))
     return computed
@@ -111,7 +127,8 @@ def check_stored(plan: Plan, rows: dict[Any, Intended]) -> tuple[dict[Any, dict[
             value, planned = values[name], _as_stored(fields[name], rows[key].planned[name])
             if _as_stored(fields[name], value) != planned:
                 computed[key] |= set() if _is_expression(planned) else {fields[name].name}
-                kept[fields[name].name] += _is_kept(rows[key].before[name], planned, value)
+                is_kept = _is_kept(rows[key].before[name], planned, value)
+                kept[fields[name].name] += is_kept and not rows[key].was_done(plan, name)
     if +kept:
         raise _kept(plan, +kept)
     return stored, {key: names & set(plan.fields) for key, names in computed.items()}
@@ -123,6 +140,16 @@ def _is_expression(value: Any) -> bool:
 
 def _is_kept(old: Any, planned: Any, value: Any) -> bool:
     return old not in EMPTY_VALUES and value == old and (_is_expression(planned) or planned != old)
+
+
+def _was_done(plan: Plan, column: Any, row: Model) -> bool:
+    """As ``Intended.was_done``, of a row that the database anonymises."""
+    made = {
+        each.field.attname: _as_stored(each.field, each.replacement.value(row))
+        for each in plan.declaration.changes
+        if each.in_sql and each.replacement
+    }
+    return Intended(before=row.__dict__, planned=made).was_done(plan, column.attname)
 
 
 def check_seen(plan: Plan, seen: int) -> None:
@@ -168,7 +195,7 @@ def unchanged(plan: Plan, count: int) -> AnonymiseError:
 def _kept(plan: Plan, kept: Counter[str]) -> AnonymiseError:
     listed = ", ".join(f"{name} in {count} row{pluralize(count)}" for name, count in kept.items())
     return AnonymiseError(
-        f"{plan.label}: after saving, the database still holds the old value of {listed}. Nothing was changed. "
+        f"{plan.label}: after writing, the database still holds the old value of {listed}. Nothing was changed. "
         f"{plan.model.__name__}.save(), or a receiver, may write it again; else: {CAUSE} Correct it, or take the "
         "column out of PrivacyMeta.fields if it is not personal."
     )

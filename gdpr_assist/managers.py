@@ -19,7 +19,7 @@ from .execution import Result, execute
 from .former import warn
 from .meta import PrivacyMeta
 from .placement import explained
-from .planning import MARKED, content_type, plan, with_marks
+from .planning import MARKED, MARKED_KEY, content_type, plan, with_marks
 from .registry import declares_itself, registry
 from .sensitive import sensitive
 from .tables import EventLog, PrivacyAnonymised
@@ -186,7 +186,7 @@ def anonymise(self: Model, force: bool = False, for_bulk: bool | None = None) ->
     if for_bulk is not None:
         warn("anonymise(for_bulk=...)", "Leave it out, and anonymise many objects with queryset.anonymise().")
     result = execute(plan(self, force=force))
-    self.__dict__.pop(MARKED, None)
+    self.__dict__.pop(MARKED_KEY, None)
     return result
 
 
@@ -207,7 +207,7 @@ def is_anonymised(self: Model) -> bool:
     """Return whether this object was anonymised."""
     if self.pk is None:
         return False
-    if MARKED in self.__dict__:  # see with_anonymised()
+    if self.__dict__.get(MARKED_KEY) == self.pk:  # see with_anonymised()
         return bool(self.__dict__[MARKED])
     using = _alias(self)
     with explained(using):

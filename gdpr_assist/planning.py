@@ -11,7 +11,7 @@ from typing import Any, Literal
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet, ValidationError
 from django.db import NotSupportedError, router
-from django.db.models import BooleanField, Exists, ExpressionWrapper, Model, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, Model, OuterRef, Q, QuerySet
 from django.db.models.expressions import Col
 from django.db.models.signals import post_save, pre_save
 from django.dispatch import Signal
@@ -32,7 +32,7 @@ OURS: dict[str, Signal] = {"pre_anonymise": pre_anonymise, "post_anonymise": pos
 SAVING: dict[str, Signal] = {"pre_save": pre_save, "post_save": post_save}
 
 # What a row of a queryset is told whether it was anonymised
-MARKED = "gdpr_assist_marked"
+MARKED, MARKED_KEY = "gdpr_assist_marked", "gdpr_assist_marked_key"
 
 MODES: dict[Mode, str] = {
     "set": "one UPDATE for each batch of rows",
@@ -311,9 +311,12 @@ def has_marker(model: type[Model], using: str, **conditions: Any) -> Any:
 
 
 def with_marks(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Return ``rows``, each with whether it carries a marker, as the attribute ``MARKED``."""
+    """Return ``rows``, each with whether it carries a marker, as the attribute ``MARKED``.
+
+    ``MARKED_KEY`` is the primary key of which that is said: an object may be saved as another row.
+    """
     marked = ExpressionWrapper(has_marker(concrete(rows.model), rows.db), output_field=BooleanField())
-    annotated: QuerySet[Any] = rows.annotate(**{MARKED: marked})
+    annotated: QuerySet[Any] = rows.annotate(**{MARKED: marked, MARKED_KEY: F("pk")})
     return annotated
 
 

@@ -57,11 +57,13 @@ def noted(failed: Failed | None, model: type[Model], using: str | None) -> Itera
     ``using`` is the database that the block asks, if any. In a transaction, the block is a savepoint: after an error,
     PostgreSQL would refuse every further query of it.
     """
+    is_begun = False
     try:
         with transaction.atomic(using) if using and _is_in_transaction(using) else nullcontext():
+            is_begun = True
             yield
     except Exception as error:  # whatever a project's code or a database may raise
-        if failed is None:
+        if failed is None or not is_begun:  # without a connection, no model can be searched
             raise
         failed[model] = type(error).__name__
 

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import uuid
 from io import StringIO
 
 import pytest
@@ -700,6 +701,12 @@ class TestWithAnonymised:
         assert not customer.is_anonymised()
         customer.anonymise()
         assert customer.is_anonymised()
+
+    def test_a_copy_of_an_object_is_another_row(self, customers):
+        customer = Customer.objects.with_anonymised().get(pk=customers[1].pk)
+        customer.pk, customer.email, customer.number = None, "another@quill.example", uuid.uuid4()
+        customer.save()
+        assert not customer.is_anonymised()
 
     def test_can_be_filtered_further_and_related(self, customers):
         order = baker.make(Order, customer=customers[0])

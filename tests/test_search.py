@@ -1,10 +1,11 @@
 """From a term to the rows that match it: which, each once, and with how many queries."""
 
 from contextlib import contextmanager
+from unittest import mock
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, models
+from django.db import OperationalError, connection, models, transaction
 from django.db.models import Value
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -407,3 +408,12 @@ if DB == "postgresql":
         with device(search_fields=["owner"]):
             found = registry.search("ADA")
             assert [list(rows) for model, rows in found if model is Device] == [[mine]]
+
+
+@pytest.mark.django_db
+def test_a_transaction_whose_connection_is_lost_is_no_model_that_cannot_be_searched(monkeypatch):
+    """No savepoint can be made, and no model searched: the error comes out as it is."""
+    monkeypatch.setattr(connection, "savepoint", mock.Mock(side_effect=OperationalError("the connection has gone")))
+
+    with pytest.raises(OperationalError), transaction.atomic():
+        registry.search("ada")
