@@ -75,9 +75,14 @@ class LoggedOperation:
         return EventLog.objects.using(log_database()).filter(operation=self.id)
 
 
-def logged_operations(databases: Databases, *, since: datetime | None = None) -> Iterator[LoggedOperation]:
-    """Yield the operations of ``databases`` that were not rolled back, oldest first; with ``since``, from then on."""
-    for page in _by_age(_operations(since).filter(_of(databases))):
+def logged_operations(
+    databases: Databases, *, since: datetime | None = None, using: str | None = None
+) -> Iterator[LoggedOperation]:
+    """Yield the operations of ``databases`` that were not rolled back, oldest first.
+
+    With ``since`` those from then on, with ``using`` those of this alias: no other database is asked then.
+    """
+    for page in _by_age(_operations(since).filter(_of(databases, using))):
         for id_, using, started, committed in page:
             yield LoggedOperation(id=id_, using=using, started=started, is_committed=bool(committed))
 
@@ -122,10 +127,11 @@ def _operations(since: datetime | None) -> QuerySet[Operation]:
     return operations if since is None else operations.filter(started__gte=since)
 
 
-def _of(databases: Databases) -> Q:
-    """Return the condition that an operation is of ``databases``."""
+def _of(databases: Databases, alias: str | None = None) -> Q:
+    """Return the condition that an operation is of ``databases``; with ``alias``, of this one."""
     ours = Q(pk__in=[])
-    for using, instance in Operation.objects.using(log_database()).values_list("using", "instance").distinct():
+    logged = Operation.objects.using(log_database()).filter(**({} if alias is None else {"using": alias}))
+    for using, instance in logged.values_list("using", "instance").distinct():
         if instance in databases.ids(using):
             ours |= Q(using=using, instance=instance)
     return ours

@@ -41,15 +41,15 @@ def _highest(databases: Databases) -> dict[tuple[str, Any], int]:
     highest: dict[tuple[str, Any], int] = {}
     for using, app_label, model_name, key in places.annotate(key=Max(Cast("target_pk", BigIntegerField()))):
         model = registry.find(f"{app_label}.{model_name}")
-        field = model and _numbered(model)
+        field = model and key_source(model)
         if isinstance(field, AutoField):
             place = (str(using or router.db_for_write(field.model)), field)
             highest[place] = max(key, highest.get(place, 0))
     return highest
 
 
-def _numbered(model: type[Model]) -> Any:
-    """Return the field whose sequence gives ``model`` its keys: of a multi-table child, that of its first parent."""
+def key_source(model: type[Model]) -> Any:
+    """Return the field that makes the keys of ``model``: of a multi-table child, that of its first parent."""
     field: Any = model._meta.pk
     while field.remote_field and field.remote_field.parent_link:
         field = field.remote_field.model._meta.pk

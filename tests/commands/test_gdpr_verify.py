@@ -1,3 +1,6 @@
+import re
+import uuid
+from copy import copy
 from io import StringIO
 
 import pytest
@@ -5,13 +8,19 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 from model_bakery import baker
 
+from gdpr_assist.models import EventLog, PrivacyAnonymised
 from gdpr_assist.pages import DOCUMENTATION
 from gdpr_assist.planning import plan
 from gdpr_assist.registry import registry
+from gdpr_assist.returned import returned
+from tests.apps.fields.models import TextKey, UUIDKey
 from tests.apps.shop.models import AuditEntry, Comment, Customer, GiftOrder, Supplier
 from tests.apps.thirdparty.models import Letter
-from tests.databases import database_is, refused, scratch, untouched
-from tests.logbook import customer
+from tests.commands.test_gdpr_status import receipt
+from tests.databases import database_is, log_is, refused, scratch, untouched, without_tables
+from tests.logbook import committing, customer
+from tests.observing import queries
+from tests.test_replay import ANONYMISE, DELETE, event, legacy, log
 
 
 def run(*args):
@@ -164,6 +173,198 @@ class TestAll:
         run("--all", "--model=shop.Supplier")
         run("--all", "--exclude-model=shop.Customer")
         run("--all", "--database=other")
+
+
+class Backup:
+    """Rows as they were. Restoring them leaves the receipts alone, as when one table is restored."""
+
+    def __init__(self, *objects):
+        self.objects = [copy(each) for each in objects]
+
+    def restore(self, *, markers=True):
+        for each in self.objects:
+            type(each)._base_manager.using(each._state.db).filter(pk=each.pk)._raw_delete(each._state.db)
+            each.save_base(using=each._state.db, raw=True, force_insert=True)
+        if not markers:
+            PrivacyAnonymised.objects.all().delete()
+
+
+CURE = (
+    f"Was a table restored, or data loaded? Erase these rows again ({DOCUMENTATION}howto/restore_a_backup.html"
+    "#if-only-a-table-was-restored)."
+)
+
+
+def erased_and_restored(*, markers=True):
+    """Delete two customers and anonymise a third and a fourth, and put all but the fourth back."""
+    people = [customer(email=f"{number}@quill.example") for number in range(4)]
+    backup = Backup(*people[:3])
+    with committing():
+        for person in people[:2]:
+            person.delete()
+        for person in people[2:]:
+            person.anonymise()
+    backup.restore(markers=markers)
+    return backup.objects
+
+
+@pytest.mark.django_db
+class TestRowsThatAreBack:
+    """One table was restored, or data loaded over a living database: no receipt is missing."""
+
+    def test_deleted_rows(self):
+        erased_and_restored()
+        call_command("gdpr_status", "--fail-on", "restored", stdout=StringIO())
+        out = StringIO()
+        with untouched(), pytest.raises(CommandError) as caught:
+            call_command("gdpr_verify", stdout=out)
+        back, refilled = str(caught.value).split(" Filled again")
+        assert back == (
+            "There again, as it seems, though the log says that they were erased: 2 deleted of shop.Customer on "
+            f"default. {CURE}"
+        )
+        assert refilled.startswith(" since they were anonymised: 1 row of shop.Customer on default. ")
+        assert "default: shop.Customer: 2 deleted, and there again\n" in out.getvalue()
+
+    def test_anonymised_rows_whose_marker_is_gone_too(self):
+        """Of the two, one was put back; the other still holds what the rules gave it."""
+        erased_and_restored(markers=False)
+        with pytest.raises(CommandError, match=r"erased: 2 deleted and 1 anonymised of shop\.Customer on default\. "):
+            run()
+
+    def test_what_only_the_log_says_was_anonymised(self):
+        """Where an anonymiser gave it nobody can tell."""
+        comment = baker.make(Comment)
+        with committing():
+            comment.anonymise()
+        run()
+        PrivacyAnonymised.objects.all().delete()
+        with pytest.raises(CommandError, match=r"erased: 1 anonymised of shop\.Comment on default\. "):
+            run()
+
+    def test_erasures_by_hand_are_no_finding(self):
+        person = customer()
+        person.anonymise()
+        PrivacyAnonymised.objects.all().delete()
+        EventLog.objects.using("gdpr_log").all().delete()
+        with committing():
+            person._log_gdpr_anonymise()
+        assert not any("there again" in line for line in run())
+
+    def test_the_cure_of_the_page_is_one(self):
+        """The lines are those of docs/howto/restore_a_backup."""
+        erased_and_restored(markers=False)
+        with committing():
+            for each in returned():
+                for row in each.deleted():
+                    row.delete()
+                for row in each.anonymised():
+                    row.anonymise()
+        run()
+        assert not Customer.all_objects.filter(notes="allergic to lilies").exists()
+
+    def test_a_row_that_was_anonymised_instead_is_no_finding(self):
+        for each in erased_and_restored()[:2]:
+            each.anonymise()
+        with pytest.raises(CommandError, match=r"^Filled again since"):
+            run()
+
+    def test_another_row_under_a_key_that_somebody_chose(self):
+        with committing():
+            baker.make(TextKey, word="ada").delete()
+        baker.make(TextKey, word="ada")
+        (line,) = (line for line in run() if "there again" in line)
+        assert line == (
+            "default: fields.TextKey: 1 deleted, and there again; not known whether these are other rows, as a key of "
+            "this model may be used again"
+        )
+
+    def test_uuids_of_chance_and_all_tables_of_an_object(self):
+        key, order = UUIDKey.objects.create(), baker.make(GiftOrder)
+        backup = Backup(key, order.order_ptr, order)
+        with committing():
+            key.delete()
+            order.delete()
+        backup.restore()
+        with pytest.raises(CommandError) as caught:
+            run()
+        for label in ("fields.UUIDKey", "shop.GiftOrder", "shop.Order"):
+            assert f"1 deleted of {label} on default" in str(caught.value)
+
+    def test_rows_that_stay_by_declaration_and_were_deleted(self):
+        entry = baker.make(AuditEntry)
+        backup = Backup(entry)
+        with committing():
+            entry.delete()
+        run()
+        backup.restore()
+        with pytest.raises(CommandError, match=r"erased: 1 deleted of shop\.AuditEntry on default\. "):
+            run()
+        run("--model=shop.Customer")
+
+    def test_only_what_took_effect_here(self):
+        """Not what was rolled back, is of another database, or is for gdpr_rerun to erase: it has no receipt."""
+        person = customer()
+        receipt(log(event(DELETE, person), outcome=False))
+        receipt(log(event(DELETE, person), instance=uuid.uuid4()))
+        log(event(DELETE, person))
+        legacy(event(DELETE, person))
+        run()
+        receipt(log(event(DELETE, person), outcome=None))
+        with pytest.raises(CommandError, match=r"erased: 1 deleted of shop\.Customer on default\. "):
+            run()
+
+    def test_a_row_is_counted_once(self):
+        person = customer()
+        for kind in (ANONYMISE, DELETE, DELETE):
+            receipt(log(event(kind, person)))
+        with pytest.raises(CommandError, match=r"erased: 1 deleted of shop\.Customer on default\. "):
+            run()
+
+    def test_events_that_no_row_can_be_looked_up_for(self):
+        receipt(log(event(DELETE, "gone.Ghost", 1), event(DELETE, "shop.Customer", "no number")))
+        run()
+
+    def test_an_erasure_of_more_rows_than_are_held(self):
+        people = [customer(email=f"{number}@quill.example") for number in range(30)]
+        receipt(log(*(event(DELETE, person) for person in people)))
+        with pytest.raises(CommandError, match=r"erased: 30 deleted of shop\.Customer on default\. "):
+            run()
+
+    def test_the_database_and_the_models_that_are_asked_for(self):
+        receipt(log(event(DELETE, customer("other")), using="other"), "other")
+        for chosen in ("--database=default", "--model=shop.Supplier", "--exclude-model=shop.Customer"):
+            run(chosen)
+        with pytest.raises(CommandError, match=r"erased: 1 deleted of shop\.Customer on other\. "):
+            run("--database=other")
+
+    def test_its_queries_do_not_grow_with_the_erasures(self):
+        def back(number):
+            for _ in range(number):
+                receipt(log(event(DELETE, customer(email=f"{uuid.uuid4()}@quill.example"))))
+            return [len(queries(returned, using)) for using in ("default", "gdpr_log")]
+
+        assert back(1) == back(30)
+        assert [len(each.deleted_keys) for each in returned()] == [31]
+
+    def test_without_a_log(self, settings):
+        erased_and_restored()
+        settings.GDPR_LOG_DATABASE_NAME = None
+        assert returned() == []
+
+    @pytest.mark.parametrize("fault", [refused, without_tables])
+    def test_where_the_log_cannot_be_read_it_says_what_it_did_not_look_at(self, fault):
+        """A copy that is scrubbed may have no log, and the role of a site may only add to it."""
+        customer()
+        with log_is(fault):
+            out = StringIO()
+            call_command("gdpr_verify", stdout=out)
+        assert re.search(
+            r"^Not looked at: whether erased rows are there again, as the event log cannot be read \(\w+Error\): "
+            rf"{re.escape(DOCUMENTATION)}howto/protect_the_log\.html#the-owner$",
+            out.getvalue(),
+            re.MULTILINE,
+        )
 
 
 class TestBroken:

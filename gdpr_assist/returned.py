@@ -1,0 +1,158 @@
+"""Rows that are back, though the log says they were erased: a table was restored, or data loaded. Writes nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
+from operator import and_
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import connections
+from django.db.models import NOT_PROVIDED, AutoField, Model, UUIDField
+
+from .batching import chunks
+from .conf import log_database
+from .history import OPERATIONS_PER_QUERY, Kind, LoggedOperation, hold_events, logged_operations
+from .instances import is_migrated
+from .meta import all_rows
+from .planning import marked_texts, plan
+from .presence import has_table
+from .reconciliation import Databases, receipts
+from .registry import registry
+from .scrubbing import data_aliases
+from .sequences import key_source
+from .tables import EventLog
+
+# Older SQLite takes 999 parameters.
+ROWS_PER_QUERY = 800
+
+
+@dataclass
+class Returned:
+    """The rows of one model on one alias that seem to be back.
+
+    A row with the primary key of an erased one is there, and is not marked as anonymised.
+    """
+
+    model: type[Model]
+    using: str
+    # The primary keys of the rows, by the event in which they were erased
+    keys: dict[str, set[Any]] = field(default_factory=lambda: defaultdict(set), repr=False)
+
+    @property
+    def label(self) -> str:
+        return self.model._meta.label
+
+    @property
+    def deleted_keys(self) -> set[Any]:
+        return self.keys[EventLog.EVENT_DELETE]
+
+    @property
+    def anonymised_keys(self) -> set[Any]:
+        """Without those that were deleted as well: they should not be there at all."""
+        return self.keys[EventLog.EVENT_ANONYMISE] - self.deleted_keys
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the database or chance makes the keys, so that hardly any later row has the key of an erased one.
+
+        A key that somebody chooses, as a code, or that is the key of another row, may be used again.
+        """
+        source = key_source(self.model)
+        made = source.has_default() or getattr(source, "db_default", NOT_PROVIDED) is not NOT_PROVIDED
+        return isinstance(source, AutoField) or (isinstance(source, UUIDField) and made)
+
+    def deleted(self) -> Iterator[Any]:
+        """Yield the rows that were deleted, and are there again."""
+        return self._rows(self.deleted_keys)
+
+    def anonymised(self) -> Iterator[Any]:
+        """Yield the rows that were anonymised, and are not any more; not those that were deleted as well."""
+        return self._rows(self.anonymised_keys)
+
+    def look(self, event: str, texts: list[str]) -> None:
+        """Note which of the rows with these logged keys are there, and not anonymised."""
+        if event == EventLog.EVENT_ANONYMISE and not self._can_be_anonymised:
+            return
+        wanted = set(_keys(self.model, texts))
+        rows = all_rows(self.model, self.using).filter(pk__in=wanted)
+        if event == EventLog.EVENT_ANONYMISE and self._as_planned is not None:
+            rows = rows.exclude(self._as_planned)
+        there = wanted.intersection(rows.values_list("pk", flat=True))
+        if there and self._can_be_anonymised:
+            marked = marked_texts(self.model, there, self.using)
+            there = {key for key in there if str(key) not in marked}
+        self.keys[event] |= there
+
+    def _rows(self, keys: Iterable[Any]) -> Iterator[Any]:
+        for chunk in chunks(keys, ROWS_PER_QUERY):
+            yield from all_rows(self.model, self.using).filter(pk__in=chunk)
+
+    @cached_property
+    def _can_be_anonymised(self) -> bool:
+        return self.model in registry and registry.declaration(self.model).meta.can_anonymise
+
+    @cached_property
+    def _as_planned(self) -> Any:
+        """The condition that a row holds what the rules give, as one that was anonymised by hand; None if unknown."""
+        planned = plan(all_rows(self.model, self.using))
+        return None if planned.untold or not planned.told else reduce(and_, planned.told.values())
+
+
+def returned(databases: Iterable[str] | None = None, models: Collection[type[Model]] | None = None) -> list[Returned]:
+    """Return what seems to be back, of these aliases and models, by default of all: one object for each that has some.
+
+    What was erased is what the log says, as far as this database has the receipt: without one, ``gdpr_rerun`` erases
+    it again. Events of 1.x are not looked at, as nobody knows which of them were rolled back. Looks rows up in lists,
+    and keeps in memory only the keys of those that are back.
+
+    Without a log nothing is known, and the list is empty. Raises ``AnonymiseError`` for an alias that there is not,
+    and the database's error if the log or a database cannot be read.
+    """
+    log = log_database()
+    if log is None or log not in connections:
+        return []
+    found: dict[tuple[str, type[Model] | None], Returned | None] = {}
+    for using in data_aliases(databases):
+        for operation in _done(using) if is_migrated(using) else ():
+            for kind in operation.kinds():
+                event, label = kind
+                model = registry.find(label)
+                if (using, model) not in found:
+                    found[using, model] = _place(model, using, models)
+                if place := found[using, model]:
+                    for texts in operation.keys(kind):
+                        place.look(event, texts)
+    return [each for each in found.values() if each and (each.deleted_keys or each.anonymised_keys)]
+
+
+def _place(model: type[Model] | None, using: str, models: Collection[type[Model]] | None) -> Returned | None:
+    """Return where to look for rows of ``model``; None if nobody asks, or there is no table."""
+    if model is None or (models is not None and model not in models) or not has_table(model, using):
+        return None
+    return Returned(model, using)
+
+
+def _done(using: str) -> Iterator[LoggedOperation]:
+    """Yield what took effect in this database: the small operations together, as one, and each large one."""
+    for batch in chunks(logged_operations(Databases(), using=using), OPERATIONS_PER_QUERY):
+        there = receipts(batch)
+        done = [each for each in batch if each.id in there]
+        hold_events(done)
+        held: list[tuple[Kind, str]] = [event for each in done for event in each.held or ()]
+        if held:
+            yield replace(done[0], held=held)
+        yield from (each for each in done if each.held is None)
+
+
+def _keys(model: type[Model], texts: list[str]) -> Iterator[Any]:
+    """Yield the keys that ``texts`` are; none for what is no key of the model any more."""
+    for text in texts:
+        try:
+            key = model._meta.pk.to_python(text)
+        except (ValidationError, ValueError, TypeError):
+            continue
+        yield tuple(key) if isinstance(key, list) else key
