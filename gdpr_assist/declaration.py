@@ -125,7 +125,7 @@ def _doubt(change: Change) -> Mistake | None:
     return Mistake(
         "W014",
         f"{field_label(change.field)}: {change.replacement.doubt}.",
-        f"Let the field be null or blank, or write anonymise_{change.field.name}.",
+        f"{change.replacement.cure}, or write anonymise_{change.field.name}.",
     )
 
 

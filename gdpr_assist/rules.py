@@ -29,6 +29,11 @@ FEWEST_DIGITS, MOST_DIGITS = 8, 16
 
 UUID_LENGTH = 36
 
+NO_DIGITS = (
+    "it is too short for digits that nobody can guess, so that its new value is the primary key alone, or the end of "
+    "it: whoever takes that value first keeps the row from being anonymised"
+)
+
 MAIL_SUFFIX = "@anon.example.com"
 URL_PREFIX, URL_SUFFIX = "http://", ".anon.example.com"
 
@@ -54,6 +59,9 @@ class Replacement:
 
     doubt: str = ""
     """What a check says of the value (W014); empty if there is nothing to say."""
+
+    cure: str = "Let the field be null or blank"
+    """What that check tells to do, beside writing an anonymiser."""
 
 
 Rule = Callable[[Any], Any]
@@ -447,22 +455,14 @@ def _from_key(field: Field[Any, Any], prefix: str = "", suffix: str = "") -> Rep
     text = _KeyText(model=field.model, prefix=prefix, suffix=suffix, room=room, unique=is_unique(field))
     if room is not None and text.is_cut and room < (SHORTEST_DIGEST if text.only_digits else 1):
         raise _too_short(field)
-    made = Replacement(
-        value=text.value, is_keyed=bool(text.digits or text.only_digits), doubt=_no_digits(field, room, text)
-    )
+    made = Replacement(value=text.value, is_keyed=bool(text.digits or text.only_digits))
+    if text.unique and not made.is_keyed:
+        longest = _longest_key(field.model) or 0
+        needed = len(prefix) + longest + 1 + FEWEST_DIGITS + len(suffix)
+        made = replace(made, doubt=NO_DIGITS, cure=f"Let the field be null, give it a max_length of {needed} or more")
     if key_text(field.model) is None:
         return made
     return replace(made, expression=text.expression, holds=text.holds)
-
-
-def _no_digits(field: Field[Any, Any], room: int | None, text: _KeyText) -> str:
-    if not text.unique or room is None or text.digits or text.is_cut:
-        return ""
-    needed = (field.max_length or 0) - room + (_longest_key(field.model) or 0) + 1 + FEWEST_DIGITS
-    return (
-        "its new value is the primary key without digits that nobody can guess, for which it is too short: whoever "
-        f"takes that value first keeps the row from being anonymised. There is room from max_length={needed} on"
-    )
 
 
 def _longest_key(model: type[Model]) -> int | None:

@@ -1028,6 +1028,15 @@ class TestW014:
         with made(mood=models.CharField(max_length=50, unique=True, choices=[("sad", "Sad")])):
             assert "must differ from row to row" in only("W014").msg
 
+    @pytest.mark.parametrize(("length", "enough"), [(9, False), (12, False), (28, False), (29, True)])
+    def test_that_has_no_room_for_digits_nobody_can_guess(self, length, enough):
+        with made(id=models.BigAutoField(primary_key=True), code=models.CharField(max_length=length, unique=True)):
+            found = reported()
+        assert ("W014" in found) is not enough
+        for message in found.get("W014", []):
+            assert message.msg.startswith("shop.Made.code: it is too short for digits that nobody can guess")
+            assert message.hint.startswith("Let the field be null, give it a max_length of 29 or more, or write")
+
     def test_an_anonymiser_of_its_own(self):
         mood = models.CharField(max_length=9, choices=[("sad", "Sad")])
         with made(mood=mood, PrivacyMeta=meta(anonymise_mood=lambda self, instance: "sad")):
@@ -1069,7 +1078,9 @@ class TestW015:
     )
     def test_a_short_unique_text(self, field, digits):
         with made(code=field):
-            message = only("W015")
+            found = reported()
+        assert sorted(found) == ["W014", "W015"]
+        [message] = found["W015"]
         assert message.msg.startswith("shop.Made.code is unique")
         assert f"no more than {digits}" in message.msg
 

@@ -155,3 +155,10 @@ def test_paths_into_the_docs_exist(readme):
     paths = set(re.findall(r"``(docs/[\w/.]+)``", readme)) - {"docs/_build/html"}
     assert "docs/tutorial.rst" in paths
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.rst")), ids=lambda page: page.stem)
+def test_each_directive_is_one(page):
+    """Without an empty line before it, it is text of the paragraph, and Sphinx says nothing."""
+    text = page.read_text(encoding="utf-8")
+    assert re.findall(r"^(?! *\.\. | *:)[ ]*\S.*\n( *\.\. [\w-]+::.*)$", text, flags=re.MULTILINE) == []

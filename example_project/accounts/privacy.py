@@ -19,7 +19,7 @@ class UserPrivacy:
         "is_superuser",
     ]
     keep = ["date_joined"]
-    search_fields = ["username", "email", "last_name"]
+    search_fields = ["username", "email", "first_name", "last_name"]
     export_fields = ["username", "first_name", "last_name", "email", "last_login", "date_joined"]
     export_filename = "account.csv"
 

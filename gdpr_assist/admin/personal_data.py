@@ -65,8 +65,8 @@ class SearchForm(forms.Form):
         label=gettext_lazy("Search term"),
         help_text=gettext_lazy(
             "An e-mail address, a name or another value that a person is known by, in full: a part of it is found "
-            "only where the site has declared that. Each word may be in a field of its own, as a first and a last "
-            "name are."
+            "only where the site has declared that. A first and a last name in two fields are "
+            "found together."
         ),
         max_length=LONGEST_TERM,
         widget=AdminTextInputWidget(attrs={"autocomplete": "off"}),

@@ -33,7 +33,7 @@ check_W009 = declared(
 )
 check_W010 = declared("W010", "No fields are named, so that all are personal.")
 check_W012 = declared("W012", "All columns are personal, also those that a base of another distribution brings.")
-check_W014 = declared("W014", "A field with choices, whose new value says something of a person or is none of them.")
+check_W014 = declared("W014", "A new value that says something of a person, is no choice, or can be guessed.")
 
 
 def check_E016(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:

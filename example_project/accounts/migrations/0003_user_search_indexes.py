@@ -6,6 +6,7 @@ from django.db.models.functions import Upper
 INDEXES = [
     models.Index(Upper("username"), name="auth_user_username_upper"),
     models.Index(Upper("email"), name="auth_user_email_upper"),
+    models.Index(Upper("first_name"), name="auth_user_first_name_upper"),
     models.Index(Upper("last_name"), name="auth_user_last_name_upper"),
 ]
 
