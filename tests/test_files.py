@@ -563,8 +563,8 @@ def test_the_thumbnails_of_an_image_go_with_it(erase):
 def test_an_image_whose_size_is_in_other_columns_is_not_read(django_capture_on_commit_callbacks, monkeypatch):
     """Its row is not loaded again either, where it may be gone."""
     field = NullBlankFields._meta.get_field("image")
-    monkeypatch.setattr(field, "width_field", "integer")
     instance = baker.make(NullBlankFields, image="files/no-image.png", integer=None)
+    monkeypatch.setattr(field, "width_field", "integer")
 
     with django_capture_on_commit_callbacks() as callbacks:
         instance.anonymise()
