@@ -635,6 +635,23 @@ class TestE027:
         assert reported() == {}
 
 
+class TestW023:
+    def test_gdpr_assist_W023(self, settings):
+        settings.TENANT_APPS = ["gdpr_assist.apps.GdprAssistConfig", "tests.apps.shop"]
+        message = only("W023")
+        assert message.msg.startswith("django.contrib.contenttypes is not in TENANT_APPS")
+        assert message.hint.startswith("Add django.contrib.contenttypes to TENANT_APPS")
+
+    def test_both(self, settings):
+        settings.TENANT_APPS = ["tests.apps.shop"]
+        assert [each.msg.split()[0] for each in reported()["W023"]] == ["gdpr_assist", "django.contrib.contenttypes"]
+
+    @pytest.mark.parametrize("apps", [["gdpr_assist", "django.contrib.contenttypes"], []])
+    def test_a_site_that_has_them_or_no_tenants(self, settings, apps):
+        settings.TENANT_APPS = apps
+        assert reported() == {}
+
+
 class TestE028:
     """Classes in a model that is not registered."""
 

@@ -38,7 +38,7 @@ from .inner_classes import check_E028, check_W013
 from .log import check_E009, check_E011, check_E020, check_E020_of_servers, check_E021, check_E024, check_W002
 from .migrations import check_E001, check_E040
 from .overrides import check_W020
-from .routing import check_E027, check_W008
+from .routing import check_E027, check_W008, check_W023
 from .searches import check_W006
 
 CHECKS: list[tuple[Any, ...]] = [
@@ -80,6 +80,7 @@ CHECKS: list[tuple[Any, ...]] = [
     (check_W003, Tags.models),
     (check_W006, Tags.models),
     (check_W008,),
+    (check_W023,),
     (check_W019, Tags.database),
     (check_W020, Tags.templates),
     (check_W009, Tags.models),

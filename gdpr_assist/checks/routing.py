@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage
 from django.db import models, router
 
@@ -32,6 +33,27 @@ def check_W008(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         )
         for using, rows, apps in _apart(app_configs)
         if not any(router.allow_migrate_model(using, model) for model in rows)
+    ]
+
+
+def check_W023(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Each tenant's schema (django-tenants) needs tables of its own for receipts and markers, and its own id."""
+    entries = getattr(settings, "TENANT_APPS", None)
+    if not entries:
+        return []
+    lacking = [
+        name
+        for name in ("gdpr_assist", "django.contrib.contenttypes")
+        if not any(entry == name or entry.startswith(f"{name}.apps.") for entry in entries)
+    ]
+    return [
+        message(
+            "W023",
+            f"{name} is not in TENANT_APPS: all tenants would share one set of receipts and markers, though rows of "
+            "each have the same primary keys.",
+            f"Add {name} to TENANT_APPS, and run migrate_schemas.",
+        )
+        for name in lacking
     ]
 
 
