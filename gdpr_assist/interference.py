@@ -247,8 +247,22 @@ def refusal(error: Error, using: str) -> str:
     return why if why in FOR_GOOD else ""
 
 
+# The attribute of an error that holds the alias of its database
+KEPT = "gdpr_assist_alias"
+
+
 def raised_by(error: Error) -> str | None:
-    """Return the alias of the database: Django does not say it, but the frames that the error went through do."""
+    """Return the alias of the database: Django does not say it, but the frames that the error went through do.
+
+    The variables of these are cleared on the way out of an erasure, so what was found is kept with the error.
+    """
+    known: str | None = getattr(error, KEPT, None)
+    if known is None and (known := _alias_in_frames(error)) is not None:
+        setattr(error, KEPT, known)
+    return known
+
+
+def _alias_in_frames(error: Error) -> str | None:
     for frame, _ in reversed(list(walk_tb(error.__traceback__))):
         owner = frame.f_locals.get("self")
         connection = owner.db if isinstance(owner, CursorWrapper) else owner

@@ -10,7 +10,10 @@ from typing import Any, TypeVar, cast
 
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings
+from django.db import Error
 from django.views.decorators.debug import sensitive_variables
+
+from .interference import raised_by
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -75,5 +78,7 @@ def _clear(error: BaseException | None) -> None:
     seen: set[int] = set()
     while error is not None and id(error) not in seen and not settings.DEBUG:
         seen.add(id(error))
+        if isinstance(error, Error):
+            raised_by(error)  # which is kept with the error
         clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__
