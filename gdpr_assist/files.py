@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os.path
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.apps import apps
@@ -33,9 +34,9 @@ Place = tuple[Any, str]
 UNUSUAL = {"contains": ("//", "./", "\\"), "startswith": ("/",), "endswith": ("/", "/.", "/..")}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StoredFile:
-    """One file that a row names, or has named."""
+    """One file that a row names, or has named. Not printed."""
 
     field: FileField
     name: str
@@ -43,10 +44,12 @@ class StoredFile:
     key: Any
     """The primary key of the row."""
 
+    row: Model | None = None
+    """A copy of the object, where the row goes too: the class of the file may ask it for other columns."""
+
     def delete(self, using: str) -> None:
         """Delete it as its field does: with what a class of its own has derived from it, a thumbnail say."""
-        key = self.model._meta.pk
-        row = self.model.from_db(using, [str(key.attname)], [self.key])
+        row = self.row or self.model.from_db(using, [str(self.model._meta.pk.attname)], [self.key])
         self.field.attr_class(row, self.field, self.name).delete(save=False)
 
 
@@ -71,7 +74,10 @@ class Names:
         return held & places
 
     def _defaults(self, other: FileField, root: Place) -> set[Place]:
-        return _places([other.get_default()], other.storage, root) if other.has_default() else set()
+        names = [other.get_default()] if other.has_default() else []
+        by_database = getattr(other, "db_default", None)  # from Django 5.0 on: a literal or an expression
+        names.append(getattr(by_database, "value", by_database))
+        return _places([name for name in names if isinstance(name, str)], other.storage, root)
 
     def _read(self, model: type[Model], other: FileField, condition: Q, root: Place) -> set[Place]:
         rows = all_rows(model, self.using).filter(condition).values_list(other.name, flat=True)
@@ -107,9 +113,9 @@ def _root(storage: Any) -> Place:
 
 def _kind(storage: Any) -> str:
     """Return what tells two storages elsewhere apart, but for the path under which each keeps its files."""
-    kind = storage.__class__  # not type(), which is that of a lazy wrapper
-    if bucket := getattr(storage, "bucket_name", None):  # as the storages of several clouds have it
-        return f"{kind.__module__}.{kind.__qualname__} {bucket}"
+    for name in ("bucket_name", "azure_container"):  # of django-storages; it has a class for each way to use a bucket
+        if bucket := getattr(storage, name, None):
+            return f"{name} {bucket}"
     deconstruct = getattr(storage, "deconstruct", None)
     if deconstruct is None:
         return f"{id(storage)}"
@@ -186,14 +192,16 @@ def files_of(declaration: Declaration, instance: Model, using: str, *, read: boo
     With ``read``, or where the object was loaded without them, they are those that its row names: an object may hold
     another name that was never saved.
     """
-    fields, held = personal_file_fields(declaration), instance.__dict__
+    fields, held, model = personal_file_fields(declaration), instance.__dict__, declaration.model
+    if not fields:
+        return []
     if read or any(each.attname not in held for each in fields):
-        return _named(fields, declaration.model, all_rows(declaration.model, using).filter(pk=instance.pk))
-    return [
-        StoredFile(each, str(held[each.attname]), declaration.model, instance.pk)
-        for each in fields
-        if held[each.attname]
-    ]
+        files = _named(fields, model, all_rows(model, using).filter(pk=instance.pk))
+    else:
+        names = [(each, str(held[each.attname] or "")) for each in fields]
+        files = [StoredFile(each, name, model, instance.pk) for each, name in names if name]
+    row = copy.copy(instance) if files else None  # after the deletion, the object has no primary key
+    return [replace(each, row=row) for each in files]
 
 
 def _named(fields: list[FileField], model: type[Model], rows: QuerySet[Any]) -> list[StoredFile]:

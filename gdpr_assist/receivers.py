@@ -95,7 +95,9 @@ def begin_deletion(sender: type[Model], instance: Model, using: str, origin: Any
     block = _block(using)
     if origin is None or block is None:
         return  # no run of Django's own: end_deletion logs each row by itself
-    _begun(block, using).delete(instance, is_origin=origin is instance)
+    # Django makes the multi-table parent of an object from what that has in memory.
+    is_origin = instance is origin or (sender is not type(origin) and isinstance(origin, sender))
+    _begun(block, using).delete(instance, is_origin=is_origin)
 
 
 @sensitive

@@ -7,10 +7,12 @@ import uuid
 from pathlib import Path
 from unittest import mock
 
+import django
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage
 from django.db import OperationalError, connection, transaction
+from django.db.models import Value
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from model_bakery import baker
@@ -475,6 +477,7 @@ class Cloud(Storage):
     """Not on this machine; ``location`` is the path under which it keeps its files, as several packages have it."""
 
     def __init__(self, bucket_name, location=""):
+        super().__init__()
         self.bucket_name = bucket_name
         self.location = location
         self.deleted = []
@@ -483,6 +486,11 @@ class Cloud(Storage):
         self.deleted.append(name)
 
 
+class PrivateCloud(Cloud):
+    pass
+
+
+@pytest.mark.parametrize("kind", [Cloud, PrivateCloud])
 @pytest.mark.parametrize(
     ("bucket", "location", "name", "goes"),
     [
@@ -494,11 +502,11 @@ class Cloud(Storage):
     ],
 )
 def test_a_file_that_another_row_names_through_another_storage_of_the_same_bucket_stays(
-    anonymise, monkeypatch, bucket, location, name, goes
+    anonymise, monkeypatch, kind, bucket, location, name, goes
 ):
     storage = Cloud("ours", "private")
     monkeypatch.setattr(NullBlankFields._meta.get_field("file"), "storage", storage)
-    monkeypatch.setattr(NullFields._meta.get_field("image"), "storage", Cloud(bucket, location))
+    monkeypatch.setattr(NullFields._meta.get_field("image"), "storage", kind(bucket, location))
     instance = baker.make(NullBlankFields, file="files/a.pdf")
     baker.make(NullFields, image=name)
 
@@ -517,6 +525,18 @@ def test_a_file_that_new_rows_get_by_default_stays(django_capture_on_commit_call
         person.anonymise()
 
     assert row(person)["portrait"] == ""
+    assert path.exists()
+
+
+@pytest.mark.skipif(django.VERSION < (5, 0), reason="no defaults of the database before Django 5.0")
+@pytest.mark.parametrize("default", ["files/nobody.png", Value("files/nobody.png")], ids=["literal", "value"])
+def test_a_file_that_the_database_gives_to_new_rows_stays(anonymise, monkeypatch, default):
+    instance = upload(name="nobody.png")
+    path = stored(instance)
+    monkeypatch.setattr(NullFields._meta.get_field("image"), "db_default", default)
+
+    anonymise(instance)
+
     assert path.exists()
 
 
@@ -714,6 +734,22 @@ def test_the_file_that_the_row_names_goes_not_the_one_that_was_never_saved():
 
     assert gone(paths) == {"scan"}
     assert gone(paths_of(other)) == set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_a_multi_table_object_too():
+    """Django makes its parent from what the object has in memory."""
+    document, other = scanned(model=SignedDocument), scanned(name="grace")
+    paths = paths_of(document)
+    document.scan = other.scan.name
+    other.scan = ""
+    other.save()  # nobody names it now
+
+    document.delete()
+
+    assert gone(paths) == {"scan", "signature"}
+    assert stored(document, "scan").name == "grace.pdf"
+    assert stored(document, "scan").exists()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -190,6 +190,8 @@ class ThumbnailFile(FieldFile):
         self.storage.save(f"{self.name}.small", ContentFile(b"personal too"))
 
     def delete(self, save=True):
+        if self.instance.name is None:
+            raise ValueError("of nobody")
         self.storage.delete(f"{self.name}.small")
         super().delete(save)
 
