@@ -16,14 +16,14 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Func, Model, TextField, Value
 from django.db.models.functions import SHA256
 
-# {alias: its key as hex digits}, of the operation that is under way
-_known: ContextVar[dict[str, str]] = ContextVar("gdpr_assist_known_keys", default={})  # noqa: B039  (never changed)
+# The key, as hex digits, of the database that is being changed
+_known: ContextVar[str] = ContextVar("gdpr_assist_known_key")
 
 
 @contextmanager
-def known_key(using: str, key: bytes) -> Iterator[None]:
-    """Do not read the key of this alias again within the block."""
-    token = _known.set({**_known.get(), using: key.hex()})
+def known_key(key: bytes) -> Iterator[None]:
+    """Take this key within the block, wherever an object was read: a replica may not have it yet."""
+    token = _known.set(key.hex())
     try:
         yield
     finally:
@@ -31,10 +31,9 @@ def known_key(using: str, key: bytes) -> Iterator[None]:
 
 
 def digest(instance: Model, label: str, text: str) -> str:
-    """Return the 64 hex digits that ``text`` has on the database of ``instance``."""
-    using = instance._state.db or DEFAULT_DB_ALIAS
-    if (key := _known.get().get(using)) is None:
-        rows = _instances()._base_manager.using(using)
+    """Return the 64 hex digits of ``text`` on the database that is being changed, or else that of ``instance``."""
+    if (key := _known.get(None)) is None:
+        rows = _instances()._base_manager.using(instance._state.db or DEFAULT_DB_ALIAS)
         key = bytes(rows.values_list("key", flat=True).first() or b"").hex()
     return hashlib.sha256(f"{key}:{label}:{text}".encode()).hexdigest()
 

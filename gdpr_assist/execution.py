@@ -446,7 +446,7 @@ def _with_key(plan: Plan, run: Run) -> AbstractContextManager[None]:
     """Have the key of the database there, and known within the block, where new values take it."""
     if not plan.declaration.is_keyed:
         return nullcontext()
-    return known_key(plan.using, bytes(run.erasure.database.key))
+    return known_key(bytes(run.erasure.database.key))
 
 
 def _run_own(plan: Plan, keys: list[Any], run: Run) -> None:

@@ -19,7 +19,7 @@ from .execution import Result, execute
 from .former import warn
 from .meta import PrivacyMeta
 from .placement import explained
-from .planning import MARKED, MARKED_KEY, content_type, plan, with_marks
+from .planning import MARKED, MARKED_KEY, MARKED_ON, content_type, plan, with_marks
 from .registry import declares_itself, registry
 from .sensitive import sensitive
 from .tables import EventLog, PrivacyAnonymised
@@ -207,7 +207,7 @@ def is_anonymised(self: Model) -> bool:
     """Return whether this object was anonymised."""
     if self.pk is None:
         return False
-    if self.__dict__.get(MARKED_KEY) == self.pk:  # see with_anonymised()
+    if (self.__dict__.get(MARKED_KEY), self.__dict__.get(MARKED_ON)) == (self.pk, self._state.db):  # with_anonymised()
         return bool(self.__dict__[MARKED])
     using = _alias(self)
     with explained(using):

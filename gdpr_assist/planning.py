@@ -11,7 +11,7 @@ from typing import Any, Literal
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet, ValidationError
 from django.db import NotSupportedError, router
-from django.db.models import BooleanField, Exists, ExpressionWrapper, F, Model, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, CharField, Exists, ExpressionWrapper, F, Model, OuterRef, Q, QuerySet, Value
 from django.db.models.expressions import Col
 from django.db.models.signals import post_save, pre_save
 from django.dispatch import Signal
@@ -32,7 +32,7 @@ OURS: dict[str, Signal] = {"pre_anonymise": pre_anonymise, "post_anonymise": pos
 SAVING: dict[str, Signal] = {"pre_save": pre_save, "post_save": post_save}
 
 # What a row of a queryset is told whether it was anonymised
-MARKED, MARKED_KEY = "gdpr_assist_marked", "gdpr_assist_marked_key"
+MARKED, MARKED_KEY, MARKED_ON = "gdpr_assist_marked", "gdpr_assist_marked_key", "gdpr_assist_marked_on"
 
 MODES: dict[Mode, str] = {
     "set": "one UPDATE for each batch of rows",
@@ -313,10 +313,13 @@ def has_marker(model: type[Model], using: str, **conditions: Any) -> Any:
 def with_marks(rows: QuerySet[Any]) -> QuerySet[Any]:
     """Return ``rows``, each with whether it carries a marker, as the attribute ``MARKED``.
 
-    ``MARKED_KEY`` is the primary key of which that is said: an object may be saved as another row.
+    ``MARKED_KEY`` is the primary key of which that is said, ``MARKED_ON`` the database: an object may be saved as
+    another row, and ``using()`` may come later.
     """
     marked = ExpressionWrapper(has_marker(concrete(rows.model), rows.db), output_field=BooleanField())
-    annotated: QuerySet[Any] = rows.annotate(**{MARKED: marked, MARKED_KEY: F("pk")})
+    annotated: QuerySet[Any] = rows.annotate(
+        **{MARKED: marked, MARKED_KEY: F("pk"), MARKED_ON: Value(rows.db, CharField())}
+    )
     return annotated
 
 

@@ -308,9 +308,20 @@ def _matches(declared: Declaration, term: str) -> QuerySet[Any]:
 
 
 def rows(declared: Declaration, found: Any) -> QuerySet[Any]:
-    """Return what a ``search`` method found as a queryset that can be narrowed down."""
-    if isinstance(found, QuerySet) and takes_conditions(found):
-        return found
+    """Return what a ``search`` method found as a queryset that can be narrowed down.
+
+    Raises ``TypeError`` for anything but rows of the model: those of another one have primary keys that are other
+    people's here.
+    """
+    if isinstance(found, QuerySet):
+        is_ours = issubclass(found.model, declared.model) and getattr(found, "_fields", None) is None  # nor values()
+        if is_ours and takes_conditions(found):
+            return found
+    else:
+        found = list(found)
+        is_ours = all(isinstance(instance, declared.model) for instance in found)
+    if not is_ours:
+        raise TypeError(f"{declared.label}: PrivacyMeta.search() must return rows of {declared.label}.")
     keys = [instance.pk for instance in found]
     return all_rows(declared.model, getattr(found, "_db", None)).filter(pk__in=keys)
 

@@ -180,7 +180,16 @@ def names_in(expressions: Any) -> set[str]:
     for expression in expressions:
         if isinstance(expression, F):
             names.add(expression.name.split(LOOKUP_SEP)[0])  # type: ignore[attr-defined]
-        else:
+        elif isinstance(expression, Q):
+            named = [child[0] for child in expression.children if isinstance(child, tuple)]
+            names |= {name.split(LOOKUP_SEP)[0] for name in named}
+            names |= names_in(
+                part
+                for child in expression.children
+                for part in (child[1:] if isinstance(child, tuple) else [child])
+                if hasattr(part, "resolve_expression")
+            )
+        elif expression is not None:
             names |= names_in(expression.get_source_expressions())
     return names
 
@@ -235,7 +244,11 @@ def _null_or(field: Field[Any, Any], value: Any) -> Replacement:
 
 def choices_of(field: Field[Any, Any]) -> list[Any]:
     """Return the values that the field's ``choices`` name, in groups or not, without those that stand for none."""
-    return [value for value, _ in field.flatchoices if value not in (None, "")]
+    values = [value for value, _ in field.flatchoices if value not in (None, "")]
+    try:
+        return [field.to_python(value) for value in values]  # Django takes a duration or a date as a text, too
+    except (ValidationError, ValueError, TypeError):
+        return values
 
 
 def _among_choices(field: Field[Any, Any], made: Replacement) -> Replacement:

@@ -1,11 +1,12 @@
 """New values of unique texts: the primary key with digits that nobody can guess, the same each time."""
 
 from contextlib import nullcontext
+from unittest import mock
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import models
+from django.db import models, router
 from django.test.utils import isolate_apps
 
 from gdpr_assist import eventlog, rules
@@ -221,3 +222,17 @@ def test_the_key_is_read_once_for_many_rows(mode):
 
     assert len([sql for sql in asked if sql.startswith("SELECT gdpr_assist_instance")]) == 1
     assert [each.email for each in Customer.objects.all()] == [address(each) for each in Customer.objects.all()]
+
+
+@WAYS
+def test_an_object_that_was_read_elsewhere_gets_those_of_the_database_that_is_changed(anonymise):
+    """A replica may have no key yet."""
+    person = user()
+    person._state.db = "other"
+    Instance.objects.using("other").all().delete()
+
+    with mock.patch.object(router, "db_for_write", return_value="default"):
+        anonymise(person)
+
+    assert row(User.objects.get())["username"] == keyed(User.objects.get())
+    assert refilled() == 0

@@ -708,6 +708,12 @@ class TestWithAnonymised:
         customer.save()
         assert not customer.is_anonymised()
 
+    def test_a_database_that_is_named_afterwards_is_the_one_that_is_asked(self):
+        there = [baker.make(Customer, _using="other") for _ in range(2)]
+        there[0].anonymise()
+        found = Customer.objects.with_anonymised().using("other").order_by("pk")
+        assert [each.is_anonymised() for each in found] == [True, False]
+
     def test_can_be_filtered_further_and_related(self, customers):
         order = baker.make(Order, customer=customers[0])
         order.anonymise()

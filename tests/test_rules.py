@@ -13,8 +13,9 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection, models, transaction
-from django.db.models import F, Value
-from django.db.models.functions import Concat, Lower
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Coalesce, Concat, Lower
+from django.db.models.lookups import Exact
 from django.test.utils import isolate_apps
 from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, settings
@@ -1390,3 +1391,24 @@ def test_stored_file_stays_when_the_transaction_is_rolled_back(anonymise, django
         undone(lambda: anonymise(row))
     assert default_storage.exists(name)
     assert columns_of(row)["file"] == name
+
+
+@pytest.mark.parametrize(
+    ("expression", "names"),
+    [
+        (Case(When(active=True, then="name")), {"active", "name"}),
+        (Case(When(Q(active=True) | ~Q(name__startswith="x"), then="email")), {"active", "name", "email"}),
+        (Case(When(Q(name=F("email")), then=Value(1))), {"name", "email"}),
+        (Case(When(Exact(Lower("name"), "x"), then=Value(1))), {"name"}),
+        (Lower(Coalesce("name", "email")).desc(), {"name", "email"}),
+    ],
+    ids=["when", "or", "of two columns", "a lookup", "of functions"],
+)
+def test_the_columns_that_a_constraint_is_made_of(expression, names):
+    assert rules.names_in([expression]) == names
+
+
+@pytest.mark.usefixtures("throwaway_models")
+def test_choices_that_are_written_as_texts():
+    value, _ = chosen_by(models.DurationField(choices=[("1 00:00:00", "A day")]))
+    assert value == datetime.timedelta(days=1)

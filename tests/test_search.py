@@ -18,6 +18,7 @@ from gdpr_assist.search import LONGEST_TERM, MOST_WORDS, matching, words_of
 from tests.apps.fields.models import NullFields
 from tests.apps.shop.models import Customer, ForeignCustomer, GiftOrder, Order
 from tests.apps.thirdparty.models import Device
+from tests.observing import redeclared
 from tests.settings import DB
 
 pytestmark = pytest.mark.django_db
@@ -428,3 +429,35 @@ def test_an_integer_that_no_column_holds_matches_nothing(lookup, term):
     baker.make(NullFields, integer=7, big_integer=7)
     assert list(matching(all_rows(NullFields), [lookup], term)) == []
     assert list(matching(all_rows(NullFields), [lookup], "7")) != []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "found",
+    [
+        Order.objects.all,
+        lambda: list(Order.objects.all()),
+        lambda: Customer.objects.values("pk"),
+        lambda: Customer.objects.values_list("pk", flat=True),
+        lambda: [1],
+    ],
+    ids=["another model", "a list of another model", "values", "a list of values", "keys"],
+)
+def test_what_a_search_method_finds_must_be_rows_of_its_model(found):
+    """The rows of another model have the primary keys of other people here."""
+    customer = baker.make(Customer, name="Bob")
+    baker.make(Order, pk=customer.pk, recipient="Ada")
+
+    class Finder:
+        fields = ["name", "email", "phone", "born", "notes"]
+
+        def search(self, term):
+            return found()
+
+    with redeclared(Customer, Finder):
+        results = registry.search("ada")
+        with pytest.raises(TypeError, match=r"shop\.Customer: PrivacyMeta\.search\(\) must return rows"):
+            list(registry.candidates("ada", [Customer]))
+
+    assert results.failed[Customer] == "TypeError"
+    assert Customer not in dict(results)

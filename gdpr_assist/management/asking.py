@@ -14,7 +14,7 @@ def check_yes() -> None:
         answer: str | None = input("Type 'yes' to go on: ")
     except EOFError:
         answer = None
-    if answer in NO:
+    if answer is not None and answer.lower() in NO:
         raise CommandError("Cancelled. Nothing was changed.")
     if answer != "yes":
         raise CommandError(
