@@ -18,15 +18,10 @@ from django.utils import timezone
 from model_bakery import baker
 
 from gdpr_assist import execution, files, receivers
-from gdpr_assist.eventlog import instance_id
 from gdpr_assist.exceptions import AnonymiseError, EventLogError
 from gdpr_assist.execution import execute_in_ranges
 from gdpr_assist.files import deletions
-from gdpr_assist.history import logged_operations
-from gdpr_assist.models import EventLog, Operation, Outcome
 from gdpr_assist.planning import plan
-from gdpr_assist.reconciliation import Databases
-from gdpr_assist.replay import Report, replay
 from gdpr_assist.signals import pre_anonymise
 from tests.apps.fields.models import VALUES, BlankFields, NullBlankFields, NullFields
 from tests.apps.own.models import Contract, Document, Person, SignedDocument
@@ -633,21 +628,8 @@ def by_cascade(document):
     document.person.delete()
 
 
-def by_replay(document):
-    """As a site would have it whose database was restored since."""
-    operation = Operation.objects.using("gdpr_log").create(
-        instance=instance_id("default"), using="default", started=timezone.now()
-    )
-    for model in {type(document), Document}:
-        EventLog.objects.using("gdpr_log").create(
-            operation=operation, event="delete", app_label="own", model_name=model.__name__, target_pk=document.pk
-        )
-    Outcome.objects.using("gdpr_log").create(operation=operation, committed=True, decided=timezone.now())
-    for _ in replay(logged_operations(Databases()), Report()):
-        pass
-
-
-WAYS_TO_DELETE = [by_object, by_queryset, by_part, by_cascade, by_replay]
+# By a replay: tests/test_replay.py
+WAYS_TO_DELETE = [by_object, by_queryset, by_part, by_cascade]
 
 
 @pytest.mark.django_db(transaction=True)

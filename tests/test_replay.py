@@ -2,10 +2,12 @@ import uuid
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import chain
+from pathlib import Path
 
 import django
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
 from django.db import OperationalError, connections, models, transaction
 from django.db.models.signals import post_delete
 from django.test.utils import CaptureQueriesContext
@@ -25,6 +27,7 @@ from gdpr_assist.registry import registry
 from gdpr_assist.replay import Report, complete_1x, replay
 from gdpr_assist.signals import post_anonymise
 from tests.apps.fields.models import UUIDKey
+from tests.apps.own.models import Contract, Person, SignedDocument
 from tests.apps.shop.models import (
     Address,
     AuditEntry,
@@ -808,3 +811,23 @@ class TestDryRun:
         rerun(dry_run=True)
         assert numbers(rerun()) == (1, 0, 0)
         assert row(person)["name"] == str(person.pk)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("media_root")
+@pytest.mark.parametrize("is_named", [False, True], ids=["nobody else names it", "another row names it"])
+def test_the_personal_files_of_a_row_that_is_deleted_again_go(is_named):
+    document = SignedDocument(person=Person.objects.create(name="Ada", portrait=""))
+    for column in ("scan", "form", "signature"):
+        getattr(document, column).save("ada.pdf", ContentFile(b"personal"), save=False)
+    document.save()
+    paths = {column: Path(getattr(document, column).path) for column in ("scan", "form", "signature")}
+    if is_named:
+        Contract.objects.create(scan=f"./{document.scan.name}")
+    log(event(DELETE, document), event(DELETE, "own.Document", document.document_ptr_id))
+
+    rerun()
+
+    assert not SignedDocument.objects.exists()
+    gone = {column for column, path in paths.items() if not path.exists()}
+    assert gone == ({"signature"} if is_named else {"scan", "signature"})
