@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import and_
 from typing import Any
@@ -33,13 +33,18 @@ class Intended:
 
     before: dict[str, Any] = field(repr=False)
     planned: dict[str, Any] = field(repr=False)
+    computed: frozenset[str] = frozenset()
+    """The columns that the object in memory held otherwise than planned after its ``save()``."""
 
-    def was_done(self, plan: Plan, name: str) -> bool:
-        """Whether the row was anonymised before: its other columns held what they are to hold, and not all were empty.
+    def is_computed_again(self, plan: Plan, name: str) -> bool:
+        """Whether a project's ``save()`` gave the column ``name`` what it held before, of a row that was anonymised.
 
-        Then the column ``name`` may hold what a project's ``save()`` computes from the others, and get it again.
-        Columns of a multi-table parent say nothing: they were anonymised a moment ago.
+        Such a row held in its other columns what they are to hold, and not all of them were empty: what is computed
+        from them is the same each time. Columns of a multi-table parent say nothing: they were anonymised a moment
+        ago.
         """
+        if name not in self.computed:
+            return False
         fields = {each.attname: each for each in plan.declaration.model._meta.concrete_fields}
         others = [
             each
@@ -50,7 +55,7 @@ class Intended:
         return same and any(self.planned[each] not in EMPTY_VALUES for each in others)
 
     def __or__(self, more: Intended) -> Intended:
-        return Intended(before=self.before | more.before, planned=self.planned | more.planned)
+        return replace(self, before=self.before | more.before, planned=self.planned | more.planned)
 
 
 def columns(plan: Plan) -> list[str]:
@@ -95,8 +100,7 @@ def check_in_sql(plan: Plan, rows: QuerySet[Any], before: dict[Any, Model]) -> C
             planned = _as_stored(column, replacement.value(row)) if row else value
             if row and value != planned:
                 computed[key].add(column.name)
-                if _is_kept(row.__dict__.get(column.attname), planned, value) and not _was_done(plan, column, row):
-                    kept.add(key)
+                kept |= {key} if _is_kept(row.__dict__.get(column.attname), planned, value) else set()
     if kept:
         raise unchanged(plan, len(kept))
     return computed
@@ -128,7 +132,7 @@ def check_stored(plan: Plan, rows: dict[Any, Intended]) -> tuple[dict[Any, dict[
             if _as_stored(fields[name], value) != planned:
                 computed[key] |= set() if _is_expression(planned) else {fields[name].name}
                 is_kept = _is_kept(rows[key].before[name], planned, value)
-                kept[fields[name].name] += is_kept and not rows[key].was_done(plan, name)
+                kept[fields[name].name] += is_kept and not rows[key].is_computed_again(plan, name)
     if +kept:
         raise _kept(plan, +kept)
     return stored, {key: names & set(plan.fields) for key, names in computed.items()}
@@ -140,16 +144,6 @@ def _is_expression(value: Any) -> bool:
 
 def _is_kept(old: Any, planned: Any, value: Any) -> bool:
     return old not in EMPTY_VALUES and value == old and (_is_expression(planned) or planned != old)
-
-
-def _was_done(plan: Plan, column: Any, row: Model) -> bool:
-    """As ``Intended.was_done``, of a row that the database anonymises."""
-    made = {
-        each.field.attname: _as_stored(each.field, each.replacement.value(row))
-        for each in plan.declaration.changes
-        if each.in_sql and each.replacement
-    }
-    return Intended(before=row.__dict__, planned=made).was_done(plan, column.attname)
 
 
 def check_seen(plan: Plan, seen: int) -> None:

@@ -21,6 +21,7 @@ from django.db import Error, IntegrityError, OperationalError, connections, tran
 from django.db.models import Model, Q
 from django.utils import timezone
 from django.utils.connection import ConnectionDoesNotExist
+from django.utils.functional import cached_property
 
 from .batching import pages
 from .conf import log_database
@@ -60,15 +61,10 @@ class Erasure:
     is_begun: bool = False
     """Whether the receipt is written, and the first events."""
 
-    # What the database says of itself; read once
-    _database: Instance | None = None
-
-    @property
+    @cached_property
     def database(self) -> Instance:
         """What the database behind the alias says of itself; one that was flushed gets an id and a key here."""
-        if self._database is None:
-            self._database = Instance.objects.using(self.using).get_or_create(pk=1)[0]
-        return self._database
+        return Instance.objects.using(self.using).get_or_create(pk=1)[0]
 
     def add(self, event: str, model: type[Model], keys: Iterable[Any]) -> None:
         """Note that these rows are erased. Raises ``EventLogError`` if so many are noted that they must be written."""

@@ -306,7 +306,7 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
     done = 0
     run = Run(eventlog.Erasure(plan.using), in_range=True, names=Names(plan.using))
     has_text = key_text(plan.declaration.model) is not None
-    if has_text and not plan.sends_signals and not plan.has_relatives and not file_changes(plan):
+    if has_text and not plan.sends_signals and not plan.has_relatives and not file_changes(plan.declaration):
         # Nobody needs to know the keys.
         for rows in _ranges(plan, size or (ROWS_PER_RANGE if plan.mode == "set" else batch_size(plan.using))):
             with eventlog.suspended(), _explained(plan), _transaction(plan):
@@ -471,7 +471,7 @@ def _run_own(plan: Plan, keys: list[Any], run: Run) -> None:
                 "delete from."
             )
     elif files:
-        transaction.on_commit(sensitive(lambda: delete_files(files, plan.using)), using=plan.using, robust=True)
+        transaction.on_commit(lambda: delete_files(files, plan.using), using=plan.using, robust=True)
     if settings.GDPR_LOG_ON_ANONYMISE:
         run.erasure.add(EventLog.EVENT_ANONYMISE, plan.declaration.model, keys)
 
@@ -661,7 +661,9 @@ def _run_row(plan: Plan, instance: Model) -> Intended:
     written = {each.attname for each in instance._meta.concrete_fields if each.name in names}
     planned = intended(instance, before, written.union(columns(plan)))
     if names:
-        planned |= intended(instance, before, _save(plan, instance, names, before))
+        rest = _save(plan, instance, names, before)
+        computed = frozenset(name for name, value in planned.planned.items() if instance.__dict__.get(name) != value)
+        planned = replace(planned | intended(instance, before, rest), computed=computed)
     _send(post_anonymise, "post_anonymise", plan, instance)
     return planned
 

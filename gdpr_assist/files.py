@@ -8,6 +8,7 @@ import os.path
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from .planning import Plan
 from .presence import has_table
 from .registry import registry
 from .rules import field_label
+from .sensitive import sensitive
 
 logger = logging.getLogger(__name__)
 
@@ -146,11 +148,11 @@ def _names(places: Iterable[Place], root: Place) -> list[str]:
     return [name for name in names if name != ".." and not name.startswith("../")]
 
 
-def file_changes(plan: Plan) -> list[FileField]:
-    """Return the fields whose files are deleted when the plan makes the rows forget them."""
-    if not plan.declaration.meta.delete_files:
+def file_changes(declaration: Declaration) -> list[FileField]:
+    """Return the fields whose files are deleted when a row is anonymised and forgets them."""
+    if not declaration.meta.delete_files:
         return []
-    return [change.field for change in plan.declaration.changes if isinstance(change.field, FileField)]
+    return [change.field for change in declaration.changes if isinstance(change.field, FileField)]
 
 
 def personal_file_fields(declaration: Declaration) -> list[FileField]:
@@ -166,10 +168,9 @@ def deletions(plans: Iterable[Plan]) -> list[str]:
     """Return the places from which ``plans`` delete files, each with the fields that name them: for a question."""
     fields: dict[str, set[str]] = {}
     for plan in plans:
-        below = [registry.declaration(model) for model in plan.descendants]
-        changes = [change for each in below if each.meta.delete_files for change in each.changes]
-        for column in (*file_changes(plan), *(each.field for each in changes if isinstance(each.field, FileField))):
-            fields.setdefault(_shown(column.storage), set()).add(field_label(column))
+        for declaration in (plan.declaration, *map(registry.declaration, plan.descendants)):
+            for column in file_changes(declaration):
+                fields.setdefault(_shown(column.storage), set()).add(field_label(column))
     return [f"{place} ({', '.join(sorted(labels))})" for place, labels in fields.items()]
 
 
@@ -183,7 +184,7 @@ def _shown(storage: Any) -> str:
 
 def named_files(plan: Plan, rows: QuerySet[Any]) -> list[StoredFile]:
     """Return the files that ``rows`` name and the plan will make them forget."""
-    return _named(file_changes(plan), plan.declaration.model, rows)
+    return _named(file_changes(plan.declaration), plan.declaration.model, rows)
 
 
 def files_of(declaration: Declaration, instance: Model, using: str, *, read: bool) -> list[StoredFile]:
@@ -216,34 +217,37 @@ def _named(fields: list[FileField], model: type[Model], rows: QuerySet[Any]) -> 
     ]
 
 
+@sensitive
 def delete_files(files: Iterable[StoredFile], using: str, names: Names | None = None) -> list[str]:
     """Delete those files that no row on ``using`` names any more, seen from the transaction that is open.
 
     What cannot be deleted is logged without its name, which may hold that of a person; the others still go. Return the
     labels of the fields of which that is so. ``names`` are those of a scrub, of which this is a part.
     """
-    failed = []
+    failed: dict[str, None] = {}  # in the order in which they failed, each once
     names = names or Names(using)
     by_field: dict[FileField, dict[Place, StoredFile]] = defaultdict(dict)
     for file in files:
         storage = file.field.storage
-        by_field[file.field][_place(file.name, storage, _root(storage))] = file
+        with _logged(file.field, failed):
+            by_field[file.field][_place(file.name, storage, _root(storage))] = file
     for column, places in by_field.items():
         for part in chunks(places, batch_size(using)):
-            try:
+            held: set[Place] = set(part)  # where nobody can tell, all of them are
+            with _logged(column, failed):
                 held = names.held(part)
-            except Exception as error:  # noqa: BLE001  (a connection that has gone)
-                failed.append(_log_failure(column, error))
-                continue
             for place in part:
-                try:
+                with _logged(column, failed):
                     if place not in held:
                         places[place].delete(using)
-                except Exception as error:  # noqa: BLE001  (each storage has errors of its own)
-                    failed.append(_log_failure(column, error))
-    return list(dict.fromkeys(failed))
+    return list(failed)
 
 
-def _log_failure(column: FileField, error: Exception) -> str:
-    logger.error("A file of %s could not be deleted (%s).", field_label(column), type(error).__name__)
-    return field_label(column)
+@contextmanager
+def _logged(column: FileField, failed: dict[str, None]) -> Iterator[None]:
+    """Log an error of the block, and go on: each storage has errors of its own, and a connection may be gone."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001
+        logger.error("A file of %s could not be deleted (%s).", field_label(column), type(error).__name__)
+        failed[field_label(column)] = None

@@ -9,14 +9,6 @@ from django.db import connections
 
 from .exceptions import AnonymiseError
 
-# {vendor: what asks for the level of the session}; PostgreSQL has no level that shows what is not committed
-LEVELS = {
-    # The variable has another name from MariaDB 11.1 on, and in MySQL.
-    "mysql": "SHOW SESSION VARIABLES WHERE Variable_name IN ('tx_isolation', 'transaction_isolation')",
-    # Only connections that share a cache heed it.
-    "sqlite": "PRAGMA read_uncommitted",
-}
-
 # {vendor: statement after which the next transaction shows only what is committed}; the others show no more anyway
 NEXT_READ = {"mysql": "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"}
 
@@ -26,16 +18,6 @@ SCHEMAS = {
     "WHERE c.relname = %s AND c.relkind IN ('r', 'p') AND has_schema_privilege(n.oid, 'USAGE') "
     "AND has_table_privilege(c.oid, 'SELECT')"
 }
-
-
-def reads_uncommitted(using: str) -> bool:
-    """Ask the database whether a plain read shows what may still be rolled back."""
-    question = LEVELS.get(connections[using].vendor)
-    if question is None:
-        return False
-    with connections[using].cursor() as cursor:
-        cursor.execute(question)
-        return any(row[-1] in {"READ-UNCOMMITTED", 1} for row in cursor.fetchall())
 
 
 def read_committed(using: str) -> None:

@@ -135,14 +135,10 @@ def _mirrored(using: str) -> str | None:
 
 def _is_same(one: str, other: str) -> bool:
     try:
-        places = [(servers.identity(using) or _place(using), servers.schemas(using)) for using in (one, other)]
+        places = [(servers.identity(using) or servers.entry(using), servers.schemas(using)) for using in (one, other)]
     except Error:
         return False  # of one that cannot be reached nothing is scrubbed
     return places[0] == places[1]
-
-
-def _place(using: str) -> tuple[str, ...]:
-    return tuple(str(connections[using].settings_dict[key]) for key in ("ENGINE", "NAME", "HOST", "PORT"))
 
 
 def _each_once(found: dict[str, list[Declaration]]) -> dict[str, list[Declaration]]:

@@ -9,6 +9,12 @@ from typing import Any
 from django.db import connections
 
 
+def entry(using: str) -> tuple[str, ...]:
+    """Return what the entry of an alias in DATABASES says of where its database is."""
+    database = connections[using].settings_dict
+    return tuple(str(database[key]) for key in ("ENGINE", "NAME", "HOST", "PORT"))
+
+
 def identity(using: str) -> tuple[Any, ...] | None:
     """Return what no other database says of itself, however its entry in DATABASES is spelled.
 
@@ -24,12 +30,17 @@ def identity(using: str) -> tuple[Any, ...] | None:
 
 def schemas(using: str) -> Any:
     """Return in which schemas of its database an alias looks for tables; None where there are none."""
-    question = SCHEMAS.get(connections[using].vendor)
+    return next((found for (found,) in _answers(SCHEMAS, using)), None)
+
+
+def _answers(questions: dict[str, str], using: str) -> list[tuple[Any, ...]]:
+    """Return the rows with which the database answers the question for its vendor; none where there is none."""
+    question = questions.get(connections[using].vendor)
     if question is None:
-        return None
+        return []
     with connections[using].cursor() as cursor:
         cursor.execute(question)
-        return cursor.fetchone()[0]
+        return list(cursor.fetchall())
 
 
 # {vendor: what asks for the schemas in which tables are looked for}
@@ -66,12 +77,7 @@ IDENTITIES: dict[str, Callable[[Any], tuple[Any, ...] | None]] = {
 
 def not_transactional(using: str) -> dict[str, str]:
     """Return the tables in which nothing can be rolled back: {name of a table, in small letters: its engine}."""
-    question = ENGINES.get(connections[using].vendor)
-    if question is None:
-        return {}
-    with connections[using].cursor() as cursor:
-        cursor.execute(question)
-        return {table.lower(): engine for table, engine in cursor.fetchall()}
+    return {table.lower(): engine for table, engine in _answers(ENGINES, using)}
 
 
 # {vendor: what asks for tables without transactions}; the others have none
@@ -79,6 +85,20 @@ ENGINES = {
     "mysql": "SELECT table_name, tables.engine FROM information_schema.tables AS tables "
     "JOIN information_schema.engines AS engines ON engines.engine = tables.engine "
     "WHERE table_schema = DATABASE() AND COALESCE(transactions, 'NO') <> 'YES'"
+}
+
+
+def reads_uncommitted(using: str) -> bool:
+    """Ask the database whether a plain read shows what may still be rolled back."""
+    return any(level in {"READ-UNCOMMITTED", 1} for *_, level in _answers(LEVELS, using))
+
+
+# {vendor: what asks for the level of the session}; PostgreSQL has no level that shows what is not committed
+LEVELS = {
+    # The variable has another name from MariaDB 11.1 on, and in MySQL.
+    "mysql": "SHOW SESSION VARIABLES WHERE Variable_name IN ('tx_isolation', 'transaction_isolation')",
+    # Only connections that share a cache heed it.
+    "sqlite": "PRAGMA read_uncommitted",
 }
 
 

@@ -363,6 +363,28 @@ def test_a_failing_look_up_of_other_names_is_logged_without_the_name_and_keeps_t
     assert "passport" not in caplog.text
 
 
+def test_a_name_that_its_storage_cannot_read_keeps_no_other_file(anonymise, monkeypatch, caplog):
+    """A storage of a project's own raises what it likes, with the name of the file in it."""
+    instances = [upload(name=f"{number}-of-ada.pdf") for number in range(3)]
+    paths = [stored(each) for each in instances]
+    original = FileSystemStorage.path
+
+    def path_of(storage, name):
+        if name == "files/1-of-ada.pdf":
+            raise ValueError(name)
+        return original(storage, name)
+
+    monkeypatch.setattr(FileSystemStorage, "path", path_of)
+    anonymise(*instances)
+
+    assert [path.exists() for path in paths] == [False, True, False]
+    assert [row(each)["file"] in EMPTY for each in instances] == [True] * 3
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == [
+        "A file of fields.NullBlankFields.file could not be deleted (ValueError)."
+    ]
+    assert "ada" not in caplog.text
+
+
 # -- names of one file -------------------------------------------------------------------------
 
 

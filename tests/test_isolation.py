@@ -14,9 +14,10 @@ from django.db import connections, transaction
 from gdpr_assist import eventlog
 from gdpr_assist.checks import check_W018
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.isolation import check_commits, reads_uncommitted
+from gdpr_assist.isolation import check_commits
 from gdpr_assist.models import Operation, Receipt
 from gdpr_assist.reconciliation import Databases, missing, receipts
+from gdpr_assist.servers import reads_uncommitted
 from gdpr_assist.status import status
 from tests.apps.shop.models import Customer
 from tests.databases import database_is, log_is, refused, untouched, without_tables

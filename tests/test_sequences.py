@@ -25,7 +25,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def number():
     """A key far above what earlier tests have left behind: sequences are never lowered."""
-    rows = [customer(email="first@quill.example"), customer("other"), baker.make(GiftOrder)]
+    rows = [
+        customer(email="first@quill.example"),
+        customer("other", email="first@quill.example"),
+        baker.make(GiftOrder),
+    ]
     return max(row.pk for row in rows) + 1000
 
 

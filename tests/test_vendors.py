@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, OperationalError, connections
 
 import gdpr_assist
-from gdpr_assist import compaction, isolation, presence, sequences, transactions, waiting
+from gdpr_assist import compaction, isolation, presence, sequences, servers, transactions, waiting
 from gdpr_assist.interference import interference
 from gdpr_assist.management.log import failure
 from gdpr_assist.reconciliation import Databases
@@ -69,5 +69,5 @@ def test_an_error_of_it_is_named(unknown):
 
 
 def test_its_level_of_isolation_is_not_asked_for(unknown):
-    assert isolation.reads_uncommitted(unknown) is False
+    assert servers.reads_uncommitted(unknown) is False
     isolation.read_committed(unknown)

@@ -11,11 +11,10 @@ from django.template.defaultfilters import pluralize
 
 from ..conf import log_database
 from ..instances import is_migrated
-from ..isolation import reads_uncommitted
 from ..placement import BESIDE_ROWS, cure
 from ..registry import registry
 from ..scrubbing import data_aliases
-from ..servers import not_transactional
+from ..servers import not_transactional, reads_uncommitted
 from ..status import DatabaseStatus, status, unclaimed
 from ..tables import EventLog, Operation, Outcome
 from .log import check_E024

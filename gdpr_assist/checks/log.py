@@ -14,7 +14,7 @@ from ..conf import log_database
 from ..exceptions import AnonymiseError
 from ..reconciliation import retention
 from ..routers import EventLogRouter
-from ..servers import identity
+from ..servers import entry, identity
 from .messages import message
 
 
@@ -63,7 +63,7 @@ def check_E020(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         for alias in connections
         if log is not None
         and log in connections
-        and (alias == log == DEFAULT_DB_ALIAS or (alias != log and _place(alias) == _place(log)))
+        and (alias == log == DEFAULT_DB_ALIAS or (alias != log and entry(alias) == entry(log)))
     ]
 
 
@@ -81,7 +81,7 @@ def check_E020_of_servers(
             "Give the log a database of its own: it must outlive a restored backup of the other.",
         )
         for alias in named
-        if alias != log and _place(alias) != _place(log) and _is_the_same(alias, log)
+        if alias != log and entry(alias) != entry(log) and _is_the_same(alias, log)
     ]
 
 
@@ -91,11 +91,6 @@ def _is_the_same(*aliases: str) -> bool:
     except (DatabaseError, OSError):
         return False  # what cannot be reached is a matter of E025
     return one is not None and one == other
-
-
-def _place(alias: str) -> tuple[str, ...]:
-    database = connections[alias].settings_dict
-    return tuple(str(database[key]) for key in ("ENGINE", "NAME", "HOST", "PORT"))
 
 
 def check_E021(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
