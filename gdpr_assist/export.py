@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import IO, Any
 
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext as _
 
 from .batching import pages, takes_conditions
 from .cleaning import cell, file_name
@@ -20,11 +21,15 @@ from .declaration import Declaration
 from .exceptions import ExportError
 from .meta import PrivacyMeta
 from .registry import registry
+from .search import Failed
 from .sensitive import sensitive
 
 Found = Iterable[tuple[type[Model], QuerySet[Any]]]
 
 ROWS_PER_PAGE = 2000
+
+# The file that names the models that could not be searched
+NOT_SEARCHED = "could-not-be-searched.txt"
 
 
 class Sink(io.RawIOBase):
@@ -44,19 +49,20 @@ class Sink(io.RawIOBase):
 
 
 @sensitive
-def write_zip(file: IO[bytes], found: Found) -> dict[str, int]:
+def write_zip(file: IO[bytes], found: Found, failed: Failed | None = None) -> dict[str, int]:
     """Write a zip with one CSV file for each model to ``file``; return the number of rows by name of file.
 
-    Raises ``ExportError``; what ``file`` holds then cannot be opened as a zip.
+    A text in it names the models that could not be searched: those of ``failed``, or of ``found.failed`` if ``found``
+    is what ``registry.search()`` returned. Raises ``ExportError``; what ``file`` holds then cannot be opened as a zip.
     """
     counts: dict[str, int] = {}
-    for chunk in stream_zip(found, counts):
+    for chunk in stream_zip(found, counts, failed):
         file.write(chunk)
     return counts
 
 
 @sensitive
-def stream_zip(found: Found, counts: dict[str, int] | None = None) -> Iterator[bytes]:
+def stream_zip(found: Found, counts: dict[str, int] | None = None, failed: Failed | None = None) -> Iterator[bytes]:
     """Yield the same zip in pieces; each is given out before the next rows are read.
 
     ``counts`` is filled with the number of rows by name of file. Raises ``ExportError``, and so never gives out the
@@ -80,7 +86,14 @@ def stream_zip(found: Found, counts: dict[str, int] | None = None) -> Iterator[b
                     counts[name] += rows
                     if chunk := sink.take():  # after a short page, zlib keeps all to itself
                         yield chunk
+        if failed := getattr(found, "failed", {}) if failed is None else failed:
+            archive.writestr(file_name(NOT_SEARCHED, label="gdpr_assist", taken=counts), _not_searched(failed))
     yield sink.take()
+
+
+def _not_searched(failed: Failed) -> str:
+    lines = [f"{model._meta.label} ({error})\n" for model, error in failed.items()]
+    return _("These models could not be searched. What they hold may be missing here.") + "\n\n" + "".join(lines)
 
 
 def _write_csv(file: IO[str], declared: Declaration, queryset: QuerySet[Any]) -> Iterator[int]:
@@ -126,6 +139,16 @@ def _broken_off(declared: Declaration) -> Iterator[None]:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, (int, float, Decimal)):
-        return str(value)
-    return cell(json.dumps(value, default=str, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value))
+    if isinstance(value, (dict, list)):
+        return cell(json.dumps(value, default=str, ensure_ascii=False))
+    text = str(value)
+    return text if isinstance(value, (int, float, Decimal)) and _is_number(text) else cell(text)
+
+
+def _is_number(text: str) -> bool:
+    """Whether ``text`` is a number, also as Python writes a small one; a class may have a text of its own."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,4 +1,5 @@
 import csv
+import enum
 import io
 import json
 import tracemalloc
@@ -18,7 +19,7 @@ from model_bakery import baker
 from gdpr_assist import export
 from gdpr_assist.cleaning import cell, file_name
 from gdpr_assist.exceptions import ExportError
-from gdpr_assist.export import stream_zip, write_zip
+from gdpr_assist.export import NOT_SEARCHED, stream_zip, write_zip
 from gdpr_assist.registry import registry
 from tests.apps.early.models import EarlyBird
 from tests.apps.fields.models import PlainFields, TextKey, UndeclaredFields, UUIDKey
@@ -79,6 +80,24 @@ class TestFiles:
         assert list(files) == ["orders.csv", "thirdparty.Device-orders.csv"]
         assert files["orders.csv"][1][0] == "Bea"
         assert files["thirdparty.Device-orders.csv"][1][0] == "Ada"
+
+    @pytest.mark.parametrize("given", ["in the list", "by hand"])
+    def test_the_models_that_could_not_be_searched_are_named(self, given):
+        customer(name="Ada")
+        with registry.registered(Device, meta(search=lambda self, term: 1 / 0, export_filename=NOT_SEARCHED)):
+            found = registry.search("ottoline@quillfeather.example")
+            more = {} if given == "in the list" else {"failed": found.failed}
+            found = found if given == "in the list" else [*found, (Device, Device.objects.all())]
+            file = io.BytesIO()
+            counts = write_zip(file, found, **more)
+            with zipfile.ZipFile(file) as archive:
+                texts = {name: archive.read(name).decode() for name in archive.namelist()}
+        [name] = texts.keys() - counts.keys()
+        assert name == (NOT_SEARCHED if given == "in the list" else f"gdpr_assist-{NOT_SEARCHED}")
+        assert texts[name] == (
+            "These models could not be searched. What they hold may be missing here.\n\n"
+            "thirdparty.Device (ZeroDivisionError)\n"
+        )
 
     def test_only_the_given_rows(self):
         customer(name="Ada")
@@ -417,6 +436,18 @@ class TestColumns:
             ]
 
 
+class Level(enum.IntEnum):
+    FORMULA = 1
+
+    def __str__(self):
+        return "=1+1"
+
+
+def speaking(kind, *arguments):
+    """Return an object of a subclass of ``kind`` that has a text of its own."""
+    return type("Own", (kind,), {"__str__": lambda self: "=1+1"})(*arguments)
+
+
 class TestCells:
     def cell(self, value):
         customer(name=value)
@@ -501,11 +532,28 @@ class TestCells:
     def test_a_formula_further_in_is_made_text_where_a_program_may_split(self, text, expected):
         assert self.cell(text) == expected
 
-    @pytest.mark.parametrize("value", [-5, -1e-07, Decimal("-1E+2"), True], ids=repr)
+    @pytest.mark.parametrize("value", [-5, -1e-07, float("-inf"), Decimal("-1E+2"), True], ids=repr)
     def test_numbers_stay_numbers(self, value):
         baker.make(Device, owner="Ada")
         with registry.registered(Device, meta(export=lambda self, instance: {"value": value})):
             assert exported(Device)["thirdparty-Device.csv"][1] == [str(value)]
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            Level.FORMULA,
+            speaking(int, 1),
+            speaking(float, 1),
+            speaking(Decimal, 1),
+            speaking(date, 1971, 11, 23),
+            speaking(str, "Ada"),
+        ],
+        ids=lambda value: type(value).__mro__[1].__name__,
+    )
+    def test_what_is_written_is_guarded_whatever_it_stands_for(self, value):
+        baker.make(Device, owner="Ada")
+        with registry.registered(Device, meta(export=lambda self, instance: {value: value})):
+            assert exported(Device)["thirdparty-Device.csv"] == [["'=1+1"], ["'=1+1"]]
 
     def test_headers_are_guarded_too(self):
         keys = ["=1+1", "\u200b\uff1d1+1", "a\n=1", "name", "-5"]

@@ -307,6 +307,14 @@ def test_a_search_that_fails_is_noted_and_the_rest_is_found(ada, search):
     assert Customer.objects.get() == ada  # the transaction goes on
 
 
+def test_what_one_search_notes_does_not_hold_for_the_next(ada):
+    mine = Device.objects.create(owner="Ada", address="192.0.2.1")
+    with device(search=mock.Mock(side_effect=[ValueError("Ada"), Device.objects.all()])):
+        first, second = registry.search("ada@x.test"), registry.search("ada@x.test")
+    assert (len(first), first.failed) == (1, {Device: "ValueError"})
+    assert ({model: list(rows) for model, rows in second}, second.failed) == ({Customer: [ada], Device: [mine]}, {})
+
+
 def test_nothing_is_noted_where_all_could_be_searched(ada):
     assert registry.search("ada@x.test").failed == {}
 

@@ -12,15 +12,16 @@ from django.utils.http import content_disposition_header
 
 from ..exceptions import ExportError
 from ..export import Found, stream_zip
+from ..search import Failed
 
 logger = logging.getLogger(__name__)
 
 FILENAME = "personal-data.zip"
 
 
-def download(request: HttpRequest, found: Found) -> StreamingHttpResponse:
-    """Return the zip of ``found`` as an attachment."""
-    chunks = _logged(stream_zip(found))
+def download(request: HttpRequest, found: Found, failed: Failed) -> StreamingHttpResponse:
+    """Return the zip of ``found`` as an attachment; it names the models that ``failed`` when they were searched."""
+    chunks = _logged(stream_zip(found, failed=failed))
     return StreamingHttpResponse(
         # Django would hold all of a plain iterator in memory before an asynchronous server gets the first piece.
         _asynchronous(chunks) if isinstance(request, ASGIRequest) else chunks,

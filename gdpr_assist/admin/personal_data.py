@@ -146,10 +146,10 @@ class PersonalDataAdmin(Base):
 
     def _export(self, request: HttpRequest) -> StreamingHttpResponse:
         """Export; of a whole table the keys are not read, as they may be many."""
-        keys, whole = self._posted(request)
+        keys, whole, failed = self._posted(request)
         check_size(sum(map(len, keys.values())) or len(whole))
         found = [(model, _either(model, keys[model], whole.get(model))) for model in {**keys, **whole}]
-        return download(request, found)
+        return download(request, found, failed)
 
     def _anonymise(self, request: HttpRequest) -> HttpResponse:
         if not self.has_change_permission(request):
@@ -193,14 +193,17 @@ class PersonalDataAdmin(Base):
 
     def _selected(self, request: HttpRequest) -> Found:
         """The rows that are selected, by model, of as many as a form may name."""
-        keys, whole = self._posted(request)
+        keys, whole, _failed = self._posted(request)
         for model, matches in whole.items():
             keys[model] += matches.values_list("pk", flat=True)[: LARGEST_SELECTION + 1]
         check_size(sum(map(len, keys.values())))
         return [(model, _rows(model, found)) for model, found in keys.items()]
 
-    def _posted(self, request: HttpRequest) -> tuple[dict[type[Model], list[Any]], dict[type[Model], QuerySet[Any]]]:
-        """The keys whose checkboxes are ticked, and what the term finds where that of a whole table is, by model.
+    def _posted(
+        self, request: HttpRequest
+    ) -> tuple[dict[type[Model], list[Any]], dict[type[Model], QuerySet[Any]], Failed]:
+        """By model, the keys whose checkboxes are ticked, what the term finds where that of a whole table is, and why
+        that could not be searched.
 
         The box of a table, or that of everything, adds to the boxes of rows: one without a tick takes nothing away.
         Raises ``SelectionError`` if a value is not one of the page's, ``PermissionDenied`` if the user may not view
@@ -226,7 +229,7 @@ class PersonalDataAdmin(Base):
                     wanted[model] = matches
         for model, error in failed.items():
             self.message_user(request, f"{_could_not_be_searched(model, error)} {_LEFT_OUT}", messages.WARNING)
-        return keys, wanted
+        return keys, wanted, failed
 
     def _viewable(self, request: HttpRequest, model: type[Model] | None) -> type[Model]:
         if model is None:
