@@ -364,6 +364,8 @@ class _KeyText:
     """
 
     model: type[Model]
+    """That of the column's table. A multi-table child may have a key of its own, and so may another child."""
+
     prefix: str
     suffix: str
     room: int | None
@@ -406,7 +408,7 @@ class _KeyText:
         return str(labels[-1])
 
     def value(self, instance: Model) -> str:
-        text, room = str(instance.pk), self.room or 0
+        text, room = str(getattr(instance, self.model._meta.pk.attname)), self.room or 0
         if self.only_digits:
             text = digest(instance, self.label, text)[:room]
         elif self.is_cut:
@@ -416,7 +418,7 @@ class _KeyText:
         return self.prefix + text + self.suffix
 
     def expression(self) -> Any:
-        text, room = key_text(self.model), self.room or 0
+        text, room = key_text(self.model, self.model._meta.pk.name), self.room or 0
         if self.only_digits:
             text = Left(digest_expression(self.label, text), room)
         elif self.is_cut:

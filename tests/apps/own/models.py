@@ -2,6 +2,7 @@
 
 import base64
 import os
+import uuid
 
 from django.core.exceptions import FieldError
 from django.core.files.base import ContentFile
@@ -65,6 +66,43 @@ class ExactKey(models.Model):
         fields = ["name"]
         keep = ["code"]
         search_fields = ["name"]
+
+
+# -- multi-table children with keys of their own -----------------------------------------------
+
+
+class Account(models.Model):
+    """Not registered, but for its children."""
+
+    login = models.CharField(max_length=50, unique=True)
+    nick = models.CharField(max_length=50)
+
+
+class Reader(Account):
+    number = models.BigAutoField(primary_key=True)
+    account = models.OneToOneField(Account, models.CASCADE, parent_link=True, related_name="reader")
+
+    class PrivacyMeta:
+        fields = ["login", "nick"]
+        search_fields = ["login"]
+
+
+class Writer(Account):
+    code = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    account = models.OneToOneField(Account, models.CASCADE, parent_link=True, related_name="writer")
+
+    class PrivacyMeta:
+        fields = ["login", "nick"]
+        search_fields = ["login"]
+
+
+class Editor(Account):
+    number = models.BigAutoField(primary_key=True)
+    account = models.OneToOneField(Account, models.CASCADE, parent_link=True, related_name="editor")
+
+    class PrivacyMeta:
+        fields = ["login", "nick"]
+        search_fields = ["login"]
 
 
 # -- columns of a project's own class ----------------------------------------------------------
