@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -255,9 +255,14 @@ def remove_operations(operations: list[uuid.UUID]) -> None:
     """Remove ``operations``, their events and outcomes from the log."""
     log = log_database()
     with transaction.atomic(using=log):
-        EventLog.objects.using(log).filter(operation__in=operations).delete()
+        remove_events(operations)
         Outcome.objects.using(log).filter(pk__in=operations).delete()
         Operation.objects.using(log).filter(pk__in=operations).delete()
+
+
+def remove_events(operations: Collection[uuid.UUID]) -> None:
+    """Remove the events of ``operations``: what is left of each says that there were some."""
+    EventLog.objects.using(log_database()).filter(operation__in=operations).delete()
 
 
 def remove_receipts(operations: list[uuid.UUID], using: str) -> None:

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from . import eventlog
-from .batching import pages
+from .batching import chunks, pages
 from .conf import log_database
 from .instances import is_migrated
 from .reconciliation import OPERATIONS_PER_QUERY, Databases, logged, receipts, retention
@@ -25,12 +25,19 @@ def prune(*, dry_run: bool = False) -> tuple[int, int]:
     receipt stays for twice the time, and while the log knows its operation: a backup of the log, which is kept as
     long as any other, may bring back the one that was just removed.
 
+    Of each database the last operation to be removed stays, without its events. It says up to when the log was pruned:
+    a database without its receipt was restored from an older backup (``reconciliation.pruned``).
+
     Raises ``AnonymiseError`` if GDPR_LOG_RETENTION is not a time.
     """
     now, kept = timezone.now(), retention()
     aliases = [using for using in data_aliases() if is_migrated(using)]
     databases = Databases()
     old = _settled_before(now - kept, aliases)
+    last = {found for using in aliases if (found := _last(old.filter(using=using), databases))}
+    if not dry_run:
+        eventlog.remove_events(last)  # before those that it stands for
+    old = old.exclude(pk__in=last)
     removed = _prune_operations(old, databases, dry_run)
     return removed, sum(_prune_receipts(using, now - 2 * kept, old, databases, dry_run) for using in aliases)
 
@@ -45,6 +52,16 @@ def _done_with(operations: Iterable[Operation], databases: Databases) -> list[uu
     ours = [each for each in operations if databases.own(each)]
     there = receipts(ours)
     return [each.id for each in ours if each.id in there or not each.outcome.committed]
+
+
+def _last(old: QuerySet[Operation], databases: Databases) -> uuid.UUID | None:
+    """Return the newest of ``old`` that took effect in its database."""
+    newest = old.filter(outcome__committed=True).order_by("-started", "-pk")
+    for batch in chunks(newest.iterator(), OPERATIONS_PER_QUERY):
+        there = receipts(each for each in batch if databases.own(each))
+        if found := next((each.id for each in batch if each.id in there), None):
+            return found
+    return None
 
 
 def _prune_operations(old: QuerySet[Operation], databases: Databases, dry_run: bool) -> int:

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from . import eventlog
-from .batching import pages
+from .batching import chunks, pages
 from .conf import log_database, settings
 from .exceptions import AnonymiseError
 from .tables import EventLog, Operation, Outcome, Receipt
@@ -190,6 +190,17 @@ def missing(using: str, databases: Databases) -> Iterator[uuid.UUID]:
         committed = set(Outcome.objects.using(log).filter(pk__in=keys, committed=True).values_list("pk", flat=True))
         there = receipts(each for each in batch if each.id in committed)
         yield from (key for key in keys if key in committed and key not in there)
+
+
+def pruned(operations: Iterable[uuid.UUID]) -> Iterator[Operation]:
+    """Yield those of ``operations``, all committed, that have no events: ``gdpr_prune`` has removed them.
+
+    What was erased up to then is in the log no more. A database that lacks the receipt of such an operation lacks it.
+    """
+    log = log_database()
+    for batch in chunks(operations, OPERATIONS_PER_QUERY):
+        there = EventLog.objects.using(log).filter(operation__in=batch).order_by().values("operation")
+        yield from Operation.objects.using(log).filter(pk__in=batch).exclude(pk__in=there)
 
 
 def contradicted(databases: Databases, using: str | None = None) -> Iterator[Operation]:

@@ -14,7 +14,7 @@ from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, OperationalError, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Model, ProtectedError, RestrictedError
+from django.db.models import Max, Model, ProtectedError, RestrictedError
 
 from . import eventlog
 from .batching import chunks
@@ -26,10 +26,10 @@ from .instances import check_instances, check_log, needed
 from .legacy import Backlog, check_identity, complete
 from .meta import all_rows
 from .planning import plan
-from .reconciliation import Databases, receipts
+from .reconciliation import Databases, receipts, shown
 from .registry import registry
 from .sensitive import sensitive
-from .tables import EventLog
+from .tables import EventLog, Receipt
 from .waiting import is_busy, limit_wait
 
 logger = logging.getLogger(__name__)
@@ -161,7 +161,7 @@ def replay(
         hopeless = _hopeless(missing)
         wanted = []
         for operation in missing:
-            if operation.is_committed and (error := _first(hopeless, operation)):
+            if operation.is_committed and (error := _pruned(operation) or _first(hopeless, operation)):
                 report.failed.append((operation, error.label, error.reason))
             elif operation.id in busy:
                 report.busy.append((operation, UNDER_WAY))
@@ -186,6 +186,20 @@ def _hopeless(operations: list[LoggedOperation]) -> dict[Kind, CannotApply]:
         except CannotApply as error:
             found[kind] = error
     return found
+
+
+def _pruned(operation: LoggedOperation) -> CannotApply | None:
+    """Return why ``operation``, which is missing here, cannot be applied if its events were pruned; None if not."""
+    if operation.held is None or operation.held:
+        return None
+    before = Receipt.objects.using(operation.using).filter(written__lt=operation.started)
+    newest = before.aggregate(Max("written"))["written__max"]
+    since = f"after {shown(newest)} and " if newest else ""
+    return CannotApply(
+        "pruned",
+        f"the backup is older than what the log still has. What was erased {since}up to {shown(operation.started)} "
+        "may be back; erase it by hand, then settle this operation",
+    )
 
 
 def _first(errors: dict[Kind, CannotApply], operation: LoggedOperation) -> CannotApply | None:

@@ -14,7 +14,7 @@ from .conf import log_database
 from .instances import foreign, is_migrated, needed, written
 from .pages import page
 from .placement import cure, kept_off
-from .reconciliation import Databases, contradicted, describe, kinds, missing, unlogged, unsettled
+from .reconciliation import Databases, contradicted, describe, kinds, missing, pruned, unlogged, unsettled
 from .registry import registry
 from .scrubbing import data_aliases
 from .servers import lossy_settings
@@ -64,6 +64,8 @@ class DatabaseStatus:
     oldest: datetime | None = None
     """When the oldest operation that is not settled was started."""
     missing: int = 0
+    pruned: datetime | None = None
+    """Up to when erasures are missing that the log has no more: gdpr_rerun cannot apply them."""
     unlogged: int = 0
     contradicted: int = 0
     """Operations that took effect here, though the log says that they were rolled back."""
@@ -174,7 +176,9 @@ def _database(using: str, databases: Databases) -> DatabaseStatus:
             unknown=Count("id", filter=without & ~Q(outcome__operation=None)),
         )
         oldest = unsettled().filter(pk__in=operations.values("pk")).aggregate(Min("started"))["started__min"]
-        counts["missing"] = sum(1 for _ in missing(using, databases))
+        lost = list(missing(using, databases))
+        counts["missing"] = len(lost)
+        until = max((each.started for each in pruned(lost)), default=None)
         counts["unlogged"] = sum(1 for _ in unlogged(using))
         counts["missing_1x"] = len(legacy.due(using, databases))
         counts["unclaimed_1x"] = len(legacy.unclaimed(using, databases))
@@ -183,7 +187,7 @@ def _database(using: str, databases: Databases) -> DatabaseStatus:
         counts["foreign"] = sum(each.count for each in foreign(using, databases))
     except Error as error:
         return DatabaseStatus(using=using, trouble=_unreadable(error, MAY_READ))
-    return DatabaseStatus(using=using, oldest=oldest, strays=strays, **counts)
+    return DatabaseStatus(using=using, oldest=oldest, pruned=until, strays=strays, **counts)
 
 
 def _strays(using: str, databases: Databases) -> Iterator[str]:

@@ -9,7 +9,9 @@ from django.utils import timezone
 
 from gdpr_assist import eventlog
 from gdpr_assist.eventlog import legacy_id, write_receipt
-from gdpr_assist.models import EventLog, Operation, Outcome
+from gdpr_assist.models import EventLog, Operation, Outcome, Receipt
+from gdpr_assist.reconciliation import shown
+from gdpr_assist.status import status
 from tests.databases import database_is, on_statement, refused, untouched, without_tables
 from tests.logbook import customer, operations, receipts
 from tests.test_replay import ANONYMISE, DELETE, event, legacy, log
@@ -38,45 +40,54 @@ def committed(age, using="default"):
     return receipt(operation, age, using)
 
 
+@pytest.fixture
+def last():
+    """The newest operation to be removed: it stays, without its events."""
+    return committed(30.5)
+
+
 def receipt(operation, age, using="default"):
     write_receipt(operation, using, timezone.now() - timedelta(days=age))
     return operation
 
 
-def test_what_is_older_is_removed_with_its_events_and_outcome():
+def test_what_is_older_is_removed_with_its_events_and_outcome(last):
     committed(31)
     younger = committed(29)
     with untouched("default", "other"):
         assert run() == lines(operations=1)
-    assert operations() == {younger}
-    assert EventLog.objects.using("gdpr_log").count() == 2
-    assert list(Outcome.objects.using("gdpr_log").values_list("pk", flat=True)) == [younger]
+    assert operations() == {last, younger}
+    assert set(EventLog.objects.using("gdpr_log").values_list("operation", flat=True)) == {younger}
+    assert set(Outcome.objects.using("gdpr_log").values_list("pk", flat=True)) == {last, younger}
 
 
-def test_receipts_are_removed_after_twice_the_time():
+def test_receipts_are_removed_after_twice_the_time(last):
     committed(61)
     kept = [committed(59), committed(31), committed(29)]
     assert run() == lines(operations=3, receipts=1)
-    assert receipts() == set(kept)
+    assert receipts() == {last, *kept}
     with untouched():
         assert run() == lines()
 
 
-def test_on_each_database():
+def test_on_each_database(last):
     committed(61)
     committed(61, "other")
+    others_last = committed(59, "other")
     assert run() == lines(operations=2, receipts=2)
-    assert receipts() | receipts("other") | operations() == set()
+    assert receipts() == {last}
+    assert receipts("other") == {others_last}
+    assert operations() == {last, others_last}
 
 
-def test_a_dry_run_says_what_would_be_removed_and_removes_nothing():
+def test_a_dry_run_says_what_would_be_removed_and_removes_nothing(last):
     committed(31)
     receipt(uuid.uuid4(), 61)
     with untouched():
         assert run("--dry-run") == lines(operations=1, receipts=1, done="to be removed")
 
 
-def test_a_dry_run_counts_the_receipts_whose_operations_would_go_too():
+def test_a_dry_run_counts_the_receipts_whose_operations_would_go_too(last):
     committed(61)
     receipt(log(event(DELETE, "shop.Customer", 1), age=61, outcome=None), 61)  # stays, as its operation does
     with untouched():
@@ -84,7 +95,7 @@ def test_a_dry_run_counts_the_receipts_whose_operations_would_go_too():
     assert run() == lines(operations=1, receipts=1)
 
 
-def test_a_database_without_the_apps_tables_is_left_out():
+def test_a_database_without_the_apps_tables_is_left_out(last):
     committed(61)
     with database_is("other", without_tables):
         assert run() == lines(operations=1, receipts=1)
@@ -100,10 +111,10 @@ def test_nothing_is_removed_if_one_of_the_databases_cannot_be_reached():
     )
 
 
-def test_without_words_it_prints_nothing():
+def test_without_words_it_prints_nothing(last):
     committed(61)
     assert run("-v", "0") == ""
-    assert operations() == set()
+    assert operations() == {last}
 
 
 def test_what_was_rolled_back_has_no_receipt_to_wait_for():
@@ -140,7 +151,7 @@ class TestStays:
         self.check()
 
 
-def test_a_receipt_stays_as_long_as_the_log_has_its_operation(monkeypatch):
+def test_a_receipt_stays_as_long_as_the_log_has_its_operation(last, monkeypatch):
     """Interrupted after the receipts, the next rerun would erase again; so they come last."""
     operation = committed(100)
 
@@ -149,13 +160,14 @@ def test_a_receipt_stays_as_long_as_the_log_has_its_operation(monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(eventlog, "remove_operations", fail)
-        with untouched(), pytest.raises(CommandError, match=r"^A database failed \(OperationalError\)\. Then run"):
+        with pytest.raises(CommandError, match=r"^A database failed \(OperationalError\)\. Then run"):
             run()
+    assert operations() == receipts() == {last, operation}
     assert run() == lines(operations=1, receipts=1)
-    assert operation not in operations() | receipts()
+    assert operations() == receipts() == {last}
 
 
-def test_interrupted_between_log_and_receipts_it_is_resumed(monkeypatch):
+def test_interrupted_between_log_and_receipts_it_is_resumed(last, monkeypatch):
     committed(100)
 
     def fail(operations, using):
@@ -165,14 +177,15 @@ def test_interrupted_between_log_and_receipts_it_is_resumed(monkeypatch):
         patch.setattr(eventlog, "remove_receipts", fail)
         with pytest.raises(CommandError):
             run()
-    assert operations() == set()
-    assert len(receipts()) == 1
+    assert operations() == {last}
+    assert len(receipts()) == 2
     assert run() == lines(receipts=1)
-    assert receipts() == set()
+    assert receipts() == {last}
 
 
 @pytest.mark.django_db(transaction=True)
-def test_operations_are_removed_whole_or_not_at_all():
+def test_operations_are_removed_whole_or_not_at_all(last):
+    run()
     committed(100)
     table = connections["gdpr_log"].ops.quote_name(Operation._meta.db_table)
 
@@ -186,7 +199,7 @@ def test_operations_are_removed_whole_or_not_at_all():
 
 
 @pytest.mark.django_db(transaction=True)  # MariaDB ends a transaction where a sequence is raised
-def test_a_restored_backup_within_the_time_is_still_served():
+def test_a_restored_backup_within_the_time_is_still_served(last):
     """The row of an operation that was pruned is older than every backup: nothing is there to be applied."""
     person = customer()
     committed(31)
@@ -194,7 +207,108 @@ def test_a_restored_backup_within_the_time_is_still_served():
     run()
     call_command("gdpr_rerun", stdout=StringIO())
     assert person.is_anonymised()
-    assert operations() == {kept}
+    assert operations() == {last, kept}
+
+
+# -- a backup that is older than what the log still has ----------------------------------------
+
+
+def restored(*lost):
+    """Bring back the backup of a time when these operations had not taken place."""
+    Receipt.objects.filter(pk__in=lost).delete()
+
+
+def rerun(*args):
+    """Return what the command prints, and how it ends."""
+    out, failure = StringIO(), ""
+    try:
+        call_command("gdpr_rerun", *args, stdout=out)
+    except CommandError as error:
+        failure = str(error)
+    return out.getvalue(), failure
+
+
+def day(operation):
+    return shown(Operation.objects.using("gdpr_log").get(pk=operation).started)
+
+
+def test_the_last_one_stays_until_a_later_one_is_removed(last, settings):
+    later = committed(29)
+    run()
+    settings.GDPR_LOG_RETENTION = timedelta(days=28)
+    assert run() == lines(operations=1)
+    assert operations() == {later}
+    assert not EventLog.objects.using("gdpr_log").exists()
+
+
+def test_what_was_rolled_back_or_is_to_be_applied_is_not_the_last_one(last):
+    log(event(DELETE, "shop.Customer", 1), outcome=False, age=30.4)
+    restored(waits := committed(30.3))
+    assert run() == lines(operations=1)
+    assert operations() == {last, waits}
+    assert set(EventLog.objects.using("gdpr_log").values_list("operation", flat=True)) == {waits}
+
+
+@pytest.mark.django_db(transaction=True)  # MariaDB ends a transaction where a sequence is raised
+class TestAnOlderBackup:
+    """The log cannot say what came back; that something may have, it says until a person settles it."""
+
+    @pytest.fixture
+    def older(self, last):
+        """A database with a receipt of 61 days ago, from before what was pruned."""
+        known = committed(61)
+        pruned = committed(31)
+        applied = log(event(DELETE, "shop.Customer", 10**6), age=1)
+        run()
+        receipt(known, 61)
+        restored(pruned, last)
+        return known, applied
+
+    def test_gdpr_rerun_lists_it_and_applies_the_rest(self, last, older):
+        with untouched("gdpr_log"):
+            out, failure = rerun("--dry-run")
+        assert "To be applied: 1\n" in out
+        out, failure = rerun()
+        since = shown(Receipt.objects.get(pk=older[0]).written)
+        assert (
+            f"Failed: {last} of {day(last)}: pruned: the backup is older than what the log still has. What was erased "
+            f"after {since} and up to {day(last)} may be back; erase it by hand, then settle this operation\n"
+        ) in out
+        assert "Applied: 1\n" in out
+        assert failure.startswith("Not everything is done: 1 failed, ")
+        assert receipts() == set(older)
+
+    def test_it_says_so_again_with_the_same_times(self, last, older):
+        first, _ = rerun()
+        again, failure = rerun()
+        listed = [line for line in first.splitlines() if line.startswith("Failed: ")][0]
+        assert listed in again
+        assert failure
+
+    def test_without_older_receipts_nothing_says_since_when(self, last):
+        run()
+        restored(last)
+        out, _ = rerun()
+        assert f"still has. What was erased up to {day(last)} may be back" in out
+
+    def test_gdpr_status_says_so(self, last, older, capsys):
+        assert status().databases[0].pruned == Operation.objects.using("gdpr_log").get(pk=last).started
+        with pytest.raises(CommandError, match="restored"):
+            call_command("gdpr_status", "--fail-on", "restored")
+        assert (
+            f"also what was pruned from the log, up to {day(last)}  <- the backup is older" in capsys.readouterr().out
+        )
+
+    def test_a_person_settles_it(self, last, older):
+        rerun()
+        out, failure = rerun("--settle", str(last))
+        assert (failure, "Failed: 0\n" in out) == ("", True)
+        assert status().databases[0].states == set()
+
+    def test_the_next_prune_leaves_it_until_then(self, last, older):
+        with untouched("gdpr_log"):
+            run()
+        assert "pruned: the backup is older" in rerun()[0]
 
 
 @pytest.mark.parametrize("value", [None, timedelta(0), timedelta(days=-1), 30, "30", timedelta(days=999_999)])

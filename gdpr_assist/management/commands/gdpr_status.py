@@ -68,6 +68,11 @@ class Command(LogCommand):
             f"  missing here: {each.missing}"
             + self.advice(each.missing, "restored? run gdpr_rerun; what it lists as failed has to be cured or settled")
         )
+        if each.pruned:
+            self.stdout.write(
+                f"    also what was pruned from the log, up to {shown(each.pruned)}  <- the backup is older "
+                f"({page('howto/restore_a_backup')})"
+            )
         if each.missing_1x:
             self.stdout.write(f"  events of 1.x, missing here: {each.missing_1x}  <- restored? run gdpr_rerun")
         if each.unclaimed_1x:
