@@ -281,7 +281,7 @@ class TestAnOlderBackup:
     def test_it_says_so_again_with_the_same_times(self, last, older):
         first, _ = rerun()
         again, failure = rerun()
-        listed = [line for line in first.splitlines() if line.startswith("Failed: ")][0]
+        listed = next(line for line in first.splitlines() if line.startswith("Failed: "))
         assert listed in again
         assert failure
 
@@ -295,9 +295,8 @@ class TestAnOlderBackup:
         assert status().databases[0].pruned == Operation.objects.using("gdpr_log").get(pk=last).started
         with pytest.raises(CommandError, match="restored"):
             call_command("gdpr_status", "--fail-on", "restored")
-        assert (
-            f"also what was pruned from the log, up to {day(last)}  <- the backup is older" in capsys.readouterr().out
-        )
+        shown_there = capsys.readouterr().out
+        assert f"    also what was pruned from the log, up to {day(last)}  <- the backup is older" in shown_there
 
     def test_a_person_settles_it(self, last, older):
         rerun()
