@@ -118,11 +118,11 @@ def _kind(storage: Any) -> str:
     for name in ("bucket_name", "azure_container"):  # of django-storages; it has a class for each way to use a bucket
         if bucket := getattr(storage, name, None):
             return f"{name} {bucket}"
-    deconstruct = getattr(storage, "deconstruct", None)
-    if deconstruct is None:
-        return f"{id(storage)}"
-    path, args, kwargs = deconstruct()
-    return repr((path, args, {key: value for key, value in kwargs.items() if key != "location"}))
+    # Options say nothing for sure, and an object may be made anew for each field: what may be one place is taken for
+    # one. A project may have a class for each use; the one below them all is that which first could save.
+    kind: type[Any] = storage.__class__  # not type(), which is that of a lazy wrapper
+    kind = [each for each in kind.__mro__ if "_save" in vars(each) or each is kind][-1]
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _places(names: Iterable[Any], storage: Any, root: Place) -> set[Place]:

@@ -101,7 +101,7 @@ def replacement_for(field: Field[Any, Any]) -> Replacement:
     Raises ``FieldAnonymiseError`` if the field has no rule, or its rule cannot serve this field.
     """
     if is_hashed_password(field):
-        return _unusable_password()
+        return _unusable_password(field)
     function = _rules.get(type(field)) or _rules.get(f"{type(field).__module__}.{type(field).__qualname__}")
     if function is None:
         raise _no_rule(field)
@@ -503,19 +503,21 @@ class RandomDigits(Func):
         return self.as_sql(compiler, connection, template="MD5(CONCAT(UUID(), RAND()))", **context)
 
 
-def _unusable_password() -> Replacement:
+def _unusable_password(field: Field[Any, Any]) -> Replacement:
     """A hash that no password has, as ``set_unusable_password()`` gives, and another one in every row.
 
-    Sessions are bound to the hash, so those of the user end with it.
+    Sessions are bound to the hash, so those of the user end with it. It is cut to the length of the column.
     """
 
     def holds(name: str) -> Q:
         return Q(**{f"{name}__startswith": UNUSABLE_PASSWORD_PREFIX})
 
+    def expression() -> Any:
+        made = Joined(Value(UNUSABLE_PASSWORD_PREFIX), RandomDigits())
+        return made if field.max_length is None else Left(made, field.max_length)
+
     return Replacement(
-        value=lambda instance: make_password(None),
-        expression=lambda: Joined(Value(UNUSABLE_PASSWORD_PREFIX), RandomDigits()),
-        holds=holds,
+        value=lambda instance: make_password(None)[: field.max_length], expression=expression, holds=holds
     )
 
 

@@ -394,6 +394,20 @@ def test_unusable_passwords_differ_from_row_to_row(db):
     assert {password[0] for password in found} == {"!"}
 
 
+@pytest.mark.parametrize("door", ["object", "queryset"])
+@pytest.mark.parametrize("length", [1, 20, 33, 40, None])
+def test_an_unusable_password_is_as_long_as_its_column(superuser, door, length, monkeypatch):
+    monkeypatch.setattr(User._meta.get_field("password"), "max_length", length)
+    with redeclared(User, Locked):
+        (superuser if door == "object" else User.objects).anonymise()
+        assert plan(User.objects.all()).refilled().count() == 0
+
+    user = User.objects.get()
+    assert len(user.password) in ([length] if length in (1, 20, 33) else range(33, (length or 41) + 1))
+    assert not is_password_usable(user.password)
+    assert not user.check_password(user.password)
+
+
 def test_a_bare_declaration_of_users_leaves_no_usable_password(superuser):
     with redeclared(User, type("Meta", (), {"fields": "__all__"})):
         superuser.anonymise()

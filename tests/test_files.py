@@ -15,6 +15,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Value
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.deconstruct import deconstructible
 from model_bakery import baker
 
 from gdpr_assist import execution, files, receivers
@@ -27,7 +28,7 @@ from tests.apps.fields.models import VALUES, BlankFields, NullBlankFields, NullF
 from tests.apps.own.models import Contract, Document, Person, SignedDocument
 from tests.apps.shop.models import Customer
 
-from .observing import listening, row, unchanged
+from .observing import listening, redeclared, row, unchanged
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media_root")]
 
@@ -530,6 +531,98 @@ def test_a_file_that_another_row_names_through_another_storage_of_the_same_bucke
     anonymise(instance)
 
     assert storage.deleted == (["files/a.pdf"] if goes else [])
+
+
+class Server(Storage):
+    """Elsewhere too, but has no bucket, and cannot say how it was made."""
+
+    def __init__(self, location="", **options):
+        super().__init__()
+        self.location = location
+        self.deleted = []
+
+    def _save(self, name, content):
+        return name
+
+    def delete(self, name):
+        self.deleted.append(name)
+
+
+@deconstructible
+class OpenServer(Server):
+    """Says how it was made."""
+
+    def _save(self, name, content):
+        return super()._save(name, content)
+
+
+class OtherServer(Storage):
+    def _save(self, name, content):
+        return name
+
+
+@pytest.mark.parametrize(
+    ("other", "name", "goes"),
+    [
+        (Server("private"), "files/a.pdf", False),
+        (Server(), "private/files/a.pdf", False),
+        (OpenServer("private"), "files/a.pdf", False),
+        (OpenServer("private", timeout=9), "files/a.pdf", False),
+        (Server("private"), "files/b.pdf", True),
+        (Server("public"), "files/a.pdf", True),
+        (OtherServer(), "private/files/a.pdf", True),
+    ],
+)
+@pytest.mark.parametrize("kind", [Server, OpenServer])
+def test_a_file_that_another_row_may_name_through_a_storage_made_anew_stays(
+    anonymise, monkeypatch, kind, other, name, goes
+):
+    storage = kind("private")
+    monkeypatch.setattr(NullBlankFields._meta.get_field("file"), "storage", storage)
+    monkeypatch.setattr(NullFields._meta.get_field("image"), "storage", other)
+    instance = baker.make(NullBlankFields, file="files/a.pdf")
+    baker.make(NullFields, image=name)
+
+    anonymise(instance)
+
+    assert storage.deleted == (["files/a.pdf"] if goes else [])
+
+
+class Placeholder:
+    """One file for all rows that have none of their own."""
+
+    fields = ["file", "image"]
+
+    def anonymise_file(self, instance):
+        return "files/nobody.pdf"
+
+
+def test_a_file_that_an_anonymiser_gives_to_all_rows_stays(media_root, django_capture_on_commit_callbacks):
+    """Whatever the way, and again by force; and while another row names it, also if a row goes."""
+    first, second = upload(name="a.pdf"), upload(name="b.pdf")
+    personal = stored(first), stored(second)
+    path = media_root / "files" / "nobody.pdf"
+    path.write_bytes(b"nobody")
+    rows = NullBlankFields.objects.filter(pk__in=[first.pk, second.pk])
+
+    def done(action):
+        with redeclared(NullBlankFields, Placeholder), django_capture_on_commit_callbacks(execute=True):
+            action()
+        assert path.exists()
+        return list(rows.order_by("pk").values_list("file", flat=True))
+
+    def scrub():
+        for _ in range(2):
+            list(execute_in_ranges(plan(rows, force=True)))
+
+    assert done(first.anonymise) == ["files/nobody.pdf", "files/b.pdf"]
+    assert done(rows.anonymise) == ["files/nobody.pdf"] * 2
+    assert [each.exists() for each in personal] == [False, False]
+    for again in (lambda: first.anonymise(force=True), lambda: rows.anonymise(force=True), scrub):
+        assert done(again) == ["files/nobody.pdf"] * 2
+    with listening(pre_anonymise, lambda **kwargs: None, sender=NullBlankFields):
+        assert done(lambda: rows.anonymise(force=True)) == ["files/nobody.pdf"] * 2
+    assert done(first.delete) == ["files/nobody.pdf"]
 
 
 def test_a_file_that_new_rows_get_by_default_stays(django_capture_on_commit_callbacks, media_root):
