@@ -615,6 +615,13 @@ class TestE027:
         with device(fields=["owner"], keep=["address"]):
             assert f"answers False there for {lacking}: " in only("E027").msg
 
+    def test_where_each_tenant_has_a_schema_the_apps_are_looked_at_instead(self, settings):
+        """The router of django-tenants answers for the schema of the moment: in a command, the one that all share."""
+        settings.TENANT_APPS = ["gdpr_assist", "django.contrib.contenttypes", "tests.apps.thirdparty"]
+        settings.DATABASE_ROUTERS = [*settings.DATABASE_ROUTERS, Elsewhere()]
+        with device(fields=["owner"], keep=["address"]):
+            assert reported() == {}
+
     def test_gdpr_assist_W008_where_not_even_the_rows_may_be(self, settings):
         settings.DATABASE_ROUTERS = [*settings.DATABASE_ROUTERS, Elsewhere()]
         with device(fields=["owner"], keep=["address"]):

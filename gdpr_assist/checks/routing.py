@@ -38,13 +38,11 @@ def check_W008(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 def check_W023(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Each tenant's schema (django-tenants) needs tables of its own for receipts and markers, and its own id."""
-    entries = getattr(settings, "TENANT_APPS", None)
-    if not entries:
-        return []
+    entries = _tenant_apps()
     lacking = [
         name
         for name in ("gdpr_assist", "django.contrib.contenttypes")
-        if not any(entry == name or entry.startswith(f"{name}.apps.") for entry in entries)
+        if entries and not any(entry == name or entry.startswith(f"{name}.apps.") for entry in entries)
     ]
     return [
         message(
@@ -57,7 +55,14 @@ def check_W023(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     ]
 
 
+def _tenant_apps() -> list[str]:
+    """Return the apps that django-tenants puts into a schema for each tenant; none on a site without it."""
+    return list(getattr(settings, "TENANT_APPS", None) or ())
+
+
 def _apart(app_configs: Any) -> Iterator[tuple[str, list[type[models.Model]], list[str]]]:
+    if _tenant_apps():
+        return  # the router answers for the schema of the moment; W023 looks at the apps instead
     for using, rows in written(each.model for each in declarations(app_configs)).items():
         if apps := kept_off(using):
             yield using, rows, apps

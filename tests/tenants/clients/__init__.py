@@ -1,0 +1,1 @@
+"""Who the tenants are: in the schema that all of them share."""
