@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -10,22 +11,18 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy
-from django.views.decorators.debug import sensitive_post_parameters
 
-from ..exceptions import AnonymiseError
 from ..meta import all_rows
 from ..planning import Plan, plan, target_alias
-from ..sensitive import sensitive
 from ..tables import stored_key
 from . import confirmation
 from .erasure import erase, outside_transactions, with_history
-from .page import SensitivePage
+from .page import guarded
 from .permissions import can_be_anonymised
-from .refusals import REFUSALS, told
+from .refusals import FORESEEN, REFUSALS, told
 from .selection import (
     LARGEST_SELECTION,
     PACKED,
@@ -40,9 +37,8 @@ else:
     Base = admin.ModelAdmin
 
 
-def guarded(view: Any) -> Any:
-    """Return a view of an admin such that no error report has its variables, or what was posted to it."""
-    return method_decorator(sensitive_post_parameters())(sensitive(view))
+# The actions that run no code of a project's own
+OURS = {"anonymise", "delete_selected"}
 
 
 class ModelAdmin(Base):
@@ -52,6 +48,9 @@ class ModelAdmin(Base):
     """
 
     anonymise_confirmation_template: str | None = None
+
+    atomic_actions = True
+    """Whether all that an action did is undone if it is refused. False for those that end their own transactions."""
 
     def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
         super().__init__(model, admin_site)
@@ -66,24 +65,28 @@ class ModelAdmin(Base):
         name = f"{self.opts.app_label}_{self.opts.model_name}_anonymise"
         view = outside_transactions(self.admin_site.admin_view(self.anonymise_view))
         # Before Django's own, which take anything for a primary key.
-        return [path("anonymise/", view, name=name), *super().get_urls()]
+        urls = [path("anonymise/", view, name=name), *super().get_urls()]
+        for url in urls:
+            if isinstance(url, URLPattern):  # and no include() of another base class
+                url.callback = guarded(url.callback)
+        return urls
 
-    @guarded
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Show the rows, or do the chosen action."""
-        return super().changelist_view(request, extra_context)
+        view = super().changelist_view
+        if request.method != "POST":
+            return view(request, extra_context)
+        refusals = _refusals(request)
+        is_atomic = self.atomic_actions or refusals is REFUSALS
+        return self._unless(refusals, view, request, extra_context, is_atomic=is_atomic)
 
     @admin.action(permissions=["anonymise"], description=gettext_lazy("Anonymise data"))
     def anonymise(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
         """Ask whether to anonymise the selected rows."""
         # One more than allowed, so that packing them says that they are too many
         keys = queryset.order_by().values_list("pk", flat=True)[: LARGEST_SELECTION + 1]
-        try:
-            return self._confirmation_page(request, dict.fromkeys(keys))
-        except REFUSALS as error:
-            return self._back(request, told(error), messages.ERROR)
+        return self._confirmation_page(request, dict.fromkeys(keys))
 
-    @guarded
     def anonymise_view(self, request: HttpRequest) -> HttpResponse:
         """Anonymise the rows whose keys were posted by the confirmation page."""
         if not self.has_anonymise_permission(request):
@@ -100,35 +103,37 @@ class ModelAdmin(Base):
             return self._back(request, told(error), messages.ERROR)
         return self._back(request, confirmation.outcome([planned], results), confirmation.level(results))
 
-    @guarded
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Delete one row, or say why it was refused; then there is nothing about it in the history."""
-        try:
-            with with_history(self.model):
-                return super().delete_view(request, object_id, extra_context)
-        except REFUSALS as error:
-            return self._back(request, told(error), messages.ERROR)
+        """Delete one row, or say why it was refused."""
+        response: HttpResponse = self._unless(REFUSALS, super().delete_view, request, object_id, extra_context)
+        return response
 
-    def response_action(  # type: ignore[override]  # Django 6.1 has one more argument
-        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
-    ) -> HttpResponseBase | None:
-        """Do the chosen action; "Delete selected" as ``delete_view`` does."""
-        if not _is_deletion(request):
-            return super().response_action(request, queryset, *args, **kwargs)
-        try:
-            with with_history(self.model):
-                return super().response_action(request, queryset, *args, **kwargs)
-        except REFUSALS as error:
-            return self._back(request, told(error), messages.ERROR)
-
-    @guarded
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> Any:
         """Show or save one row. A row of another model that is to be deleted on the same page may be refused."""
+        view = super().changeform_view
+        if request.method != "POST":
+            return view(request, object_id, form_url, extra_context)
+        return self._unless(_refusals(request), view, request, object_id, form_url, extra_context)
+
+    def _unless(
+        self,
+        refusals: tuple[type[Exception], ...],
+        view: Any,
+        request: HttpRequest,
+        *args: Any,
+        is_atomic: bool = True,
+    ) -> Any:
+        """Return what ``view`` answers, or a message after one of ``refusals``: then nothing of it is left, nor in the
+        admin's history.
+        """
         try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except AnonymiseError as error:
+            with with_history(self.model) if is_atomic else nullcontext():
+                return view(request, *args)
+        except refusals as error:
+            if is_atomic:
+                list(messages.get_messages(request))  # that something was deleted, say, is not so any more
             return self._back(request, told(error), messages.ERROR)
 
     def _plan(self, request: HttpRequest, keys: Iterable[Any], force: bool = False) -> Plan:
@@ -157,7 +162,7 @@ class ModelAdmin(Base):
         }
         request.current_app = self.admin_site.name
         names = self.anonymise_confirmation_template or confirmation.templates(self.opts)
-        return SensitivePage(request, names, context)
+        return TemplateResponse(request, names, context)
 
     def _back(self, request: HttpRequest, message: str, level: int) -> HttpResponseRedirect:
         """To the list without the filters that were on it: a search for a name would stand in the URL."""
@@ -172,6 +177,13 @@ class ModelAdmin(Base):
         return reverse(f"admin:{opts.app_label}_{opts.model_name}_{name}", current_app=self.admin_site.name)
 
 
-def _is_deletion(request: HttpRequest) -> bool:
-    """Whether Django's own action is chosen, in the list or (Django 6.1) on the page of one row."""
-    return any("delete_selected" in values for name, values in request.POST.lists() if name.endswith("action"))
+def _refusals(request: HttpRequest) -> tuple[type[Exception], ...]:
+    """What the page may be refused with: less where a project's own action is chosen, or nothing is to be deleted.
+
+    Actions are chosen in the list or (Django 6.1) on the page of one row.
+    """
+    is_ours = any(
+        name.endswith("-DELETE") or (name.endswith("action") and not OURS.isdisjoint(values))
+        for name, values in request.POST.lists()
+    )
+    return REFUSALS if is_ours else FORESEEN

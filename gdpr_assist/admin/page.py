@@ -1,17 +1,24 @@
-"""A page that shows personal data; it is rendered after the view has returned, and so guards itself."""
+"""Keeps what an admin page handles out of error reports; knows no models."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
-from django.template.response import TemplateResponse
+from django.views.decorators.debug import sensitive_post_parameters
 
 from ..sensitive import sensitive
 
 
-class SensitivePage(TemplateResponse):
-    """A ``TemplateResponse`` of which no error report has the variables."""
+def guarded(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a view such that no error report has its variables, those of its page, or what was posted to it."""
 
-    @sensitive
-    def render(self) -> Any:
-        return super().render()
+    @wraps(view)
+    def guarding(*args: Any, **kwargs: Any) -> Any:
+        response = view(*args, **kwargs)
+        if hasattr(response, "render"):  # which is called after the view has returned
+            response.render = sensitive(response.render)
+        return response
+
+    return sensitive_post_parameters()(sensitive(guarding))

@@ -15,22 +15,21 @@ from django.db import Error, router
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.debug import sensitive_post_parameters
 
 from ..meta import all_rows
 from ..planning import Plan, plan
 from ..registry import registry
 from ..search import LONGEST_TERM, Failed, noted
-from ..sensitive import sensitive
 from ..tables import stored_key
 from . import confirmation
 from .download import download
 from .erasure import erase, outside_transactions
-from .page import SensitivePage
+from .page import guarded
 from .permissions import can_be_anonymised, may_anonymise, may_view
 from .refusals import REFUSALS, told
 from .results import is_at_home, tables
@@ -91,8 +90,7 @@ class PersonalDataAdmin(Base):
         return [path("", view, name="gdpr_assist_personaldata_changelist")]
 
     # An error report would hold what was searched for.
-    @method_decorator(sensitive_post_parameters())
-    @sensitive
+    @method_decorator(guarded)
     def changelist_view(  # type: ignore[override]  # an export is streamed
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponseBase:
@@ -120,7 +118,7 @@ class PersonalDataAdmin(Base):
             raise SelectionError(_("No such action. Nothing was changed."))
         return None
 
-    def _page(self, request: HttpRequest, searches: bool = True) -> SensitivePage:
+    def _page(self, request: HttpRequest, searches: bool = True) -> TemplateResponse:
         form = SearchForm(request.POST if "term" in request.POST else None)
         term = form.cleaned_data["term"] if searches and form.is_valid() else None
         models = self._viewable_models(request)
@@ -238,10 +236,10 @@ class PersonalDataAdmin(Base):
             raise PermissionDenied
         return model
 
-    def _render(self, request: HttpRequest, templates: list[str], context: dict[str, Any]) -> SensitivePage:
+    def _render(self, request: HttpRequest, templates: list[str], context: dict[str, Any]) -> TemplateResponse:
         request.current_app = self.admin_site.name
         common = self.admin_site.each_context(request)
-        return SensitivePage(request, templates, {**common, "opts": self.opts, **context})
+        return TemplateResponse(request, templates, {**common, "opts": self.opts, **context})
 
     def _own_url(self) -> str:
         return reverse("admin:gdpr_assist_personaldata_changelist", current_app=self.admin_site.name)

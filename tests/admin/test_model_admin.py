@@ -5,16 +5,19 @@ from django.contrib import messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
-from django.db import InterfaceError, OperationalError, connections
+from django.db import IntegrityError, InterfaceError, OperationalError, ProgrammingError, connections, transaction
+from django.db.models import ProtectedError, RestrictedError
+from django.db.models.signals import pre_delete
 from django.test import Client
 
+from gdpr_assist import AnonymiseError
 from gdpr_assist.models import EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
 from tests.admin.conftest import CUSTOMERS
 from tests.admin.pages import Forms, confirm, said
 from tests.apps.fields.models import TextKey
-from tests.apps.shop.models import AuditEntry, Category, Customer, Order, Reservation
+from tests.apps.shop.models import AuditEntry, Category, Customer, Invoice, Order, Reservation
 from tests.databases import FAULTS, log_is, refused
-from tests.observing import address
+from tests.observing import address, listening
 
 URL = f"{CUSTOMERS}anonymise/"
 
@@ -483,14 +486,133 @@ def test_an_error_of_the_projects_in_a_deletion_stays_an_error(officer, two, act
     assert not LogEntry.objects.exists()
 
 
-def test_a_row_that_is_deleted_on_the_page_of_another_one(officer, ada, ada_order):
-    url = f"/shop/shop/foreigncustomer/{ada.pk}/change/"
-    form = officer.get(url).context["adminform"].form
+def remove(client, *rows, action="remove"):
+    keys = [each.pk for each in rows]
+    return client.post(CUSTOMERS, {"action": action, "_selected_action": keys, "post": "yes"})
+
+
+def told(client, response):
+    """Return the only message on the list to which the response leads."""
+    assert (response.status_code, response.url) == (302, CUSTOMERS)
+    [text] = said(client.get(CUSTOMERS))
+    return text
+
+
+def discard(client, *rows):
+    return remove(client, *rows, action="discard")
+
+
+@pytest.mark.parametrize("act", [remove, discard])
+def test_an_action_of_the_projects_that_deletes_is_refused_alike(officer, two, act):
+    with log_is(refused):
+        text = told(officer, act(officer, *two))
+    assert text.startswith("The event log could not be written")
+    assert Customer.objects.count() == 2
+    for model in (LogEntry, Receipt):
+        assert not model.objects.exists()
+    act(officer, *two)
+    assert not Customer.objects.exists()
+    assert LogEntry.objects.count() == (2 if act is discard else 0)
+
+
+def test_an_action_that_is_refused_half_way_leaves_nothing(officer, two, monkeypatch):
+    def delete_queryset(self, request, queryset):
+        for number, row in enumerate(queryset):
+            if number == 1:
+                raise AnonymiseError("No.")
+            row.delete()
+
+    monkeypatch.setattr("tests.admin.urls.CustomerAdmin.delete_queryset", delete_queryset)
+    assert told(officer, remove(officer, *two)) == "No."
+    assert Customer.objects.count() == 2
+
+
+def test_an_action_that_is_held_up_by_other_rows_says_which(officer, two):
+    Invoice.objects.create(customer=two[0], total=1)
+    assert told(officer, remove(officer, *two)) == (
+        "Nothing was changed. What was to be deleted is needed by rows that protect it: 1 invoice."
+    )
+    assert Customer.objects.count() == 2
+
+
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
+def test_an_action_that_the_database_breaks_off_is_a_message(officer, two, kind, monkeypatch):
+    monkeypatch.setattr("tests.admin.urls.CustomerAdmin.delete_queryset", raises(kind("deadlock: Ada Lovelace")))
+    text = told(officer, remove(officer, *two))
+    assert f"The database could not do this ({kind.__name__})." in text
+    assert "Ada" not in text
+
+
+@pytest.mark.parametrize("kind", [ZeroDivisionError, IntegrityError, ProgrammingError])
+def test_a_mistake_in_an_action_of_the_projects_stays_an_error(officer, two, kind, monkeypatch):
+    monkeypatch.setattr("tests.admin.urls.CustomerAdmin.delete_queryset", raises(kind))
+    with pytest.raises(kind):
+        remove(officer, *two)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_action_may_end_its_own_transactions(officer, two, monkeypatch):
+    def delete_queryset(self, request, queryset):
+        with transaction.atomic(durable=True):
+            queryset.delete()
+
+    monkeypatch.setattr("tests.admin.urls.CustomerAdmin.delete_queryset", delete_queryset)
+    monkeypatch.setattr("tests.admin.urls.CustomerAdmin.atomic_actions", False)
+    with log_is(refused):
+        assert said(remove(officer, *two))[1].startswith("The event log could not be written")
+    remove(officer, two[0])
+    assert Customer.objects.get() == two[1]
+
+
+def raises(error):
+    def fail(*args, **kwargs):
+        raise error
+
+    return fail
+
+
+def delete_order(client, order):
+    """Tick the box of the order on the page of its customer, and give that another name."""
+    url = f"/shop/shop/foreigncustomer/{order.customer_id}/change/"
+    form = client.get(url).context["adminform"].form
     data = {name: value for name, value in form.initial.items() if value is not None}
     management = {"orders-TOTAL_FORMS": 1, "orders-INITIAL_FORMS": 1, "orders-0-DELETE": "on"}
-    ids = {"orders-0-id": ada_order.pk, "orders-0-customer": ada.pk}
+    ids = {"orders-0-id": order.pk, "orders-0-customer": order.customer_id}
+    return client.post(url, {**data, "name": "New", **management, **ids})
+
+
+@pytest.mark.parametrize("kind", [AnonymiseError, ProtectedError, RestrictedError, IntegrityError, OperationalError])
+def test_a_row_that_cannot_be_deleted_on_the_page_of_another_one(officer, ada, ada_order, kind):
+    arguments = ("No.", {ada_order}) if kind in (ProtectedError, RestrictedError) else ("No.",)
+    with listening(pre_delete, raises(kind(*arguments)), Order):
+        response = delete_order(officer, ada_order)
+    assert response.status_code == 302
+    [text] = said(response)
+    if kind in (ProtectedError, RestrictedError):
+        assert text.endswith("is needed by rows that protect it: 1 order.")
+    else:
+        assert ("No." in text) == (kind is AnonymiseError)
+    assert values(ada)["name"] == "Ada Lovelace"
+    assert Order.objects.filter(pk=ada_order.pk).exists()
+    assert not LogEntry.objects.exists()
+
+
+def test_a_mistake_of_the_projects_on_the_page_of_a_row_stays_an_error(officer, ada, monkeypatch):
+    monkeypatch.setattr("tests.admin.urls.CustomerAdmin.save_model", raises(IntegrityError))
+    data = {"name": "New", "email": "ada@example.org", "country": "GB"}
+    with pytest.raises(IntegrityError):
+        officer.post(f"{CUSTOMERS}{ada.pk}/change/", data)
+
+
+def test_a_list_that_cannot_be_read_is_an_error_and_no_endless_redirection(officer, ada, monkeypatch):
+    monkeypatch.setattr("tests.admin.urls.CustomerAdmin.get_queryset", raises(OperationalError))
+    with pytest.raises(OperationalError):
+        officer.get(CUSTOMERS)
+
+
+def test_a_row_that_is_deleted_on_the_page_of_another_one(officer, ada, ada_order):
     with log_is(refused):
-        response = officer.post(url, {**data, "name": "New", **management, **ids})
+        response = delete_order(officer, ada_order)
     assert said(response)[0].startswith("The event log could not be written")
     assert response.status_code == 302
     assert values(ada)["name"] == "Ada Lovelace"

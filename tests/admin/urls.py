@@ -1,6 +1,7 @@
 """A site of the tests' own beside the default one, with admins for some models and none for others."""
 
 from django.contrib import admin
+from django.contrib.admin.actions import delete_selected
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
@@ -19,13 +20,30 @@ def greet(model_admin, request, queryset):
     pass
 
 
+@admin.action(description="Remove")
+def remove(model_admin, request, queryset):
+    """Deletes in a way of its own, and says so too early."""
+    model_admin.message_user(request, "Removed.")
+    model_admin.delete_queryset(request, queryset)
+
+
+@admin.action(description="Discard")
+def discard(model_admin, request, queryset):
+    """Django's own action under another name: first it writes the history."""
+    return delete_selected(model_admin, request, queryset)
+
+
 @admin.register(Customer, site=site)
 class CustomerAdmin(gdpr_assist.admin.ModelAdmin):
     """Shows what the default manager shows: no soft-deleted customers."""
 
-    actions = [greet]
+    actions = [greet, remove, discard]
+    list_display = ["name", "initial"]
     list_filter = ["country"]
     search_fields = ["name"]
+
+    def initial(self, obj):
+        return obj.name[:1]
 
     def has_anonymise_permission(self, request, obj=None):
         allowed = super().has_anonymise_permission(request, obj)
