@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -156,22 +156,41 @@ def field_label(field: Any) -> str:
 
 def is_unique(field: Field[Any, Any]) -> bool:
     """Whether two rows with the same value here could break a constraint, also one over several fields."""
-    return field.unique or any(field.name in names for names in _unique_sets(field.model))
+    return any(field.name in names for names in _unique_sets(field.model))
 
 
 def is_unique_alone(field: Field[Any, Any]) -> bool:
     """Whether no two rows can have the same value here, whatever else they hold."""
-    return field.unique or {field.name} in _unique_sets(field.model, with_conditions=False)
+    return {field.name} in _unique_sets(field.model, with_conditions=False)
 
 
 def _unique_sets(model: type[Model], *, with_conditions: bool = True) -> list[set[str]]:
     sets = []
     for owner in (model, *model._meta.get_parent_list()):
-        sets += [set(names) for names in owner._meta.unique_together]
-        for constraint in owner._meta.constraints:
-            if isinstance(constraint, models.UniqueConstraint) and (with_conditions or constraint.condition is None):
-                sets.append({*constraint.fields, *names_in(constraint.expressions)})
+        sets += [sources(owner, [field.name]) for field in owner._meta.local_fields if field.unique]
+        sets += [sources(owner, names) for names in owner._meta.unique_together]
+        for constraint in _unique_constraints(owner):
+            if with_conditions or constraint.condition is None:
+                sets.append(sources(owner, [*constraint.fields, *constraint.expressions]))
     return sets
+
+
+def _unique_constraints(model: type[Model]) -> list[models.UniqueConstraint]:
+    return [each for each in model._meta.constraints if isinstance(each, models.UniqueConstraint)]
+
+
+def sources(model: type[Model], expressions: Iterable[Any]) -> set[str]:
+    """Return the names of the fields that expressions, and generated columns in them, are made of."""
+    columns = {each.attname: each for each in model._meta.concrete_fields} | {"pk": model._meta.pk}
+    columns |= {each.name: each for each in model._meta.concrete_fields}
+    found: set[str] = set()
+    for name in names_in(F(each) if isinstance(each, str) else each for each in expressions):
+        column: Any = columns.get(name)
+        if getattr(column, "generated", False):  # from Django 5.0 on
+            found |= sources(model, [column.expression])
+        else:
+            found.add(getattr(column, "name", name))
+    return found
 
 
 def names_in(expressions: Any) -> set[str]:
@@ -197,10 +216,10 @@ def names_in(expressions: Any) -> set[str]:
 def _null_repeats(field: Field[Any, Any]) -> bool:
     """Whether any number of rows may be NULL here: SQL holds NULLs to be different unless told otherwise."""
     return not any(
-        getattr(constraint, "nulls_distinct", None) is False and field.name in constraint.fields
+        getattr(constraint, "nulls_distinct", None) is False
+        and field.name in sources(owner, [*constraint.fields, *constraint.expressions])
         for owner in (field.model, *field.model._meta.get_parent_list())
-        for constraint in owner._meta.constraints
-        if isinstance(constraint, models.UniqueConstraint)
+        for constraint in _unique_constraints(owner)
     )
 
 

@@ -18,8 +18,8 @@ from django.core.checks.registry import registry as checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import connections, models
-from django.db.models import Func, Q
-from django.db.models.functions import Abs
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import MD5, Abs, Coalesce, Concat, Left, Lower, Upper
 from django.test.utils import isolate_apps
 from django.utils import timezone
 
@@ -1032,6 +1032,93 @@ class TestE036:
                 Meta=options(constraints=[unique("code", "product", nulls_distinct=False)]),
             ):
                 assert "code, product" in only("E036").msg
+
+
+if django.VERSION >= (5, 0):
+
+    def generated(expression, output_field=None, **attributes):
+        output_field = output_field or models.CharField(max_length=200)
+        return models.GeneratedField(expression=expression, output_field=output_field, db_persist=True, **attributes)
+
+    class TestUniqueOfDjango50:
+        def test_gdpr_assist_E007_of_one_column(self):
+            number = models.IntegerField()
+            for expression in (F("code") + 1, Abs("code"), F("code")):
+                with made(code=models.IntegerField(), twice=generated(expression, number, unique=True)):
+                    assert only("E007").msg.startswith("Cannot anonymise shop.Made.code - it is unique, and the same")
+
+        def test_gdpr_assist_E007_in_a_constraint(self):
+            with made(
+                code=models.IntegerField(),
+                twice=generated(F("code") + 1, models.IntegerField()),
+                Meta=options(constraints=[unique("twice")]),
+            ):
+                assert only("E007").msg.startswith("Cannot anonymise shop.Made.code - it is unique, and the same")
+
+        def test_gdpr_assist_E036_of_several_columns(self):
+            total = generated(F("code") + F("size"), models.IntegerField(), unique=True)
+            with made(code=models.IntegerField(), size=models.IntegerField(), total=total):
+                message = only("E036")
+            assert message.msg.startswith("shop.Made: the new values of code, size would be the same in every row")
+            assert "the generated column total" in message.msg
+
+        @pytest.mark.parametrize(
+            "expression",
+            [Left("name", 3), Coalesce("nick", Value("")), Concat("nick", Value("!")), Concat("nick", "town")],
+            ids=["part", "of NULL", "text of NULL", "with a column that stays"],
+        )
+        def test_gdpr_assist_W015(self, expression):
+            with made(
+                name=models.CharField(max_length=50),
+                nick=models.CharField(max_length=50, null=True),
+                town=models.CharField(max_length=50),
+                made_of=generated(expression, unique=True),
+                PrivacyMeta=meta(keep=["town"]),
+            ):
+                assert "the generated column made_of" in only("W015").msg
+
+        def test_what_keeps_rows_apart(self):
+            with made(
+                name=models.CharField(max_length=50, blank=True),
+                nick=models.CharField(max_length=50, null=True),
+                one=generated(Lower("name"), unique=True),
+                two=generated(MD5(Upper("nick")), unique=True),
+                three=generated(Left("name", 3)),
+            ):
+                assert reported() == {}
+
+        def test_the_column_of_a_relation(self):
+            relation = models.ForeignKey(Product, models.CASCADE, null=True, related_name="+")
+            constraint = unique(expressions=[F("product_id")], nulls_distinct=False)
+            with made(product=relation, Meta=options(constraints=[constraint])):
+                assert only("E007").msg.startswith("Cannot anonymise shop.Made.product - it is unique")
+
+        def test_an_anonymiser_of_its_own(self):
+            declaration = meta(keep=["town"], anonymise_name=lambda self, instance: str(instance.pk))
+            with made(
+                name=models.CharField(max_length=50),
+                town=models.CharField(max_length=50),
+                made_of=generated(Concat("name", "town"), unique=True),
+                PrivacyMeta=declaration,
+            ):
+                assert reported() == {}
+
+
+class TestUniqueExpression:
+    def test_gdpr_assist_E036_one_expression_over_several_columns(self):
+        constraint = unique(expressions=[F("code") + F("size")])
+        with made(code=models.IntegerField(), size=models.IntegerField(), Meta=options(constraints=[constraint])):
+            assert only("E036").msg.startswith("shop.Made: the new values of code, size would be the same")
+
+    def test_gdpr_assist_W015_a_part_of_a_text(self):
+        constraint = unique(expressions=[Left("name", 3)])
+        with made(name=models.CharField(max_length=50), Meta=options(constraints=[constraint])):
+            assert only("W015").msg.startswith("shop.Made: with the new values of name, rows that differ now")
+
+    def test_a_field_that_is_not_there(self):
+        """Django's own check names it."""
+        with made(code=models.IntegerField(), Meta=options(unique_together=[("code", "gone")])):
+            assert list(reported()) == ["W015"]
 
 
 class TestW014:

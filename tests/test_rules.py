@@ -48,6 +48,9 @@ from tests.apps.shop.models import Category, Membership, Product
 from tests.apps.thirdparty.models import Device
 from tests.observing import digits, keyed
 
+if django.VERSION >= (5, 0):
+    from tests.apps.own.models import Handle
+
 if apps.is_installed("tests.apps.postgres"):
     from psycopg.types.range import Range
 
@@ -505,6 +508,15 @@ def test_unique_constraint_over_an_expression_counts():
 
 
 if django.VERSION >= (5, 0):
+
+    @pytest.mark.django_db
+    @WAYS
+    def test_columns_of_unique_generated_columns_stay_unique(anonymise):
+        rows = [Handle.objects.create(name=name) for name in ("Ada", "Bob")]
+        for row in rows:
+            anonymise(row)
+        found = Handle.objects.order_by("pk").values_list("name", "shout")
+        assert list(found) == [(keyed(row), keyed(row).upper()) for row in rows]
 
     @pytest.mark.django_db
     @pytest.mark.usefixtures("throwaway_models")

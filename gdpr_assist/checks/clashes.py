@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from django.contrib.postgres.indexes import OpClass
 from django.core.checks import CheckMessage
-from django.db.models import CharField, EmailField, Model, SlugField, URLField
+from django.db.models import CharField, EmailField, ExpressionWrapper, F, Model, SlugField, URLField
+from django.db.models.constants import LOOKUP_SEP
+from django.db.models.expressions import OrderBy
+from django.db.models.functions import MD5, SHA1, SHA224, SHA256, SHA384, SHA512, Collate, Lower, Upper
 from django.template.defaultfilters import pluralize
 
 from ..declaration import Change, Declaration
@@ -19,7 +23,7 @@ from ..rules import (
     field_label,
     is_unique_alone,
     key_field,
-    names_in,
+    sources,
 )
 from .messages import declarations, message
 
@@ -38,14 +42,30 @@ AROUND: dict[Any, int] = {
 ENOUGH_DIGITS = 9
 
 
+# What makes other values of other values, and NULL of NULL
+KEEPING = (Collate, ExpressionWrapper, Lower, MD5, OpClass, OrderBy, SHA1, SHA224, SHA256, SHA384, SHA512, Upper)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column that a constraint compares, or what an expression makes of some."""
+
+    names: frozenset[str]
+    """Of the fields; of a generated column, those of the fields that it is made of."""
+
+    operator: str
+    """Another one than ``=`` in an exclusion constraint."""
+
+    keeps: bool
+    """Whether rows that differ in the one field differ here too, and NULL is NULL."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Barrier:
     """A constraint that refuses two rows which are alike in all its columns."""
 
     name: str
-    columns: tuple[tuple[frozenset[str], str], ...]
-    """For each column or expression: the names of its fields, and the operator of an exclusion constraint."""
-
+    columns: tuple[Column, ...]
     nulls_meet: bool = False
     is_conditional: bool = False
     """Whether it holds for some rows only."""
@@ -112,8 +132,8 @@ def _barred(each: Declaration) -> Iterator[tuple[Barrier, list[str], Verdict]]:
     """Yield each constraint that the new values may break, with the names of the columns that change."""
     changes = {change.field.name: change for change in each.changes}
     for barrier in _barriers(each.model):
-        names = sorted({name for columns, _ in barrier.columns for name in columns} & changes.keys())
-        verdicts = {_verdict(each.model, changes, barrier, *column) for column in barrier.columns}
+        names = sorted({name for column in barrier.columns for name in column.names} & changes.keys())
+        verdicts = {_verdict(each.model, changes, barrier, column) for column in barrier.columns}
         if names and "differ" not in verdicts:
             is_certain = verdicts == {"same"} and not barrier.is_conditional
             yield barrier, names, "same" if is_certain else "may"
@@ -121,13 +141,16 @@ def _barred(each: Declaration) -> Iterator[tuple[Barrier, list[str], Verdict]]:
 
 def _barriers(model: type[Model]) -> Iterator[Barrier]:
     for owner in (model, *model._meta.get_parent_list()):
+        for field in owner._meta.local_fields:
+            if field.unique and getattr(field, "generated", False):
+                yield Barrier(name=f"the generated column {field.name}", columns=(_column(owner, field.name),))
         for together in owner._meta.unique_together:
             yield Barrier(
                 name=f"unique_together ({', '.join(together)})",
-                columns=tuple((frozenset([name]), "=") for name in together),
+                columns=tuple(_column(owner, name) for name in together),
             )
         for constraint in owner._meta.constraints:
-            if columns := _columns(constraint):
+            if columns := _columns(owner, constraint):
                 yield Barrier(
                     name=f"the constraint {constraint.name}",
                     columns=columns,
@@ -136,28 +159,45 @@ def _barriers(model: type[Model]) -> Iterator[Barrier]:
                 )
 
 
-def _columns(constraint: Any) -> tuple[tuple[frozenset[str], str], ...]:
-    """The columns of a unique or an exclusion constraint, with their operators; none of another one."""
+def _columns(model: type[Model], constraint: Any) -> tuple[Column, ...]:
+    """The columns of a unique or an exclusion constraint; none of another one."""
     if hasattr(constraint, "index_type"):  # PostgreSQL's exclusion constraint, a class that needs its driver
-        return tuple((_names(expression), operator) for expression, operator in constraint.expressions)
-    names = [frozenset([name]) for name in getattr(constraint, "fields", ())]
-    return tuple((each, "=") for each in (*names, *map(_names, getattr(constraint, "expressions", ()))))
+        return tuple(_column(model, expression, operator) for expression, operator in constraint.expressions)
+    compared = (*getattr(constraint, "fields", ()), *getattr(constraint, "expressions", ()))
+    return tuple(_column(model, each) for each in compared)
 
 
-def _names(expression: Any) -> frozenset[str]:
-    return frozenset([expression]) if isinstance(expression, str) else frozenset(names_in([expression]))
+def _column(model: type[Model], expression: Any, operator: str = "=") -> Column:
+    return Column(names=frozenset(sources(model, [expression])), operator=operator, keeps=_keeps(model, expression))
 
 
-def _verdict(
-    model: type[Model], changes: dict[str, Change], barrier: Barrier, names: frozenset[str], operator: str
-) -> Verdict:
-    if len(names) != 1:
-        return "may"
-    [name] = names
-    change = changes.get(name)
+def _keeps(model: type[Model], expression: Any) -> bool:
+    if isinstance(expression, (str, F)):
+        name = str(getattr(expression, "name", expression))
+        column = _field(model, name)
+        is_generated = getattr(column, "generated", False)
+        return _keeps(model, column.expression) if is_generated else LOOKUP_SEP not in name
+    return isinstance(expression, KEEPING) and all(_keeps(model, each) for each in expression.get_source_expressions())
+
+
+def _field(model: type[Model], name: str) -> Any:
+    return {each.name: each for each in model._meta.concrete_fields}.get(name)
+
+
+def _verdict(model: type[Model], changes: dict[str, Change], barrier: Barrier, column: Column) -> Verdict:
+    verdicts = {_verdict_of(model, name, changes.get(name), barrier, column.operator) for name in column.names}
+    if column.keeps:
+        [verdict] = verdicts
+        return verdict
+    if any(name in changes and changes[name].anonymiser for name in column.names):
+        return "differ"  # the project has looked at it
+    return "same" if verdicts == {"same"} else "may"
+
+
+def _verdict_of(model: type[Model], name: str, change: Change | None, barrier: Barrier, operator: str) -> Verdict:
     if change is None:
-        column: Any = model._meta.get_field(name)
-        return "differ" if operator == "=" and is_unique_alone(column) else "may"
+        field = _field(model, name)
+        return "differ" if field and operator == "=" and is_unique_alone(field) else "may"
     made = change.replacement
     if made is None or not made.is_constant or made.expression is None:
         return "differ" if operator == "=" else "may"

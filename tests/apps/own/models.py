@@ -4,10 +4,12 @@ import base64
 import os
 import uuid
 
+import django
 from django.core.exceptions import FieldError
 from django.core.files.base import ContentFile
 from django.db import models
 from django.db.models.fields.files import FieldFile
+from django.db.models.functions import Upper
 
 import gdpr_assist
 from gdpr_assist.tables import ExactCharField
@@ -103,6 +105,23 @@ class Editor(Account):
     class PrivacyMeta:
         fields = ["login", "nick"]
         search_fields = ["login"]
+
+
+# -- what only some versions of Django have ----------------------------------------------------
+
+if django.VERSION >= (5, 0):
+
+    class Handle(models.Model):
+        """Unique only through what the database makes of it."""
+
+        name = models.CharField(max_length=50, blank=True)
+        shout = models.GeneratedField(
+            expression=Upper("name"), output_field=models.CharField(max_length=50), db_persist=True, unique=True
+        )
+
+        class PrivacyMeta:
+            fields = ["name"]
+            search_fields = ["name"]
 
 
 # -- columns of a project's own class ----------------------------------------------------------
