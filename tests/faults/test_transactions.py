@@ -11,8 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import Error, OperationalError, connection, connections, transaction
 
-from gdpr_assist import eventlog, waiting
-from gdpr_assist.management.commands import gdpr_rerun
+from gdpr_assist import eventlog, restore, waiting
 from gdpr_assist.models import Receipt
 from gdpr_assist.reconciliation import Settled
 from tests.apps.shop.models import Customer
@@ -534,7 +533,7 @@ class TestReplayBesideOthers:
         assert is_erased(person)
 
     def test_one_that_began_after_the_others_were_settled(self, monkeypatch):
-        monkeypatch.setattr(gdpr_rerun, "reconcile", lambda *args, **options: Settled())
+        monkeypatch.setattr(restore, "reconcile", lambda *args, **options: Settled())
         with transaction.atomic():
             customer().anonymise()
             [operation] = operations()

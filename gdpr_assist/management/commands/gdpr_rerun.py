@@ -6,23 +6,19 @@ from argparse import ArgumentTypeError
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, time
-from itertools import chain
 from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from gdpr_assist import legacy
-from gdpr_assist.history import count_foreign, count_operations, logged_operations
-from gdpr_assist.instances import needed, stakes, warnings
-from gdpr_assist.legacy import Backlog
+from gdpr_assist.instances import stakes, warnings
 from gdpr_assist.management.asking import check_yes
 from gdpr_assist.management.log import LogCommand, add_instance, operation_id
 from gdpr_assist.progress import show
-from gdpr_assist.reconciliation import Databases, reconcile
-from gdpr_assist.replay import Report, check_ready, complete_1x, replay, settle
-from gdpr_assist.sequences import raise_sequences
+from gdpr_assist.reconciliation import Databases
+from gdpr_assist.replay import Report, check_ready
+from gdpr_assist.restore import Restore, prepare, restore
 
 
 class Command(LogCommand):
@@ -70,65 +66,46 @@ class Command(LogCommand):
 
     def run(self, options: dict[str, Any]) -> None:
         self.check_writes()
-        databases, dry_run, since = Databases(options["instance"]), options["dry_run"], options["since"]
+        databases, dry_run = Databases(options["instance"]), options["dry_run"]
         check_ready(databases)
         self.ask([] if dry_run or options["noinput"] else stakes(databases))
-        for warning in warnings(databases):
-            self.stderr.write(self.style.WARNING(warning))
-        if not dry_run:
-            databases = legacy.adopt(databases)
-            if options["settle"]:
-                settle(options["settle"], databases)
-            legacy.settle(options["settle_1x"], databases)
-        backlogs = [] if since else self.backlogs(databases, options["apply_1x"])
-        report, busy = Report(foreign=count_foreign(databases, since)), set()
-        if not dry_run:
-            # Whoever runs this has restored a backup: what has no receipt may have been lost with it.
-            busy = {each.id for each in reconcile(databases, is_restored=True).busy}
-        operations = chain(legacy.operations(backlogs), logged_operations(databases, since=since))
-        done = replay(
-            operations,
-            report,
-            include_undecided=options["include_undecided"],
-            busy=busy,
+        self.warn(*warnings(databases))
+        work = prepare(
+            databases,
+            since=options["since"],
+            apply_1x=options["apply_1x"],
+            settled=options["settle"],
+            settled_1x=options["settle_1x"],
             dry_run=dry_run,
         )
-        total = sum(map(len, backlogs)) + count_operations(since)
-        show((each.seen for each in done), "Operations", total, self.console)
-        if not dry_run:
-            complete_1x(backlogs, report)
-        self.print(report, dry_run)
-        if not dry_run and not report.busy:  # they would have to wait too
-            raise_sequences(databases)
+        self.list(work)
+        report, steps = work.report, restore(work, include_undecided=options["include_undecided"])
+        try:
+            show(steps, "Operations", work.total, self.console)
+        finally:  # what was done was done, also if the rest fails
+            self.print(report, dry_run)
         if report.failed or report.undecided or report.busy:
             self.fail(
                 f"Not everything is done: {len(report.failed)} failed, {len(report.undecided)} undecided and "
                 f"{len(report.busy)} busy, listed above."
             )
 
-    def backlogs(self, databases: Databases, apply_1x: bool) -> list[Backlog]:
-        """Return the events of 1.x to apply, and list them by model, and those that are left alone."""
-        found = [(legacy.everything if apply_1x else legacy.due)(using, databases) for using in needed()]
-        for backlog in found:
-            self.list(backlog, "to be applied")
-        if apply_1x:
-            return found
-        held = [legacy.unclaimed(using, databases) for using in needed()]
-        for backlog in held:
-            self.list(backlog, "left alone")
-        if any(held):
-            self.stderr.write(
-                self.style.WARNING(
-                    "Events of 1.x are left alone, as nobody said whether this database has them. If it was not "
-                    "restored, run gdpr_upgrade. If it was, from a backup of before gdpr_upgrade, add --apply-1x: "
-                    "they are applied to the rows that have their keys now."
-                )
-            )
-        return found
+    def warn(self, *texts: str) -> None:
+        for text in texts:
+            self.stderr.write(self.style.WARNING(text))
 
-    def list(self, backlog: Backlog, what: str) -> None:
-        for label, number in backlog.counts.items():
-            self.stdout.write(f"Events of 1.x, {what} on {backlog.using}: {label}: {number}")
+    def list(self, work: Restore) -> None:
+        """Print the events of 1.x by model: those to be applied, and those that are left alone."""
+        for what, backlogs in (("to be applied", work.backlogs), ("left alone", work.unclaimed)):
+            for backlog in backlogs:
+                for label, number in backlog.counts.items():
+                    self.stdout.write(f"Events of 1.x, {what} on {backlog.using}: {label}: {number}")
+        if any(work.unclaimed):
+            self.warn(
+                "Events of 1.x are left alone, as nobody said whether this database has them. If it was not restored, "
+                "run gdpr_upgrade. If it was, from a backup of before gdpr_upgrade, add --apply-1x: they are applied "
+                "to the rows that have their keys now."
+            )
 
     def ask(self, listed: Sequence[str]) -> None:
         """Before another instance's erasures are done here; rows that were never erased may have these keys."""
