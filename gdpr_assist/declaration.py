@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Field, Model
+from django.db.models import Field, ForeignKey, Model
 from django.db.models.fields.reverse_related import ForeignObjectRel
 
 from .exceptions import AnonymiseError, FieldAnonymiseError
@@ -75,6 +75,21 @@ class Declaration:
     def is_keyed(self) -> bool:
         """Whether a new value takes the key of the database (``Instance.key``)."""
         return any(change.replacement is not None and change.replacement.is_keyed for change in self.changes)
+
+    @cached_property
+    def references(self) -> tuple[ForeignKey[Any, Any], ...]:
+        """The foreign keys of any model that hold the values of a column which changes (``to_field``)."""
+        columns = [(field.name, field.model) for field in (change.field for change in self.changes)]
+        return tuple(
+            key
+            for model in self.model._meta.apps.get_models(include_auto_created=True)
+            for key in model._meta.local_fields
+            if isinstance(key, ForeignKey) and isinstance(key.remote_field.model, type)
+            if any(
+                key.remote_field.field_name == name and issubclass(key.remote_field.model, owner)
+                for name, owner in columns
+            )
+        )
 
     @cached_property
     def errors(self) -> tuple[Mistake, ...]:

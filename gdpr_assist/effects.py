@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import and_
@@ -19,6 +20,8 @@ from .batching import LARGEST_BATCH, batch_size, chunks
 from .exceptions import AnonymiseError
 from .meta import all_rows
 from .planning import Plan
+from .presence import has_table
+from .rules import field_label
 
 CAUSE = "A trigger, a rule, row level security or a view of the database may be the cause."
 
@@ -76,6 +79,30 @@ def check_changed(plan: Plan, rows: QuerySet[Any], changed: int, claimed: int) -
     """Raise ``AnonymiseError`` if fewer rows were ``changed`` than ``claimed``, and are there to be changed."""
     if changed < claimed and (left := rows.count() - changed) > 0:
         raise unchanged(plan, left)
+
+
+@contextmanager
+def references_kept(plan: Plan, rows: QuerySet[Any]) -> Iterator[None]:
+    """Raise ``AnonymiseError`` if a foreign key (``to_field``) still holds what a row has lost in the block.
+
+    The database would refuse it at the COMMIT, or not at all: with ``db_constraint=False`` it knows of no key.
+    """
+    before = {
+        key: set(rows.values_list(str(key.remote_field.field_name), flat=True))
+        for key in plan.declaration.references
+        if has_table(key.model, plan.using)
+    }
+    yield
+    for key, values in before.items():
+        name = str(key.remote_field.field_name)
+        for part in chunks(values, batch_size(plan.using)):
+            still = all_rows(key.remote_field.model, plan.using).filter(**{f"{name}__in": part})
+            left = all_rows(key.model, plan.using).filter(**{f"{key.attname}__in": part})
+            if count := left.exclude(**{f"{key.attname}__in": still.values(name)}).count():
+                raise AnonymiseError(
+                    f"{plan.label}: {field_label(key)} points at {name} (to_field), and {count} row{pluralize(count)} "
+                    "would keep an old value. Nothing was changed. Let the key point at the primary key."
+                )
 
 
 def as_they_are(rows: QuerySet[Any]) -> dict[Any, Model]:

@@ -41,6 +41,7 @@ from .effects import (
     check_stored,
     columns,
     intended,
+    references_kept,
     unchanged,
 )
 from .exceptions import AnonymiseError, PartlyErased
@@ -51,7 +52,7 @@ from .placement import explained
 from .planning import Plan, content_type, has_marker, marked_texts, markers
 from .planning import plan as make_plan
 from .registry import registry
-from .rules import is_unique, key_text
+from .rules import field_label, is_unique, key_text
 from .sensitive import sensitive
 from .signals import post_anonymise, pre_anonymise
 from .statements import among, insert_select, refuses_value, write_back
@@ -327,7 +328,7 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
 
 def _run_range(plan: Plan, rows: QuerySet[Any], run: Run) -> int:
     """Anonymise and mark ``rows``, of which none has a marker; return their number."""
-    with _with_key(plan, run):
+    with _with_key(plan, run), references_kept(plan, rows):
         changed = _run_sets(plan, rows, run)
     marked = _insert_markers(plan, rows)
     if changed < marked:
@@ -458,7 +459,7 @@ def _run_own(plan: Plan, keys: list[Any], run: Run) -> None:
     rows = all_rows(plan.declaration.model, plan.using).filter(pk__in=keys)
     _mark(plan, keys, rows)
     files = named_files(plan, rows)
-    with _with_key(plan, run):
+    with _with_key(plan, run), references_kept(plan, rows):
         if plan.mode == "rows":
             _run_rows(plan, keys, run)
         else:
@@ -723,8 +724,13 @@ def _explained(plan: Plan) -> Iterator[None]:
 def _suspects(plan: Plan, error: Exception) -> str:
     """Name the columns, and those among them that can have clashed, where the error may be that of a clash."""
     fields = ", ".join(plan.fields)
+    if not isinstance(error, IntegrityError):
+        return fields
     unique = [change.field.name for change in plan.declaration.changes if is_unique(change.field)]
-    return f"{fields} (unique: {', '.join(unique)})" if unique and isinstance(error, IntegrityError) else fields
+    keys = [field_label(key) for key in plan.declaration.references]
+    reasons = {"unique": unique, "pointed at by": keys}
+    listed = "; ".join(f"{reason}: {', '.join(names)}" for reason, names in reasons.items() if names)
+    return f"{fields} ({listed})" if listed else fields
 
 
 @contextmanager

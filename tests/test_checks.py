@@ -28,6 +28,7 @@ from gdpr_assist.eventlog import write_receipt
 from gdpr_assist.pages import DOCUMENTATION
 from gdpr_assist.registry import registry
 from tests.apps.fields.models import ChoiceFields, ShortFields, TextKey
+from tests.apps.own.models import Patron
 from tests.apps.shop.models import (
     AuditEntry,
     Badge,
@@ -920,6 +921,38 @@ class TestE016:
 
     def test_a_proxy_without_one(self):
         assert ForeignCustomer not in registry.ignored
+
+
+class TestE041:
+    def test_gdpr_assist_E041(self):
+        with registry.registered(Patron, meta(fields=["card"])):
+            messages = reported()["E041"]
+        assert [each.msg for each in messages] == [
+            f"own.Patron: own.Loan.{key} points at card (to_field), which is anonymised: it would keep the old value, "
+            "and lead nowhere."
+            for key in ("patron", "guarantor")
+        ]
+        assert messages[0].hint.startswith("Let own.Loan.patron point at the primary key.")
+
+    def test_a_column_that_is_kept(self):
+        with registry.registered(Patron, meta(fields=[], keep=["card"])):
+            assert reported() == {}
+
+    @isolate_apps("tests.apps.shop")
+    def test_the_column_of_a_parent_that_a_key_reaches_through_a_child(self):
+        class Guest(models.Model):
+            name = models.CharField(max_length=50, unique=True)
+            Meta = options()
+
+        class Regular(Guest):
+            Meta = options()
+
+        class Table(models.Model):
+            guest = models.ForeignKey(Regular, models.CASCADE, to_field="name")
+            Meta = options()
+
+        with registry.registered(Guest, meta(fields=["name"])):
+            assert "shop.Table.guest points at name" in only("E041").msg
 
 
 @pytest.mark.django_db

@@ -21,11 +21,13 @@ from gdpr_assist.interference import interference
 from gdpr_assist.meta import all_rows
 from gdpr_assist.models import Receipt
 from gdpr_assist.planning import plan
+from gdpr_assist.registry import registry
 from tests.apps.fields.models import PlainFields
+from tests.apps.own.models import Loan, Patron
 from tests.apps.shop.models import Customer, GiftOrder, Message, Order
 from tests.settings import DB
 
-from .observing import listening, markers, queries, redeclared, row, rows, unchanged, updates
+from .observing import keyed, listening, markers, queries, redeclared, row, rows, spoken, unchanged, updates
 
 # The statements of a trigger are no part of a test's transaction on MariaDB.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -634,3 +636,58 @@ def test_a_json_column_that_another_anonymiser_changes_in_place_is_written(liste
     with redeclared(PlainFields, meta), listened(PlainFields) if listens else nullcontext():
         execute(plan(all_rows(PlainFields).filter(pk=made.pk)))
     assert row(made)["json"] == {}
+
+
+# -- keys that point at a personal column ------------------------------------------------------
+
+
+def by_object(rows):
+    for each in rows:
+        each.anonymise()
+
+
+def row_by_row(rows):
+    with listened(Patron):
+        rows.anonymise()
+
+
+def by_scrub(rows):
+    list(execute_in_ranges(plan(rows)))
+
+
+POINTED_WAYS = pytest.mark.parametrize("anonymise", [by_object, row_by_row, by_scrub, lambda rows: rows.anonymise()])
+
+
+@pytest.fixture
+def patrons():
+    """Two patrons, registered for the time of a test; nothing points at the second."""
+    with registry.registered(Patron, type("Meta", (), {"fields": ["card"]})):
+        yield Patron.objects.create(card=KEPT), Patron.objects.create(card="C-2")
+
+
+@POINTED_WAYS
+@pytest.mark.parametrize("key", ["patron", "guarantor"])
+def test_a_column_that_keys_point_at_is_refused_with_and_without_a_constraint(patrons, key, anonymise):
+    first, second = patrons
+    loan = Loan.objects.create(patron=second, guarantor=first) if key == "guarantor" else Loan(patron=first)
+    loan.save()
+
+    with unchanged(Patron, Loan), pytest.raises(AnonymiseError, match=rf"own\.Loan\.{key}") as caught:
+        anonymise(Patron.objects.filter(pk=first.pk))
+
+    assert "Nothing was changed." in str(caught.value)
+    assert KEPT not in spoken(caught.value)
+
+
+@POINTED_WAYS
+def test_a_column_of_a_row_that_no_key_points_at_is_anonymised_and_may_be_pointed_at_then(patrons, anonymise):
+    first, second = patrons
+    Loan.objects.create(patron=first)
+
+    anonymise(Patron.objects.filter(pk=second.pk))
+
+    second.refresh_from_db()
+    assert second.card == keyed(second)
+    Loan.objects.create(patron=second, guarantor=second)
+    second.anonymise(force=True)
+    assert [each.patron for each in Loan.objects.order_by("pk")] == [first, second]

@@ -13,6 +13,7 @@ from ..conf import log_database
 from ..declaration import Declaration
 from ..meta import PrivacyMeta
 from ..registry import concrete, registry
+from ..rules import field_label
 from .messages import declarations, declared, message
 
 check_E002 = declared("E002", "A declaration names a field that is not there.")
@@ -79,6 +80,21 @@ def check_E023(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
                 )
             )
     return found
+
+
+def check_E041(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A foreign key that holds the values of a personal column."""
+    return [
+        message(
+            "E041",
+            f"{each.label}: {field_label(key)} points at {key.remote_field.field_name} (to_field), which is "
+            "anonymised: it would keep the old value, and lead nowhere.",
+            f"Let {field_label(key)} point at the primary key.",
+            each.model,
+        )
+        for each in declarations(app_configs)
+        for key in each.references
+    ]
 
 
 def check_W011(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:

@@ -107,6 +107,20 @@ class Editor(Account):
         search_fields = ["login"]
 
 
+# -- keys that point at something personal ------------------------------------------------------
+
+
+class Patron(models.Model):
+    """Not registered. Tests register it to see it refused."""
+
+    card = models.CharField(max_length=50, unique=True)
+
+
+class Loan(models.Model):
+    patron = models.ForeignKey(Patron, models.CASCADE, to_field="card", db_constraint=False, related_name="loans")
+    guarantor = models.ForeignKey(Patron, models.CASCADE, to_field="card", null=True, related_name="+")
+
+
 # -- what only some versions of Django have ----------------------------------------------------
 
 if django.VERSION >= (5, 0):
