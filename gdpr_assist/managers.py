@@ -17,9 +17,10 @@ from . import eventlog
 from .conf import settings
 from .execution import Result, execute
 from .former import warn
+from .marks import MARKED, Mark, with_marks
 from .meta import PrivacyMeta
 from .placement import explained
-from .planning import MARKED, MARKED_KEY, MARKED_ON, content_type, plan, with_marks
+from .planning import content_type, plan
 from .registry import declares_itself, registry
 from .sensitive import sensitive
 from .tables import EventLog, PrivacyAnonymised
@@ -47,8 +48,8 @@ class PrivacyQuerySet(QuerySet[Any]):
     def with_anonymised(self) -> PrivacyQuerySet:
         """Return the same rows, read together with whether each was anonymised.
 
-        ``is_anonymised()`` of these objects asks no database; it tells what was so when they were read, or when they
-        were anonymised themselves.
+        ``is_anonymised()`` of these objects asks no database; it tells what was so when they were read. After
+        ``anonymise()`` or ``refresh_from_db()`` it asks again.
         """
         return with_marks(self)  # type: ignore[return-value]
 
@@ -186,7 +187,7 @@ def anonymise(self: Model, force: bool = False, for_bulk: bool | None = None) ->
     if for_bulk is not None:
         warn("anonymise(for_bulk=...)", "Leave it out, and anonymise many objects with queryset.anonymise().")
     result = execute(plan(self, force=force))
-    self.__dict__.pop(MARKED_KEY, None)
+    delattr(self, MARKED)
     return result
 
 
@@ -207,8 +208,9 @@ def is_anonymised(self: Model) -> bool:
     """Return whether this object was anonymised."""
     if self.pk is None:
         return False
-    if (self.__dict__.get(MARKED_KEY), self.__dict__.get(MARKED_ON)) == (self.pk, self._state.db):  # with_anonymised()
-        return bool(self.__dict__[MARKED])
+    marked: bool | None = getattr(self, MARKED)
+    if marked is not None:  # with_anonymised()
+        return marked
     using = _alias(self)
     with explained(using):
         kind = content_type(type(self), using)
@@ -276,6 +278,7 @@ def contribute(model: type[Model]) -> None:
         return  # the apps were set up anew, as for a test that sets INSTALLED_APPS
     names = {
         **METHODS,
+        MARKED: Mark(),
         settings.GDPR_PRIVACY_INSTANCE_NAME: classproperty(lambda cls: cls.get_privacy_meta()),
     }
     added = [name for name in names if not hasattr(model, name)]

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet, ValidationError
 from django.db import NotSupportedError, router
-from django.db.models import BooleanField, CharField, Exists, ExpressionWrapper, F, Model, OuterRef, Q, QuerySet, Value
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.db.models.expressions import Col
 from django.db.models.signals import post_save, pre_save
 from django.dispatch import Signal
@@ -20,7 +20,7 @@ from .declaration import Change, Declaration
 from .exceptions import AnonymiseError
 from .meta import all_rows
 from .placement import explained
-from .registry import concrete, registry
+from .registry import registry
 from .rules import is_comparable, key_text
 from .sensitive import sensitive
 from .signals import post_anonymise, pre_anonymise
@@ -30,9 +30,6 @@ Mode = Literal["set", "mixed", "rows"]
 
 OURS: dict[str, Signal] = {"pre_anonymise": pre_anonymise, "post_anonymise": post_anonymise}
 SAVING: dict[str, Signal] = {"pre_save": pre_save, "post_save": post_save}
-
-# What a row of a queryset is told whether it was anonymised
-MARKED, MARKED_KEY, MARKED_ON = "gdpr_assist_marked", "gdpr_assist_marked_key", "gdpr_assist_marked_on"
 
 MODES: dict[Mode, str] = {
     "set": "one UPDATE for each batch of rows",
@@ -308,19 +305,6 @@ def has_marker(model: type[Model], using: str, **conditions: Any) -> Any:
         return Exists(markers(model, using).filter(object_id=text, object_id__gte=text, **conditions))
     to_python, found = model._meta.pk.to_python, markers(model, using).filter(**conditions)
     return Q(pk__in=[to_python(key) for key in found.values_list("object_id", flat=True)])
-
-
-def with_marks(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Return ``rows``, each with whether it carries a marker, as the attribute ``MARKED``.
-
-    ``MARKED_KEY`` is the primary key of which that is said, ``MARKED_ON`` the database: an object may be saved as
-    another row, and ``using()`` may come later.
-    """
-    marked = ExpressionWrapper(has_marker(concrete(rows.model), rows.db), output_field=BooleanField())
-    annotated: QuerySet[Any] = rows.annotate(
-        **{MARKED: marked, MARKED_KEY: F("pk"), MARKED_ON: Value(rows.db, CharField())}
-    )
-    return annotated
 
 
 def content_type(model: type[Model], using: str) -> ContentType:

@@ -8,6 +8,7 @@ from io import StringIO
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User, UserManager
+from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import models
 from django.db.migrations.autodetector import MigrationAutodetector
@@ -702,17 +703,38 @@ class TestWithAnonymised:
         customer.anonymise()
         assert customer.is_anonymised()
 
+    def test_an_object_that_is_read_again_says_what_is_so_now(self, customers):
+        customer = Customer.objects.with_anonymised().get(pk=customers[0].pk)
+        Customer.objects.filter(pk=customer.pk).anonymise()
+        assert not customer.is_anonymised()
+        customer.refresh_from_db(fields=["name"])
+        assert not customer.is_anonymised()
+        customer.refresh_from_db()
+        assert customer.is_anonymised()
+
+    @pytest.mark.parametrize("model", [Customer, ConvertedKey])
+    def test_asks_no_database_before_the_rows_are_read(self, model, django_assert_num_queries):
+        """It may be an attribute of a view, which is made before there are tables, and read again and again."""
+        ContentType.objects.clear_cache()
+        with django_assert_num_queries(0):
+            rows = model.objects.with_anonymised()
+        row = model.objects.create(name="Ada", **({"number": "C-1"} if model is ConvertedKey else {}))
+        assert [each.is_anonymised() for each in rows.all()] == [False]
+        row.anonymise()
+        assert [each.is_anonymised() for each in rows.all()] == [True]
+
     def test_a_copy_of_an_object_is_another_row(self, customers):
         customer = Customer.objects.with_anonymised().get(pk=customers[1].pk)
         customer.pk, customer.email, customer.number = None, "another@quill.example", uuid.uuid4()
         customer.save()
         assert not customer.is_anonymised()
 
-    def test_a_database_that_is_named_afterwards_is_the_one_that_is_asked(self):
+    def test_a_database_that_is_named_afterwards_is_the_one_that_is_asked(self, django_assert_num_queries):
         there = [baker.make(Customer, _using="other") for _ in range(2)]
         there[0].anonymise()
         found = Customer.objects.with_anonymised().using("other").order_by("pk")
-        assert [each.is_anonymised() for each in found] == [True, False]
+        with django_assert_num_queries(1, using="other"), django_assert_num_queries(0):
+            assert [each.is_anonymised() for each in found] == [True, False]
 
     def test_can_be_filtered_further_and_related(self, customers):
         order = baker.make(Order, customer=customers[0])

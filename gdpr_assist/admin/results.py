@@ -24,7 +24,8 @@ from django.urls import reverse
 from django.utils.text import Truncator
 
 from ..declaration import Declaration
-from ..planning import MARKED, target_alias, with_marks
+from ..marks import MARKED, with_marks
+from ..planning import target_alias
 from ..registry import registry
 from ..rules import key_text
 from ..search import Failed, noted
@@ -118,7 +119,7 @@ def _table(
                 key=stored_key(instance.pk),
                 url=_url(request, site, model, instance),
                 cells=[_cell(instance, name) for name in names],
-                marked=getattr(instance, MARKED, False),
+                marked=bool(getattr(instance, MARKED)),
             )
             for instance in instances
         ],

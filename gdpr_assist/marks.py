@@ -1,0 +1,78 @@
+"""Whether rows carry a marker, read together with them; asks no database before they are read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import EmptyResultSet
+from django.db.models import BooleanField, Exists, Expression, F, Model, OuterRef, QuerySet, Subquery, Value
+from django.db.models.lookups import In
+
+from .registry import concrete
+from .rules import key_text
+from .tables import PrivacyAnonymised
+
+# The attribute of an object that was read so
+MARKED = "gdpr_assist_marked"
+
+# Where refresh_from_db() forgets what it does not read anew
+_FORGOTTEN = "_prefetched_objects_cache"
+
+
+class Mark:
+    """The attribute ``MARKED`` of objects: whether the row carried a marker when it was read, None if not known.
+
+    With it is kept of which row that is said: an object may be saved as another one, or in another database.
+    """
+
+    def __get__(self, instance: Model | None, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        marked, *row = instance.__dict__.get(_FORGOTTEN, {}).get(MARKED, (None,))
+        return marked if row == [instance.pk, instance._state.db] else None
+
+    def __set__(self, instance: Model, marked: Any) -> None:
+        told = (bool(marked), instance.pk, instance._state.db)
+        instance.__dict__.setdefault(_FORGOTTEN, {})[MARKED] = told
+
+    def __delete__(self, instance: Model) -> None:
+        instance.__dict__.get(_FORGOTTEN, {}).pop(MARKED, None)
+
+
+def with_marks(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return ``rows``, each with whether it carries a marker as the attribute ``MARKED``."""
+    model = concrete(rows.model)
+    text = key_text(model, OuterRef("pk"))
+    # The last condition says nothing new, but see has_marker().
+    marked = _IsMarked(model) if text is None else Exists(_markers(model).filter(object_id=text, object_id__gte=text))
+    annotated: QuerySet[Any] = rows.annotate(**{MARKED: marked})
+    return annotated
+
+
+def _markers(model: type[Model]) -> QuerySet[PrivacyAnonymised]:
+    """The markers of ``model`` in whatever database they are read from: each has its own number for a content type."""
+    kind = ContentType.objects.filter(app_label=model._meta.app_label, model=model._meta.model_name)
+    return PrivacyAnonymised.objects.filter(content_type=Subquery(kind.values("pk")[:1]))
+
+
+class _IsMarked(Expression):
+    """Whether a row carries a marker, where SQL cannot write its key as a text: all markers are read beforehand."""
+
+    def __init__(self, model: type[Model]) -> None:
+        super().__init__(output_field=BooleanField())
+        self.model = model
+        self.key: Any = F("pk")
+
+    def get_source_expressions(self) -> list[Any]:
+        return [self.key]
+
+    def set_source_expressions(self, exprs: Any) -> None:
+        [self.key] = exprs
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        texts = _markers(self.model).using(connection.alias).values_list("object_id", flat=True)
+        try:
+            return compiler.compile(In(self.key, [self.model._meta.pk.to_python(text) for text in texts]))
+        except EmptyResultSet:
+            return compiler.compile(Value(False, BooleanField()))
