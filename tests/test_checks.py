@@ -19,7 +19,9 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import connections, models
 from django.db.models import F, Func, Q, Value
-from django.db.models.functions import MD5, Abs, Coalesce, Concat, Left, Lower, Upper
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import MD5, Abs, Coalesce, Concat, Left, Length, Lower, Upper
+from django.db.models.lookups import GreaterThan
 from django.test.utils import isolate_apps
 from django.utils import timezone
 
@@ -997,6 +999,68 @@ class TestE017:
     def test_one_that_allows_the_value(self, monkeypatch, condition):
         self.constraint(monkeypatch, condition)
         assert reported(databases=["default"]) == {}
+
+    def keyed(self, condition, **attributes):
+        constraint = models.CheckConstraint(**{CONDITION: condition}, name="shop_condition")
+        return made(
+            **{"nick": models.CharField(max_length=50), **attributes},
+            login=models.CharField(max_length=50, unique=True),
+            email=models.EmailField(),
+            age=models.IntegerField(null=True),
+            data=models.JSONField(),
+            Meta=options(constraints=[constraint]),
+        )
+
+    @pytest.mark.parametrize(
+        ("condition", "names"),
+        [
+            (Q(nick__regex=r"^[A-Z]"), "nick"),
+            (Q(login__regex=r"^[0-9a-z]+$"), "login"),  # digits after a hyphen
+            (Q(email__endswith="@quill.example"), "email"),
+            (Q(login__startswith=F("nick")) & ~Q(nick="7"), "login, nick"),
+            (GreaterThan(Length("nick"), 4), "nick"),
+        ],
+        ids=["text", "unique text", "address", "two columns", "no Q"],
+    )
+    def test_a_text_that_is_made_from_the_key(self, condition, names):
+        with self.keyed(condition):
+            message = only("E017", databases=["default"])
+        assert message.msg == f"shop.Made: the constraint shop_condition refuses the new value of {names}."
+
+    @pytest.mark.parametrize(
+        "condition",
+        [
+            Q(nick__regex=r"^\w+$"),
+            Q(login__regex=r"^[\w-]+$"),
+            Q(email__contains="@"),
+            Q(age__gte=18),  # NULL
+            Q(data={"a": 1}),  # {} or [], as it was
+            Q(nick="no", pk__lt=0),
+            Q(nick="no") & Q(RawSQL("login = 'no'", ())),
+        ],
+    )
+    def test_texts_that_are_allowed_and_what_cannot_be_told(self, condition):
+        with self.keyed(condition):
+            assert reported(databases=["default"]) == {}
+
+    def test_a_text_that_is_made_from_a_key_of_the_project_s_own_cannot_be_told(self):
+        with self.keyed(Q(nick="no"), code=models.CharField(max_length=9, primary_key=True), PrivacyMeta=meta()):
+            assert "E017" not in reported(databases=["default"])
+
+    @isolate_apps("tests.apps.shop")
+    def test_the_constraint_of_a_parent_that_is_not_registered(self):
+        constraint = models.CheckConstraint(**{CONDITION: Q(age__gte=18)}, name="grown_up")
+
+        class Guest(models.Model):
+            age = models.IntegerField()
+            Meta = options(constraints=[constraint])
+
+        class Regular(Guest):
+            Meta = options()
+
+        with registry.registered(Regular, meta(fields=["age"])):
+            message = only("E017", databases=["default"])
+        assert message.msg == "shop.Regular: the constraint grown_up refuses the new value of age."
 
 
 def options(**attributes):

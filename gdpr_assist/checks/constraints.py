@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.core.checks import CheckMessage
-from django.db.models import CheckConstraint, F, Q, Value
-from django.db.models.constants import LOOKUP_SEP
+from django.db import connections
+from django.db.models import BooleanField, CharField, CheckConstraint, F, Q, Subquery, TextField, UUIDField, Value
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce
 
 from ..conf import log_database
-from ..declaration import Declaration
+from ..declaration import Change, Declaration
+from ..digits import known_key
+from ..rules import INTEGER_KEYS, key_field, sources
 from .messages import declarations, message
+
+# {classes of primary keys: one that a row may have}
+KEYS: dict[Any, Any] = {INTEGER_KEYS: 7, UUIDField: uuid.UUID("0b5d5bdc-5c1a-4d5c-9a35-0d8f2f7f6a11")}
 
 
 def check_E017(app_configs: Any = None, databases: Iterable[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
@@ -31,30 +39,51 @@ def check_E017(app_configs: Any = None, databases: Iterable[str] | None = None, 
 
 
 def _refused(each: Declaration, using: str) -> Iterator[tuple[CheckConstraint, set[str]]]:
-    values = {}
-    for change in each.changes:
-        if change.replacement is not None and change.replacement.expression is not None:
-            value = change.replacement.expression()
-            if not hasattr(value, "resolve_expression"):
-                values[change.field.name] = Value(value, output_field=change.field)
-    for constraint in each.model._meta.constraints:
-        if isinstance(constraint, CheckConstraint):
-            # Called "check" until Django 5.0, where "condition" is not there yet
-            condition: Any = getattr(constraint, "condition", None) or constraint.check
-            names = set(_names(condition))
-            known = {name: values[name] for name in names if name in values}
-            if known and len(known) == len(names) and not condition.check(known, using=using):
-                yield constraint, names
+    values = {change.field.name: value for change in each.changes if (value := _value(change)) is not None}
+    for owner in (each.model, *each.model._meta.get_parent_list()):
+        for constraint in owner._meta.constraints:
+            if isinstance(constraint, CheckConstraint):
+                # Called "check" until Django 5.0, where "condition" is not there yet
+                condition = Q(getattr(constraint, "condition", None) or constraint.check)
+                names = sources(owner, [condition])
+                is_known = names and names <= values.keys() and not any(map(_is_opaque, condition.flatten()))
+                if is_known and not _allows(condition, {name: values[name] for name in names}, using):
+                    yield constraint, names
 
 
-def _names(condition: Any) -> Iterator[str]:
-    """The fields of a condition; one that is not there ("") for what cannot be told."""
-    for child in getattr(condition, "children", [None]):
-        if isinstance(child, Q):
-            yield from _names(child)
-        elif isinstance(child, tuple):
-            yield child[0].split(LOOKUP_SEP)[0]
-            if hasattr(child[1], "resolve_expression"):
-                yield getattr(child[1], "name", "") if isinstance(child[1], F) else ""
-        else:
-            yield ""
+def _is_opaque(part: Any) -> bool:
+    """Whether nobody can tell which columns a part of a condition reads."""
+    return isinstance(part, (RawSQL, Subquery))
+
+
+def _allows(condition: Q, values: dict[str, Value], using: str) -> bool:
+    if connections[using].features.supports_comparing_boolean_expr:
+        # A constraint lets pass what is unknown, as what depends on NULL is.
+        condition = Q(Coalesce(condition, True, output_field=BooleanField()))
+    return condition.check(values, using=using)
+
+
+def _value(change: Change) -> Value | None:
+    """Return the new value of a column, or an example of those that are made from the primary key."""
+    made = change.replacement
+    value = made.expression() if made is not None and made.expression is not None else F("unknown")
+    if hasattr(value, "resolve_expression"):
+        value = _example(change)
+        if value is None:
+            return None
+    return Value(value, output_field=change.field)
+
+
+def _example(change: Change) -> str | None:
+    """Return the text that a row with a usual primary key gets, None if it is no such text."""
+    made, field, model = change.replacement, change.field, change.field.model
+    kind = key_field(model)
+    key = next((key for classes, key in KEYS.items() if isinstance(kind, classes)), None)
+    if made is None or made.expression is None or key is None or not isinstance(field, (CharField, TextField)):
+        return None
+    try:
+        with known_key(b""):
+            value = made.value(model(**{str(model._meta.pk.attname): key, field.attname: "x"}))
+    except Exception:  # noqa: BLE001  (whatever a project's model or rule may raise)
+        return None
+    return value if isinstance(value, str) else None
