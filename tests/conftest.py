@@ -3,15 +3,19 @@
 import os
 from pathlib import Path
 
+import django.test
 import hypothesis
 import pytest
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import connections
 
-from tests import log_role
+from tests import databases, log_role
 
 DATABASE_FIXTURES = {"db", "django_db_reset_sequences", "live_server", "transactional_db"}
+
+# pytest-django makes each transactional test from this class.
+django.test.TransactionTestCase = databases.Restoring
 
 # How long an example takes depends on the database and on who else uses the machine.
 hypothesis.settings.register_profile("databases", deadline=None)
