@@ -19,6 +19,7 @@ from django.utils import timezone
 from gdpr_assist.models import Instance
 from gdpr_assist.registry import registry
 from tests.apps.fields.models import Target
+from tests.apps.own.models import Account
 from tests.apps.shop.models import Category, Company, Customer, Invoice, Order, OrderLine, Plant, Product
 from tests.apps.thirdparty.models import Device, Subscriber, Ticket
 
@@ -153,9 +154,9 @@ def test_saving_and_updating_are_one_query(customer):
 # -- deleting what is not registered --------------------------------------------------------------
 
 
-# The app guards its own id (receivers.keep_instance), and the parent of a registered child goes with it; Django cannot
-# delete rows of a parent fast anyway.
-HEARD = (Instance, Plant)
+# The app guards its own id (receivers.keep_instance), and the parent of registered children goes with them; Django
+# cannot delete rows of a parent fast anyway.
+HEARD = (Instance, Account, Plant)
 
 
 @pytest.mark.parametrize(
