@@ -42,9 +42,8 @@ class Intended:
     def is_computed_again(self, plan: Plan, name: str) -> bool:
         """Whether a project's ``save()`` gave the column ``name`` what it held before, of a row that was anonymised.
 
-        Such a row held in its other columns what they are to hold, and not all of them were empty: what is computed
-        from them is the same each time. Columns of a multi-table parent say nothing: they were anonymised a moment
-        ago.
+        Such a row held in its other columns what they are to hold, and not all of them were empty, so that the same is
+        computed each time. Columns of a multi-table parent say nothing: they were anonymised a moment ago.
         """
         if name not in self.computed:
             return False
