@@ -21,7 +21,7 @@ from django.db.models import FileField, Model, Q, QuerySet
 from .batching import batch_size, chunks
 from .declaration import Declaration
 from .meta import all_rows
-from .planning import Plan
+from .planning.plans import Plan
 from .presence import has_table
 from .registry import registry
 from .rules import field_label

@@ -15,12 +15,13 @@ from django.utils.functional import classproperty
 
 from . import eventlog
 from .conf import settings
-from .execution import Result, execute
+from .execution.execute import Result, execute
 from .former import warn
 from .marks import MARKED, Mark, with_marks
 from .meta import PrivacyMeta
 from .placement import explained
-from .planning import content_type, plan
+from .planning.markers import content_type
+from .planning.plans import plan
 from .registry import declares_itself, registry
 from .sensitive import sensitive
 from .tables import EventLog, PrivacyAnonymised

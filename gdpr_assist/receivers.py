@@ -15,13 +15,14 @@ from django.db.models.signals import post_delete, pre_delete
 from django.dispatch import Signal
 
 from . import eventlog, legacy, presence
-from .effects import check_deleted
 from .exceptions import AnonymiseError, EventLogError
-from .execution import execute, forget_markers
+from .execution.effects import check_deleted
+from .execution.execute import execute
+from .execution.marking import forget_markers
 from .files import StoredFile, delete_files, files_of
 from .managers import take_off_declaration
 from .placement import explained
-from .planning import plan
+from .planning.plans import plan
 from .registry import concrete, registry
 from .sensitive import sensitive
 from .signals import model_registered

@@ -20,12 +20,14 @@ from . import eventlog
 from .batching import chunks
 from .conf import log_database
 from .exceptions import AnonymiseError
-from .execution import delete, execute, forget_markers
+from .execution.deleting import delete
+from .execution.execute import execute
+from .execution.marking import forget_markers
 from .history import OPERATIONS_PER_QUERY, ROWS_PER_QUERY, Kind, LoggedOperation, hold_events, logged_operations
 from .instances import check_instances, check_log, needed
 from .legacy import Backlog, check_identity, complete
 from .meta import all_rows
-from .planning import plan
+from .planning.plans import plan
 from .reconciliation import Databases, receipts, shown
 from .registry import registry
 from .sensitive import sensitive

@@ -18,7 +18,8 @@ from .conf import log_database
 from .history import OPERATIONS_PER_QUERY, Kind, LoggedOperation, hold_events, logged_operations
 from .instances import is_migrated
 from .meta import all_rows
-from .planning import marked_texts, plan
+from .planning.markers import marked_texts
+from .planning.plans import plan
 from .presence import has_table
 from .reconciliation import Databases, receipts
 from .registry import registry

@@ -13,7 +13,7 @@ from .conf import log_database
 from .declaration import Declaration
 from .exceptions import AnonymiseError
 from .meta import all_rows
-from .planning import Plan, plan
+from .planning.plans import Plan, plan
 from .presence import has_table
 from .registry import concrete, registry
 from .tables import Scrub

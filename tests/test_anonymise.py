@@ -9,7 +9,7 @@ from django.db.models.signals import post_save
 from model_bakery import baker
 
 from gdpr_assist.models import PrivacyMeta
-from gdpr_assist.planning import plan
+from gdpr_assist.planning.plans import plan
 from gdpr_assist.registry import registry
 from gdpr_assist.signals import pre_anonymise
 from tests.apps.shop.models import AuditEntry, Category, Comment, Customer, Order, Product

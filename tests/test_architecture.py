@@ -25,10 +25,15 @@ def offenders(predicate, allowed=()):
     return [
         f"{module}:{node.lineno}"
         for module, tree in CODE.items()
-        if module not in allowed
+        if room(module) not in allowed
         for node in ast.walk(tree)
         if predicate(node)
     ]
+
+
+def room(module):
+    """Return the name under which a law speaks of a module: that of its package, where that is all of one kind."""
+    return module.split("/")[0] if module.startswith("execution/") else module
 
 
 def is_call(node, *methods):
@@ -65,7 +70,7 @@ def test_only_execution_and_eventlog_write_rows():
 
 
 def test_that_law_is_about_something():
-    assert {place.split(":")[0] for place in offenders(is_write)} == WRITERS
+    assert {room(place.split(":")[0]) for place in offenders(is_write)} == WRITERS
 
 
 def test_the_admin_writes_nothing_but_its_history():

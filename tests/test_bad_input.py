@@ -10,7 +10,7 @@ from model_bakery import baker
 from gdpr_assist import rules
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.models import EventLog, PrivacyAnonymised
-from gdpr_assist.planning import plan
+from gdpr_assist.planning.plans import plan
 from gdpr_assist.registry import registry
 from gdpr_assist.signals import pre_anonymise
 from tests.apps.fields.models import LongKey, Target
@@ -446,7 +446,7 @@ def anonymise_devices(way, device):
     if way == "object":
         device.anonymise()
     elif way == "mixed":
-        assert plan(Device.objects.all()).mode == "mixed"
+        assert plan(Device.objects.all()).way.kind == "mixed"
         Device.objects.anonymise()
     else:
         with listening(pre_anonymise, lambda **kwargs: None, sender=Device):
@@ -565,7 +565,7 @@ def test_a_check_constraint_that_refuses(way, monkeypatch):
         if way == "object":
             membership.anonymise()
         elif way == "mixed":
-            assert plan(Membership.objects.all()).mode == "mixed"
+            assert plan(Membership.objects.all()).way.kind == "mixed"
             Membership.objects.anonymise()
         else:
             with listening(pre_anonymise, receiver, sender=Membership):

@@ -9,10 +9,10 @@ from model_bakery import baker
 
 from gdpr_assist import scrubbing
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.execution import execute_in_ranges
+from gdpr_assist.execution.ranges import execute_in_ranges
 from gdpr_assist.interference import CAUSES, DISK_FULL, NO_ACCESS, NO_COLUMN, NO_TABLE, TOO_MANY
 from gdpr_assist.management.log import failure
-from gdpr_assist.planning import plan
+from gdpr_assist.planning.plans import plan
 from tests.apps.shop.models import Message
 
 from .databases import database_is, impatient

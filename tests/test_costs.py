@@ -7,9 +7,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from gdpr_assist import batching
-from gdpr_assist.execution import execute_in_ranges
+from gdpr_assist.execution.ranges import execute_in_ranges
 from gdpr_assist.models import EventLog
-from gdpr_assist.planning import plan
+from gdpr_assist.planning.plans import plan
 from tests.apps.fields.models import UUIDKey
 from tests.apps.migrated.models import Letter
 from tests.apps.shop.models import Address, Comment, Customer, GiftOrder, Message, Order

@@ -15,7 +15,7 @@ from django.utils.functional import cached_property as django_cached_property
 import gdpr_assist
 from gdpr_assist import AnonymiseError
 from gdpr_assist.declaration import declare
-from gdpr_assist.planning import plan
+from gdpr_assist.planning.plans import plan
 from gdpr_assist.registry import registry
 from tests.apps.fields import models as fields
 from tests.apps.fields.models import PlainFields, Target, UndeclaredFields

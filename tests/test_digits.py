@@ -11,9 +11,9 @@ from django.test.utils import isolate_apps
 
 from gdpr_assist import eventlog, rules
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.execution import execute_in_ranges
+from gdpr_assist.execution.ranges import execute_in_ranges
 from gdpr_assist.models import Instance
-from gdpr_assist.planning import plan
+from gdpr_assist.planning.plans import plan
 from gdpr_assist.signals import pre_anonymise
 from tests.apps.fields.models import LongKey
 from tests.apps.own.models import Account, Editor, Reader, Writer

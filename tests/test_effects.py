@@ -16,11 +16,12 @@ from django.utils.text import slugify
 from model_bakery import baker
 
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.execution import begin_scrub, execute, execute_in_ranges
+from gdpr_assist.execution.execute import execute
+from gdpr_assist.execution.ranges import begin_scrub, execute_in_ranges
 from gdpr_assist.interference import interference
 from gdpr_assist.meta import all_rows
 from gdpr_assist.models import Receipt
-from gdpr_assist.planning import plan
+from gdpr_assist.planning.plans import plan
 from gdpr_assist.registry import registry
 from tests.apps.fields.models import PlainFields
 from tests.apps.own.models import Loan, Patron
@@ -141,7 +142,7 @@ def test_a_row_that_the_database_does_not_change_is_an_error_and_changes_nothing
         column = "text"
     other, stays = baker.make(asked, **{column: "Hello"}), baker.make(asked, **{column: KEPT})
     with in_mode(mode, model, column), stubborn(what, model, column):
-        assert plan(model.objects.all()).mode == mode
+        assert plan(model.objects.all()).way.kind == mode
         action = {
             "queryset": asked.objects.anonymise,
             "object": stays.anonymise,

@@ -25,9 +25,11 @@ from model_bakery import baker
 
 from gdpr_assist import batching, statements
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.execution import begin_scrub, execute, execute_in_ranges, execute_together
+from gdpr_assist.execution.execute import execute
+from gdpr_assist.execution.ranges import begin_scrub, execute_in_ranges
+from gdpr_assist.execution.together import execute_together
 from gdpr_assist.models import PrivacyAnonymised, Receipt
-from gdpr_assist.planning import plan
+from gdpr_assist.planning.plans import plan
 from gdpr_assist.registry import registry
 from gdpr_assist.signals import post_anonymise, pre_anonymise
 from tests.apps.early.models import EarlyBird
@@ -721,7 +723,7 @@ def test_all_columns_of_a_set_are_in_one_update():
 def test_the_statements_of_mixed_mode_do_not_grow_with_its_rows():
     few, many = count_queries(lambda quantity: baker.make(Comment, _quantity=quantity), Comment.objects.anonymise)
 
-    assert plan(Comment.objects.all()).mode == "mixed"
+    assert plan(Comment.objects.all()).way.kind == "mixed"
     assert len(few) == len(many)
 
 
@@ -789,7 +791,7 @@ def test_a_key_of_a_class_that_converts_nothing_is_read_by_the_database():
     """Its email is made from the key."""
     OwnKey.objects.create(code="k1", name="Ada", email="ada@quill.example")
 
-    assert plan(OwnKey.objects.all()).mode == "set"
+    assert plan(OwnKey.objects.all()).way.kind == "set"
     OwnKey.objects.anonymise()
 
     assert OwnKey.objects.get().email == "k1@anon.example.com"
@@ -995,7 +997,7 @@ def test_every_kind_of_column_is_written_back_as_it_is_saved(model):
         new[each.pk] |= {name: baker.make(Target) for name in names if name in ("foreign_key", "one_to_one")}
 
     with anonymised_by(model, new):
-        assert plan(model.objects.all()).mode == "mixed"
+        assert plan(model.objects.all()).way.kind == "mixed"
         as_set, as_objects = both_ways(model)
 
     assert as_set == as_objects
@@ -1066,7 +1068,7 @@ def test_a_new_file_is_stored_before_its_name_is_written(media_root):
     new = {each.pk: {"file": ContentFile(b"blank %d" % each.pk, name="blank.txt")} for each in made}
 
     with anonymised_by(NullFields, new):
-        assert plan(NullFields.objects.all()).mode == "mixed"
+        assert plan(NullFields.objects.all()).way.kind == "mixed"
         NullFields.objects.anonymise()
 
     written = NullFields.objects.order_by("pk")
@@ -1079,7 +1081,7 @@ def test_what_is_too_long_as_it_is_stored_is_refused_and_not_cut():
     made = [OwnColumns.objects.create(shouted="s", doubled="fits", latin="l") for _ in range(2)]
 
     with anonymised_by(OwnColumns, {each.pk: {"doubled": "7 chars"} for each in made}), unchanged(OwnColumns):
-        assert plan(OwnColumns.objects.all()).mode == "mixed"
+        assert plan(OwnColumns.objects.all()).way.kind == "mixed"
         with pytest.raises(AnonymiseError, match=r"own\.OwnColumns: .* of one of doubled\."):
             OwnColumns.objects.anonymise()
 
@@ -1126,7 +1128,7 @@ def test_a_child_and_its_parent_are_written_back_each_to_its_own_table():
     new = {each.pk: {"recipient": f"R{each.pk}", "greeting": f"G{each.pk}"} for each in gifts}
 
     with anonymised_by(GiftOrder, new):
-        assert plan(GiftOrder.objects.all()).mode == "mixed"
+        assert plan(GiftOrder.objects.all()).way.kind == "mixed"
         GiftOrder.objects.anonymise()
 
     assert {
@@ -1617,7 +1619,7 @@ def test_rows_that_a_receiver_creates_are_not_followed(way):
         if way == "scrub":
             assert in_ranges(Customer, 2)[-1] == 5
         else:
-            with mock.patch("gdpr_assist.execution.batch_size", return_value=2):
+            with mock.patch("gdpr_assist.execution.claims.batch_size", return_value=2):
                 assert Customer.objects.all().anonymise().anonymised == 5
 
     assert markers(Customer) == sorted(str(each.pk) for each in made)

@@ -18,11 +18,12 @@ from django.utils import timezone
 from django.utils.deconstruct import deconstructible
 from model_bakery import baker
 
-from gdpr_assist import execution, files, receivers
+from gdpr_assist import files, receivers
 from gdpr_assist.exceptions import AnonymiseError, EventLogError
-from gdpr_assist.execution import execute_in_ranges
+from gdpr_assist.execution import claims
+from gdpr_assist.execution.ranges import execute_in_ranges
 from gdpr_assist.files import deletions
-from gdpr_assist.planning import plan
+from gdpr_assist.planning.plans import plan
 from gdpr_assist.signals import pre_anonymise
 from tests.apps.fields.models import VALUES, BlankFields, NullBlankFields, NullFields
 from tests.apps.own.models import Contract, Document, Person, SignedDocument
@@ -78,11 +79,11 @@ def anonymise(request, django_capture_on_commit_callbacks):
                 for each in instances:
                     each.anonymise(force=force)
             elif request.param == "set":
-                assert plan(queryset).mode == "set"
+                assert plan(queryset).way.kind == "set"
                 queryset.anonymise(force=force)
             else:
                 with listening(pre_anonymise, receiver, sender=model):
-                    assert plan(queryset).mode == "rows"
+                    assert plan(queryset).way.kind == "rows"
                     queryset.anonymise(force=force)
 
     return run
@@ -968,7 +969,7 @@ def test_a_scrub_ends_where_a_file_cannot_be_deleted(fault, caplog):
 def test_a_range_has_no_more_rows_than_a_statement_takes_keys(monkeypatch):
     for number in range(5):
         upload(name=f"{number}.pdf")
-    monkeypatch.setattr(execution, "batch_size", lambda using: 2)
+    monkeypatch.setattr(claims, "batch_size", lambda using: 2)
 
     assert in_ranges(size=1000) == [2, 4, 5]
 

@@ -9,9 +9,9 @@ from django.db.models import F
 from model_bakery import baker
 
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.execution import execute_in_ranges
+from gdpr_assist.execution.ranges import execute_in_ranges
 from gdpr_assist.interference import interference, refusal
-from gdpr_assist.planning import plan
+from gdpr_assist.planning.plans import plan
 from tests.apps.shop.models import Message
 from tests.settings import DB
 

@@ -14,7 +14,8 @@ from gdpr_assist import AnonymiseError
 from gdpr_assist.models import PrivacyAnonymised
 from gdpr_assist.pages import page
 from gdpr_assist.placement import BESIDE_ROWS, explained, kept_off
-from gdpr_assist.planning import plan
+from gdpr_assist.planning.plans import plan
+from gdpr_assist.planning.preview import preview
 from tests.apps.shop.models import Supplier
 from tests.databases import migrate, scratch, unblocked_site, untouched
 
@@ -77,8 +78,8 @@ def collect(row):
         lambda row: Supplier.objects.all().delete(),
         collect,
         Supplier.is_anonymised,
-        lambda row: plan(Supplier.objects.all()).describe(),
-        lambda row: plan(row).marks(),
+        lambda row: preview(plan(Supplier.objects.all())),
+        lambda row: preview(plan(row)),
     ],
     ids=[
         "object",
@@ -88,8 +89,8 @@ def collect(row):
         "queryset delete",
         "collector",
         "is_anonymised",
-        "describe",
-        "marks",
+        "preview",
+        "preview of an object",
     ],
 )
 def test_what_needs_them_says_so(site, erase):

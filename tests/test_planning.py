@@ -8,7 +8,9 @@ from django.db.models import Count, Exists, F, OuterRef, Q
 from django.db.models.signals import post_save, pre_save
 from model_bakery import baker
 
-from gdpr_assist.planning import OURS, SAVING, plan
+from gdpr_assist.planning.plans import plan
+from gdpr_assist.planning.preview import preview
+from gdpr_assist.planning.ways import OURS, SAVING
 from gdpr_assist.registry import registry
 from gdpr_assist.signals import post_anonymise, pre_anonymise
 from tests.apps.fields.models import TextKey, UUIDKey
@@ -50,23 +52,23 @@ def make(model, quantity):
 def test_nobody_watches_so_it_is_a_set():
     found = plan(Customer.objects.all())
 
-    assert (found.mode, found.reason) == ("set", "")
+    assert (found.way.kind, found.way.reason) == ("set", "")
 
 
 def test_a_python_anonymiser_makes_it_mixed_and_the_reason_names_its_fields():
     found = plan(Comment.objects.all())
 
-    assert found.mode == "mixed"
-    assert "display_name" in found.reason
-    assert "body" in found.reason
-    assert "email" not in found.reason  # of which the database takes care
+    assert found.way.kind == "mixed"
+    assert "display_name" in found.way.reason
+    assert "body" in found.way.reason
+    assert "email" not in found.way.reason  # of which the database takes care
 
 
 def test_a_single_object_is_always_saved_by_itself():
     found = plan(baker.make(Customer))
 
-    assert found.mode == "rows"
-    assert "single object" in found.reason
+    assert found.way.kind == "rows"
+    assert "single object" in found.way.reason
 
 
 @pytest.mark.parametrize("name", SIGNALS)
@@ -75,27 +77,27 @@ def test_a_receiver_makes_it_row_by_row_and_the_reason_names_the_signal(name, mo
     with listening(SIGNALS[name], ignore, sender=model):
         found = plan(model.objects.all())
 
-    assert found.mode == "rows"
-    assert name in found.reason
-    assert plan(model.objects.all()).mode != "rows"
+    assert found.way.kind == "rows"
+    assert name in found.way.reason
+    assert plan(model.objects.all()).way.kind != "rows"
 
 
 @pytest.mark.parametrize("name", SIGNALS)
 def test_a_receiver_for_every_model_watches_this_one_too(name):
     with listening(SIGNALS[name], ignore):
-        assert plan(Customer.objects.all()).mode == "rows"
+        assert plan(Customer.objects.all()).way.kind == "rows"
 
 
 @pytest.mark.parametrize("name", SIGNALS)
 def test_a_receiver_for_another_model_changes_nothing(name):
     with listening(SIGNALS[name], ignore, sender=Comment):
-        assert plan(Customer.objects.all()).mode == "set"
+        assert plan(Customer.objects.all()).way.kind == "set"
 
 
 def test_receivers_of_a_proxy_watch_its_rows():
     with listening(pre_anonymise, ignore, sender=ForeignCustomer):
-        assert plan(ForeignCustomer.objects.all()).mode == "rows"
-        assert plan(Customer.objects.all()).mode == "set"
+        assert plan(ForeignCustomer.objects.all()).way.kind == "rows"
+        assert plan(Customer.objects.all()).way.kind == "set"
 
 
 # -- PrivacyMeta.bulk --------------------------------------------------------------------------
@@ -146,7 +148,7 @@ def test_the_plan_names_the_receivers_that_make_it_row_by_row(name, receiver, pa
         found = plan(Customer.objects.all())
         text = str(found)
 
-    assert (found.mode, found.unheard) == ("rows", "")
+    assert (found.way.kind, found.way.unheard) == ("rows", "")
     assert f"row by row, because {name} has receivers: {path};" in text
 
 
@@ -156,7 +158,7 @@ def test_the_plan_names_all_receivers_of_all_signals():
         listening(post_save, Told().method, sender=Customer),
         listening(post_save, told, sender=Customer),
     ):
-        reason = plan(Customer.objects.all()).reason
+        reason = plan(Customer.objects.all()).way.reason
 
     assert reason == (
         f"pre_anonymise has receivers: {HERE}.ignore; post_save has receivers: {HERE}.Told.method, {HERE}.told"
@@ -167,7 +169,7 @@ def test_the_plan_names_all_receivers_of_all_signals():
 def test_a_receiver_of_every_model_is_told_from_one_of_this_model(name):
     signal = SIGNALS[name]
     with listening(signal, ignore, sender=Customer), listening(signal, told, sender=None):
-        reason = plan(Customer.objects.all()).reason
+        reason = plan(Customer.objects.all()).way.reason
 
     assert reason == f"{name} has receivers: {HERE}.ignore, {HERE}.told (for every model)"
 
@@ -179,8 +181,8 @@ def test_with_bulk_those_who_hear_of_saving_are_not_told_and_the_plan_says_who(m
         found = plan(model.objects.all())
         text = str(found)
 
-    assert (found.mode, found.sends_signals) == (mode, False)
-    assert found.unheard == f"{name} has receivers: {HERE}.ignore"
+    assert (found.way.kind, found.way.sends_signals) == (mode, False)
+    assert found.way.unheard == f"{name} has receivers: {HERE}.ignore"
     assert f"; {name} has receivers: {HERE}.ignore, which are not called, as PrivacyMeta.bulk is True;" in text
 
 
@@ -189,8 +191,8 @@ def test_with_bulk_those_who_hear_of_anonymising_are_told(name):
     with bulk(Customer, True), listening(SIGNALS[name], ignore, sender=Customer):
         found = plan(Customer.objects.all())
 
-    assert (found.mode, found.sends_signals, found.unheard) == ("mixed", True, "")
-    assert found.reason == f"{name} has receivers: {HERE}.ignore"
+    assert (found.way.kind, found.way.sends_signals, found.way.unheard) == ("mixed", True, "")
+    assert found.way.reason == f"{name} has receivers: {HERE}.ignore"
 
 
 @pytest.mark.parametrize(("value", "mode"), [(None, "set"), (True, "set"), (False, "rows")])
@@ -198,8 +200,8 @@ def test_bulk_where_nobody_watches(value, mode):
     with bulk(Customer, value):
         found = plan(Customer.objects.all())
 
-    assert (found.mode, found.unheard) == (mode, "")
-    assert found.reason == ("its PrivacyMeta says bulk = False" if value is False else "")
+    assert (found.way.kind, found.way.unheard) == (mode, "")
+    assert found.way.reason == ("its PrivacyMeta says bulk = False" if value is False else "")
 
 
 @pytest.mark.parametrize("value", [None, True, False])
@@ -207,7 +209,7 @@ def test_a_single_object_is_saved_whatever_bulk_says(value):
     with bulk(Customer, value), listening(post_save, ignore, sender=Customer):
         found = plan(baker.make(Customer))
 
-    assert (found.mode, found.unheard) == ("rows", "")
+    assert (found.way.kind, found.way.unheard) == ("rows", "")
 
 
 # -- of what -----------------------------------------------------------------------------------
@@ -329,10 +331,10 @@ def test_a_column_that_is_kept_does_not_count_as_refilled():
 # -- in words ----------------------------------------------------------------------------------
 
 
-def test_describe_says_what_how_and_how_many():
+def test_a_preview_says_what_how_and_how_many():
     baker.make(Customer, _quantity=3)
 
-    text = plan(Customer.objects.all()).describe()
+    text = str(preview(plan(Customer.objects.all())))
 
     assert text.startswith("shop.Customer: 3 rows, ")
     for name in ("name", "email", "phone", "born", "notes"):
@@ -341,21 +343,21 @@ def test_describe_says_what_how_and_how_many():
     assert "refilled" not in text
 
 
-def test_describe_gives_the_reason_for_the_slow_way():
+def test_a_preview_gives_the_reason_for_the_slow_way():
     baker.make(Comment)
     found = plan(Comment.objects.all())
 
-    assert found.describe().startswith("shop.Comment: 1 row, ")
-    assert f"because {found.reason}" in found.describe()
+    assert str(preview(found)).startswith("shop.Comment: 1 row, ")
+    assert f"because {found.way.reason}" in str(preview(found))
 
 
-def test_describe_counts_what_was_anonymised_before_and_offers_force():
+def test_a_preview_counts_what_was_anonymised_before_and_offers_force():
     customers = baker.make(Customer, _quantity=5)
     Customer.objects.filter(pk__in=[each.pk for each in customers[:3]]).anonymise()
     Customer.objects.filter(pk=customers[0].pk).update(notes="moved to Rome")
 
-    text = plan(Customer.objects.all()).describe()
-    forced = plan(Customer.objects.all(), force=True).describe()
+    text = str(preview(plan(Customer.objects.all())))
+    forced = str(preview(plan(Customer.objects.all(), force=True)))
 
     assert "5 rows" in text
     assert "3 anonymised before, left as they are" in text
@@ -364,31 +366,46 @@ def test_describe_counts_what_was_anonymised_before_and_offers_force():
     assert "3 anonymised before, and now again" in forced
 
 
-def test_describe_names_the_parents_and_the_children_whose_part_goes_with_it():
+def test_a_preview_names_the_parents_and_the_children_whose_part_goes_with_it():
     baker.make(Order)
 
-    assert "shop.GiftOrder" in plan(Order.objects.all()).describe()
-    assert "shop.ExpressOrder" in plan(Order.objects.all()).describe()
-    assert "with what shop.Order holds of them" in plan(GiftOrder.objects.all()).describe()
+    assert "shop.GiftOrder" in str(preview(plan(Order.objects.all())))
+    assert "shop.ExpressOrder" in str(preview(plan(Order.objects.all())))
+    assert "with what shop.Order holds of them" in str(preview(plan(GiftOrder.objects.all())))
 
 
-def test_a_plan_prints_as_its_description():
-    found = plan(Customer.objects.all())
+def test_printing_a_plan_asks_no_database(django_assert_num_queries):
+    customer = baker.make(Customer)
+    with django_assert_num_queries(0):
+        texts = [str(plan(Customer.objects.filter(name="Ada"))), str(plan(customer))]
 
-    assert str(found) == found.describe()
+    assert texts[0].startswith("shop.Customer: one UPDATE for each batch of rows; fields: ")
+    assert texts[1].startswith("shop.Customer: row by row, because it is a single object; fields: ")
 
 
-def test_planning_and_describing_write_nothing():
+def test_the_numbers_of_a_plan_are_asked_once_and_stay(django_assert_num_queries):
+    Customer.objects.filter(pk=baker.make(Customer, _quantity=3)[0].pk).anonymise()
+    found = preview(plan(Customer.objects.all()))
+    Customer.objects.all().delete()
+
+    with django_assert_num_queries(0):
+        text = str(found)
+
+    assert (found.rows, found.marked, found.refilled, found.unmarked) == (3, 1, 0, 2)
+    assert text.startswith("shop.Customer: 3 rows, ")
+
+
+def test_planning_and_previewing_write_nothing():
     baker.make(Comment, _quantity=3)
     Comment.objects.first().anonymise()
 
-    def describe():
+    def look():
         for found in (plan(Comment.objects.all()), plan(Comment.objects.last())):
-            found.describe()
+            str(preview(found))
             found.pinned()
 
     with unchanged(Comment):
-        statements = queries(describe)
+        statements = queries(look)
 
     assert statements
     assert all(each.startswith("SELECT") for each in statements)
@@ -434,7 +451,7 @@ def test_keys_are_read_first_where_receivers_hear_of_a_batch():
 
     with registry.registered(Product, Declared), listening(pre_anonymise, ignore, sender=Product):
         found = plan(Product.objects.filter(name="Ada"))
-        assert (found.mode, found.reads_keys_first) == ("mixed", True)
+        assert (found.way.kind, found.reads_keys_first) == ("mixed", True)
 
 
 def test_the_rows_of_a_queryset_with_more_than_conditions():

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 import gdpr_assist
 from gdpr_assist import AnonymiseError, Replacement, rules
 from gdpr_assist.declaration import declare
-from gdpr_assist.planning import plan
+from gdpr_assist.planning.plans import plan
 from gdpr_assist.registry import registry
 from tests.apps.fields.models import (
     BlankFields,
@@ -248,7 +248,7 @@ VARIANTS = (
 def anonymise_set(instance):
     queryset = type(instance)._base_manager.filter(pk=instance.pk)
     chosen = plan(queryset)
-    assert chosen.mode == "set"
+    assert chosen.way.kind == "set"
     type(instance).objects.filter(pk=instance.pk).anonymise()
 
 
@@ -811,7 +811,7 @@ def test_every_default_rule_has_a_column_here():
 
 def anonymise_all_as_a_set(model):
     queryset = model._base_manager.all()
-    assert plan(queryset).mode == "set"
+    assert plan(queryset).way.kind == "set"
     assert model.objects.all().anonymise().anonymised == len(queryset)
 
 
@@ -1284,7 +1284,7 @@ def names_after(model):
     """Register ``model``, anonymise one row as an object and two as a set; return the plan's mode and the names."""
     with registry.registered(model, meta_of("name")):
         first, *_ = [model.objects.create(name=f"Ada {number}") for number in range(3)]
-        mode = plan(model.objects.all()).mode
+        mode = plan(model.objects.all()).way.kind
         first.anonymise()
         model.objects.all().anonymise()
         return mode, [(row.pk, row.name) for row in model.objects.order_by("pk")]

@@ -12,7 +12,7 @@ from django.utils import timezone
 from model_bakery import baker
 
 from gdpr_assist.meta import all_rows
-from gdpr_assist.planning import plan
+from gdpr_assist.planning.plans import plan
 from gdpr_assist.registry import Registry, registry
 from gdpr_assist.search import LONGEST_TERM, MOST_WORDS, matching, words_of
 from tests.apps.fields.models import NullFields

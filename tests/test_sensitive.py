@@ -14,7 +14,8 @@ from django.views.debug import ExceptionReporter
 from gdpr_assist import AnonymiseError
 from gdpr_assist.exceptions import ExportError
 from gdpr_assist.export import stream_zip, write_zip
-from gdpr_assist.planning import plan
+from gdpr_assist.planning.plans import plan
+from gdpr_assist.planning.preview import preview
 from gdpr_assist.registry import registry
 from gdpr_assist.sensitive import sensitive
 from gdpr_assist.signals import post_anonymise, pre_anonymise
@@ -172,7 +173,7 @@ def erases():
         "object": lambda each: each.anonymise(),
         "queryset": lambda each: type(each).objects.filter(pk=each.pk).anonymise(),
         "asynchronous object": lambda each: async_to_sync(each.aanonymise)(),
-        "plan": lambda each: plan(each).describe(),
+        "plan": lambda each: preview(plan(each)),
     }
 
 

@@ -7,9 +7,9 @@ from django.db import DatabaseError, connections, transaction
 from model_bakery import baker
 
 from gdpr_assist import AnonymiseError, PartlyErased
-from gdpr_assist.execution import execute_together
+from gdpr_assist.execution.together import execute_together
 from gdpr_assist.models import Receipt
-from gdpr_assist.planning import plan
+from gdpr_assist.planning.plans import plan
 from gdpr_assist.signals import post_anonymise
 from tests.apps.shop.models import Address, Customer, Message
 

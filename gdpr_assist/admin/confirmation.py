@@ -14,33 +14,26 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ..execution import Result
-from ..planning import Plan
+from ..execution.execute import Result
+from ..planning.plans import Plan
+from ..planning.preview import Preview, preview
 
 TEMPLATE = "anonymise_confirmation.html"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedModel:
-    """A plan and its numbers, each asked of the database once."""
+    """The preview of a plan, in the words of the page."""
 
-    plan: Plan
-    rows: int
-    marked: int
-    refilled: int
-
-    @property
-    def fresh(self) -> int:
-        """The rows that will be anonymised, unless the marked ones are too."""
-        return self.rows - self.marked
+    preview: Preview
 
     @property
     def name(self) -> str:
-        return model_ngettext(self.plan.model._meta, self.rows)
+        return model_ngettext(self.preview.plan.model._meta, self.preview.rows)
 
     @property
     def fields(self) -> str:
-        return ", ".join(str(change.field.verbose_name) for change in self.plan.declaration.changes)
+        return ", ".join(str(change.field.verbose_name) for change in self.preview.plan.declaration.changes)
 
 
 def templates(opts: Options[Any]) -> list[str]:
@@ -54,21 +47,16 @@ def templates(opts: Options[Any]) -> list[str]:
 
 def context(plans: Iterable[Plan]) -> dict[str, Any]:
     """Return what the page says about ``plans``."""
-    planned = [_planned(plan) for plan in plans]
+    previews = [preview(plan) for plan in plans]
     return {
         "title": _("Anonymise data"),
         "subtitle": None,
-        "planned": planned,
-        "rows": sum(each.rows for each in planned),
-        "fresh": sum(each.fresh for each in planned),
-        "marked": sum(each.marked for each in planned),
-        "refilled": sum(each.refilled for each in planned),
+        "planned": [PlannedModel(preview=each) for each in previews],
+        "rows": sum(each.rows for each in previews),
+        "unmarked": sum(each.unmarked for each in previews),
+        "marked": sum(each.marked for each in previews),
+        "refilled": sum(each.refilled for each in previews),
     }
-
-
-def _planned(plan: Plan) -> PlannedModel:
-    marked, refilled = plan.marks()
-    return PlannedModel(plan=plan, rows=plan.count(), marked=marked, refilled=refilled)
 
 
 def is_confirmed(request: HttpRequest) -> bool:

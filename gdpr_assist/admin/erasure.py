@@ -14,9 +14,10 @@ from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from ..exceptions import PartlyErased
-from ..execution import Result, execute_together
+from ..execution.execute import Result
+from ..execution.together import execute_together
 from ..placement import explained
-from ..planning import Plan
+from ..planning.plans import Plan
 from ..tables import stored_key
 
 logger = logging.getLogger(__name__)

@@ -16,20 +16,14 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy
 
 from ..meta import all_rows
-from ..planning import Plan, plan, target_alias
+from ..planning.plans import Plan, plan, target_alias
 from ..tables import stored_key
 from . import confirmation
 from .erasure import erase, outside_transactions, with_history
 from .page import guarded
 from .permissions import can_be_anonymised
 from .refusals import FORESEEN, REFUSALS, told
-from .selection import (
-    LARGEST_SELECTION,
-    PACKED,
-    key_from_text,
-    pack,
-    posted,
-)
+from .selection import LARGEST_SELECTION, PACKED, key_from_text, pack, posted
 
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[Any]

@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..meta import all_rows
-from ..planning import Plan, plan
+from ..planning.plans import Plan, plan
 from ..registry import registry
 from ..search import LONGEST_TERM, Failed, noted
 from ..tables import stored_key

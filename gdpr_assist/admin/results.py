@@ -25,7 +25,7 @@ from django.utils.text import Truncator
 
 from ..declaration import Declaration
 from ..marks import MARKED, with_marks
-from ..planning import target_alias
+from ..planning.plans import target_alias
 from ..registry import registry
 from ..rules import key_text
 from ..search import Failed, noted

@@ -666,7 +666,7 @@ def test_the_numbers_of_the_page_are_those_of_the_message(officer, ada, ada_orde
     marked = Customer.objects.create(name="Grace", email="grace@example.org")
     marked.anonymise()
     page = act(officer, "anonymise", marked, ada, ada_order)
-    assert (page.context["fresh"], page.context["marked"]) == (2, 1)
+    assert (page.context["unmarked"], page.context["marked"]) == (2, 1)
     assert "Are you sure you want to anonymise 2 rows?" in page.content.decode()
     done = "2 rows were anonymised: 1 customer, 1 order. "
     left = "1 row was left as it is, because it was anonymised before: 1 customer. "

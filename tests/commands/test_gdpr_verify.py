@@ -10,7 +10,7 @@ from model_bakery import baker
 
 from gdpr_assist.models import EventLog, PrivacyAnonymised
 from gdpr_assist.pages import DOCUMENTATION
-from gdpr_assist.planning import plan
+from gdpr_assist.planning.plans import plan
 from gdpr_assist.registry import registry
 from gdpr_assist.returned import returned
 from tests.apps.fields.models import TextKey, UUIDKey

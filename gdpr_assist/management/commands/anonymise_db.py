@@ -17,13 +17,14 @@ from django_rich.management import RichCommand
 
 from gdpr_assist import compaction, scrubbing
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.execution import begin_scrub, end_scrubs, execute_in_ranges
+from gdpr_assist.execution.ranges import begin_scrub, end_scrubs, execute_in_ranges
 from gdpr_assist.files import deletions
 from gdpr_assist.former import warn
 from gdpr_assist.isolation import check_commits
 from gdpr_assist.management.asking import check_yes
 from gdpr_assist.management.log import failure
-from gdpr_assist.planning import Plan
+from gdpr_assist.planning.plans import Plan
+from gdpr_assist.planning.preview import preview
 from gdpr_assist.progress import show
 from gdpr_assist.reconciliation import shown
 
@@ -120,15 +121,15 @@ class Command(RichCommand):
 
     def show(self, plans: list[Plan], begun: dict[tuple[str, str], datetime], options: dict[str, Any]) -> None:
         for plan in plans:
-            started = begun.get((plan.using, plan.label))
-            text = ""
+            started, numbers = begun.get((plan.using, plan.label)), preview(plan)
+            text = str(numbers)
             if started is not None:
-                done = plan.marked().count() - plan.refilled().count()
+                done = numbers.marked - numbers.refilled
                 text = (
-                    f"; goes on where the run of {shown(started)} stopped: {done} of {plan.count()} rows are done "
-                    "(--restart scrubs them again)"
+                    f"{numbers.counted}; goes on where the run of {shown(started)} stopped: {done} of {numbers.rows} "
+                    "rows are done (--restart scrubs them again)"
                 )
-            self.say(f"{plan.using}: {plan.describe(with_marks=started is None)}{text}")
+            self.say(f"{plan.using}: {text}")
         for declared in scrubbing.kept():
             self.say(f"{declared.label}: kept as it is, its PrivacyMeta says can_anonymise = False.")
         for label in options["exclude_model"]:

@@ -19,7 +19,8 @@ from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.interference import raised_by
 from gdpr_assist.management.log import failure
 from gdpr_assist.pages import page
-from gdpr_assist.planning import Plan
+from gdpr_assist.planning.plans import Plan
+from gdpr_assist.planning.preview import preview
 from gdpr_assist.registry import registry
 from gdpr_assist.returned import Returned, returned
 
@@ -89,9 +90,10 @@ class Command(RichCommand):
         """Print the numbers of the rows that are there; return how many are refilled, and not anonymised, by model."""
         refilled, left, unknown = [], [], []
         for plan in plans:
-            count, marked, again = plan.count(), plan.marked().count(), plan.refilled().count()
+            numbers = preview(plan)
+            count, marked, again = numbers.rows, numbers.marked, numbers.refilled
             text = f"{plan.using}: {plan.label}: {_rows(count)}, {marked} anonymised, {again} refilled"
-            if marked and (names := _unknown(plan)):
+            if names := numbers.unknown:
                 text += f"; not known of {', '.join(names)}"
                 unknown += [f"{plan.label}.{name}" for name in names]
             self.stdout.write(text)
@@ -138,12 +140,6 @@ def _models(plans: list[Plan], *, is_chosen: bool) -> set[type[Model]]:
 def _erased(each: Returned) -> str:
     numbers = {"deleted": len(each.deleted_keys), "anonymised": len(each.anonymised_keys)}
     return " and ".join(f"{number} {event}" for event, number in numbers.items() if number)
-
-
-def _unknown(plan: Plan) -> list[str]:
-    """Return the columns of which nobody can tell whether they were filled again, in all rows or in some."""
-    computed = {name: None for note in plan.computed() for name in note.split(",")}
-    return [*plan.untold, *(f"{name} (where save() has computed it)" for name in computed if name in plan.told)]
 
 
 def _rows(count: int) -> str:

@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from operator import and_
-from typing import Any, Literal
+from typing import Any
 
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet, ValidationError
 from django.db import NotSupportedError, router
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.db.models.expressions import Col
-from django.db.models.signals import post_save, pre_save
-from django.dispatch import Signal
 
-from .declaration import Change, Declaration
-from .exceptions import AnonymiseError
-from .meta import all_rows
-from .placement import explained
-from .registry import registry
-from .rules import is_comparable, key_text
-from .sensitive import sensitive
-from .signals import post_anonymise, pre_anonymise
-from .tables import PrivacyAnonymised
-
-Mode = Literal["set", "mixed", "rows"]
-
-OURS: dict[str, Signal] = {"pre_anonymise": pre_anonymise, "post_anonymise": post_anonymise}
-SAVING: dict[str, Signal] = {"pre_save": pre_save, "post_save": post_save}
-
-MODES: dict[Mode, str] = {
-    "set": "one UPDATE for each batch of rows",
-    "mixed": "in batches",
-    "rows": "row by row",
-}
+from ..declaration import Change, Declaration
+from ..exceptions import AnonymiseError
+from ..meta import all_rows
+from ..registry import registry
+from ..rules import is_comparable
+from ..sensitive import sensitive
+from .markers import has_marker, markers
+from .ways import Way, choose_way
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The rows to anonymise and the way to do it. ``str(plan)`` is what the admin and ``--dry-run`` print."""
+    """The rows to anonymise and the way to do it. Its numbers are another value: ``Preview``."""
 
     # What holds or finds rows is not printed: a traceback that shows variables must not show values.
     declaration: Declaration = field(repr=False)
@@ -51,15 +36,7 @@ class Plan:
     """The rows, marked ones included."""
 
     using: str
-    mode: Mode
-    reason: str
-    """Why row by row or through Python; empty for a set."""
-
-    unheard: str = ""
-    """Whose signals are not sent because ``PrivacyMeta.bulk`` says so: nothing is saved."""
-
-    sends_signals: bool = True
-    """Whether pre_anonymise and post_anonymise are sent."""
+    way: Way
 
     force: bool = False
     """Whether rows that were anonymised before are anonymised again."""
@@ -142,26 +119,19 @@ class Plan:
         notes = markers(self.declaration.model, self.using).exclude(computed=None)
         return sorted(filter(None, notes.order_by().values_list("computed", flat=True).distinct()))
 
-    def refilled(self) -> QuerySet[Any]:
+    def refilled(self, computed: Sequence[str] | None = None) -> QuerySet[Any]:
         """Return the marked rows that hold something again: those in which a rule's value is not there any more.
 
-        A column that a project's ``save()`` computed when the row was anonymised cannot tell, in that row.
+        A column that a project's ``save()`` computed when the row was anonymised cannot tell, in that row: see
+        ``computed()``, which is read unless it is given.
         """
         if not self.told:
             return self.rows().none()
         as_planned = reduce(and_, self.told.values())
-        for note in self.computed():
+        for note in self.computed() if computed is None else computed:
             rest = [condition for name, condition in self.told.items() if name not in note.split(",")]
             as_planned |= reduce(and_, rest, Q(has_marker(self.declaration.model, self.using, computed=note)))
         return self.marked().exclude(as_planned)
-
-    @sensitive
-    def marks(self) -> tuple[int, int]:
-        """Return how many rows were anonymised before, and how many of these were filled again since."""
-        with explained(self.using):
-            if not markers(self.declaration.model, self.using).exists():
-                return 0, 0
-            return self.marked().count(), self.refilled().count()
 
     @property
     def reads_keys_first(self) -> bool:
@@ -174,7 +144,7 @@ class Plan:
         return (
             self.keys is None
             and bool(conditions)
-            and (self.sends_signals or not _are_of_the_row(conditions, self.queryset))
+            and (self.way.sends_signals or not _are_of_the_row(conditions, self.queryset))
         )
 
     @sensitive
@@ -185,35 +155,17 @@ class Plan:
         keys = self.queryset.order_by("pk").values_list("pk", flat=True)
         return replace(self, keys=tuple(dict.fromkeys(keys)))
 
-    @sensitive
-    def describe(self, *, with_marks: bool = True) -> str:
-        """Return the plan in a line of plain words, with its numbers; ``with_marks`` with those of marked rows."""
-        count = self.count()
-        text = f"{self.label}: {count} row{'' if count == 1 else 's'}, {MODES[self.mode]}"
-        if self.reason:
-            text += f", because {self.reason}"
-        if self.unheard:
-            text += f"; {self.unheard}, which are not called, as PrivacyMeta.bulk is True"
-        text += f"; fields: {', '.join(self.fields) or 'none'}"
+    def described(self, rows: str = "") -> str:
+        """Return it in a line of plain words, with what is said of its ``rows``. Asks no database."""
+        text = f"{self.label}: {rows}{self.way}; fields: {', '.join(self.fields) or 'none'}"
         if self.parents:
             text += f"; with what {', '.join(each._meta.label for each in self.parents)} holds of them"
         if self.children:
             text += f"; with what {', '.join(each._meta.label for each in self.children)} add to them"
-        return text + self._described_marks() if with_marks else text
-
-    def _described_marks(self) -> str:
-        marked, refilled = self.marks()
-        text = ""
-        if marked:
-            text += f"; {marked} anonymised before, {'and now again' if self.force else 'left as they are'}"
-        if refilled:
-            text += f"; {refilled} of these refilled since"
-            text += "" if self.force else ": anonymise them with force"
-        if marked and self.untold:
-            text += f"; whether {', '.join(self.untold)} was filled again cannot be told"
         return text
 
-    __str__ = describe
+    def __str__(self) -> str:
+        return self.described()
 
 
 @sensitive
@@ -253,7 +205,7 @@ def _plan(
         force=force,
         instance=instance,
         keys=None if instance is None else (instance.pk,),
-        **_mode(declared, model, instance),
+        way=choose_way(declared, model, is_one_object=instance is not None),
     )
 
 
@@ -261,16 +213,6 @@ def target_alias(queryset: Any) -> str:
     """Return the alias that a write to ``queryset`` would go to."""
     alias: str = queryset._db or router.db_for_write(queryset.model, **queryset._hints)
     return alias
-
-
-def markers(model: type[Model], using: str) -> QuerySet[PrivacyAnonymised]:
-    return PrivacyAnonymised.objects.using(using).filter(content_type=content_type(model, using))
-
-
-def marked_texts(model: type[Model], keys: Iterable[Any], using: str) -> set[str]:
-    """Return which of ``keys``, as texts, carry a marker: for a page of rows."""
-    there = markers(model, using).filter(object_id__in=[str(key) for key in keys])
-    return set(there.values_list("object_id", flat=True))
 
 
 def _condition(change: Change, using: str) -> Q | None:
@@ -290,26 +232,6 @@ def _condition(change: Change, using: str) -> Q | None:
     except (FieldError, NotSupportedError, NotImplementedError, TypeError, ValueError, ValidationError):
         return None  # a field of the project's without this lookup
     return condition
-
-
-def has_marker(model: type[Model], using: str, **conditions: Any) -> Any:
-    """Return the condition that a row of ``model`` carries a marker, one with these ``conditions``.
-
-    Where SQL cannot tell (``key_text`` is None) all markers of the model are read now; for a page see
-    ``marked_texts``.
-    """
-    text = key_text(model, OuterRef("pk"))
-    if text is not None:
-        # The second condition says nothing new. Without it PostgreSQL, which does not know how many markers an open
-        # transaction has written, hashes all of them for each page of rows instead of looking 1,800 up.
-        return Exists(markers(model, using).filter(object_id=text, object_id__gte=text, **conditions))
-    to_python, found = model._meta.pk.to_python, markers(model, using).filter(**conditions)
-    return Q(pk__in=[to_python(key) for key in found.values_list("object_id", flat=True)])
-
-
-def content_type(model: type[Model], using: str) -> ContentType:
-    with explained(using):
-        return ContentType.objects.db_manager(using).get_for_model(model)
 
 
 def _are_of_the_row(conditions: Any, queryset: QuerySet[Any]) -> bool:
@@ -342,49 +264,3 @@ def _usable(queryset: Any) -> QuerySet[Any]:
             raise AnonymiseError(f"{label}: {what} cannot be anonymised. {cure}")
     checked: QuerySet[Any] = queryset
     return checked
-
-
-def _mode(declared: Declaration, model: type[Model], instance: Model | None) -> dict[str, Any]:
-    """Return how the rows are anonymised: ``mode``, ``reason``, ``unheard`` and ``sends_signals`` of the plan."""
-    bulk = declared.meta.bulk
-    if instance is not None:
-        return {"mode": "rows", "reason": "it is a single object"}
-    if bulk is False:
-        return {"mode": "rows", "reason": "its PrivacyMeta says bulk = False"}
-    ours, saving = _watchers(model, OURS), _watchers(model, SAVING)
-    if not bulk and ours + saving:
-        return {"mode": "rows", "reason": "; ".join(ours + saving)}
-    in_python = [change.field.name for change in declared.changes if not change.in_sql]
-    reasons = [f"Python computes {', '.join(in_python)}"] if in_python else []
-    return {
-        "mode": "mixed" if ours + reasons else "set",
-        "reason": "; ".join(ours + reasons),
-        "unheard": "; ".join(saving),
-        "sends_signals": bool(ours),
-    }
-
-
-def _watchers(model: type[Model], signals: dict[str, Signal]) -> list[str]:
-    """Return a sentence for each of ``signals`` that has receivers for ``model``, with their names."""
-    return [
-        f"{name} has receivers: {', '.join(_names(signal, found))}"
-        for name, signal in signals.items()
-        if (found := _receivers(signal, model))
-    ]
-
-
-def _names(signal: Signal, receivers: list[Any]) -> list[str]:
-    everywhere = _receivers(signal, object)  # nobody's sender: those that were connected without one
-    return [_name(each) + (" (for every model)" if each in everywhere else "") for each in receivers]
-
-
-def _receivers(signal: Signal, sender: type) -> list[Any]:
-    live: Any = signal._live_receivers(sender)
-    # From Django 5.0 on: those of synchronous code, and those of asynchronous code.
-    return [*live[0], *live[1]] if isinstance(live, tuple) else live
-
-
-def _name(receiver: Any) -> str:
-    function = getattr(receiver, "func", receiver)  # of a functools.partial
-    named = function if hasattr(function, "__qualname__") else type(function)
-    return f"{named.__module__}.{named.__qualname__}"

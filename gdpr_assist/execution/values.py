@@ -6,19 +6,31 @@ import copy
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, connections
+from django.db import DatabaseError
 from django.db.models import Model
 
-from .declaration import Change
-from .exceptions import AnonymiseError
-from .planning import Plan
+from ..declaration import Change
+from ..exceptions import AnonymiseError
+from ..planning.plans import Plan
 
 # Types of a JSON value that an anonymiser may change without setting a new one
 CHANGED_IN_PLACE = {dict, list}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """What was done to one row in memory."""
+
+    given: list[Any]
+    """The columns to which the project's code gave a value: nobody has checked that they can hold it."""
+
+    names: frozenset[str]
+    """The names of all columns that are to be written."""
 
 
 def held(plan: Plan, instance: Model) -> dict[str, Any]:
@@ -31,24 +43,21 @@ def held(plan: Plan, instance: Model) -> dict[str, Any]:
     return {name: copy.deepcopy(each) if type(each) in CHANGED_IN_PLACE else each for name, each in values.items()}
 
 
-def apply(plan: Plan, instance: Model, changes: Sequence[Change], before: dict[str, Any]) -> frozenset[str]:
-    """Make ``changes`` to the instance in memory; return the names of the columns to be written.
+def apply(plan: Plan, instance: Model, changes: Sequence[Change], before: dict[str, Any]) -> Applied:
+    """Make ``changes`` to the instance in memory; return which columns are to be written.
 
     An anonymiser, or a receiver of pre_anonymise, may also set other columns: these are found by comparing with
-    ``before``. Raises ``AnonymiseError`` if an anonymiser fails, or gives what the column cannot hold.
+    ``before``. Raises ``AnonymiseError`` if an anonymiser fails.
     """
     _call_anonymisers(plan, instance, changes)
-    changed = changed_fields(instance, before)
+    given = changed_fields(instance, before)
     for change in changes:
         if change.replacement is not None:
             _set(instance, change.field, _call(plan, change, change.replacement.value, instance))
             if not change.in_sql:
-                changed.append(change.field)
-    if plan.mode == "rows":  # else they are checked as they are written back
-        for field in changed:
-            prepared(plan, field, getattr(instance, field.attname), connections[plan.using])
-    written = changed + [change.field for change in changes if not change.field.many_to_many]
-    return frozenset([field.name for field in written if not field.primary_key])
+                given.append(change.field)
+    written = given + [change.field for change in changes if not change.field.many_to_many]
+    return Applied(given=given, names=frozenset(field.name for field in written if not field.primary_key))
 
 
 def _call_anonymisers(plan: Plan, instance: Model, changes: Sequence[Change]) -> None:

@@ -1,0 +1,81 @@
+"""Takes the rows of a plan, locked, in batches: what is claimed has to be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
+from typing import Any
+
+from django.db import connections
+from django.db.models import BooleanField, ExpressionWrapper, QuerySet
+
+from ..batching import LARGEST_BATCH, batch_size, chunks, pages
+from ..interference import may_hide
+from ..meta import all_rows
+from ..planning.markers import has_marker, marked_texts
+from ..planning.plans import Plan
+from ..rules import key_text
+from .effects import check_seen
+from .run import Run
+
+# (primary key, whether the row was anonymised before)
+Claimed = tuple[Any, bool]
+
+
+def all_claims(plan: Plan, run: Run, size: int | None = None) -> Iterator[list[Claimed]]:
+    """Yield the claims of ``plan``. Raises ``AnonymiseError`` in the end if the database hides rows from them.
+
+    Where it may, all keys are read first, without a lock: afterwards the rows may not match the queryset any more.
+    """
+    may_miss = plan.instance is None and may_hide(plan.using) and run.interference(plan).hides
+    plan = plan.pinned() if may_miss else plan
+    seen = 0
+    for claimed in _claims(plan, size):
+        seen += len(claimed)
+        yield claimed
+    if may_miss:
+        check_seen(plan, seen)
+
+
+def _claims(plan: Plan, size: int | None = None) -> Iterator[list[Claimed]]:
+    """Lock the rows of ``plan`` in batches, so that none is deleted before its marker is in; yield what is there."""
+    size = min(size or LARGEST_BATCH, batch_size(plan.using))
+    has_text = key_text(plan.declaration.model) is not None
+    with_marks = _with_marks if has_text else _with_keys
+    if plan.reads_keys_first or plan.keys is not None:
+        rows = with_marks(plan, all_rows(plan.declaration.model, plan.using))
+        found: Iterable[list[Any]] = (
+            list(rows.filter(pk__in=keys).order_by("pk")) for keys in chunks(plan.pinned().keys or (), size)
+        )
+    else:
+        rows = plan.rows()
+        if plan.way.sends_signals and (last := rows.order_by("pk").last()):
+            rows = rows.filter(pk__lte=last.pk)  # a receiver may create others, without end
+        found = pages(with_marks(plan, rows), size, key=itemgetter(0))
+    for page in found:
+        yield page if has_text else _marks_found(plan, [key for (key,) in page])
+
+
+def _with_marks(plan: Plan, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return ``rows``, locked, as (primary key, whether it carries a marker)."""
+    is_marked = ExpressionWrapper(has_marker(plan.declaration.model, plan.using), output_field=BooleanField())
+    return locked(rows, plan.using).values_list("pk", is_marked)
+
+
+def _with_keys(plan: Plan, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return ``rows``, locked, as (primary key,), where SQL cannot tell which marker is theirs."""
+    return locked(rows, plan.using).values_list("pk")
+
+
+def _marks_found(plan: Plan, keys: list[Any]) -> list[Claimed]:
+    texts = marked_texts(plan.declaration.model, keys, plan.using)
+    return [(key, str(key) in texts) for key in keys]
+
+
+def locked(rows: QuerySet[Any], using: str) -> QuerySet[Any]:
+    features = connections[using].features
+    # PostgreSQL takes no name with a schema (db_table = 's"."t') after OF.
+    has_schema = any('"' in each._meta.db_table for each in (rows.model, *rows.model._meta.get_parent_list()))
+    if features.has_select_for_update_of and not has_schema:
+        return rows.select_for_update(of=("self",))
+    return rows.select_for_update() if features.has_select_for_update else rows

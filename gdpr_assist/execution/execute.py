@@ -1,0 +1,91 @@
+"""Runs a ``Plan`` in one transaction on the rows' own database. The only writer of personal data."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from django.db.models import Model
+
+from .. import eventlog
+from ..exceptions import AnonymiseError
+from ..planning.plans import Plan
+from ..sensitive import sensitive
+from .claims import all_claims
+from .objects import anonymise
+from .refusals import explained_refusals
+from .run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What an execution did: how many rows it anonymised, how many it left because they were anonymised before."""
+
+    label: str
+    using: str
+    anonymised: int
+    skipped: int
+    operation: uuid.UUID | None = None
+    """The id under which it was logged; None if it was not."""
+
+    kept: dict[str, int] = field(default_factory=dict)
+    """{label: rows} of the same objects in multi-table models that say ``can_anonymise = False``: left as they are."""
+
+    computed: tuple[str, ...] = ()
+    """Labels of columns that hold another value than their rule's: the project's ``save()``, or a trigger, gave it."""
+
+
+@sensitive
+def execute(plan: Plan, *, within: eventlog.Erasure | None = None, marked: int | None = None) -> Result:
+    """Anonymise the rows of ``plan``: all of them, or after an exception none.
+
+    ``within`` is an erasure that is under way in the same transaction; it takes the events and logs them.
+    ``marked`` is how many of the rows were anonymised before that erasure, where it may have done some by now.
+    Raises ``AnonymiseError`` if an anonymiser fails, the database refuses a value, the object of the plan is gone, or
+    (``EventLogError``) the log cannot be written.
+    """
+    erasure = within or eventlog.Erasure(plan.using)
+    run = Run(erasure)
+    seen = anonymised = 0
+    block = transaction.atomic(using=plan.using, savepoint=within is None)
+    with _restored(plan.instance), explained_refusals(plan), block:
+        for claimed in all_claims(plan, run):
+            seen += len(claimed)
+            anonymised += anonymise(plan, claimed, run, {plan.declaration.model})
+        if plan.instance is not None and not seen:
+            raise AnonymiseError(
+                f"{plan.label}: the object is not in the database any more, or row level security hides it."
+            )
+        if within is None:
+            eventlog.record(erasure)
+    if marked is not None and not plan.force:
+        anonymised = seen - marked
+    logged = erasure.id if erasure.count else None
+    return Result(
+        label=plan.label,
+        using=plan.using,
+        anonymised=anonymised,
+        skipped=seen - anonymised,
+        operation=logged,
+        kept=dict(run.kept),
+        computed=tuple(sorted(run.computed)),
+    )
+
+
+@contextmanager
+def _restored(instance: Model | None) -> Iterator[None]:
+    """Give the object in memory its values back if the block fails: its row was rolled back."""
+    if instance is None:
+        yield
+        return
+    values, related = dict(instance.__dict__), dict(instance._state.fields_cache)
+    try:
+        yield
+    except BaseException:
+        instance.__dict__.clear()
+        instance.__dict__.update(values)
+        instance._state.fields_cache = related
+        raise

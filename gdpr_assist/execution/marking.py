@@ -1,0 +1,49 @@
+"""The markers of anonymised rows, written and removed; ``planning.markers`` reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import connections
+from django.db.models import IntegerField, Model, QuerySet, Value
+
+from ..batching import batch_size, chunks
+from ..exceptions import AnonymiseError
+from ..planning.markers import content_type, markers
+from ..planning.plans import Plan
+from ..rules import key_text
+from ..statements import among, insert_select
+from ..tables import LONGEST_KEY, PrivacyAnonymised
+
+
+def mark(plan: Plan, keys: list[Any], rows: QuerySet[Any]) -> None:
+    """Write the markers of ``rows``, which have these keys.
+
+    Before anything else, so that receivers which anonymise each other's rows come to an end.
+    """
+    if any(len(str(key)) > LONGEST_KEY for key in keys):
+        raise AnonymiseError(
+            f"{plan.label}: a primary key of over {LONGEST_KEY} characters cannot be marked as anonymised."
+        )
+    insert_markers(plan, rows)
+
+
+def insert_markers(plan: Plan, rows: QuerySet[Any]) -> int:
+    """Write the markers that are not there yet; return their number."""
+    model = plan.declaration.model
+    kind, text = content_type(model, plan.using), key_text(model)
+    if text is None:  # the databases write this type in ways of their own
+        found = [PrivacyAnonymised(content_type=kind, object_id=str(key)) for key in rows.values_list("pk", flat=True)]
+        PrivacyAnonymised.objects.using(plan.using).bulk_create(found, ignore_conflicts=True)
+        return len(found)
+    fields: list[Any] = [PrivacyAnonymised._meta.get_field(name) for name in ("content_type", "object_id")]
+    values = rows.order_by().values_list(Value(kind.pk, output_field=IntegerField()), text)
+    with connections[plan.using].cursor() as cursor:
+        return insert_select(fields, values, plan.using).run(cursor)
+
+
+def forget_markers(model: type[Model], keys: Iterable[Any], using: str) -> None:
+    """Remove the markers of deleted rows: a new row with a reused key must not be born anonymised."""
+    for texts in chunks(map(str, keys), batch_size(using)):
+        markers(model, using).filter(object_id__in=among(texts)).delete()

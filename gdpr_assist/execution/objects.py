@@ -1,0 +1,116 @@
+"""Anonymises whole objects: what their own table holds, and what multi-table parents and children hold of them."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Model, QuerySet
+
+from ..conf import settings
+from ..digits import known_key
+from ..exceptions import AnonymiseError
+from ..files import delete_files, named_files
+from ..meta import all_rows
+from ..planning.plans import Plan
+from ..planning.plans import plan as make_plan
+from ..registry import registry
+from ..tables import EventLog
+from .claims import Claimed, all_claims
+from .effects import check_changed, references_kept
+from .marking import mark
+from .run import Run
+from .ways import way_of
+
+
+def anonymise(plan: Plan, claimed: list[Claimed], run: Run, seen: set[type[Model]]) -> int:
+    """Anonymise those rows that were not before, with ``force`` all; return their number.
+
+    One object is all its tables: what multi-table parents and children declare of these rows is anonymised too, from
+    the top down. ``seen`` are the models of the object that are under way or done.
+    """
+    _anonymise_parents(plan, [key for key, _ in claimed], run, seen)
+    keys = [key for key, is_marked in claimed if plan.force or not is_marked]
+    if keys:
+        _anonymise_own(plan, keys, run)
+    _anonymise_children(plan, [key for key, _ in claimed], run, seen)
+    return len(keys)
+
+
+def with_key(plan: Plan, run: Run) -> AbstractContextManager[None]:
+    """Have the key of the database there, and known within the block, where new values take it."""
+    if not plan.declaration.is_keyed:
+        return nullcontext()
+    return known_key(bytes(run.erasure.database.key))
+
+
+def _anonymise_own(plan: Plan, keys: list[Any], run: Run) -> None:
+    """Anonymise what the plan's own model declares of the rows with these keys.
+
+    Their files are deleted after the COMMIT, since a file does not roll back; those of a range of a scrub before it:
+    if that is interrupted, the next run finds a row whose file is gone, but nobody finds a file that no row names.
+    """
+    rows = all_rows(plan.model, plan.using).filter(pk__in=keys)
+    mark(plan, keys, rows)
+    files = named_files(plan, rows)
+    with with_key(plan, run), references_kept(plan, rows):
+        check_changed(plan, rows, way_of(plan).change(plan, rows, run), len(keys))
+    if files and run.in_range:
+        if failed := delete_files(files, plan.using, run.names):
+            raise AnonymiseError(
+                f"{plan.label}: a stored file of {', '.join(failed)} could not be deleted. Nothing was changed. The "
+                "log of the site has the error. Give the copy files, or a storage (STORAGES), of its own that it may "
+                "delete from."
+            )
+    elif files:
+        transaction.on_commit(lambda: delete_files(files, plan.using), using=plan.using, robust=True)
+    if settings.GDPR_LOG_ON_ANONYMISE:
+        run.erasure.add(EventLog.EVENT_ANONYMISE, plan.declaration.model, keys)
+
+
+def _anonymise_parents(plan: Plan, keys: list[Any], run: Run, seen: set[type[Model]]) -> None:
+    """Anonymise what multi-table parents hold of these objects: a gift order is an order too."""
+    parents = registry.parents(plan.declaration.model)
+    for parent, link in parents:
+        if parent not in seen:
+            rows = all_rows(parent, plan.using).filter(pk__in=_linked(plan, link, keys))
+            _anonymise_part(plan, rows, run, seen)
+    if parents and plan.instance is not None:
+        _read_inherited(plan, plan.instance)
+
+
+def _linked(plan: Plan, link: Any, keys: list[Any]) -> list[Any]:
+    """Return the keys of a parent's rows: those of the child, unless it is a second parent."""
+    if link.primary_key:
+        return keys
+    rows = all_rows(plan.declaration.model, plan.using).filter(pk__in=keys)
+    return list(rows.values_list(link.attname, flat=True))
+
+
+def _read_inherited(plan: Plan, instance: Model) -> None:
+    """Give the object in memory what its parents' tables hold by now."""
+    names = [each.attname for each in instance._meta.concrete_fields if each.model is not plan.declaration.model]
+    names = [name for name in names if name in instance.__dict__]
+    found = all_rows(plan.declaration.model, plan.using).filter(pk=instance.pk).values(*names).first() or {}
+    for name, value in found.items():
+        setattr(instance, name, value)
+
+
+def _anonymise_children(plan: Plan, keys: list[Any], run: Run, seen: set[type[Model]]) -> None:
+    """Anonymise what multi-table children add to these rows: an order that is a gift order is one object."""
+    for child, link in registry.children(plan.declaration.model):
+        if child not in seen:
+            _anonymise_part(plan, all_rows(child, plan.using).filter(**{f"{link.name}__in": keys}), run, seen)
+
+
+def _anonymise_part(whole: Plan, rows: QuerySet[Any], run: Run, seen: set[type[Model]]) -> None:
+    """Anonymise ``rows``, which are a part of the objects of ``whole`` in another table."""
+    seen.add(rows.model)
+    if not registry.declaration(rows.model).meta.can_anonymise:
+        if count := rows.count():
+            run.kept[rows.model._meta.label] += count
+        return
+    part = make_plan(rows, force=whole.force)
+    for claimed in all_claims(part, run):
+        anonymise(part, claimed, run, seen)

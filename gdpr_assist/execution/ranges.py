@@ -1,0 +1,119 @@
+"""Whole tables, range by range, each in a transaction of its own: for scrubbing a copy. Logs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from operator import itemgetter
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.utils import timezone
+
+from .. import eventlog
+from ..batching import batch_size, pages
+from ..files import Names, file_changes
+from ..meta import all_rows
+from ..planning.markers import has_marker, markers
+from ..planning.plans import Plan
+from ..planning.plans import plan as make_plan
+from ..rules import key_text
+from ..sensitive import sensitive
+from ..tables import Scrub
+from .claims import all_claims
+from .effects import references_kept, unchanged
+from .marking import forget_markers, insert_markers
+from .objects import anonymise, with_key
+from .refusals import explained_refusals
+from .run import Run
+from .ways import way_of
+
+
+@sensitive
+def begin_scrub(plan: Plan) -> Scrub | None:
+    """Forget which rows of the plan's table were anonymised before, so that all of them are scrubbed.
+
+    Where an earlier run was interrupted, its markers say which rows it has done: then they stay, but for rows that
+    were filled again since, and what that run noted is returned.
+    """
+    with explained_refusals(plan), transaction.atomic(using=plan.using):
+        scrub, is_new = Scrub.objects.using(plan.using).get_or_create(
+            label=plan.label, defaults={"started": timezone.now()}
+        )
+        if is_new:
+            for model in (plan.declaration.model, *plan.descendants):
+                markers(model, plan.using).delete()
+        else:
+            for model in (plan.declaration.model, *plan.descendants):
+                _forget_refilled(plan, model)
+    return None if is_new else scrub
+
+
+def _forget_refilled(plan: Plan, model: type[Model]) -> None:
+    """Remove the markers of refilled rows of ``model``, and of the rows of its parents through which it is reached."""
+    owners = [each for each in (plan.declaration.model, *plan.descendants) if issubclass(model, each)]
+    links: list[Any] = [model._meta.pk if each is model else model._meta.get_ancestor_link(each) for each in owners]
+    refilled = make_plan(all_rows(model, plan.using)).refilled()
+    rows = refilled.values_list("pk", *(link.attname for link in links))
+    for page in pages(rows, batch_size(plan.using), key=itemgetter(0)):
+        for owner, keys in zip(owners, list(zip(*page, strict=True))[1:], strict=True):
+            forget_markers(owner, keys, plan.using)
+
+
+def end_scrubs(plans: Iterable[Plan]) -> None:
+    """Note that the run over ``plans`` has come to its end: the next one begins anew."""
+    for plan in plans:
+        Scrub.objects.using(plan.using).filter(label=plan.label).delete()
+
+
+@sensitive
+def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
+    """Anonymise the unmarked rows of ``plan`` range by range, each in a transaction of its own.
+
+    Yield the number of rows done so far. Each range has ``size`` rows, by default as many as the database likes. Logs
+    nothing: for scrubbing a copy.
+    """
+    done = 0
+    run = Run(eventlog.Erasure(plan.using), in_range=True, names=Names(plan.using))
+    has_text = key_text(plan.declaration.model) is not None
+    if has_text and not plan.way.sends_signals and not plan.has_relatives and not file_changes(plan.declaration):
+        # Nobody needs to know the keys.
+        for rows in _ranges(plan, size or way_of(plan).rows_per_range(plan.using)):
+            with eventlog.suspended(), explained_refusals(plan), transaction.atomic(using=plan.using):
+                done += _anonymise_range(plan, rows, run)
+            yield done
+        return
+    plan = replace(plan, force=False)  # the markers say which rows this run, or one it resumes, has done
+    claims = all_claims(plan, run, size)
+    while True:
+        # The rows are locked as they are read.
+        with eventlog.suspended(), explained_refusals(plan), transaction.atomic(using=plan.using):
+            claimed = next(claims, None)
+            if claimed is None:
+                return
+            done += anonymise(plan, claimed, run, {plan.declaration.model})
+        yield done
+
+
+def _anonymise_range(plan: Plan, rows: QuerySet[Any], run: Run) -> int:
+    """Anonymise and mark ``rows``, of which none has a marker; return their number."""
+    with with_key(plan, run), references_kept(plan, rows):
+        changed = way_of(plan).change(plan, rows, run)
+    marked = insert_markers(plan, rows)
+    if changed < marked:
+        raise unchanged(plan, marked - changed)
+    return marked
+
+
+def _ranges(plan: Plan, size: int) -> Iterator[QuerySet[Any]]:
+    """Yield querysets of the unmarked rows of ``plan``, each up to the key that is ``size`` rows further."""
+    rows, last = plan.rows(), None
+    if markers(plan.declaration.model, plan.using).exists():
+        rows = rows.exclude(has_marker(plan.declaration.model, plan.using))
+    while True:
+        rest = rows if last is None else rows.filter(pk__gt=last)
+        last = rest.order_by("pk").values_list("pk", flat=True)[size - 1 : size].first()
+        yield rest if last is None else rest.filter(pk__lte=last)
+        if last is None:
+            return

@@ -1,0 +1,57 @@
+"""Says in words of its own why a database refused: its text may hold the value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import DatabaseError, IntegrityError
+from django.db.models import ProtectedError, RestrictedError
+
+from ..exceptions import AnonymiseError
+from ..interference import FOR_NOW, cause, raised_by
+from ..placement import explained
+from ..planning.plans import Plan
+from ..rules import field_label, is_unique
+from ..statements import refuses_value
+
+
+@contextmanager
+def explained_refusals(plan: Plan) -> Iterator[None]:
+    """Turn a database's refusal of a value, whose text holds the value, into an error that names the model."""
+    try:
+        with explained(plan.using):
+            yield
+    except (ProtectedError, RestrictedError):
+        raise  # of a deletion by a receiver: no value in it
+    except DatabaseError as error:
+        using = raised_by(error) or plan.using
+        if reason := cause(error, using):
+            text = (
+                f"{plan.label}: the database {using!r} does not let its rows be changed ({type(error).__name__}): "
+                f"{reason}. Nothing was changed."
+            )
+            if reason in FOR_NOW:
+                # Of the same class and code, by which a caller may know it and try again
+                again = type(error)(*error.args[:-1], text).with_traceback(error.__traceback__)
+                raise again from error.__cause__
+            raise AnonymiseError(text) from None
+        if not refuses_value(error, plan.using):
+            raise
+        raise AnonymiseError(
+            f"{plan.label}: the database refused the new value ({type(error).__name__}) of one of "
+            f"{_suspects(plan, error)}. Nothing was changed. Look at the constraints of these columns, and write an "
+            "anonymiser for the one that cannot take its rule's value."
+        ) from None
+
+
+def _suspects(plan: Plan, error: Exception) -> str:
+    """Name the columns, and those among them that can have clashed, where the error may be that of a clash."""
+    fields = ", ".join(plan.fields)
+    if not isinstance(error, IntegrityError):
+        return fields
+    unique = [change.field.name for change in plan.declaration.changes if is_unique(change.field)]
+    keys = [field_label(key) for key in plan.declaration.references]
+    reasons = {"unique": unique, "pointed at by": keys}
+    listed = "; ".join(f"{reason}: {', '.join(names)}" for reason, names in reasons.items() if names)
+    return f"{fields} ({listed})" if listed else fields

@@ -1,0 +1,55 @@
+"""What one execution knows while it happens."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from django.db.models import Model
+
+from ..eventlog import Erasure
+from ..files import Names
+from ..interference import Interference, interference
+from ..planning.markers import markers
+from ..planning.plans import Plan
+from ..registry import registry
+from ..statements import among
+from .effects import Computed
+
+
+@dataclass
+class Run:
+    """One execution while it happens."""
+
+    erasure: Erasure
+    in_range: bool = False
+    """Whether it is a range of a scrub."""
+
+    names: Names | None = None
+    """What the scrub knows of the names of files."""
+
+    # {model: what may interfere with changing it}; asked of the catalogue once
+    _interference: dict[type[Model], Interference] = field(default_factory=dict)
+    # {label of a model that says can_anonymise = False: how many rows of it belong to the objects}
+    kept: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    # Labels of the columns that hold another value than the planned one
+    computed: set[str] = field(default_factory=set)
+
+    def interference(self, plan: Plan) -> Interference:
+        """Ask of all tables that an object may have a part in, once."""
+        model = plan.declaration.model
+        if model not in self._interference:
+            models = registry.relatives(model)
+            self._interference |= dict.fromkeys(models, interference(models, plan.using))
+        return self._interference[model]
+
+    def note(self, plan: Plan, computed: Computed) -> None:
+        """Note it in the markers too: such a column must not make a row look filled again, for ever."""
+        notes: dict[str, list[str]] = defaultdict(list)
+        for key, names in computed.items():
+            self.computed |= {f"{plan.label}.{name}" for name in names}
+            notes[",".join(sorted(names & plan.told.keys()))].append(str(key))
+        for note, texts in notes.items():
+            if note:
+                there = markers(plan.declaration.model, plan.using).filter(object_id__in=among(texts))
+                there.update(computed=note)

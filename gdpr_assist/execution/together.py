@@ -1,0 +1,112 @@
+"""Several plans as one erasure, on one database or on several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from django.db import DatabaseError, IntegrityError, transaction
+
+from .. import eventlog
+from ..exceptions import AnonymiseError, PartlyErased
+from ..planning.plans import Plan
+from ..sensitive import sensitive
+from ..transactions import check_now, in_order_of_commit, is_within_transaction
+from .execute import Result, execute
+
+
+@sensitive
+def execute_together(plans: Sequence[Plan]) -> list[Result]:
+    """Execute ``plans`` as one erasure: one transaction and one operation on each of their databases.
+
+    For a person's rows in several models. All keys are read first, so that a plan which finds its rows through those
+    of another one still finds them. Raises ``AnonymiseError``; then nothing was changed. Several databases cannot
+    commit together: if one refuses after another came through, ``PartlyErased`` says what is done.
+    """
+    pinned = [plan.pinned() for plan in plans]
+    erasures = {using: eventlog.Erasure(using) for using in in_order_of_commit(plan.using for plan in pinned)}
+    _check_outermost(list(erasures))
+    with ExitStack() as transactions:
+        blocks = {using: transaction.atomic(using=using) for using in erasures}
+        for using in reversed(erasures):
+            transactions.enter_context(blocks[using])
+        # A multi-table child is anonymised with its parent, and would be counted as done before.
+        marked = [plan.marked().count() if plan.has_relatives else None for plan in plans]
+        results = [
+            execute(plan, within=erasures[plan.using], marked=before)
+            for plan, before in zip(pinned, marked, strict=True)
+        ]
+        for using, erasure in erasures.items():
+            eventlog.record(erasure)
+            _check_constraints(using)
+        transactions.pop_all()
+    _commit(blocks, erasures, pinned, results)
+    return results
+
+
+def _check_outermost(aliases: list[str]) -> None:
+    """Raise ``AnonymiseError`` where the databases would not commit at the end: nobody could say what is done."""
+    around = [using for using in aliases if is_within_transaction(using)]
+    if len(aliases) > 1 and around:
+        raise AnonymiseError(
+            f"An erasure on {' and '.join(aliases)} needs transactions of its own, and there is one open on "
+            f"{' and '.join(around)}; nothing was changed. Erase outside of atomic(), and switch ATOMIC_REQUESTS off "
+            "for the view with transaction.non_atomic_requests, or erase on each database by itself."
+        )
+
+
+def _check_constraints(using: str) -> None:
+    """Have the constraints checked that would be checked at COMMIT, while all can be rolled back."""
+    try:
+        check_now(using)
+    except IntegrityError as error:
+        raise AnonymiseError(
+            f"A constraint of the database {using!r} refused the erasure ({type(error).__name__}). Nothing was "
+            "changed."
+        ) from None
+
+
+def _commit(
+    blocks: dict[str, Any], erasures: dict[str, eventlog.Erasure], plans: list[Plan], results: list[Result]
+) -> None:
+    """Commit the databases one after the other. The first that fails takes those that follow with it."""
+    raised: dict[str, BaseException] = {}
+    left: list[str] = []
+    for using, block in blocks.items():
+        if left:
+            block.__exit__(RuntimeError, RuntimeError(), None)  # rolls back, and raises nothing
+            left.append(using)
+            continue
+        try:
+            block.__exit__(None, None, None)
+        except BaseException as error:  # noqa: BLE001  (raised again, below)
+            raised[using] = error
+            # A callback of the project's that failed after the COMMIT has undone nothing.
+            if isinstance(error, DatabaseError) and not eventlog.has_receipt(erasures[using]):
+                left.append(using)
+    if left and len(left) < len(blocks):
+        raise _partly(list(blocks), left, raised[left[0]], plans, results) from None
+    if left and isinstance(raised[left[0]], IntegrityError):
+        kind = type(raised[left[0]]).__name__
+        raise AnonymiseError(f"The database {left[0]!r} refused to commit ({kind}). Nothing was changed.") from None
+    for each in raised.values():
+        raise each
+
+
+def _partly(
+    aliases: list[str], left: list[str], error: BaseException, plans: list[Plan], results: list[Result]
+) -> PartlyErased:
+    done = [result for result in results if result.using not in left]
+    operations = {result.using: result.operation for result in done}
+    listed = " and ".join(
+        f"{using!r}" + (f" (operation {operations[using]})" if operations.get(using) else "")
+        for using in aliases
+        if using not in left
+    )
+    return PartlyErased(
+        f"The erasure is done on {listed}, and not on {' and '.join(map(repr, left))}: {left[0]!r} did not commit "
+        f"({type(error).__name__}). Erase the same again to finish it: what is done is not done twice.",
+        done=done,
+        remaining=[plan for plan in plans if plan.using in left],
+    )

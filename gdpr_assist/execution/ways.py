@@ -1,0 +1,226 @@
+"""The ways in which rows are changed: a class for each kind that planning chooses. Nothing else asks for the kind."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Protocol
+
+from django.db import DatabaseError, IntegrityError, connections
+from django.db.models import Model, QuerySet
+from django.dispatch import Signal
+
+from ..batching import batch_size
+from ..meta import all_rows
+from ..planning.plans import Plan
+from ..planning.ways import Kind
+from ..signals import post_anonymise, pre_anonymise
+from ..statements import write_back
+from .claims import locked
+from .effects import (
+    Computed,
+    Intended,
+    as_they_are,
+    check_changed,
+    check_in_sql,
+    check_stored,
+    columns,
+    intended,
+    unchanged,
+)
+from .run import Run
+from .values import apply, changed_fields, explained_call, held, prepared
+
+# Of a range that is anonymised by its bounds alone, without reading a key
+ROWS_PER_RANGE = 20_000
+
+# bulk_update compares each row with each, so that more of them take longer.
+ROWS_PER_CASE = 100
+
+
+class Way(Protocol):
+    """Changes rows that are claimed and marked."""
+
+    def change(self, plan: Plan, rows: QuerySet[Any], run: Run) -> int:
+        """Change ``rows`` as ``plan`` says; return how many of them were changed in each table that has a part."""
+        ...
+
+    def rows_per_range(self, using: str) -> int:
+        """Return how many rows make a range, where nobody needs to know their keys."""
+        ...
+
+
+def way_of(plan: Plan) -> Way:
+    return WAYS[plan.way.kind]
+
+
+class InSets:
+    """The database changes all rows of a batch at once."""
+
+    def change(self, plan: Plan, rows: QuerySet[Any], run: Run) -> int:
+        """Where the database may have a say in what is written, no count tells: what it holds afterwards does."""
+        before = as_they_are(rows) if run.interference(plan).changes else None
+        changed = self.write(plan, rows, run)
+        if before is None:
+            return rows.count() if changed is None else changed
+        run.note(plan, self.check(plan, rows, before))
+        return len(before)
+
+    def write(self, plan: Plan, rows: QuerySet[Any], run: Run) -> int | None:
+        """Write the columns; return the number of rows, None if there is nothing to write."""
+        # Of a multi-table model, update() returns the number of one table only.
+        return min((rows.update(**columns) for columns in _columns(plan)), default=None)
+
+    def check(self, plan: Plan, rows: QuerySet[Any], before: dict[Any, Model]) -> Computed:
+        return check_in_sql(plan, rows, before)
+
+    def rows_per_range(self, using: str) -> int:
+        return ROWS_PER_RANGE
+
+
+class Mixed(InSets):
+    """Python computes what the database cannot, and writes it back in batches; the database does the rest.
+
+    Where somebody listens to the signals, Python computes all columns, so that he sees them.
+    """
+
+    def write(self, plan: Plan, rows: QuerySet[Any], run: Run) -> int:
+        changed = self.write_back(plan, rows, run)
+        rest = None if plan.way.sends_signals else super().write(plan, rows, run)
+        return changed if rest is None else min(changed, rest)
+
+    def check(self, plan: Plan, rows: QuerySet[Any], before: dict[Any, Model]) -> Computed:
+        return {} if plan.way.sends_signals else super().check(plan, rows, before)
+
+    def rows_per_range(self, using: str) -> int:
+        return batch_size(using)
+
+    def write_back(self, plan: Plan, rows: QuerySet[Any], run: Run) -> int:
+        """Write what Python computes; return the number of rows."""
+        is_watched = run.interference(plan).changes
+        changes = [each for each in plan.declaration.changes if plan.way.sends_signals or not each.in_sql]
+        instances = list(locked(rows, plan.using).order_by("pk"))
+        changed: dict[frozenset[str], list[Model]] = defaultdict(list)
+        kept: dict[Any, Intended] = {}
+        for instance in instances:
+            before = held(plan, instance)
+            if plan.way.sends_signals:
+                _send(pre_anonymise, "pre_anonymise", plan, instance)
+            changed[apply(plan, instance, changes, before).names].append(instance)
+            if is_watched:
+                kept[instance.pk] = intended(instance, before, columns(plan))
+        missed = sum(len(alike) - _write_back(plan, sorted(names), alike, run) for names, alike in changed.items())
+        if is_watched:
+            run.note(plan, check_stored(plan, kept)[1])
+        else:
+            check_changed(plan, rows, len(instances) - missed, len(instances))
+        if plan.way.sends_signals:
+            for instance in instances:
+                _send(post_anonymise, "post_anonymise", plan, instance)
+        return len(instances)
+
+
+class RowByRow:
+    """Each row is saved, with its signals."""
+
+    def change(self, plan: Plan, rows: QuerySet[Any], run: Run) -> int:
+        instances = list(rows.order_by("pk")) if plan.instance is None else [plan.instance]
+        saved = {instance.pk: _save_row(plan, instance) for instance in instances}
+        stored, computed = check_stored(plan, saved)
+        run.note(plan, computed)
+        if plan.instance is not None:
+            # What save(), or the database, has computed instead of what was planned
+            for name, value in stored.get(plan.instance.pk, {}).items():
+                if plan.instance.__dict__.get(name) != value:
+                    setattr(plan.instance, name, value)
+        return len(saved)
+
+    def rows_per_range(self, using: str) -> int:
+        return batch_size(using)
+
+
+WAYS: dict[Kind, Way] = {"set": InSets(), "mixed": Mixed(), "rows": RowByRow()}
+
+
+def _columns(plan: Plan) -> Iterable[dict[str, Any]]:
+    """Return what the database itself can put into the columns, for each table that has some."""
+    tables: dict[type[Model], dict[str, Any]] = defaultdict(dict)
+    for change in plan.declaration.changes:
+        if change.replacement is not None and change.replacement.expression is not None:
+            tables[change.field.model][change.field.name] = change.replacement.expression()
+    return tables.values()
+
+
+def _send(signal: Signal, name: str, plan: Plan, instance: Model) -> None:
+    with explained_call(f"{plan.label}: a receiver of {name}"):
+        signal.send(sender=plan.model, instance=instance, using=plan.using)
+
+
+def _write_back(plan: Plan, names: list[str], instances: list[Model], run: Run) -> int:
+    """Write these columns of the instances, each table of a multi-table model by itself.
+
+    Return how many of them were changed in each of the tables.
+    """
+    connection = connections[plan.using]
+    tables: dict[type[Model], list[Any]] = defaultdict(list)
+    for name in names:
+        field = plan.declaration.model._meta.get_field(name)
+        tables[field.model].append(field)
+    counts = [len(instances)]
+    for model, fields in tables.items():
+        key: Any = model._meta.pk
+        keys = [key.get_db_prep_save(getattr(each, key.attname), connection) for each in instances]
+        # As save() does: a new file is stored, and an auto_now column takes the time.
+        columns = [
+            [prepared(plan, field, field.pre_save(each, False), connection) for each in instances] for field in fields
+        ]
+        kinds = {kind for column in columns for kind in set(map(type, column))}
+        has_expressions = any(hasattr(kind, "resolve_expression") for kind in kinds)
+        rows = list(zip(keys, *columns, strict=True))
+        types = run.interference(plan).types.get(model._meta.db_table)
+        statements = None if has_expressions else write_back(model, fields, rows, plan.using, types)
+        if statements is None:
+            bulk = all_rows(plan.declaration.model, plan.using)
+            counts.append(bulk.bulk_update(instances, [field.name for field in fields], batch_size=ROWS_PER_CASE))
+            continue
+        with connection.cursor() as cursor:
+            counts.append(sum(statement.run(cursor) for statement in statements))
+    return min(counts)
+
+
+def _save_row(plan: Plan, instance: Model) -> Intended:
+    """Anonymise one row with its signals; return what it held, and what it is to hold."""
+    before = held(plan, instance)
+    _send(pre_anonymise, "pre_anonymise", plan, instance)
+    applied = apply(plan, instance, plan.declaration.changes, before)
+    for column in applied.given:  # before save() is called; else they are checked as they are written back
+        prepared(plan, column, getattr(instance, column.attname), connections[plan.using])
+    names = applied.names
+    written = {each.attname for each in instance._meta.concrete_fields if each.name in names}
+    planned = intended(instance, before, written.union(columns(plan)))
+    if names:
+        rest = _save(plan, instance, names, before)
+        computed = frozenset(name for name, value in planned.planned.items() if instance.__dict__.get(name) != value)
+        planned = replace(planned | intended(instance, before, rest), computed=computed)
+    _send(post_anonymise, "post_anonymise", plan, instance)
+    return planned
+
+
+def _save(plan: Plan, instance: Model, names: frozenset[str], before: dict[str, Any]) -> list[str]:
+    """Save these columns, and those that the project's save() has computed from them: a slug holds the name too.
+
+    Return the attnames of the latter.
+    """
+    with explained_call(f"{plan.label}: {type(instance).__name__}.save(), or a receiver of its signals,"):
+        try:
+            instance.save(using=plan.using, update_fields=names)
+        except DatabaseError as error:
+            if error.__cause__ is not None or isinstance(error, IntegrityError):
+                raise
+            raise unchanged(plan, 1) from None  # of Django itself: no row was affected
+    rest = [field for field in changed_fields(instance, before) if field.name not in names and not field.primary_key]
+    if rest:
+        rows = all_rows(plan.declaration.model, plan.using).filter(pk=instance.pk)
+        rows.update(**{field.name: getattr(instance, field.attname) for field in rest})
+    return [field.attname for field in rest]

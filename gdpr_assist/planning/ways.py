@@ -1,0 +1,93 @@
+"""How the rows of a plan are changed, and why: decided once, by who watches them. Asks no database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.db.models import Model
+from django.db.models.signals import post_save, pre_save
+from django.dispatch import Signal
+
+from ..declaration import Declaration
+from ..signals import post_anonymise, pre_anonymise
+
+Kind = Literal["set", "mixed", "rows"]
+
+OURS: dict[str, Signal] = {"pre_anonymise": pre_anonymise, "post_anonymise": post_anonymise}
+SAVING: dict[str, Signal] = {"pre_save": pre_save, "post_save": post_save}
+
+WORDS: dict[Kind, str] = {
+    "set": "one UPDATE for each batch of rows",
+    "mixed": "in batches",
+    "rows": "row by row",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """The way in which rows are changed. ``execution.ways`` has a class for each kind."""
+
+    kind: Kind
+    reason: str = ""
+    """Why row by row or through Python; empty for a set."""
+
+    unheard: str = ""
+    """Whose signals are not sent because ``PrivacyMeta.bulk`` says so: nothing is saved."""
+
+    sends_signals: bool = True
+    """Whether pre_anonymise and post_anonymise are sent."""
+
+    def __str__(self) -> str:
+        text = WORDS[self.kind]
+        if self.reason:
+            text += f", because {self.reason}"
+        if self.unheard:
+            text += f"; {self.unheard}, which are not called, as PrivacyMeta.bulk is True"
+        return text
+
+
+def choose_way(declared: Declaration, model: type[Model], *, is_one_object: bool) -> Way:
+    """Return the way for rows of ``model``: the class that ``declared`` is for, or a proxy of it."""
+    bulk = declared.meta.bulk
+    if is_one_object:
+        return Way(kind="rows", reason="it is a single object")
+    if bulk is False:
+        return Way(kind="rows", reason="its PrivacyMeta says bulk = False")
+    ours, saving = _watchers(model, OURS), _watchers(model, SAVING)
+    if not bulk and ours + saving:
+        return Way(kind="rows", reason="; ".join(ours + saving))
+    in_python = [change.field.name for change in declared.changes if not change.in_sql]
+    reasons = ours + ([f"Python computes {', '.join(in_python)}"] if in_python else [])
+    return Way(
+        kind="mixed" if reasons else "set",
+        reason="; ".join(reasons),
+        unheard="; ".join(saving),
+        sends_signals=bool(ours),
+    )
+
+
+def _watchers(model: type[Model], signals: dict[str, Signal]) -> list[str]:
+    """Return a sentence for each of ``signals`` that has receivers for ``model``, with their names."""
+    return [
+        f"{name} has receivers: {', '.join(_names(signal, found))}"
+        for name, signal in signals.items()
+        if (found := _receivers(signal, model))
+    ]
+
+
+def _names(signal: Signal, receivers: list[Any]) -> list[str]:
+    everywhere = _receivers(signal, object)  # nobody's sender: those that were connected without one
+    return [_name(each) + (" (for every model)" if each in everywhere else "") for each in receivers]
+
+
+def _receivers(signal: Signal, sender: type) -> list[Any]:
+    live: Any = signal._live_receivers(sender)
+    # From Django 5.0 on: those of synchronous code, and those of asynchronous code.
+    return [*live[0], *live[1]] if isinstance(live, tuple) else live
+
+
+def _name(receiver: Any) -> str:
+    function = getattr(receiver, "func", receiver)  # of a functools.partial
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
