@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.apps import AppConfig, apps
 from django.core.checks import register
 from django.db.models import Model
 from django.db.models.signals import class_prepared, post_migrate, pre_save
+from django.dispatch import Signal
 
 from . import conf  # noqa: F401  (puts the settings' defaults in place)
 from .former import warn
 from .registry import registry
-from .signals import model_registered, model_unregistered, target_deleted
+from .signals import erased, model_registered, model_unregistered, target_deleted
 
 
 class GdprAssistConfig(AppConfig):
@@ -25,12 +27,10 @@ class GdprAssistConfig(AppConfig):
 
         def wire(sender: type[Model], **kwargs: Any) -> None:
             managers.contribute(sender)
-            for signal, receiver, of in receivers.of_deletions(sender):
-                signal.connect(receiver, sender=of)
+            _connect(receivers.of_deletions(sender))
 
         def unwire(sender: type[Model], **kwargs: Any) -> None:
-            for signal, receiver, of in receivers.of_deletions(sender):
-                signal.disconnect(receiver, sender=of)
+            _disconnect(receivers.of_deletions(sender))
             managers.withdraw(sender)
 
         models = apps.get_models()
@@ -51,6 +51,10 @@ class GdprAssistConfig(AppConfig):
         target_deleted.connect(receivers.anonymise_related)
         post_migrate.connect(receivers.name_database, sender=self)
         pre_save.connect(receivers.keep_instance, sender=tables.Instance)
+        if apps.is_installed("django.contrib.admin"):
+            from .admin import history
+
+            erased.connect(history.write_history)
         _register(checks.CHECKS)
         _register(checks.DEPLOY_CHECKS, deploy=True)
 
@@ -61,6 +65,16 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     warn("gdpr_assist.apps.GdprAppConfig", 'Write "gdpr_assist" in INSTALLED_APPS.')
     return GdprAssistConfig
+
+
+def _connect(receivers: Iterable[tuple[Signal, Callable[..., None], type[Model]]]) -> None:
+    for signal, receiver, sender in receivers:
+        signal.connect(receiver, sender=sender)
+
+
+def _disconnect(receivers: Iterable[tuple[Signal, Callable[..., None], type[Model]]]) -> None:
+    for signal, receiver, sender in receivers:
+        signal.disconnect(receiver, sender=sender)
 
 
 def _register(checks: list[tuple[Any, ...]], **options: bool) -> None:

@@ -17,3 +17,7 @@ model_unregistered = Signal()
 
 # sender: the model class; queryset: its rows whose target is being deleted
 target_deleted = Signal()
+
+# In the transaction of an erasure. sender: the model class; keys: the primary keys of the rows that were anonymised;
+# using; operation: the id under which it is logged, or None; by: who asked for it
+erased = Signal()

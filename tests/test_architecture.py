@@ -61,8 +61,8 @@ def is_write(node):
 
 
 # execution: personal data; eventlog: events and receipts; deletion: called by Django's Collector at its own UPDATE;
-# upgrading: an operation of a migration; admin/erasure: Django's own history.
-WRITERS = {"execution", "eventlog", "deletion", "upgrading", "admin/erasure"}
+# upgrading: an operation of a migration; admin/history: Django's own history.
+WRITERS = {"execution", "eventlog", "deletion", "upgrading", "admin/history"}
 
 
 def test_only_execution_and_eventlog_write_rows():
@@ -74,7 +74,7 @@ def test_that_law_is_about_something():
 
 
 def test_the_admin_writes_nothing_but_its_history():
-    writes = [ast.unparse(node.func) for node in ast.walk(CODE["admin/erasure"]) if is_write(node)]
+    writes = [ast.unparse(node.func) for node in ast.walk(CODE["admin/history"]) if is_write(node)]
     assert writes == ["LogEntry.objects.bulk_create"]
 
 

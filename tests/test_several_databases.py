@@ -3,10 +3,13 @@
 from contextlib import contextmanager
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.db import DatabaseError, connections, transaction
 from model_bakery import baker
 
 from gdpr_assist import AnonymiseError, PartlyErased
+from gdpr_assist.erasure import erase
 from gdpr_assist.execution.together import execute_together
 from gdpr_assist.models import Receipt
 from gdpr_assist.planning.plans import plan
@@ -124,6 +127,19 @@ def test_a_server_that_goes_away_between_two_commits_is_told_and_can_be_finished
 
     assert (result.using, result.anonymised) == ("other", 1)
     assert texts("other") != ["Dear Ada"]
+
+
+def test_the_admins_history_has_what_is_committed(plans):
+    """The message of the other database is in it once that is erased, though the history is not there."""
+    officer = baker.make(User)
+    first, second = (each.queryset.get().pk for each in plans)
+    with gone("other"), pytest.raises(PartlyErased) as caught:
+        erase(plans, by=officer)
+    assert list(LogEntry.objects.values_list("object_id", flat=True)) == [str(first)]
+
+    erase(caught.value.remaining, by=officer)
+
+    assert sorted(LogEntry.objects.values_list("object_id", flat=True)) == sorted([str(first), str(second)])
 
 
 def test_a_first_commit_that_fails_leaves_both_as_they_were(plans):

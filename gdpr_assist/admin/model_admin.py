@@ -15,12 +15,13 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy
 
+from ..erasure import erase
 from ..meta import all_rows
 from ..planning.plans import Plan, plan, target_alias
 from ..tables import stored_key
 from . import confirmation
-from .erasure import erase, outside_transactions, with_history
-from .page import guarded
+from .history import with_history
+from .page import guarded, outside_transactions
 from .permissions import can_be_anonymised
 from .refusals import FORESEEN, REFUSALS, told
 from .selection import LARGEST_SELECTION, PACKED, key_from_text, pack, posted
@@ -92,7 +93,7 @@ class ModelAdmin(Base):
             if not confirmation.is_confirmed(request):
                 return self._confirmation_page(request, keys)
             planned = self._plan(request, keys, force=confirmation.is_forced(request))
-            results = erase([planned], user_id=request.user.pk)
+            results = erase([planned], by=request.user)
         except REFUSALS as error:
             return self._back(request, told(error), messages.ERROR)
         return self._back(request, confirmation.outcome([planned], results), confirmation.level(results))

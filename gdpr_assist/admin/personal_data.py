@@ -21,6 +21,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ..erasure import erase
 from ..meta import all_rows
 from ..planning.plans import Plan, plan
 from ..registry import registry
@@ -28,8 +29,7 @@ from ..search import LONGEST_TERM, Failed, noted
 from ..tables import stored_key
 from . import confirmation
 from .download import download
-from .erasure import erase, outside_transactions
-from .page import guarded
+from .page import guarded, outside_transactions
 from .permissions import can_be_anonymised, may_anonymise, may_view
 from .refusals import REFUSALS, told
 from .results import is_at_home, tables
@@ -163,7 +163,7 @@ class PersonalDataAdmin(Base):
         if not confirmation.is_confirmed(request):
             kept = [(model, rows) for model, rows in selected if not self._can_anonymise(request, model)]
             return self._confirmation_page(request, plans, kept)
-        results = erase(plans, user_id=request.user.pk)
+        results = erase(plans, by=request.user)
         self.message_user(request, confirmation.outcome(plans, results), confirmation.level(results))
         return HttpResponseRedirect(self._own_url())
 

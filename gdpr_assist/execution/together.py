@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -17,12 +17,16 @@ from .execute import Result, execute
 
 
 @sensitive
-def execute_together(plans: Sequence[Plan]) -> list[Result]:
+def execute_together(
+    plans: Sequence[Plan], *, before_commit: Callable[[list[Result]], None] | None = None
+) -> list[Result]:
     """Execute ``plans`` as one erasure: one transaction and one operation on each of their databases.
 
     For a person's rows in several models. All keys are read first, so that a plan which finds its rows through those
-    of another one still finds them. Raises ``AnonymiseError``; then nothing was changed. Several databases cannot
-    commit together: if one refuses after another came through, ``PartlyErased`` says what is done.
+    of another one still finds them. ``before_commit`` is called with the results; what it raises undoes all.
+
+    Raises ``AnonymiseError``; then nothing was changed. Several databases cannot commit together: if one refuses after
+    another came through, ``PartlyErased`` says what is done.
     """
     pinned = [plan.pinned() for plan in plans]
     erasures = {using: eventlog.Erasure(using) for using in in_order_of_commit(plan.using for plan in pinned)}
@@ -37,6 +41,8 @@ def execute_together(plans: Sequence[Plan]) -> list[Result]:
             execute(plan, within=erasures[plan.using], marked=before)
             for plan, before in zip(pinned, marked, strict=True)
         ]
+        if before_commit is not None:
+            before_commit(results)
         for using, erasure in erasures.items():
             eventlog.record(erasure)
             _check_constraints(using)

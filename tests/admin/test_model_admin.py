@@ -362,7 +362,7 @@ def test_a_history_that_cannot_be_written_changes_nothing(officer, ada, monkeypa
     def fail(*args, **kwargs):
         raise OSError("no room")
 
-    monkeypatch.setattr("gdpr_assist.admin.erasure.LogEntry.objects.bulk_create", fail)
+    monkeypatch.setattr("gdpr_assist.admin.history.LogEntry.objects.bulk_create", fail)
     with pytest.raises(OSError, match="no room"):
         confirm(officer, page)
     assert values(ada)["phone"] == "0123"

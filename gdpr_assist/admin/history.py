@@ -1,0 +1,79 @@
+"""The admin's history of erasures and deletions: Django's ``LogEntry``, without a value of a row."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
+from django.db import DatabaseError, router, transaction
+from django.db.models import Model
+from django.utils.translation import gettext as _
+
+from ..tables import stored_key
+
+logger = logging.getLogger(__name__)
+
+ENTRIES_PER_INSERT = 1000
+
+
+@contextmanager
+def with_history(model: type[Model]) -> Iterator[None]:
+    """Undo the admin's history together with the rows if the block raises: Django writes it before it deletes."""
+    with ExitStack() as transactions:
+        # The history is committed last.
+        for using in dict.fromkeys([router.db_for_write(LogEntry), router.db_for_write(model)]):
+            transactions.enter_context(transaction.atomic(using=using))
+        yield
+
+
+def write_history(
+    sender: type[Model], keys: Sequence[Any], using: str, operation: uuid.UUID | None, by: Any, **kwargs: Any
+) -> None:
+    """erased: write an entry for each row if a user asked for it.
+
+    With the rows, where both are in one database. Else after they are committed, which holds also without it.
+    """
+    history = router.db_for_write(LogEntry)
+    if not isinstance(by, get_user_model()):
+        return
+    if using == history:
+        _write(sender, keys, operation, by.pk)
+    else:
+        transaction.on_commit(lambda: _write_later(sender, keys, operation, by.pk), using=using, robust=True)
+
+
+def _write_later(model: type[Model], keys: Sequence[Any], operation: uuid.UUID | None, user_id: Any) -> None:
+    try:
+        with transaction.atomic(using=router.db_for_write(LogEntry)):
+            _write(model, keys, operation, user_id)
+    except DatabaseError as error:
+        logger.error("The admin's history of an erasure could not be written (%s).", type(error).__name__)
+
+
+def _write(model: type[Model], keys: Sequence[Any], operation: uuid.UUID | None, user_id: Any) -> None:
+    entries = _entries(model, keys, operation, user_id)
+    LogEntry.objects.bulk_create(entries, batch_size=ENTRIES_PER_INSERT)
+
+
+def _entries(model: type[Model], keys: Sequence[Any], operation: uuid.UUID | None, user_id: Any) -> Iterator[LogEntry]:
+    """An entry for each row. Model and key stand for the row: ``str(obj)`` would keep the name for ever."""
+    kind = ContentType.objects.get_for_model(model, for_concrete_model=False)
+    if operation is None:
+        message = _("Anonymised.")
+    else:
+        message = _("Anonymised (operation %(operation)s).") % {"operation": operation}
+    for key in keys:
+        yield LogEntry(
+            user_id=user_id,
+            content_type_id=kind.pk,
+            object_id=stored_key(key),
+            object_repr=f"{model._meta.label} {stored_key(key)}"[:200],
+            action_flag=CHANGE,
+            change_message=message,
+        )
