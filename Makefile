@@ -32,7 +32,7 @@ $(READY): setup.py pyproject.toml tests/requirements.txt example_project/require
 		|| { echo "$(PYTHON) is older than Python 3.10; name another: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --upgrade pip
-	$(VENV)/bin/python -m pip install --quiet --editable . \
+	$(VENV)/bin/python -m pip install --quiet --editable ".[rich]" \
 		--requirement tests/requirements.txt --requirement example_project/requirements.txt
 	touch $@
 

@@ -36,8 +36,11 @@ setup(
         # 6.1.0 writes migrations that rebuild a constraint when only on_delete changed.
         "Django>=4.2,!=6.1.0",
         "django-appconf",
-        "django-rich",
     ],
+    extras_require={
+        # A bar and tables for the commands on a terminal; without it they print lines.
+        "rich": ["rich"],
+    },
     keywords="django gdpr privacy anonymise personal data",
     classifiers=[
         "Development Status :: 4 - Beta",

@@ -6,22 +6,21 @@ import uuid
 from argparse import ArgumentTypeError
 from typing import Any, NoReturn
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connections
-from django_rich.management import RichCommand
-from rich.table import Table
 
 from gdpr_assist.conf import log_database
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.interference import UNKNOWN_CAUSE, cause, raised_by, refusal
 from gdpr_assist.isolation import check_commits
+from gdpr_assist.management.console import console
 from gdpr_assist.pages import page
 from gdpr_assist.placement import cure
 from gdpr_assist.presence import says_absent
 from gdpr_assist.scrubbing import data_aliases
 
 
-class LogCommand(RichCommand):
+class LogCommand(BaseCommand):
     """A command on the event log. Subclasses write ``run``."""
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -31,6 +30,7 @@ class LogCommand(RichCommand):
         if log not in connections:
             raise CommandError(f"The event log's database {log!r} (GDPR_LOG_DATABASE_NAME) is not in DATABASES.")
         self.verbosity: int = options["verbosity"]
+        self.console = console(self.stdout, options)
         try:
             self.run(options)
         except AnonymiseError as error:
@@ -52,16 +52,8 @@ class LogCommand(RichCommand):
 
     def table(self, lines: dict[str, int]) -> None:
         """Print numbers: as a table on a terminal, as lines elsewhere; not with ``-v 0``."""
-        if not self.verbosity:
-            return
-        if not self.console.is_terminal:
-            for name, count in lines.items():
-                self.stdout.write(f"{name}: {count}")
-            return
-        table = Table("Operations", "Number")
-        for name, count in lines.items():
-            table.add_row(name, str(count))
-        self.console.print(table)
+        if self.verbosity:
+            self.console.table(lines, "Operations")
 
 
 def add_instance(parser: CommandParser, help_: str) -> None:

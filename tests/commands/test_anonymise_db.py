@@ -12,6 +12,7 @@ from model_bakery import baker
 from gdpr_assist import compaction, scrubbing
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.management.commands import anonymise_db
+from gdpr_assist.management.console import Lines
 from gdpr_assist.models import EventLog, Instance, Operation, PrivacyAnonymised, Receipt, Scrub
 from gdpr_assist.reconciliation import shown
 from gdpr_assist.registry import registry
@@ -578,11 +579,11 @@ class TestResuming:
     def test_the_progress_counts_what_is_left(self, comments, monkeypatch, args, left):
         totals = []
 
-        def show(counts, label, total, console):
+        def follow(lines, counts, label, total):
             totals.append(total)
             return list(counts)[-1]
 
-        monkeypatch.setattr(anonymise_db, "show", show)
+        monkeypatch.setattr(Lines, "follow", follow)
         self.scrub(*args)
         assert totals == [left]
 

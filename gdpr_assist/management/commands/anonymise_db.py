@@ -10,10 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connections
 from django.template.defaultfilters import pluralize
-from django_rich.management import RichCommand
 
 from gdpr_assist import compaction, scrubbing
 from gdpr_assist.exceptions import AnonymiseError
@@ -22,10 +21,10 @@ from gdpr_assist.files import deletions
 from gdpr_assist.former import warn
 from gdpr_assist.isolation import check_commits
 from gdpr_assist.management.asking import check_yes
+from gdpr_assist.management.console import console
 from gdpr_assist.management.log import failure
 from gdpr_assist.planning.plans import Plan
 from gdpr_assist.planning.preview import preview
-from gdpr_assist.progress import show
 from gdpr_assist.reconciliation import shown
 
 # What a shell gives for a process that Ctrl-C has ended
@@ -36,7 +35,7 @@ NOTHING = "left as it is, none of the tables is there"
 AGAIN = "Run the command again, without --restart: it goes on where it stopped."
 
 
-class Command(RichCommand):
+class Command(BaseCommand):
     help = "Anonymise every row of every registered model. For copies of the database, never for the original."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -90,7 +89,8 @@ class Command(RichCommand):
                 "This database may not be anonymised: set GDPR_CAN_ANONYMISE_DATABASE = True in the settings of the "
                 "copy, never in those of the original."
             )
-        self.console.quiet = options["verbosity"] == 0
+        self.verbosity: int = options["verbosity"]
+        self.console = console(self.stdout, options)
         with told("Nothing was changed."):
             plans = scrubbing.plans(options["database"], only=options["model"], but=options["exclude_model"])
             begun = {} if options["restart"] else scrubbing.interrupted(plans)
@@ -109,11 +109,12 @@ class Command(RichCommand):
             end_scrubs(plans)
         self.compact(plans, options["compact"])
         self.say(f"Anonymised {len(plans)} table{pluralize(len(plans))}. No event was logged.")
-        if not options["compact"] and not self.console.quiet:
+        if not options["compact"] and self.verbosity:
             self.warn(compaction.left_out(using) for using in aliases(plans))
 
     def say(self, text: str) -> None:
-        self.console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        if self.verbosity:
+            self.stdout.write(text)
 
     def warn(self, texts: Iterable[str]) -> None:
         for text in texts:
@@ -164,7 +165,7 @@ class Command(RichCommand):
             if begin_scrub(plan) is not None:
                 tally.before = plan.marked().count()
             try:
-                count = show(tally.follow(size), plan.label, tally.total - tally.before, self.console)
+                count = self.console.follow(tally.follow(size), plan.label, tally.total - tally.before)
             except AnonymiseError as error:
                 # What is true of the one transaction of an erasure is not of a scrub.
                 text = str(error).replace(" Nothing was changed.", "")

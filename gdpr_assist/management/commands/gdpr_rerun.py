@@ -15,7 +15,6 @@ from django.utils.dateparse import parse_date, parse_datetime
 from gdpr_assist.instances import stakes, warnings
 from gdpr_assist.management.asking import check_yes
 from gdpr_assist.management.log import LogCommand, add_instance, operation_id
-from gdpr_assist.progress import show
 from gdpr_assist.reconciliation import Databases
 from gdpr_assist.replay import Report, check_ready
 from gdpr_assist.restore import Restore, prepare, restore
@@ -81,7 +80,7 @@ class Command(LogCommand):
         self.list(work)
         report, steps = work.report, restore(work, include_undecided=options["include_undecided"])
         try:
-            show(steps, "Operations", work.total, self.console)
+            self.console.follow(steps, "Operations", work.total)
         finally:  # what was done was done, also if the rest fails
             self.print(report, dry_run)
         if report.failed or report.undecided or report.busy:

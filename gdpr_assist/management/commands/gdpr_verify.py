@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 from django.db.models import Model
 from django.template.defaultfilters import pluralize
-from django_rich.management import RichCommand
 
 from gdpr_assist import scrubbing
 from gdpr_assist.conf import log_database
@@ -25,7 +24,7 @@ from gdpr_assist.registry import registry
 from gdpr_assist.returned import Returned, returned
 
 
-class Command(RichCommand):
+class Command(BaseCommand):
     help = (
         "Count the anonymised rows of every registered model, those of them that were filled again since, and the "
         "rows that are there though the log says that they were erased."

@@ -1,0 +1,81 @@
+"""What the commands show of work and numbers: a bar and a table on a terminal, if rich is installed; else plain lines.
+
+The only module that knows rich, which is what the extra ``rich`` of the package installs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.management.base import OutputWrapper
+
+try:
+    import rich.console
+    import rich.markup
+    import rich.progress
+    import rich.table
+except ImportError:
+    has_rich = False
+else:
+    has_rich = True
+
+
+class Lines:
+    """Plain lines, and no progress: for log files, and where there is no rich."""
+
+    def __init__(self, stdout: OutputWrapper) -> None:
+        self.stdout = stdout
+
+    def follow(self, counts: Iterator[int], label: str, total: int) -> int:
+        """Run ``counts``, which yields how much is done so far of ``total``; return the last count."""
+        done = 0
+        for count in counts:
+            done = count
+        return done
+
+    def table(self, numbers: dict[str, int], title: str) -> None:
+        for name, number in numbers.items():
+            self.stdout.write(f"{name}: {number}")
+
+
+class Drawings:
+    """A bar while work is done, and tables: for a terminal, with rich."""
+
+    def __init__(self, terminal: rich.console.Console) -> None:
+        self.terminal = terminal
+
+    def follow(self, counts: Iterator[int], label: str, total: int) -> int:
+        """Run ``counts``, which yields how much is done so far of ``total``; return the last count."""
+        columns = (
+            rich.progress.TextColumn("{task.description}"),
+            rich.progress.BarColumn(),
+            rich.progress.MofNCompleteColumn(),
+            rich.progress.TimeRemainingColumn(),
+        )
+        done = 0
+        with rich.progress.Progress(*columns, console=self.terminal, transient=True) as progress:
+            task = progress.add_task(rich.markup.escape(label), total=total)
+            for done in counts:
+                progress.update(task, completed=done)
+        return done
+
+    def table(self, numbers: dict[str, int], title: str) -> None:
+        table = rich.table.Table(title, "Number")
+        for name, number in numbers.items():
+            table.add_row(name, str(number))
+        self.terminal.print(table)
+
+
+def console(stdout: OutputWrapper, options: dict[str, Any]) -> Lines | Drawings:
+    """Return what a command with these ``options`` shows its progress and its tables with.
+
+    As Django's styles, drawings are forced by ``--force-color`` and kept away by ``--no-color``; by ``-v 0`` too.
+    """
+    if has_rich and options["verbosity"]:
+        forced = False if options["no_color"] else options["force_color"] or None
+        terminal = rich.console.Console(file=options.get("stdout") or sys.stdout, force_terminal=forced)
+        if terminal.is_terminal:
+            return Drawings(terminal)
+    return Lines(stdout)

@@ -1,0 +1,44 @@
+"""What is installed with the package."""
+
+import ast
+import runpy
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tests.test_architecture import MODULES
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def metadata(monkeypatch):
+    """What setup.py says; tox looks at the wheel itself, in the environment ``wheel``."""
+    said = {}
+    setuptools = SimpleNamespace(setup=said.update, find_packages=lambda **kwargs: [])
+    monkeypatch.setitem(sys.modules, "setuptools", setuptools)
+    runpy.run_path(str(ROOT / "setup.py"))
+    return said
+
+
+def imported():
+    """Return the packages that each module imports, but the standard library's and its own."""
+    found = {}
+    for module, tree in MODULES.items():
+        names = {each.name for node in ast.walk(tree) if isinstance(node, ast.Import) for each in node.names}
+        names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level}
+        found[module] = {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"gdpr_assist"}
+    return found
+
+
+def test_it_brings_django_and_its_settings_and_nothing_else(metadata):
+    assert metadata["install_requires"] == ["Django>=4.2,!=6.1.0", "django-appconf"]
+    with_django = {"asgiref"}
+    assert set().union(*imported().values()) == {"appconf", "django", "rich"} | with_django
+
+
+def test_rich_is_an_extra_and_one_module_knows_it(metadata):
+    assert metadata["extras_require"] == {"rich": ["rich"]}
+    assert [module for module, names in imported().items() if "rich" in names] == ["management/console"]
