@@ -276,6 +276,13 @@ def forget_receipts(using: str) -> None:
         remove_receipts([key for (key,) in page if not is_legacy(key)], using)
 
 
+def cut_loose(aliases: Iterable[str]) -> None:
+    """Make them other databases: no logged erasure of the original is theirs, nor are its receipts."""
+    for using in aliases:
+        renew_instance_id(using)
+        forget_receipts(using)
+
+
 def legacy_id(number: int) -> uuid.UUID:
     """Return what stands for the operation of the row with this number, which 1.x wrote."""
     return uuid.uuid5(LEGACY, str(number))

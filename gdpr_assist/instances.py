@@ -12,6 +12,7 @@ from django.db import connections, router
 from django.db.models import Count, Model
 from django.template.defaultfilters import pluralize
 
+from .aliases import data_aliases
 from .batching import pages
 from .conf import log_database
 from .exceptions import AnonymiseError
@@ -19,7 +20,6 @@ from .isolation import in_all_schemas
 from .pages import page
 from .reconciliation import OPERATIONS_PER_QUERY, Databases, receipts, shown, unlogged
 from .registry import registry
-from .scrubbing import data_aliases
 from .tables import EventLog, Instance, Operation, Receipt, Upgrade
 
 # No id in it, as whoever reads it may be told that of a database in use.

@@ -10,11 +10,11 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from . import eventlog
+from .aliases import data_aliases
 from .batching import chunks, pages
 from .conf import log_database
 from .instances import is_migrated
 from .reconciliation import OPERATIONS_PER_QUERY, Databases, logged, receipts, retention
-from .scrubbing import data_aliases
 from .tables import Operation, Receipt
 
 

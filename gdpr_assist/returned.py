@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import connections
 from django.db.models import NOT_PROVIDED, AutoField, Model, UUIDField
 
+from .aliases import data_aliases
 from .batching import chunks
 from .conf import log_database
 from .history import OPERATIONS_PER_QUERY, Kind, LoggedOperation, hold_events, logged_operations
@@ -23,7 +24,6 @@ from .planning.plans import plan
 from .presence import has_table
 from .reconciliation import Databases, receipts
 from .registry import registry
-from .scrubbing import data_aliases
 from .sequences import key_source
 from .tables import EventLog
 

@@ -10,13 +10,13 @@ from django.db import DEFAULT_DB_ALIAS, Error
 from django.db.models import Count, Min, Q
 
 from . import legacy
+from .aliases import data_aliases
 from .conf import log_database
 from .instances import foreign, is_migrated, needed, written
 from .pages import page
 from .placement import cure, kept_off
 from .reconciliation import Databases, contradicted, describe, kinds, missing, pruned, unlogged, unsettled
 from .registry import registry
-from .scrubbing import data_aliases
 from .servers import lossy_settings
 from .tables import EventLog, Operation
 

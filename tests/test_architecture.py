@@ -129,7 +129,7 @@ def test_no_import_inside_a_function_but_ready():
 def test_no_branch_on_the_vendor_of_a_database():
     """What is no expression has the statements of the databases side by side. A column type asks in ``db_type``."""
     side_by_side = {
-        "compaction",
+        "scrubbing/compaction",
         "indexes",
         "interference",
         "isolation",

@@ -7,12 +7,13 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, OperationalError, connection, connections
 from model_bakery import baker
 
-from gdpr_assist import scrubbing
+from gdpr_assist import aliases
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.execution.ranges import execute_in_ranges
+from gdpr_assist.failures import failure
 from gdpr_assist.interference import CAUSES, DISK_FULL, NO_ACCESS, NO_COLUMN, NO_TABLE, TOO_MANY
-from gdpr_assist.management.log import failure
 from gdpr_assist.planning.plans import plan
+from gdpr_assist.scrubbing import choice
 from tests.apps.shop.models import Message
 
 from .databases import database_is, impatient
@@ -226,10 +227,10 @@ def alias_of(using, **settings):
 
 def test_two_aliases_of_one_database_are_scrubbed_once(message, may_scrub, capsys, django_db_blocker):
     with django_db_blocker.unblock(), alias_of("default"):
-        assert [each.using for each in scrubbing.plans(["default", "again"], only=["shop.Message"])] == ["default"]
-        assert [each.using for each in scrubbing.plans(["again"], only=["shop.Message"])] == ["again"]
-        assert scrubbing.twin("again", ["other", "default"]) == "default"
-        assert scrubbing.twin("other", ["default", "again"]) is None
+        assert [each.using for each in choice.plans(["default", "again"], only=["shop.Message"])] == ["default"]
+        assert [each.using for each in choice.plans(["again"], only=["shop.Message"])] == ["again"]
+        assert aliases.twin("again", ["other", "default"]) == "default"
+        assert aliases.twin("other", ["default", "again"]) is None
         options = ["--noinput", "--no-compact", "--database=again", "--database=default", "--model=shop.Message"]
         call_command("anonymise_db", *options)
     printed = capsys.readouterr().out
@@ -243,7 +244,7 @@ def test_a_replica_is_not_scrubbed_with_its_original(message, django_db_blocker)
     mirror = {**connections["other"].settings_dict, "TEST": {**connections["other"].settings_dict["TEST"]}}
     mirror["TEST"]["MIRROR"] = "default"
     with django_db_blocker.unblock(), alias_of("other", **mirror):
-        found = scrubbing.plans(["again", "default"], only=["shop.Message"])
+        found = choice.plans(["again", "default"], only=["shop.Message"])
         assert [each.using for each in found] == ["default"]
 
 
@@ -254,7 +255,7 @@ def test_what_routers_put_on_one_of_two_aliases_is_scrubbed_there(message, setti
 
     settings.DATABASE_ROUTERS = [Apart()]
     with django_db_blocker.unblock(), alias_of("default"):
-        found = scrubbing.plans(["default", "again"], only=["shop.Message", "shop.Comment"])
+        found = choice.plans(["default", "again"], only=["shop.Message", "shop.Comment"])
         assert {(each.using, each.label) for each in found} == {("default", "shop.Comment"), ("again", "shop.Message")}
 
 
@@ -264,4 +265,4 @@ if connection.vendor == "postgresql":
         options = connections["default"].settings_dict["OPTIONS"]
         elsewhere = {**options, "options": "-c search_path=pg_catalog"}
         with django_db_blocker.unblock(), alias_of("default", OPTIONS=elsewhere):
-            assert scrubbing.twin("again", ["default"]) is None
+            assert aliases.twin("again", ["default"]) is None

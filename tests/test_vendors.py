@@ -8,10 +8,11 @@ import pytest
 from django.db import IntegrityError, OperationalError, connections
 
 import gdpr_assist
-from gdpr_assist import compaction, isolation, presence, sequences, servers, transactions, waiting
+from gdpr_assist import isolation, presence, sequences, servers, transactions, waiting
+from gdpr_assist.failures import failure
 from gdpr_assist.interference import interference
-from gdpr_assist.management.log import failure
 from gdpr_assist.reconciliation import Databases
+from gdpr_assist.scrubbing import compaction
 from tests.apps.shop.models import Customer
 
 pytestmark = pytest.mark.django_db

@@ -9,11 +9,11 @@ from django.core.checks import CheckMessage
 from django.db import DatabaseError, connections
 from django.template.defaultfilters import pluralize
 
+from ..aliases import data_aliases
 from ..conf import log_database
 from ..instances import is_migrated
 from ..placement import BESIDE_ROWS, cure
 from ..registry import registry
-from ..scrubbing import data_aliases
 from ..servers import not_transactional, reads_uncommitted
 from ..status import DatabaseStatus, status, unclaimed
 from ..tables import EventLog, Operation, Outcome

@@ -9,15 +9,12 @@ from typing import Any, NoReturn
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connections
 
+from gdpr_assist.aliases import data_aliases
 from gdpr_assist.conf import log_database
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.interference import UNKNOWN_CAUSE, cause, raised_by, refusal
+from gdpr_assist.failures import failure
 from gdpr_assist.isolation import check_commits
 from gdpr_assist.management.console import console
-from gdpr_assist.pages import page
-from gdpr_assist.placement import cure
-from gdpr_assist.presence import says_absent
-from gdpr_assist.scrubbing import data_aliases
 
 
 class LogCommand(BaseCommand):
@@ -67,25 +64,3 @@ def operation_id(text: str) -> uuid.UUID:
         return uuid.UUID(text)
     except ValueError:
         raise ArgumentTypeError("not an id as gdpr_rerun prints it") from None
-
-
-def failure(error: Error) -> str:
-    """Return which database raised ``error``, and what to do about it. The text of the error may hold values."""
-    kind, using = type(error).__name__, raised_by(error)
-    if using is None:
-        return f"A database failed ({kind})."
-    database = f"The database {using} ({connections[using].settings_dict['NAME']})"
-    try:
-        connections[using].introspection.table_names()
-    except Error as again:
-        if reason := cause(again, using):
-            return f"{database} cannot be used ({kind}): {reason}."
-        return f"{database} cannot be read ({kind}). Is its entry in DATABASES right, and is it running?"
-    rights = f" See {page('howto/protect_the_log')}" if using == log_database() else ""
-    if says_absent(error, using):
-        return f"{database} is not migrated ({kind}). {cure(using)}"
-    if reason := refusal(error, using):
-        return f"{database} does not let the command write ({kind}): {reason}.{rights}"
-    if reason := cause(error, using):
-        return f"{database} cannot be used ({kind}): {reason}."
-    return f"{database} cannot be used ({kind}). {UNKNOWN_CAUSE}{rights}"

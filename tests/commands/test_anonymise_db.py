@@ -9,13 +9,14 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connections
 from model_bakery import baker
 
-from gdpr_assist import compaction, scrubbing
+from gdpr_assist import eventlog
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.management.commands import anonymise_db
 from gdpr_assist.management.console import Lines
 from gdpr_assist.models import EventLog, Instance, Operation, PrivacyAnonymised, Receipt, Scrub
 from gdpr_assist.reconciliation import shown
 from gdpr_assist.registry import registry
+from gdpr_assist.scrubbing import choice, compaction
+from gdpr_assist.scrubbing import run as steps
 from tests.apps.fields.models import TextKey
 from tests.apps.shop.models import (
     AuditEntry,
@@ -422,7 +423,7 @@ class TestChoosingModels:
         )
 
     def test_all_left_out_are_refused(self):
-        labels = [each.label for each in scrubbing.chosen()]
+        labels = [each.label for each in choice.chosen()]
         with untouched(), pytest.raises(CommandError, match=r"^Nothing was changed\. No model is left"):
             self.scrub(*(f"--exclude-model={label}" for label in labels))
 
@@ -664,13 +665,13 @@ class TestResuming:
 
 # {where it is broken off: (what breaks, what it says is done)}
 STEPS = {
-    "preparing": ((scrubbing, "cut_loose"), "No row was changed, though"),
-    "beginning": ((anonymise_db, "begin_scrub"), "shop.Comment on default: 0 of 1 row is done; what was in"),
+    "preparing": ((eventlog, "cut_loose"), "No row was changed, though"),
+    "beginning": ((steps, "begin_scrub"), "shop.Comment on default: 0 of 1 row is done; what was in"),
     "compacting": (
         (compaction, "compact"),
         "All rows are anonymised, but the files of default still hold old values.",
     ),
-    "ending": ((anonymise_db, "end_scrubs"), "All rows are anonymised, but it could not be noted that the run has"),
+    "ending": ((steps, "end_scrubs"), "All rows are anonymised, but it could not be noted that the run has"),
 }
 
 

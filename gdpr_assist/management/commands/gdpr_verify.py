@@ -9,19 +9,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
-from django.db.models import Model
 from django.template.defaultfilters import pluralize
 
-from gdpr_assist import scrubbing
-from gdpr_assist.conf import log_database
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.interference import raised_by
-from gdpr_assist.management.log import failure
+from gdpr_assist.failures import failure
 from gdpr_assist.pages import page
-from gdpr_assist.planning.plans import Plan
-from gdpr_assist.planning.preview import preview
-from gdpr_assist.registry import registry
-from gdpr_assist.returned import Returned, returned
+from gdpr_assist.planning.preview import Preview
+from gdpr_assist.returned import Returned
+from gdpr_assist.scrubbing.verification import Verification, verify
 
 
 class Command(BaseCommand):
@@ -64,76 +59,50 @@ class Command(BaseCommand):
 
     def look(self, options: dict[str, Any]) -> list[str]:
         """Print the numbers of each model; return what is wrong with them."""
-        plans = scrubbing.plans(
-            options["database"], only=options["model"], but=options["exclude_model"], children=True
-        )
-        refilled, left = self.count(plans)
-        back = self.back(plans, options)
+        found = verify(options["database"], only=options["model"], but=options["exclude_model"])
+        self.print_tables(found.previews)
+        self.print_returned(found)
         failures = []
-        if back:
+        if back := [f"{_erased(each)} of {each.label} on {each.using}" for each in found.returned if each.is_certain]:
             failures.append(
                 f"There again, as it seems, though the log says that they were erased: {', '.join(back)}. Was a table "
                 "restored, or data loaded? Erase these rows again "
                 f"({page('howto/restore_a_backup', 'If only a table was restored')})."
             )
+        left = [f"{each.unmarked} of {_rows(each.rows)} of {_table(each)}" for each in found.previews if each.unmarked]
         if left and options["all"]:
             failures.append(f"Not anonymised: {', '.join(left)}. On a copy, run anonymise_db.")
-        if refilled:
+        if refilled := [f"{_rows(each.refilled)} of {_table(each)}" for each in found.previews if each.refilled]:
             failures.append(
                 f"Filled again since they were anonymised: {', '.join(refilled)}. On a copy, run anonymise_db; "
                 f"elsewhere, anonymise these rows with force=True ({page('reference/methods', 'Refilled rows')})."
             )
         return failures
 
-    def count(self, plans: list[Plan]) -> tuple[list[str], list[str]]:
-        """Print the numbers of the rows that are there; return how many are refilled, and not anonymised, by model."""
-        refilled, left, unknown = [], [], []
-        for plan in plans:
-            numbers = preview(plan)
-            count, marked, again = numbers.rows, numbers.marked, numbers.refilled
-            text = f"{plan.using}: {plan.label}: {_rows(count)}, {marked} anonymised, {again} refilled"
-            if names := numbers.unknown:
-                text += f"; not known of {', '.join(names)}"
-                unknown += [f"{plan.label}.{name}" for name in names]
-            self.stdout.write(text)
-            if again:
-                refilled.append(f"{_rows(again)} of {_table(plan)}")
-            if marked < count:
-                left.append(f"{count - marked} of {_rows(count)} of {_table(plan)}")
-        if unknown:
+    def print_tables(self, previews: list[Preview]) -> None:
+        for each in previews:
+            text = f"{_rows(each.rows)}, {each.marked} anonymised, {each.refilled} refilled"
+            if each.unknown:
+                text += f"; not known of {', '.join(each.unknown)}"
+            self.stdout.write(f"{each.plan.using}: {each.plan.label}: {text}")
+        if unknown := dict.fromkeys(f"{each.plan.label}.{name}" for each in previews for name in each.unknown):
             self.stdout.write(
-                f"Not known, and not counted as in order: whether {', '.join(dict.fromkeys(unknown))} hold anything "
+                f"Not known, and not counted as in order: whether {', '.join(unknown)} hold anything "
                 "again. Nobody can tell what an anonymiser or a save() of the project, the time, chance or an "
                 "encrypting field has put there."
             )
-        return refilled, left
 
-    def back(self, plans: list[Plan], options: dict[str, Any]) -> list[str]:
-        """Print how many erased rows are there again; return those of models whose keys are used only once."""
-        try:
-            found = returned(options["database"], _models(plans, is_chosen=bool(options["model"])))
-        except Error as error:
-            if raised_by(error) != log_database():
-                raise
-            self.stdout.write(
-                f"Not looked at: whether erased rows are there again, as the event log cannot be read "
-                f"({type(error).__name__}): {page('howto/protect_the_log', 'The owner')}"
-            )
-            return []
-        for each in found:
+    def print_returned(self, found: Verification) -> None:
+        for each in found.returned:
             text = f"{each.using}: {each.label}: {_erased(each)}, and there again"
             if not each.is_certain:
                 text += "; not known whether these are other rows, as a key of this model may be used again"
             self.stdout.write(text)
-        return [f"{_erased(each)} of {each.label} on {each.using}" for each in found if each.is_certain]
-
-
-def _models(plans: list[Plan], *, is_chosen: bool) -> set[type[Model]]:
-    """Return the models whose events are looked at: those of the plans, and what goes or stays beside them."""
-    found = {each.declaration.model for each in plans}
-    if not is_chosen:
-        found |= {each.model for each in scrubbing.kept()}
-    return found.union(*(registry.unregistered_parents(model) for model in found))
+        if found.log_error:
+            self.stdout.write(
+                f"Not looked at: whether erased rows are there again, as the event log cannot be read "
+                f"({found.log_error}): {page('howto/protect_the_log', 'The owner')}"
+            )
 
 
 def _erased(each: Returned) -> str:
@@ -145,5 +114,5 @@ def _rows(count: int) -> str:
     return f"{count} row{pluralize(count)}"
 
 
-def _table(plan: Plan) -> str:
-    return f"{plan.label} on {plan.using}"
+def _table(found: Preview) -> str:
+    return f"{found.plan.label} on {found.plan.using}"

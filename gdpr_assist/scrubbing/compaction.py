@@ -10,8 +10,8 @@ from typing import Any
 from django.db import Error, OperationalError, connections
 from django.db.models import Model
 
-from .exceptions import AnonymiseError
-from .waiting import is_busy
+from ..exceptions import AnonymiseError
+from ..waiting import is_busy
 
 # In seconds: how long to wait for others who use the database. Nobody should, as it is a copy.
 PATIENCE = 60

@@ -1,4 +1,4 @@
-"""What there is to scrub in a copy; which rows, on which databases. Writes through ``execution`` only."""
+"""What there is to scrub in a copy; which rows, on which databases. Writes nothing."""
 
 from __future__ import annotations
 
@@ -6,43 +6,19 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.apps import apps
-from django.db import Error, connections, router
+from django.db import router
 
-from . import eventlog, servers
-from .conf import log_database
-from .declaration import Declaration
-from .exceptions import AnonymiseError
-from .meta import all_rows
-from .planning.plans import Plan, plan
-from .presence import has_table
-from .registry import concrete, registry
-from .tables import Scrub
-
-# What Django makes of {} in DATABASES, for a site whose routers name another alias for each model.
-EMPTY = "django.db.backends.dummy"
+from ..aliases import data_aliases, mirrored, twin
+from ..declaration import Declaration
+from ..exceptions import AnonymiseError
+from ..meta import all_rows
+from ..planning.plans import Plan, plan
+from ..presence import has_table
+from ..registry import concrete, registry
+from ..tables import Scrub
 
 
-def data_aliases(chosen: Iterable[str] | None = None) -> list[str]:
-    """Return the chosen aliases, by default those of all databases but the log and empty entries of DATABASES.
-
-    Raises ``AnonymiseError`` for one that there is not, and for the log's.
-    """
-    there = [
-        alias for alias in connections if alias != log_database() and connections.databases[alias]["ENGINE"] != EMPTY
-    ]
-    if log_database() in (chosen := list(chosen or ())):
-        raise AnonymiseError(
-            f"{log_database()} is the event log; it holds no personal data and is never scrubbed. There are: "
-            f"{', '.join(there)}."
-        )
-    if unknown := sorted(set(chosen) - set(there)):
-        raise AnonymiseError(
-            f"No database with personal data has the alias {', '.join(unknown)}. There are: {', '.join(there)}."
-        )
-    return chosen or there
-
-
-def kept() -> list[Declaration]:
+def never_scrubbed() -> list[Declaration]:
     """Return the declarations whose rows are personal and stay: ``can_anonymise`` is False."""
     return [declared for declared in registry if not declared.meta.can_anonymise]
 
@@ -119,32 +95,10 @@ def plans(
     ]
 
 
-def twin(using: str, others: Iterable[str]) -> str | None:
-    """Return which of ``others`` has the same tables as ``using``, or those that it is a copy of; None if none has.
-
-    TEST MIRROR says of an alias that it is a replica of another one. Asks the databases.
-    """
-    mirrored = _mirrored(using)
-    return next((other for other in others if other != using and (other == mirrored or _is_same(using, other))), None)
-
-
-def _mirrored(using: str) -> str | None:
-    mirrored: str | None = connections[using].settings_dict["TEST"]["MIRROR"]
-    return mirrored
-
-
-def _is_same(one: str, other: str) -> bool:
-    try:
-        places = [(servers.identity(using) or servers.entry(using), servers.schemas(using)) for using in (one, other)]
-    except Error:
-        return False  # of one that cannot be reached nothing is scrubbed
-    return places[0] == places[1]
-
-
 def _each_once(found: dict[str, list[Declaration]]) -> dict[str, list[Declaration]]:
     """Leave out what is on an alias of a database that has another alias with the same tables."""
     once: dict[str, list[Declaration]] = {}
-    for using in sorted(found, key=lambda using: _mirrored(using) in found):
+    for using in sorted(found, key=lambda using: mirrored(using) in found):
         there = found[using]
         while there and (other := twin(using, [each for each in once if any(one in once[each] for one in there)])):
             there = [each for each in there if each not in once[other]]
@@ -211,10 +165,3 @@ def interrupted(plans: Iterable[Plan]) -> dict[tuple[str, str], datetime]:
         for using, theirs in labels.items()
         for scrub in Scrub.objects.using(using).filter(label__in=theirs)
     }
-
-
-def cut_loose(aliases: Iterable[str]) -> None:
-    """Make them other databases: no logged erasure of the original is replayed here, and its receipts are not ours."""
-    for using in aliases:
-        eventlog.renew_instance_id(using)
-        eventlog.forget_receipts(using)

@@ -1,0 +1,1 @@
+"""A copy for development: every row anonymised, and looked at afterwards."""

@@ -1,0 +1,180 @@
+"""The steps of a scrub, in their order. Writes through ``execution`` and what it is made of."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import Error
+from django.template.defaultfilters import pluralize
+
+from .. import eventlog
+from ..exceptions import AnonymiseError
+from ..execution.ranges import begin_scrub, end_scrubs, execute_in_ranges
+from ..failures import failure
+from ..isolation import check_commits
+from ..planning.plans import Plan
+from . import choice, compaction
+
+AGAIN = "Run the command again, without --restart: it goes on where it stopped."
+
+# Of a table: its plan, an iterator that does the work and yields how many rows are done, and how many there are to do
+Follow = Callable[[Plan, Iterator[int], int], object]
+
+
+class Interrupted(AnonymiseError):
+    """Somebody has stopped it; it says what is done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scrubbing:
+    """What is to be scrubbed."""
+
+    plans: list[Plan]
+    begun: dict[tuple[str, str], datetime]
+    """{(alias, label of the model): when a run that was interrupted, and is gone on with, was started}"""
+
+    restart: bool
+    """Whether rows that such a run has done are scrubbed again."""
+
+    @property
+    def aliases(self) -> list[str]:
+        return list(dict.fromkeys(plan.using for plan in self.plans))
+
+
+def prepare(
+    databases: Iterable[str] | None = None,
+    *,
+    only: Iterable[str] = (),
+    but: Iterable[str] = (),
+    restart: bool = False,
+    dry_run: bool = False,
+) -> Scrubbing:
+    """Return what is to be scrubbed. Writes nothing.
+
+    Raises ``AnonymiseError`` as ``choice.plans`` does, and, unless it is a ``dry_run``, if nothing would be committed.
+    """
+    plans = choice.plans(databases, only=only, but=but)
+    work = Scrubbing(plans=plans, begun={} if restart else choice.interrupted(plans), restart=restart)
+    if not dry_run:
+        check_commits(work.aliases)
+    return work
+
+
+def _exhaust(plan: Plan, steps: Iterator[int], total: int) -> None:
+    deque(steps, maxlen=0)
+
+
+def _say_nothing(using: str) -> None:
+    pass
+
+
+def scrub(
+    work: Scrubbing,
+    *,
+    batch_size: int | None = None,
+    compact: bool = True,
+    follow: Follow = _exhaust,
+    compacting: Callable[[str], object] = _say_nothing,
+) -> list[str]:
+    """Anonymise every row; return what still holds old values, a sentence with its cure for each.
+
+    ``batch_size`` is how many rows are changed in one transaction, by default as many as the database likes.
+    ``follow`` runs the work of each table; ``compacting`` is given each alias whose files are about to be rewritten,
+    which is not done without ``compact``.
+
+    Raises ``AnonymiseError``, which says what is done and how to go on, and ``Interrupted`` after Ctrl-C.
+    """
+    _cut_loose(work)
+    for plan in work.plans:
+        _scrub_table(plan, batch_size, follow)
+    # Before the files: whoever fills the copy again after a compaction that failed must find it scrubbed anew.
+    with told(f"All rows are anonymised, but it could not be noted that the run has ended. {AGAIN}"):
+        end_scrubs(work.plans)
+    if not compact:
+        return [compaction.left_out(using) for using in work.aliases]
+    return [text for using in work.aliases for text in _compact(work, using, compacting)]
+
+
+def _cut_loose(work: Scrubbing) -> None:
+    with told(
+        "No row was changed, though the databases may have a new instance id by now, which does no harm. Run the "
+        "command again."
+    ):
+        eventlog.cut_loose(work.aliases)
+        if work.restart:
+            end_scrubs(work.plans)
+
+
+def _scrub_table(plan: Plan, size: int | None, follow: Follow) -> None:
+    tally = Tally(plan)
+    with told(tally, AGAIN):
+        tally.total = plan.count()
+        if begin_scrub(plan) is not None:
+            tally.before = plan.marked().count()
+        try:
+            follow(plan, tally.follow(size), tally.total - tally.before)
+        except AnonymiseError as error:
+            # What is true of the one transaction of an erasure is not of a scrub.
+            text = str(error).replace(" Nothing was changed.", "")
+            raise Told(f"{text} {tally} Mend this. {AGAIN}") from None
+
+
+def _compact(work: Scrubbing, using: str, compacting: Callable[[str], object]) -> list[str]:
+    plans = [plan for plan in work.plans if plan.using == using]
+    compacting(using)
+    with told(
+        f"All rows are anonymised, but the files of {using} still hold old values. Run the command again: it "
+        "anonymises them once more, and compacts."
+    ):
+        try:
+            return compaction.compact([model for plan in plans for model in (plan.model, *plan.descendants)], using)
+        except AnonymiseError as error:
+            raise Told(str(error)) from None  # it says all by itself
+
+
+class Told(AnonymiseError):
+    """It says already what is done."""
+
+
+@dataclass
+class Tally:
+    """How far the scrub of one table is; as text, what to say of it when it breaks off."""
+
+    plan: Plan
+    total: int | None = None
+    before: int = 0
+    """How many rows an interrupted run has done."""
+    done: int = 0
+
+    def follow(self, size: int | None) -> Iterator[int]:
+        for done in execute_in_ranges(self.plan, size):
+            self.done = done
+            yield done
+
+    def __str__(self) -> str:
+        table = f"{self.plan.label} on {self.plan.using}"
+        if self.total is None:
+            return f"{table}: this run has changed no row yet."
+        are = pluralize(self.total, "row is,rows are")
+        return (
+            f"{table}: {self.before + self.done} of {self.total} {are} done; what was in the making was rolled back."
+        )
+
+
+@contextmanager
+def told(done: str | Tally, again: str = "") -> Iterator[None]:
+    """Turn what breaks the block off into an ``AnonymiseError`` that says what is done, and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(f"Interrupted. {done} {again}".rstrip()) from None
+    except Told:
+        raise
+    except AnonymiseError as error:
+        raise Told(f"{done} {error}") from None
+    except Error as error:
+        raise Told(f"{failure(error)} {done} {again}".rstrip()) from None

@@ -1,0 +1,55 @@
+"""Looks whether what was anonymised still is, and whether what was erased is back. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import Error
+from django.db.models import Model
+
+from ..conf import log_database
+from ..interference import raised_by
+from ..planning.plans import Plan
+from ..planning.preview import Preview, preview
+from ..registry import registry
+from ..returned import Returned, returned
+from . import choice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What was found."""
+
+    previews: list[Preview]
+    """The numbers of each table."""
+
+    returned: list[Returned]
+    """Erased rows that are there again, by model and alias."""
+
+    log_error: str = ""
+    """Why the log could not be read: the class of the error. Then nothing is known of what is back."""
+
+
+def verify(
+    databases: Iterable[str] | None = None, *, only: Iterable[str] = (), but: Iterable[str] = ()
+) -> Verification:
+    """Look at every chosen model on every chosen alias that holds its table: see ``choice.plans``, also for errors."""
+    databases, only = list(databases or ()), list(only)
+    plans = choice.plans(databases, only=only, but=but, children=True)
+    previews = [preview(plan) for plan in plans]
+    try:
+        back = returned(databases, _models(plans, is_chosen=bool(only)))
+    except Error as error:
+        if raised_by(error) != log_database():
+            raise
+        return Verification(previews=previews, returned=[], log_error=type(error).__name__)
+    return Verification(previews=previews, returned=back)
+
+
+def _models(plans: list[Plan], *, is_chosen: bool) -> set[type[Model]]:
+    """Return the models whose events are looked at: those of the plans, and what goes or stays beside them."""
+    found = {each.declaration.model for each in plans}
+    if not is_chosen:
+        found |= {each.model for each in choice.never_scrubbed()}
+    return found.union(*(registry.unregistered_parents(model) for model in found))
