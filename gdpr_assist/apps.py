@@ -24,6 +24,7 @@ class GdprAssistConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks, managers, receivers, tables
+        from .copies import files, keeper
 
         def wire(sender: type[Model], **kwargs: Any) -> None:
             managers.contribute(sender)
@@ -33,6 +34,7 @@ class GdprAssistConfig(AppConfig):
             _disconnect(receivers.of_deletions(sender))
             managers.withdraw(sender)
 
+        keeper.register(files.Files)
         models = apps.get_models()
         for model in models:
             registry.collect(model)

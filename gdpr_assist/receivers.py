@@ -15,11 +15,11 @@ from django.db.models.signals import post_delete, pre_delete
 from django.dispatch import Signal
 
 from . import eventlog, legacy, presence
+from .copies.files import StoredFile, delete_files, files_of
 from .exceptions import AnonymiseError, EventLogError
 from .execution.effects import check_deleted
 from .execution.execute import execute
 from .execution.marking import forget_markers
-from .files import StoredFile, delete_files, files_of
 from .managers import take_off_declaration
 from .placement import explained
 from .planning.plans import plan

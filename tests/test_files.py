@@ -18,11 +18,13 @@ from django.utils import timezone
 from django.utils.deconstruct import deconstructible
 from model_bakery import baker
 
-from gdpr_assist import files, receivers
+from gdpr_assist import receivers
+from gdpr_assist.copies import files
+from gdpr_assist.copies.files import Files
+from gdpr_assist.copies.keeper import Retained, describe
 from gdpr_assist.exceptions import AnonymiseError, EventLogError
 from gdpr_assist.execution import claims
 from gdpr_assist.execution.ranges import execute_in_ranges
-from gdpr_assist.files import deletions
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.signals import pre_anonymise
 from tests.apps.fields.models import VALUES, BlankFields, NullBlankFields, NullFields
@@ -360,7 +362,7 @@ def test_a_failing_look_up_of_other_names_is_logged_without_the_name_and_keeps_t
     assert row(instance)["file"] in EMPTY
     assert path.exists()
     errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert [record.name for record in errors] == ["gdpr_assist.files"]
+    assert [record.name for record in errors] == ["gdpr_assist.copies.files"]
     assert errors[0].getMessage().startswith("A file of fields.NullBlankFields.file could not be deleted (")
     assert "passport" not in caplog.text
 
@@ -882,7 +884,7 @@ def test_a_model_may_keep_its_files(erase):
 
     assert path.exists()
     assert not Contract.objects.exclude(scan="").exists()
-    assert deletions([plan(Contract.objects.all())]) == []
+    assert Files.describe([plan(Contract.objects.all())]) == []
 
 
 # -- in a scrub --------------------------------------------------------------------------------
@@ -956,7 +958,7 @@ def test_a_scrub_ends_where_a_file_cannot_be_deleted(fault, caplog):
     with (
         broken[fault],
         unchanged(NullBlankFields),
-        pytest.raises(AnonymiseError, match=r"a stored file of fields\.NullBlankFields\.file could not be deleted"),
+        pytest.raises(AnonymiseError, match=r"^A stored file of fields\.NullBlankFields\.file could not be deleted"),
     ):
         in_ranges()
 
@@ -983,20 +985,55 @@ class Bucket(Storage):
 
 def test_the_places_of_the_files_with_the_fields_that_name_them(media_root):
     plans = [plan(model.objects.all()) for model in (BlankFields, NullFields, Customer)]
-    (place,) = deletions(plans)
+    (place,) = describe(plans)
     assert place == (
-        f"{media_root} (fields.BlankFields.file, fields.BlankFields.image, fields.NullFields.file, "
+        f"stored files in {media_root} (fields.BlankFields.file, fields.BlankFields.image, fields.NullFields.file, "
         "fields.NullFields.image)"
     )
 
 
 def test_a_place_that_is_no_directory(media_root, monkeypatch):
     monkeypatch.setattr(NullFields._meta.get_field("image"), "storage", Bucket())
-    assert deletions([plan(NullFields.objects.all())]) == [
-        f"{media_root} (fields.NullFields.file)",
-        f"{__name__}.Bucket uploads-of-the-shop (fields.NullFields.image)",
+    assert Files.describe([plan(NullFields.objects.all())]) == [
+        f"stored files in {media_root} (fields.NullFields.file)",
+        f"stored files in {__name__}.Bucket uploads-of-the-shop (fields.NullFields.image)",
     ]
 
 
 def test_a_plan_that_deletes_no_files():
-    assert deletions([plan(Customer.objects.all())]) == []
+    assert Files.describe([plan(Customer.objects.all())]) == []
+
+
+# -- what stays, and why -----------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_result_says_what_stays_and_why():
+    first, second = upload(name="both.pdf"), upload(name="own.pdf")
+    NullBlankFields.objects.create(file=first.file.name)
+
+    result = NullBlankFields.objects.filter(pk__in=[first.pk, second.pk]).anonymise()
+
+    assert result.retained == [Retained(what="fields.NullBlankFields.file", count=1, reason="another row names it")]
+    assert not stored(second).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_result_says_what_could_not_be_deleted(monkeypatch):
+    def refuse(storage, name):
+        raise PermissionError(name)
+
+    monkeypatch.setattr(FileSystemStorage, "delete", refuse)
+    (kept,) = upload(name="of-ada.pdf").anonymise().retained
+    assert (kept.what, kept.count) == ("fields.NullBlankFields.file", 1)
+    assert kept.reason == "could not be deleted (PermissionError)"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_stays_is_known_once_it_is_committed():
+    first = upload(name="both.pdf")
+    NullBlankFields.objects.create(file=first.file.name)
+    with transaction.atomic():
+        result = first.anonymise()
+        assert result.retained == []
+    assert [each.count for each in result.retained] == [1]

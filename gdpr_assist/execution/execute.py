@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Model
 
 from .. import eventlog
+from ..copies.keeper import Retained
 from ..exceptions import AnonymiseError
 from ..planning.plans import Plan
 from ..sensitive import sensitive
@@ -33,6 +34,9 @@ class Result:
 
     kept: dict[str, int] = field(default_factory=dict)
     """{label: rows} of the same objects in multi-table models that say ``can_anonymise = False``: left as they are."""
+
+    retained: list[Retained] = field(default_factory=list)
+    """What stays beside the rows, as a file that another row names: filled when the transaction is committed."""
 
     computed: tuple[str, ...] = ()
     """Labels of columns that hold another value than their rule's: the project's ``save()``, or a trigger, gave it."""
@@ -71,6 +75,7 @@ def execute(plan: Plan, *, within: eventlog.Erasure | None = None, marked: int |
         skipped=seen - anonymised,
         operation=logged,
         kept=dict(run.kept),
+        retained=run.retained,
         computed=tuple(sorted(run.computed)),
     )
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Model, QuerySet
 
 from ..conf import settings
 from ..digits import known_key
-from ..exceptions import AnonymiseError
-from ..files import delete_files, named_files
 from ..meta import all_rows
 from ..planning.plans import Plan
 from ..planning.plans import plan as make_plan
@@ -46,25 +43,14 @@ def with_key(plan: Plan, run: Run) -> AbstractContextManager[None]:
 
 
 def _anonymise_own(plan: Plan, keys: list[Any], run: Run) -> None:
-    """Anonymise what the plan's own model declares of the rows with these keys.
-
-    Their files are deleted after the COMMIT, since a file does not roll back; those of a range of a scrub before it:
-    if that is interrupted, the next run finds a row whose file is gone, but nobody finds a file that no row names.
-    """
+    """Anonymise what the plan's own model declares of the rows with these keys, and what is kept of them elsewhere."""
     rows = all_rows(plan.model, plan.using).filter(pk__in=keys)
     mark(plan, keys, rows)
-    files = named_files(plan, rows)
+    found = [(keeper, copies) for keeper in run.keepers if (copies := keeper.find(plan, rows))]
     with with_key(plan, run), references_kept(plan, rows):
         check_changed(plan, rows, way_of(plan).change(plan, rows, run), len(keys))
-    if files and run.in_range:
-        if failed := delete_files(files, plan.using, run.names):
-            raise AnonymiseError(
-                f"{plan.label}: a stored file of {', '.join(failed)} could not be deleted. Nothing was changed. The "
-                "log of the site has the error. Give the copy files, or a storage (STORAGES), of its own that it may "
-                "delete from."
-            )
-    elif files:
-        transaction.on_commit(lambda: delete_files(files, plan.using), using=plan.using, robust=True)
+    for keeper, copies in found:
+        run.erase_copies(keeper, copies)
     if settings.GDPR_LOG_ON_ANONYMISE:
         run.erasure.add(EventLog.EVENT_ANONYMISE, plan.declaration.model, keys)
 

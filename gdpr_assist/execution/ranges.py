@@ -13,7 +13,6 @@ from django.utils import timezone
 
 from .. import eventlog
 from ..batching import batch_size, pages
-from ..files import Names, file_changes
 from ..meta import all_rows
 from ..planning.markers import has_marker, markers
 from ..planning.plans import Plan
@@ -75,10 +74,8 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
     nothing: for scrubbing a copy.
     """
     done = 0
-    run = Run(eventlog.Erasure(plan.using), in_range=True, names=Names(plan.using))
-    has_text = key_text(plan.declaration.model) is not None
-    if has_text and not plan.way.sends_signals and not plan.has_relatives and not file_changes(plan.declaration):
-        # Nobody needs to know the keys.
+    run = Run(eventlog.Erasure(plan.using), is_scrub=True)
+    if not _needs_keys(plan, run):
         for rows in _ranges(plan, size or way_of(plan).rows_per_range(plan.using)):
             with eventlog.suspended(), explained_refusals(plan), transaction.atomic(using=plan.using):
                 done += _anonymise_range(plan, rows, run)
@@ -94,6 +91,16 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
                 return
             done += anonymise(plan, claimed, run, {plan.declaration.model})
         yield done
+
+
+def _needs_keys(plan: Plan, run: Run) -> bool:
+    """Return whether somebody has to know which rows are in a range, not only where it begins and ends."""
+    return (
+        key_text(plan.declaration.model) is None
+        or plan.way.sends_signals
+        or plan.has_relatives
+        or any(keeper.concerns(plan.declaration) for keeper in run.keepers)
+    )
 
 
 def _anonymise_range(plan: Plan, rows: QuerySet[Any], run: Run) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
+from django.db import transaction
 from django.db.models import Model
 
+from ..copies.keeper import Keeper, Retained, keepers
 from ..eventlog import Erasure
-from ..files import Names
 from ..interference import Interference, interference
 from ..planning.markers import markers
 from ..planning.plans import Plan
@@ -22,11 +24,12 @@ class Run:
     """One execution while it happens."""
 
     erasure: Erasure
-    in_range: bool = False
-    """Whether it is a range of a scrub."""
+    is_scrub: bool = False
+    """Whether it scrubs a copy, range by range."""
 
-    names: Names | None = None
-    """What the scrub knows of the names of files."""
+    keepers: list[Keeper] = field(init=False)
+    retained: list[Retained] = field(default_factory=list)
+    """What stays beside the rows, with the reason; some of it is known only after the COMMIT."""
 
     # {model: what may interfere with changing it}; asked of the catalogue once
     _interference: dict[type[Model], Interference] = field(default_factory=dict)
@@ -34,6 +37,20 @@ class Run:
     kept: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     # Labels of the columns that hold another value than the planned one
     computed: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.keepers = keepers(self.erasure.using, is_scrub=self.is_scrub)
+
+    def erase_copies(self, keeper: Keeper, found: Any) -> None:
+        """Have ``keeper`` erase what it found, now or after the COMMIT, and note what it retains."""
+
+        def erase() -> None:
+            self.retained += keeper.erase(found).retained
+
+        if keeper.erases_before_commit:
+            erase()
+        else:
+            transaction.on_commit(erase, using=self.erasure.using, robust=True)
 
     def interference(self, plan: Plan) -> Interference:
         """Ask of all tables that an object may have a part in, once."""

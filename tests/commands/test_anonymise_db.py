@@ -146,10 +146,8 @@ class TestMayIt:
         with pytest.raises(CommandError):
             call_command("anonymise_db", "--model=fields.BlankFields", stdout=out)
         named = f"{settings.MEDIA_ROOT} (fields.BlankFields.file, fields.BlankFields.image)"
-        assert f"Stored files are deleted from {named}." in out.getvalue().splitlines()
-        assert f", and deletes the stored files that those rows name from {named}. It cannot be undone." in (
-            out.getvalue()
-        )
+        assert f"Erased with the rows: stored files in {named}." in out.getvalue().splitlines()
+        assert f", and erases with the rows stored files in {named}. It cannot be undone." in (out.getvalue())
 
     @pytest.mark.usefixtures("copy")
     def test_where_no_files_go_the_question_has_no_word_of_them(self, answer):

@@ -12,8 +12,8 @@ from django.db import connections
 from django.template.defaultfilters import pluralize
 
 from gdpr_assist.aliases import data_aliases, twin
+from gdpr_assist.copies import keeper
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.files import deletions
 from gdpr_assist.former import warn
 from gdpr_assist.management.asking import check_yes
 from gdpr_assist.management.console import console
@@ -144,13 +144,13 @@ class Command(BaseCommand):
             same = twin(using, work.aliases)
             why = f"the same database as {same}, which is scrubbed once" if same else NOTHING
             self.say(f"{using}: {why}.")
-        for text in deletions(work.plans):
-            self.say(f"Stored files are deleted from {text}.")
+        for text in keeper.describe(work.plans):
+            self.say(f"Erased with the rows: {text}.")
 
     def ask(self, work: Scrubbing) -> None:
         names = ", ".join(f"{connections[using].settings_dict['NAME']} ({using})" for using in work.aliases)
-        files = deletions(work.plans)
-        also = f", and deletes the stored files that those rows name from {'; '.join(files)}" if files else ""
+        copies = keeper.describe(work.plans)
+        also = f", and erases with the rows {'; '.join(copies)}" if copies else ""
         self.stdout.write(f"This anonymises all of the above in {names}{also}. It cannot be undone.")
         check_yes()
 

@@ -6,7 +6,7 @@ import copy
 import logging
 import os.path
 import posixpath
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,16 +18,20 @@ from django.core.files.storage import FileSystemStorage
 from django.db import DatabaseError, router, transaction
 from django.db.models import FileField, Model, Q, QuerySet
 
-from .batching import batch_size, chunks
-from .declaration import Declaration
-from .meta import all_rows
-from .planning.plans import Plan
-from .presence import has_table
-from .registry import registry
-from .rules import field_label
-from .sensitive import sensitive
+from ..batching import batch_size, chunks
+from ..declaration import Declaration
+from ..exceptions import AnonymiseError
+from ..meta import all_rows
+from ..planning.plans import Plan
+from ..presence import has_table
+from ..registry import registry
+from ..rules import field_label
+from ..sensitive import sensitive
+from .keeper import Erased, Retained
 
 logger = logging.getLogger(__name__)
+
+NAMED = "another row names it"
 
 # What makes one file of many names: (which storage, path without "." and "..")
 Place = tuple[Any, str]
@@ -164,27 +168,12 @@ def personal_file_fields(declaration: Declaration) -> list[FileField]:
     return [each for each in columns if isinstance(each, FileField) and each.name in personal]
 
 
-def deletions(plans: Iterable[Plan]) -> list[str]:
-    """Return the places from which ``plans`` delete files, each with the fields that name them: for a question."""
-    fields: dict[str, set[str]] = {}
-    for plan in plans:
-        for declaration in (plan.declaration, *map(registry.declaration, plan.descendants)):
-            for column in file_changes(declaration):
-                fields.setdefault(_shown(column.storage), set()).add(field_label(column))
-    return [f"{place} ({', '.join(sorted(labels))})" for place, labels in fields.items()]
-
-
 def _shown(storage: Any) -> str:
     if isinstance(storage, FileSystemStorage):
         return str(storage.location)
     kind = storage.__class__  # not type(), which is that of a lazy wrapper
     bucket = getattr(storage, "bucket_name", None)  # as the storages of several clouds have it
     return f"{kind.__module__}.{kind.__qualname__}" + (f" {bucket}" if bucket else "")
-
-
-def named_files(plan: Plan, rows: QuerySet[Any]) -> list[StoredFile]:
-    """Return the files that ``rows`` name and the plan will make them forget."""
-    return _named(file_changes(plan.declaration), plan.declaration.model, rows)
 
 
 def files_of(declaration: Declaration, instance: Model, using: str, *, read: bool) -> list[StoredFile]:
@@ -217,37 +206,84 @@ def _named(fields: list[FileField], model: type[Model], rows: QuerySet[Any]) -> 
     ]
 
 
+class Files:
+    """The keeper of stored files.
+
+    They are deleted after the COMMIT, since a file does not roll back; those of a range of a scrub before it: if that
+    is interrupted, the next run finds a row whose file is gone, but nobody finds a file that no row names.
+    """
+
+    def __init__(self, using: str, *, is_scrub: bool) -> None:
+        self.using = using
+        self.erases_before_commit = is_scrub
+        self.names = Names(using) if is_scrub else None
+
+    @staticmethod
+    def describe(plans: Iterable[Plan]) -> list[str]:
+        """Return the places from which ``plans`` delete files, each with the fields that name them."""
+        fields: dict[str, set[str]] = {}
+        for plan in plans:
+            for declaration in (plan.declaration, *map(registry.declaration, plan.descendants)):
+                for column in file_changes(declaration):
+                    fields.setdefault(_shown(column.storage), set()).add(field_label(column))
+        return [f"stored files in {place} ({', '.join(sorted(labels))})" for place, labels in fields.items()]
+
+    def concerns(self, declaration: Declaration) -> bool:
+        return bool(file_changes(declaration))
+
+    def find(self, plan: Plan, rows: QuerySet[Any]) -> list[StoredFile]:
+        """Return the files that ``rows`` name and the plan will make them forget."""
+        return _named(file_changes(plan.declaration), plan.declaration.model, rows)
+
+    def erase(self, found: Iterable[StoredFile]) -> Erased:
+        erased = delete_files(found, self.using, self.names)
+        failed = [each.what for each in erased.retained if each.reason != NAMED]
+        if failed and self.erases_before_commit:
+            raise AnonymiseError(
+                f"A stored file of {', '.join(dict.fromkeys(failed))} could not be deleted. Nothing was changed. The "
+                "log of the site has the error. Give the copy files, or a storage (STORAGES), of its own that it may "
+                "delete from."
+            )
+        return erased
+
+
 @sensitive
-def delete_files(files: Iterable[StoredFile], using: str, names: Names | None = None) -> list[str]:
+def delete_files(files: Iterable[StoredFile], using: str, names: Names | None = None) -> Erased:
     """Delete those files that no row on ``using`` names any more, seen from the transaction that is open.
 
-    What cannot be deleted is logged without its name, which may hold that of a person; the others still go. Return the
-    labels of the fields of which that is so. ``names`` are those of a scrub, of which this is a part.
+    What cannot be deleted is logged without its name, which may hold that of a person; the others still go. ``names``
+    are those of a scrub, of which this is a part.
     """
-    failed: dict[str, None] = {}  # in the order in which they failed, each once
+    removed = 0
+    retained: Counter[tuple[str, str]] = Counter()
     names = names or Names(using)
     by_field: dict[FileField, dict[Place, StoredFile]] = defaultdict(dict)
     for file in files:
         storage = file.field.storage
-        with _logged(file.field, failed):
+        with _noted(file.field, retained):
             by_field[file.field][_place(file.name, storage, _root(storage))] = file
     for column, places in by_field.items():
         for part in chunks(places, batch_size(using)):
-            held: set[Place] = set(part)  # where nobody can tell, all of them are
-            with _logged(column, failed):
+            with _noted(column, retained, len(part)):  # where nobody can tell which are held, all of them are
                 held = names.held(part)
-            for place in part:
-                with _logged(column, failed):
-                    if place not in held:
-                        places[place].delete(using)
-    return list(failed)
+                retained[field_label(column), NAMED] += len(held)
+                for place in part:
+                    with _noted(column, retained):
+                        if place not in held:
+                            places[place].delete(using)
+                            removed += 1
+    kept = +retained
+    return Erased(
+        removed=removed,
+        retained=tuple(Retained(what=what, count=count, reason=reason) for (what, reason), count in kept.items()),
+    )
 
 
 @contextmanager
-def _logged(column: FileField, failed: dict[str, None]) -> Iterator[None]:
-    """Log an error of the block, and go on: each storage has errors of its own, and a connection may be gone."""
+def _noted(column: FileField, retained: Counter[tuple[str, str]], count: int = 1) -> Iterator[None]:
+    """Note an error of the block, and go on: each storage has errors of its own, and a connection may be gone."""
     try:
         yield
     except Exception as error:  # noqa: BLE001
         logger.error("A file of %s could not be deleted (%s).", field_label(column), type(error).__name__)
-        failed[field_label(column)] = None
+        retained[field_label(column), f"could not be deleted ({type(error).__name__})"] += count
