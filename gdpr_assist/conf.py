@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from appconf import AppConf
 from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
 
 settings: Any = django_settings
 
@@ -32,8 +34,24 @@ class GdprAssistConf(AppConf):
     # Whether a warning about a model is an error
     STRICT = False
 
+    # Names of receivers of pre_save and post_save that need not hear of an erasure, with * for any text
+    QUIET_RECEIVERS = ()
+
     class Meta:
         prefix = "gdpr"
+
+
+def quiet_receivers() -> Sequence[str]:
+    """Return the names of receivers that need not hear of an erasure.
+
+    Raises ``ImproperlyConfigured`` for what is no list of texts: of a text alone, each letter would be a name.
+    """
+    names: Any = settings.GDPR_QUIET_RECEIVERS
+    if not isinstance(names, (list, tuple, set, frozenset)) or not all(isinstance(name, str) for name in names):
+        raise ImproperlyConfigured(
+            'GDPR_QUIET_RECEIVERS is no list of names of receivers. Write a list of texts, as ["search.signals.*"].'
+        )
+    return list(names)
 
 
 def log_database() -> str | None:

@@ -1,7 +1,8 @@
 """Signal definitions; connects nothing.
 
 ``pre_anonymise`` and ``post_anonymise`` are for projects: ``sender`` is the model class, ``instance`` the row,
-``using`` the database alias. The others are the app's own: a lower room announces, a higher one acts.
+``using`` the database alias. So are ``rows_anonymised`` and ``erased``. The others are the app's own: a lower room
+announces, a higher one acts.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ model_unregistered = Signal()
 
 # sender: the model class; queryset: its rows whose target is being deleted
 target_deleted = Signal()
+
+# For projects, once for each batch of rows that were anonymised, in their transaction: for what must follow the rows,
+# as a search index. sender: the registered model; keys: a list of their primary keys; using
+rows_anonymised = Signal()
 
 # In the transaction of an erasure. sender: the model class; keys: the primary keys of the rows that were anonymised;
 # using; operation: the id under which it is logged, or None; by: who asked for it

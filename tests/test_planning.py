@@ -10,7 +10,7 @@ from model_bakery import baker
 
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.planning.preview import preview
-from gdpr_assist.planning.ways import OURS, SAVING
+from gdpr_assist.planning.watchers import OURS, SAVING
 from gdpr_assist.registry import registry
 from gdpr_assist.signals import post_anonymise, pre_anonymise
 from tests.apps.fields.models import TextKey, UUIDKey

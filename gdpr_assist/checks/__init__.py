@@ -41,6 +41,7 @@ from .migrations import check_E001, check_E040
 from .overrides import check_W020
 from .routing import check_E027, check_W008, check_W023
 from .searches import check_W006
+from .watchers import check_E042, check_W025
 
 CHECKS: list[tuple[Any, ...]] = [
     (check_E001, Tags.models),
@@ -95,6 +96,8 @@ CHECKS: list[tuple[Any, ...]] = [
     (check_W016, Tags.database),
     (check_W018, Tags.database),
     (check_W024, Tags.models),
+    (check_E042,),
+    (check_W025,),
 ]
 
 # Asked for by ``check --deploy``, and only where a database is named

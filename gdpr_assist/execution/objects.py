@@ -13,11 +13,13 @@ from ..meta import all_rows
 from ..planning.plans import Plan
 from ..planning.plans import plan as make_plan
 from ..registry import registry
+from ..signals import rows_anonymised
 from ..tables import EventLog
 from .claims import Claimed, all_claims
 from .effects import check_changed, references_kept
 from .marking import mark
 from .run import Run
+from .values import explained_call
 from .ways import way_of
 
 
@@ -51,8 +53,15 @@ def _anonymise_own(plan: Plan, keys: list[Any], run: Run) -> None:
         check_changed(plan, rows, way_of(plan).change(plan, rows, run), len(keys))
     for keeper, copies in found:
         run.erase_copies(keeper, copies)
+    announce(plan, keys)
     if settings.GDPR_LOG_ON_ANONYMISE:
         run.erasure.add(EventLog.EVENT_ANONYMISE, plan.declaration.model, keys)
+
+
+def announce(plan: Plan, keys: list[Any]) -> None:
+    """Tell who follows the rows; what a receiver raises undoes the batch."""
+    with explained_call(f"{plan.label}: a receiver of rows_anonymised"):
+        rows_anonymised.send(sender=plan.declaration.model, keys=keys, using=plan.using)
 
 
 def _anonymise_parents(plan: Plan, keys: list[Any], run: Run, seen: set[type[Model]]) -> None:

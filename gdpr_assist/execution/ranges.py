@@ -19,6 +19,7 @@ from ..planning.plans import Plan
 from ..planning.plans import plan as make_plan
 from ..rules import key_text
 from ..sensitive import sensitive
+from ..signals import rows_anonymised
 from ..tables import Scrub
 from .claims import all_claims
 from .effects import references_kept, unchanged
@@ -99,6 +100,7 @@ def _needs_keys(plan: Plan, run: Run) -> bool:
         key_text(plan.declaration.model) is None
         or plan.way.sends_signals
         or plan.has_relatives
+        or rows_anonymised.has_listeners(plan.declaration.model)
         or any(keeper.concerns(plan.declaration) for keeper in run.keepers)
     )
 

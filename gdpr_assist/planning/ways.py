@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from django.db.models import Model
-from django.db.models.signals import post_save, pre_save
-from django.dispatch import Signal
 
 from ..declaration import Declaration
-from ..signals import post_anonymise, pre_anonymise
+from .watchers import OURS, SAVING, watchers
 
 Kind = Literal["set", "mixed", "rows"]
-
-OURS: dict[str, Signal] = {"pre_anonymise": pre_anonymise, "post_anonymise": post_anonymise}
-SAVING: dict[str, Signal] = {"pre_save": pre_save, "post_save": post_save}
 
 WORDS: dict[Kind, str] = {
     "set": "one UPDATE for each batch of rows",
@@ -54,7 +49,7 @@ def choose_way(declared: Declaration, model: type[Model], *, is_one_object: bool
         return Way(kind="rows", reason="it is a single object")
     if bulk is False:
         return Way(kind="rows", reason="its PrivacyMeta says bulk = False")
-    ours, saving = _watchers(model, OURS), _watchers(model, SAVING)
+    ours, saving = watchers(model, OURS), watchers(model, SAVING)
     if not bulk and ours + saving:
         return Way(kind="rows", reason="; ".join(ours + saving))
     in_python = [change.field.name for change in declared.changes if not change.in_sql]
@@ -65,29 +60,3 @@ def choose_way(declared: Declaration, model: type[Model], *, is_one_object: bool
         unheard="; ".join(saving),
         sends_signals=bool(ours),
     )
-
-
-def _watchers(model: type[Model], signals: dict[str, Signal]) -> list[str]:
-    """Return a sentence for each of ``signals`` that has receivers for ``model``, with their names."""
-    return [
-        f"{name} has receivers: {', '.join(_names(signal, found))}"
-        for name, signal in signals.items()
-        if (found := _receivers(signal, model))
-    ]
-
-
-def _names(signal: Signal, receivers: list[Any]) -> list[str]:
-    everywhere = _receivers(signal, object)  # nobody's sender: those that were connected without one
-    return [_name(each) + (" (for every model)" if each in everywhere else "") for each in receivers]
-
-
-def _receivers(signal: Signal, sender: type) -> list[Any]:
-    live: Any = signal._live_receivers(sender)
-    # From Django 5.0 on: those of synchronous code, and those of asynchronous code.
-    return [*live[0], *live[1]] if isinstance(live, tuple) else live
-
-
-def _name(receiver: Any) -> str:
-    function = getattr(receiver, "func", receiver)  # of a functools.partial
-    named = function if hasattr(function, "__qualname__") else type(function)
-    return f"{named.__module__}.{named.__qualname__}"

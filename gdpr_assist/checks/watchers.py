@@ -1,0 +1,45 @@
+"""Checks of what makes erasures slow: receivers that hear of every model. Asks no database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.checks import CheckMessage
+from django.core.exceptions import ImproperlyConfigured
+
+from ..conf import quiet_receivers
+from ..planning.watchers import of_every_model
+from .messages import message
+
+
+def check_E042(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """``GDPR_QUIET_RECEIVERS`` is no list of names."""
+    try:
+        quiet_receivers()
+    except ImproperlyConfigured:
+        return [
+            message(
+                "E042",
+                "GDPR_QUIET_RECEIVERS is no list of names of receivers. Every erasure fails.",
+                'Write a list of texts, as ["search.signals.*"].',
+            )
+        ]
+    return []
+
+
+def check_W025(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A receiver without a sender makes every erasure row by row."""
+    if check_E042():
+        return []
+    listed = "; ".join(f"{name}: {', '.join(names)}" for name, names in of_every_model().items())
+    if not listed:
+        return []
+    return [
+        message(
+            "W025",
+            f"Receivers that were connected without a sender hear of every model ({listed}). So each row is loaded "
+            "and saved by itself when it is anonymised, which takes about twenty times as long.",
+            "Connect them with sender=... for the models that they are about. Of one that keeps nothing of a row, "
+            "write its name into GDPR_QUIET_RECEIVERS: it is not called then.",
+        )
+    ]

@@ -1,0 +1,67 @@
+"""Who hears of a row that is saved or anonymised: the receivers of signals, by name. Asks no database."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Any
+
+from django.db.models import Model
+from django.db.models.signals import post_save, pre_save
+from django.dispatch import Signal
+
+from ..conf import quiet_receivers
+from ..signals import post_anonymise, pre_anonymise
+
+OURS: dict[str, Signal] = {"pre_anonymise": pre_anonymise, "post_anonymise": post_anonymise}
+SAVING: dict[str, Signal] = {"pre_save": pre_save, "post_save": post_save}
+
+# Receivers of every model that need not hear of an erasure: they keep nothing of a row, and do nothing for these
+# columns. Never one that has a copy: of a search index, a history, an audit trail, a cache.
+HARMLESS = (
+    # Of new files: makes their thumbnails
+    "easy_thumbnails.signal_handlers.find_uncommitted_filefields",
+    "easy_thumbnails.signal_handlers.signal_committed_filefields",
+    "imagekit.specs.sourcegroups.ModelSignalRouter.post_save_receiver",
+    # Of new translatable objects: gives them a language
+    "wagtail.models.i18n.set_locale_on_new_instance",
+)
+
+
+def watchers(model: type[Model], signals: dict[str, Signal]) -> list[str]:
+    """Return a sentence for each of ``signals`` that has receivers for ``model``, with their names."""
+    return [
+        f"{name} has receivers: {', '.join(_names(signal, found))}"
+        for name, signal in signals.items()
+        if (found := _receivers(signal, model))
+    ]
+
+
+def of_every_model() -> dict[str, list[str]]:
+    """Return {signal: names of its receivers that were connected without a sender}, of those that save row by row."""
+    found = {name: [_name(each) for each in _receivers(signal, object)] for name, signal in {**OURS, **SAVING}.items()}
+    return {name: names for name, names in found.items() if names}
+
+
+def _names(signal: Signal, receivers: list[Any]) -> list[str]:
+    everywhere = _receivers(signal, object)  # nobody's sender: those that were connected without one
+    return [_name(each) + (" (for every model)" if each in everywhere else "") for each in receivers]
+
+
+def _receivers(signal: Signal, sender: type) -> list[Any]:
+    live: Any = signal._live_receivers(sender)
+    # From Django 5.0 on: those of synchronous code, and those of asynchronous code.
+    found = [*live[0], *live[1]] if isinstance(live, tuple) else live
+    return [each for each in found if not _is_quiet(each)] if signal in SAVING.values() else found
+
+
+def _is_quiet(receiver: Callable[..., Any]) -> bool:
+    name = _name(receiver)
+    return any(fnmatchcase(name, pattern) for pattern in (*HARMLESS, *quiet_receivers()))
+
+
+def _name(receiver: Callable[..., Any]) -> str:
+    function = inspect.unwrap(getattr(receiver, "func", receiver))  # of a functools.partial, and below decorators
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
