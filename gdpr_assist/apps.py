@@ -6,15 +6,31 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.apps import AppConfig, apps
-from django.core.checks import register
+from django.core.checks import Tags, register
 from django.db.models import Model
-from django.db.models.signals import class_prepared, post_migrate, pre_save
+from django.db.models.signals import class_prepared, post_delete, post_migrate, pre_delete, pre_save
 from django.dispatch import Signal
 
 from . import conf  # noqa: F401  (puts the settings' defaults in place)
 from .former import warn
+from .loading import at_first_call
 from .registry import registry
 from .signals import erased, model_registered, model_unregistered, target_deleted
+
+# Loaded when they are first called: no site needs them for its start.
+anonymise_related = at_first_call("gdpr_assist.receivers.anonymise_related")
+begin_deletion = at_first_call("gdpr_assist.receivers.begin_deletion")
+begin_deletion_of_parent = at_first_call("gdpr_assist.receivers.begin_deletion_of_parent")
+check_deployment = at_first_call("gdpr_assist.checks.check_deployment")
+check_models = at_first_call("gdpr_assist.checks.check_models")
+check_rows = at_first_call("gdpr_assist.checks.check_rows")
+check_site = at_first_call("gdpr_assist.checks.check_site")
+check_templates = at_first_call("gdpr_assist.checks.check_templates")
+collect_model = at_first_call("gdpr_assist.receivers.collect_model")
+end_deletion = at_first_call("gdpr_assist.receivers.end_deletion")
+keep_instance = at_first_call("gdpr_assist.receivers.keep_instance")
+name_database = at_first_call("gdpr_assist.receivers.name_database")
+write_history = at_first_call("gdpr_assist.admin.history.write_history")
 
 
 class GdprAssistConfig(AppConfig):
@@ -23,18 +39,18 @@ class GdprAssistConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks, managers, receivers, tables
-        from .copies import files, keeper
+        from . import managers, tables
+        from .copies import keeper
 
         def wire(sender: type[Model], **kwargs: Any) -> None:
             managers.contribute(sender)
-            _connect(receivers.of_deletions(sender))
+            _connect(_of_deletions(sender))
 
         def unwire(sender: type[Model], **kwargs: Any) -> None:
-            _disconnect(receivers.of_deletions(sender))
+            _disconnect(_of_deletions(sender))
             managers.withdraw(sender)
 
-        keeper.register(files.Files)
+        keeper.register("gdpr_assist.copies.files.Files")
         models = apps.get_models()
         for model in models:
             registry.collect(model)
@@ -49,16 +65,17 @@ class GdprAssistConfig(AppConfig):
         model_registered.connect(managers.forget_related_managers)
         model_unregistered.connect(unwire, weak=False, dispatch_uid="gdpr_assist.unwire")
         model_unregistered.connect(managers.forget_related_managers)
-        class_prepared.connect(receivers.collect_model)
-        target_deleted.connect(receivers.anonymise_related)
-        post_migrate.connect(receivers.name_database, sender=self)
-        pre_save.connect(receivers.keep_instance, sender=tables.Instance)
+        class_prepared.connect(collect_model)
+        target_deleted.connect(anonymise_related)
+        post_migrate.connect(name_database, sender=self)
+        pre_save.connect(keep_instance, sender=tables.Instance)
         if apps.is_installed("django.contrib.admin"):
-            from .admin import history
-
-            erased.connect(history.write_history)
-        _register(checks.CHECKS)
-        _register(checks.DEPLOY_CHECKS, deploy=True)
+            erased.connect(write_history)
+        register(check_site)
+        register(check_models, Tags.models)
+        register(check_templates, Tags.templates)
+        register(check_rows, Tags.database)
+        register(check_deployment, Tags.database, deploy=True)
 
 
 def __getattr__(name: str) -> Any:
@@ -69,6 +86,16 @@ def __getattr__(name: str) -> Any:
     return GdprAssistConfig
 
 
+def _of_deletions(model: type[Model]) -> list[tuple[Signal, Callable[..., None], type[Model]]]:
+    """Return [(signal, receiver, sender)] of what has to be heard, so that deletes of rows of ``model`` are logged."""
+    parents = registry.unregistered_parents(model)
+    return [
+        (pre_delete, begin_deletion, model),
+        (post_delete, end_deletion, model),
+        *((pre_delete, begin_deletion_of_parent, parent) for parent in parents),
+    ]
+
+
 def _connect(receivers: Iterable[tuple[Signal, Callable[..., None], type[Model]]]) -> None:
     for signal, receiver, sender in receivers:
         signal.connect(receiver, sender=sender)
@@ -77,8 +104,3 @@ def _connect(receivers: Iterable[tuple[Signal, Callable[..., None], type[Model]]
 def _disconnect(receivers: Iterable[tuple[Signal, Callable[..., None], type[Model]]]) -> None:
     for signal, receiver, sender in receivers:
         signal.disconnect(receiver, sender=sender)
-
-
-def _register(checks: list[tuple[Any, ...]], **options: bool) -> None:
-    for check, *tags in checks:
-        register(check, *tags, **options)

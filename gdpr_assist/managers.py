@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
 from django.apps import apps
@@ -13,18 +13,26 @@ from django.db.models import Model, QuerySet
 from django.db.models.manager import BaseManager, ManagerDescriptor
 from django.utils.functional import classproperty
 
-from . import eventlog
 from .conf import settings
-from .execution.execute import Result, execute
 from .former import warn
+from .loading import at_first_call
 from .marks import MARKED, Mark, with_marks
 from .meta import PrivacyMeta
 from .placement import explained
-from .planning.markers import content_type
-from .planning.plans import plan
 from .registry import declares_itself, registry
 from .sensitive import sensitive
 from .tables import EventLog, PrivacyAnonymised
+
+if TYPE_CHECKING:
+    from .eventlog import record_by_hand
+    from .execution.execute import Result, execute
+    from .planning.markers import content_type
+    from .planning.plans import plan
+else:
+    content_type = at_first_call("gdpr_assist.planning.markers.content_type")
+    execute = at_first_call("gdpr_assist.execution.execute.execute")
+    plan = at_first_call("gdpr_assist.planning.plans.plan")
+    record_by_hand = at_first_call("gdpr_assist.eventlog.record_by_hand")
 
 
 class PrivacyQuerySet(QuerySet[Any]):
@@ -221,13 +229,13 @@ def is_anonymised(self: Model) -> bool:
 @sensitive
 def _log_gdpr_anonymise(self: Model) -> None:
     """Log that this object was anonymised, by code that bypasses the app. Raises ``EventLogError``."""
-    eventlog.record_by_hand(EventLog.EVENT_ANONYMISE, self, _alias(self))
+    record_by_hand(EventLog.EVENT_ANONYMISE, self, _alias(self))
 
 
 @sensitive
 def _log_gdpr_delete(self: Model) -> None:
     """Log that this object was deleted, by code that bypasses the app. Raises ``EventLogError``."""
-    eventlog.record_by_hand(EventLog.EVENT_DELETE, self, _alias(self))
+    record_by_hand(EventLog.EVENT_DELETE, self, _alias(self))
 
 
 def _alias(instance: Model) -> str:
@@ -341,8 +349,13 @@ def forget_related_managers(**kwargs: Any) -> None:
     """
     for model in apps.get_models(include_auto_created=True):
         for descriptor in vars(model).values():
-            if "related_manager_cls" in getattr(descriptor, "__dict__", ()):
-                del descriptor.related_manager_cls
+            if _makes_managers(descriptor.__class__):
+                vars(descriptor).pop("related_manager_cls", None)
+
+
+@cache
+def _makes_managers(kind: type) -> bool:
+    return hasattr(kind, "related_manager_cls")
 
 
 def _named_manager(model: type[Model], name: str) -> Any:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import BooleanField, DateField, Field, Model
 
@@ -48,8 +47,7 @@ RECORDS: dict[str, Iterable[str]] = {
 SOFT_DELETION = re.compile("soft_?delet|safe_?delet|logical_?delet|paranoi", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(NamedTuple):
     """Whose a column is, in words; and whether rows are lost with another value in it."""
 
     name: str

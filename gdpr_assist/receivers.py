@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.apps import apps
 from django.db import connections, router, transaction
 from django.db.models import Model, QuerySet
-from django.db.models.signals import post_delete, pre_delete
-from django.dispatch import Signal
 
 from . import eventlog, legacy, presence
 from .copies.files import StoredFile, delete_files, files_of
@@ -78,16 +75,6 @@ class Deletion(eventlog.Erasure):
 # Each run opens a block of its own, and is within it for all its signals. So the block tells runs apart, also those
 # within runs; and with the block goes the deletion, whether the run ended or failed.
 _deletions: WeakKeyDictionary[Any, Deletion] = WeakKeyDictionary()
-
-
-def of_deletions(model: type[Model]) -> list[tuple[Signal, Callable[..., None], type[Model]]]:
-    """Return [(signal, receiver, sender)] of what has to be heard, so that deletes of rows of ``model`` are logged."""
-    parents = registry.unregistered_parents(model)
-    return [
-        (pre_delete, begin_deletion, model),
-        (post_delete, end_deletion, model),
-        *((pre_delete, begin_deletion_of_parent, parent) for parent in parents),
-    ]
 
 
 @sensitive

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.apps import apps
 from django.conf import settings
@@ -14,13 +14,18 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 from django.db.models import Model, QuerySet
 
-from . import declaration, signals
+from . import signals
 from .batching import takes_conditions
-from .declaration import Declaration
 from .former import warn
+from .loading import at_first_call
 from .meta import PrivacyMeta, all_rows
 from .search import Failed, Found, check_term, noted
 from .sensitive import sensitive
+
+if TYPE_CHECKING:
+    from .declaration import Declaration, declare
+else:
+    declare = at_first_call("gdpr_assist.declaration.declare")
 
 # The models whose search method runs now: one that calls the registry's is not called again.
 _searching: ContextVar[frozenset[type[Model]]] = ContextVar("_searching", default=frozenset())
@@ -95,7 +100,7 @@ class Registry:
         """Return the declaration of ``model``. Raises ``KeyError`` if it has none."""
         model = concrete(model)
         if model not in self._declarations:
-            self._declarations[model] = declaration.declare(model, self._registrations[model].meta_class)
+            self._declarations[model] = declare(model, self._registrations[model].meta_class)
         return self._declarations[model]
 
     def manager_name(self, model: type[Model]) -> str | None:

@@ -6,7 +6,7 @@ import datetime
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from django.conf import settings
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
@@ -375,8 +375,7 @@ def key_text(model: type[Model], key: Any = "pk") -> Any:
     return text if _writes_as(field, *_TEXT_KEYS, *INTEGER_KEYS) else None
 
 
-@dataclass(frozen=True, kw_only=True)
-class _KeyText:
+class _KeyText(NamedTuple):
     """The primary key as text between ``prefix`` and ``suffix``; in a unique column, with digits nobody can guess.
 
     Without them a person could take the value that another row is going to get, and so keep it from being anonymised.

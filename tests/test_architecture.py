@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.utils.module_loading import import_string
 
 import gdpr_assist
 
@@ -124,6 +125,45 @@ def test_no_import_inside_a_function_but_ready():
         if isinstance(node, (ast.Import, ast.ImportFrom))
     ]
     assert inside == []
+
+
+def first_calls(module):
+    """Return the dotted names that are resolved when they are first called, and those imported for the types alone."""
+    deferred = {
+        node.args[0].value
+        for node in ast.walk(MODULES[module])
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "at_first_call"
+    }
+    package = ["gdpr_assist", *module.split("/")[:-1]]
+    typed = {
+        f"{'.'.join(package[: len(package) + 1 - node.level])}.{node.module}.{each.name}"
+        for block in MODULES[module].body
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for each in node.names
+    }
+    return deferred, typed
+
+
+# What is loaded when it is first called is named where it is used, and only here.
+DEFERRING = {"apps", "managers", "registry", "admin/confirmation", "admin/model_admin", "admin/personal_data"}
+
+
+def test_only_what_is_loaded_at_start_up_defers_to_a_first_call():
+    assert {module for module in MODULES if first_calls(module)[0]} == DEFERRING
+
+
+@pytest.mark.parametrize("module", sorted(DEFERRING))
+def test_what_is_deferred_is_there(module):
+    assert [name for name in first_calls(module)[0] if not callable(import_string(name))] == []
+
+
+@pytest.mark.parametrize("module", sorted(DEFERRING - {"apps"}))
+def test_the_contracts_and_mypy_see_what_is_deferred(module):
+    """``apps`` is above all rooms; any other imports for the types what it calls by a dotted name."""
+    deferred, typed = first_calls(module)
+    assert deferred - typed == set()
 
 
 def test_no_branch_on_the_vendor_of_a_database():

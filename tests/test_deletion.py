@@ -13,9 +13,9 @@ from django.db.models.signals import post_delete
 from model_bakery import baker
 
 from gdpr_assist import ANONYMISE, EventLogError, declaration
+from gdpr_assist.apps import anonymise_related
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.models import Receipt
-from gdpr_assist.receivers import anonymise_related
 from gdpr_assist.registry import registry
 from gdpr_assist.signals import post_anonymise, pre_anonymise, target_deleted
 from tests.apps.early.models import EarlyBird

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.contrib import messages
 from django.contrib.admin.utils import model_ngettext
@@ -14,15 +13,19 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ..execution.execute import Result
-from ..planning.plans import Plan
-from ..planning.preview import Preview, preview
+from ..loading import at_first_call
+
+if TYPE_CHECKING:
+    from ..execution.execute import Result
+    from ..planning.plans import Plan
+    from ..planning.preview import Preview, preview
+else:
+    preview = at_first_call("gdpr_assist.planning.preview.preview")
 
 TEMPLATE = "anonymise_confirmation.html"
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlannedModel:
+class PlannedModel(NamedTuple):
     """The preview of a plan, in the words of the page."""
 
     preview: Preview

@@ -15,9 +15,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy
 
-from ..erasure import erase
+from ..loading import at_first_call
 from ..meta import all_rows
-from ..planning.plans import Plan, plan, target_alias
 from ..tables import stored_key
 from . import confirmation
 from .history import with_history
@@ -27,8 +26,15 @@ from .refusals import FORESEEN, REFUSALS, told
 from .selection import LARGEST_SELECTION, PACKED, key_from_text, pack, posted
 
 if TYPE_CHECKING:
+    from ..erasure import erase
+    from ..planning.plans import Plan, plan, target_alias
+
     Base = admin.ModelAdmin[Any]
 else:
+    erase = at_first_call("gdpr_assist.erasure.erase")
+    plan = at_first_call("gdpr_assist.planning.plans.plan")
+    target_alias = at_first_call("gdpr_assist.planning.plans.target_alias")
+
     Base = admin.ModelAdmin
 
 

@@ -21,18 +21,15 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ..erasure import erase
+from ..loading import at_first_call
 from ..meta import all_rows
-from ..planning.plans import Plan, plan
 from ..registry import registry
 from ..search import LONGEST_TERM, Failed, noted
 from ..tables import stored_key
 from . import confirmation
-from .download import download
 from .page import guarded, outside_transactions
 from .permissions import can_be_anonymised, may_anonymise, may_view
 from .refusals import REFUSALS, told
-from .results import is_at_home, tables
 from .selection import (
     LARGEST_SELECTION,
     PACKED,
@@ -45,8 +42,19 @@ from .selection import (
 )
 
 if TYPE_CHECKING:
+    from ..erasure import erase
+    from ..planning.plans import Plan, plan
+    from .download import download
+    from .results import is_at_home, tables
+
     Base = admin.ModelAdmin[Any]
 else:
+    download = at_first_call("gdpr_assist.admin.download.download")
+    erase = at_first_call("gdpr_assist.erasure.erase")
+    is_at_home = at_first_call("gdpr_assist.admin.results.is_at_home")
+    plan = at_first_call("gdpr_assist.planning.plans.plan")
+    tables = at_first_call("gdpr_assist.admin.results.tables")
+
     Base = admin.ModelAdmin
 
 # The names of the checkboxes: of a row, of a table, of everything found. No two have a value in common.

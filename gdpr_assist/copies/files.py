@@ -27,7 +27,7 @@ from ..presence import has_table
 from ..registry import registry
 from ..rules import field_label
 from ..sensitive import sensitive
-from .keeper import Erased, Retained
+from .keeper import Erased, Keeper, Retained
 
 logger = logging.getLogger(__name__)
 
@@ -206,7 +206,7 @@ def _named(fields: list[FileField], model: type[Model], rows: QuerySet[Any]) -> 
     ]
 
 
-class Files:
+class Files(Keeper):
     """The keeper of stored files.
 
     They are deleted after the COMMIT, since a file does not roll back; those of a range of a scrub before it: if that

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from django.db.models import QuerySet
+from django.utils.module_loading import import_string
 
-from ..declaration import Declaration
-from ..planning.plans import Plan
+if TYPE_CHECKING:
+    from ..declaration import Declaration
+    from ..planning.plans import Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +25,7 @@ class Retained:
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Erased:
+class Erased(NamedTuple):
     """What a keeper did."""
 
     removed: int = 0
@@ -58,13 +59,13 @@ class Keeper(Protocol):
         ...
 
 
-Kind = TypeVar("Kind", bound=type[Keeper])
+Kind = TypeVar("Kind", bound=type[Keeper] | str)
 
-_kinds: list[type[Keeper]] = []
+_kinds: list[type[Keeper] | str] = []
 
 
 def register(kind: Kind) -> Kind:
-    """Add a kind of keepers, once; also as a decorator of its class."""
+    """Add a kind of keepers, once; also as a decorator of its class. A dotted name is loaded when it is needed."""
     if kind not in _kinds:
         _kinds.append(kind)
     return kind
@@ -72,10 +73,14 @@ def register(kind: Kind) -> Kind:
 
 def keepers(using: str, *, is_scrub: bool) -> list[Keeper]:
     """Return a keeper of each kind for an execution on ``using``."""
-    return [kind(using, is_scrub=is_scrub) for kind in _kinds]
+    return [kind(using, is_scrub=is_scrub) for kind in _loaded()]
 
 
 def describe(plans: Iterable[Plan]) -> list[str]:
     """Return what goes with the rows of ``plans`` beside their columns, in words."""
     plans = list(plans)
-    return [text for kind in _kinds for text in kind.describe(plans)]
+    return [text for kind in _loaded() for text in kind.describe(plans)]
+
+
+def _loaded() -> list[type[Keeper]]:
+    return [import_string(kind) if isinstance(kind, str) else kind for kind in _kinds]
