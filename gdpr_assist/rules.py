@@ -6,7 +6,8 @@ import datetime
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeVar
+from functools import cached_property
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
@@ -375,30 +376,25 @@ def key_text(model: type[Model], key: Any = "pk") -> Any:
     return text if _writes_as(field, *_TEXT_KEYS, *INTEGER_KEYS) else None
 
 
-class _KeyText(NamedTuple):
+class _KeyText:
     """The primary key as text between ``prefix`` and ``suffix``; in a unique column, with digits nobody can guess.
 
     Without them a person could take the value that another row is going to get, and so keep it from being anonymised.
+    ``model`` is that of the column's table: a multi-table child may have a key of its own, and so may another child.
+    ``room`` is how many characters there is room for, None if for any number. ``unique`` is whether the text must
+    differ from row to row: a key that was cut at its end would not.
     """
 
-    model: type[Model]
-    """That of the column's table. A multi-table child may have a key of its own, and so may another child."""
+    def __init__(self, *, model: type[Model], prefix: str, suffix: str, room: int | None, unique: bool) -> None:
+        self.model, self.prefix, self.suffix, self.room, self.unique = model, prefix, suffix, room, unique
 
-    prefix: str
-    suffix: str
-    room: int | None
-    """How many characters there is room for; None if for any number."""
-
-    unique: bool
-    """Whether the text must differ from row to row: a key that was cut at its end would not."""
-
-    @property
+    @cached_property
     def is_cut(self) -> bool:
         """Whether there may be no room for the whole key."""
         longest = _longest_key(self.model)
         return self.room is not None and (longest is None or longest > self.room)
 
-    @property
+    @cached_property
     def digits(self) -> int:
         """How many digits stand beside the key; 0 if there is no room for enough."""
         if not self.unique or self.is_cut:
@@ -408,12 +404,12 @@ class _KeyText(NamedTuple):
         left = self.room - (_longest_key(self.model) or 0) - 1
         return min(left, MOST_DIGITS) if left >= FEWEST_DIGITS else 0
 
-    @property
+    @cached_property
     def last_digits(self) -> bool:
         """Whether the end of the key is what is kept: numbers are given one after the other."""
         return self.is_cut and self.unique and isinstance(key_field(self.model), INTEGER_KEYS)
 
-    @property
+    @cached_property
     def only_digits(self) -> bool:
         """Whether they stand for the key, too."""
         return self.is_cut and self.unique and not self.last_digits

@@ -32,7 +32,7 @@ Computed = dict[Any, set[str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Intended:
-    """What columns of one row held, and what they are to hold: {attname: value}. Not printed."""
+    """What one row held, and what some of its columns are to hold: {attname: value}. Not printed."""
 
     before: dict[str, Any] = field(repr=False)
     planned: dict[str, Any] = field(repr=False)
@@ -56,22 +56,17 @@ class Intended:
         same = all(self.before.get(each) == self.planned[each] for each in others)
         return same and any(self.planned[each] not in EMPTY_VALUES for each in others)
 
-    def __or__(self, more: Intended) -> Intended:
-        return replace(self, before=self.before | more.before, planned=self.planned | more.planned)
-
-
-def columns(plan: Plan) -> list[str]:
-    """Return the attnames of the columns that the plan changes."""
-    changed = {change.field for change in plan.declaration.changes}
-    return [each.attname for each in plan.declaration.model._meta.concrete_fields if each in changed]
+    def after_save(self, instance: Model, rest: Iterable[str]) -> Intended:
+        """Return what the columns are to hold after ``save()``, which has computed ``rest`` beside them."""
+        now = instance.__dict__
+        computed = frozenset(name for name, value in self.planned.items() if now.get(name) != value)
+        return replace(self, planned=self.planned | {name: now.get(name) for name in rest}, computed=computed)
 
 
 def intended(instance: Model, before: dict[str, Any], names: Iterable[str]) -> Intended:
     """Return what these columns of ``instance`` are to hold, as in memory, instead of what they held ``before``."""
-    return Intended(
-        before={name: before.get(name) for name in names},
-        planned={name: instance.__dict__.get(name) for name in names},
-    )
+    now = instance.__dict__
+    return Intended(before=before, planned={name: now.get(name) for name in names})
 
 
 def check_changed(plan: Plan, rows: QuerySet[Any], changed: int, claimed: int) -> None:
@@ -153,12 +148,15 @@ def check_stored(plan: Plan, rows: dict[Any, Intended]) -> tuple[dict[Any, dict[
     kept: Counter[str] = Counter()
     computed: Computed = defaultdict(set)
     for key, values in stored.items():
-        for name in rows[key].planned:
-            value, planned = values[name], _as_stored(fields[name], rows[key].planned[name])
+        row = rows[key]
+        if values == row.planned:
+            continue  # so that nothing is converted to be compared
+        for name in row.planned:
+            value, planned = values[name], _as_stored(fields[name], row.planned[name])
             if _as_stored(fields[name], value) != planned:
                 computed[key] |= set() if _is_expression(planned) else {fields[name].name}
-                is_kept = _is_kept(rows[key].before[name], planned, value)
-                kept[fields[name].name] += is_kept and not rows[key].is_computed_again(plan, name)
+                is_kept = _is_kept(row.before.get(name), planned, value)
+                kept[fields[name].name] += is_kept and not row.is_computed_again(plan, name)
     if +kept:
         raise _kept(plan, +kept)
     return stored, {key: names & set(plan.fields) for key, names in computed.items()}

@@ -19,7 +19,7 @@ from .claims import Claimed, all_claims
 from .effects import check_changed, references_kept
 from .marking import mark
 from .run import Run
-from .values import explained_call
+from .values import raise_explained
 from .ways import way_of
 
 
@@ -60,8 +60,10 @@ def _anonymise_own(plan: Plan, keys: list[Any], run: Run) -> None:
 
 def announce(plan: Plan, keys: list[Any]) -> None:
     """Tell who follows the rows; what a receiver raises undoes the batch."""
-    with explained_call(f"{plan.label}: a receiver of rows_anonymised"):
+    try:
         rows_anonymised.send(sender=plan.declaration.model, keys=keys, using=plan.using)
+    except Exception as error:  # noqa: BLE001  (whatever a project's code may raise)
+        raise_explained(error, f"{plan.label}: a receiver of rows_anonymised")
 
 
 def _anonymise_parents(plan: Plan, keys: list[Any], run: Run, seen: set[type[Model]]) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import copy
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -32,6 +31,51 @@ class Applied:
     names: frozenset[str]
     """The names of all columns that are to be written."""
 
+    attnames: frozenset[str]
+    """The attnames of these, and of all others that the plan changes."""
+
+
+class Changes:
+    """Changes that Python makes to each row of a plan; what is the same for all rows is computed once."""
+
+    def __init__(self, plan: Plan, changes: Iterable[Change]) -> None:
+        changes = list(changes)
+        self.plan = plan
+        self.anonymisers = [(each, each.anonymiser) for each in changes if each.anonymiser is not None]
+        self.rules = [(each, each.replacement.value) for each in changes if each.replacement is not None]
+        self.given: list[Any] = [each.field for each, _ in self.rules if not each.in_sql]  # by a rule of the project's
+        fields: list[Any] = [each.field for each in changes if not each.field.many_to_many]
+        self.names = frozenset(field.name for field in fields if not field.primary_key)
+        planned = {each.field for each in plan.declaration.changes}
+        concrete = plan.declaration.model._meta.concrete_fields
+        self.attnames = frozenset(field.attname for field in concrete if field in planned)
+
+    def apply(self, instance: Model, before: dict[str, Any]) -> Applied:
+        """Make the changes to the instance in memory; return which columns are to be written.
+
+        An anonymiser, or a receiver of pre_anonymise, may also set other columns: these are found by comparing with
+        ``before``. Raises ``AnonymiseError`` if an anonymiser fails.
+        """
+        for change, anonymiser in self.anonymisers:
+            value = self._call(change, anonymiser, instance)
+            if value is not None:  # otherwise it has set the value itself
+                _set(instance, change.field, value)
+        given = changed_fields(instance, before) + self.given
+        for change, value_of in self.rules:
+            _set(instance, change.field, self._call(change, value_of, instance))
+        if not given:
+            return Applied(given=given, names=self.names, attnames=self.attnames)
+        names = self.names.union(field.name for field in given if not field.primary_key)
+        written = [field.attname for field in instance._meta.concrete_fields if field.name in names]
+        return Applied(given=given, names=names, attnames=self.attnames.union(written))
+
+    def _call(self, change: Change, function: Callable[[Model], Any], instance: Model) -> Any:
+        try:
+            return function(instance)
+        except Exception as error:  # noqa: BLE001  (whatever a project's code may raise)
+            name = f"anonymise_{change.field.name}" if change.anonymiser else "its rule"
+            raise_explained(error, f"{self.plan.label}.{change.field.name}: {name}")
+
 
 def held(plan: Plan, instance: Model) -> dict[str, Any]:
     """What the instance holds, to compare with later: {attname: value}. Columns that were not loaded are loaded."""
@@ -43,36 +87,13 @@ def held(plan: Plan, instance: Model) -> dict[str, Any]:
     return {name: copy.deepcopy(each) if type(each) in CHANGED_IN_PLACE else each for name, each in values.items()}
 
 
-def apply(plan: Plan, instance: Model, changes: Sequence[Change], before: dict[str, Any]) -> Applied:
-    """Make ``changes`` to the instance in memory; return which columns are to be written.
-
-    An anonymiser, or a receiver of pre_anonymise, may also set other columns: these are found by comparing with
-    ``before``. Raises ``AnonymiseError`` if an anonymiser fails.
-    """
-    _call_anonymisers(plan, instance, changes)
-    given = changed_fields(instance, before)
-    for change in changes:
-        if change.replacement is not None:
-            _set(instance, change.field, _call(plan, change, change.replacement.value, instance))
-            if not change.in_sql:
-                given.append(change.field)
-    written = given + [change.field for change in changes if not change.field.many_to_many]
-    return Applied(given=given, names=frozenset(field.name for field in written if not field.primary_key))
-
-
-def _call_anonymisers(plan: Plan, instance: Model, changes: Sequence[Change]) -> None:
-    for change in changes:
-        if change.anonymiser is not None:
-            value = _call(plan, change, change.anonymiser, instance)
-            if value is not None:  # otherwise it has set the value itself
-                _set(instance, change.field, value)
-
-
 def changed_fields(instance: Model, before: dict[str, Any]) -> list[Any]:
     """Return the columns that hold something else than before. What is the same object costs no comparison."""
-    now = instance.__dict__.items()
-    names = {name for name, value in now if value is not (old := before.get(name)) and value != old}
-    return [field for field in instance._meta.concrete_fields if field.attname in names] if names else []
+    now = instance.__dict__
+    if now == before:
+        return []
+    names = {name for name, value in now.items() if value is not (old := before.get(name)) and value != old}
+    return [field for field in instance._meta.concrete_fields if field.attname in names]
 
 
 def _set(instance: Model, field: Any, value: Any) -> None:
@@ -99,25 +120,15 @@ def prepared(plan: Plan, field: Any, value: Any, connection: Any) -> Any:
     raise AnonymiseError(f"{plan.label}.{field.name}: an anonymiser gave {reason}. Nothing was changed.")
 
 
-def _call(plan: Plan, change: Change, function: Callable[[Model], Any], instance: Model) -> Any:
-    name = f"anonymise_{change.field.name}" if change.anonymiser else "its rule"
-    with explained_call(f"{plan.label}.{change.field.name}: {name}"):
-        return function(instance)
-
-
-@contextmanager
-def explained_call(what: str) -> Iterator[None]:
-    """Turn what a project's code raises into an ``AnonymiseError`` that says ``what`` raised it, and where.
+def raise_explained(error: Exception, what: str) -> NoReturn:
+    """Raise, for what a project's code raised, an ``AnonymiseError`` that says ``what`` raised it, and where.
 
     Not what it said, which may hold what the row holds; under DEBUG the developer gets his own traceback with it. An
     error of a database passes, and is explained by whoever knows its statement.
     """
-    try:
-        yield
-    except (AnonymiseError, DatabaseError):
-        raise
-    except Exception as error:  # noqa: BLE001  (whatever a project's code may raise)
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        raise AnonymiseError(
-            f"{what} raised {type(error).__name__} (line {frame.lineno} of {frame.name}). Nothing was changed."
-        ) from (error if settings.DEBUG else None)
+    if isinstance(error, (AnonymiseError, DatabaseError)):
+        raise error
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    raise AnonymiseError(
+        f"{what} raised {type(error).__name__} (line {frame.lineno} of {frame.name}). Nothing was changed."
+    ) from (error if settings.DEBUG else None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any, Protocol
 
 from django.db import DatabaseError, IntegrityError, connections
@@ -25,12 +24,11 @@ from .effects import (
     check_changed,
     check_in_sql,
     check_stored,
-    columns,
     intended,
     unchanged,
 )
 from .run import Run
-from .values import apply, changed_fields, explained_call, held, prepared
+from .values import Changes, changed_fields, held, prepared, raise_explained
 
 # Of a range that is anonymised by its bounds alone, without reading a key
 ROWS_PER_RANGE = 20_000
@@ -99,7 +97,9 @@ class Mixed(InSets):
     def write_back(self, plan: Plan, rows: QuerySet[Any], run: Run) -> int:
         """Write what Python computes; return the number of rows."""
         is_watched = run.interference(plan).changes
-        changes = [each for each in plan.declaration.changes if plan.way.sends_signals or not each.in_sql]
+        changes = Changes(
+            plan, (each for each in plan.declaration.changes if plan.way.sends_signals or not each.in_sql)
+        )
         instances = list(locked(rows, plan.using).order_by("pk"))
         changed: dict[frozenset[str], list[Model]] = defaultdict(list)
         kept: dict[Any, Intended] = {}
@@ -107,9 +107,9 @@ class Mixed(InSets):
             before = held(plan, instance)
             if plan.way.sends_signals:
                 _send(pre_anonymise, "pre_anonymise", plan, instance)
-            changed[apply(plan, instance, changes, before).names].append(instance)
+            changed[changes.apply(instance, before).names].append(instance)
             if is_watched:
-                kept[instance.pk] = intended(instance, before, columns(plan))
+                kept[instance.pk] = intended(instance, before, changes.attnames)
         missed = sum(len(alike) - _write_back(plan, sorted(names), alike, run) for names, alike in changed.items())
         if is_watched:
             run.note(plan, check_stored(plan, kept)[1])
@@ -126,7 +126,8 @@ class RowByRow:
 
     def change(self, plan: Plan, rows: QuerySet[Any], run: Run) -> int:
         instances = list(rows.order_by("pk")) if plan.instance is None else [plan.instance]
-        saved = {instance.pk: _save_row(plan, instance) for instance in instances}
+        changes = Changes(plan, plan.declaration.changes)
+        saved = {instance.pk: _save_row(plan, instance, changes) for instance in instances}
         stored, computed = check_stored(plan, saved)
         run.note(plan, computed)
         if plan.instance is not None:
@@ -153,8 +154,10 @@ def _columns(plan: Plan) -> Iterable[dict[str, Any]]:
 
 
 def _send(signal: Signal, name: str, plan: Plan, instance: Model) -> None:
-    with explained_call(f"{plan.label}: a receiver of {name}"):
+    try:
         signal.send(sender=plan.model, instance=instance, using=plan.using)
+    except Exception as error:  # noqa: BLE001  (whatever a project's code may raise)
+        raise_explained(error, f"{plan.label}: a receiver of {name}")
 
 
 def _write_back(plan: Plan, names: list[str], instances: list[Model], run: Run) -> int:
@@ -189,36 +192,38 @@ def _write_back(plan: Plan, names: list[str], instances: list[Model], run: Run) 
     return min(counts)
 
 
-def _save_row(plan: Plan, instance: Model) -> Intended:
+def _save_row(plan: Plan, instance: Model, changes: Changes) -> Intended:
     """Anonymise one row with its signals; return what it held, and what it is to hold."""
     before = held(plan, instance)
     _send(pre_anonymise, "pre_anonymise", plan, instance)
-    applied = apply(plan, instance, plan.declaration.changes, before)
+    applied = changes.apply(instance, before)
     for column in applied.given:  # before save() is called; else they are checked as they are written back
         prepared(plan, column, getattr(instance, column.attname), connections[plan.using])
-    names = applied.names
-    written = {each.attname for each in instance._meta.concrete_fields if each.name in names}
-    planned = intended(instance, before, written.union(columns(plan)))
-    if names:
-        rest = _save(plan, instance, names, before)
-        computed = frozenset(name for name, value in planned.planned.items() if instance.__dict__.get(name) != value)
-        planned = replace(planned | intended(instance, before, rest), computed=computed)
+    planned = intended(instance, before, applied.attnames)
+    if applied.names:
+        _save(plan, instance, applied.names)
+        if instance.__dict__ != before | planned.planned:
+            planned = planned.after_save(instance, _save_rest(plan, instance, applied.names, before))
     _send(post_anonymise, "post_anonymise", plan, instance)
     return planned
 
 
-def _save(plan: Plan, instance: Model, names: frozenset[str], before: dict[str, Any]) -> list[str]:
-    """Save these columns, and those that the project's save() has computed from them: a slug holds the name too.
+def _save(plan: Plan, instance: Model, names: frozenset[str]) -> None:
+    try:
+        instance.save(using=plan.using, update_fields=names)
+    except DatabaseError as error:
+        if error.__cause__ is not None or isinstance(error, IntegrityError):
+            raise
+        raise unchanged(plan, 1) from None  # of Django itself: no row was affected
+    except Exception as error:  # noqa: BLE001  (whatever a project's code may raise)
+        raise_explained(error, f"{plan.label}: {type(instance).__name__}.save(), or a receiver of its signals,")
 
-    Return the attnames of the latter.
+
+def _save_rest(plan: Plan, instance: Model, names: frozenset[str], before: dict[str, Any]) -> list[str]:
+    """Save the columns that the project's save() has computed beside ``names``: a slug holds the name too.
+
+    Return their attnames.
     """
-    with explained_call(f"{plan.label}: {type(instance).__name__}.save(), or a receiver of its signals,"):
-        try:
-            instance.save(using=plan.using, update_fields=names)
-        except DatabaseError as error:
-            if error.__cause__ is not None or isinstance(error, IntegrityError):
-                raise
-            raise unchanged(plan, 1) from None  # of Django itself: no row was affected
     rest = [field for field in changed_fields(instance, before) if field.name not in names and not field.primary_key]
     if rest:
         rows = all_rows(plan.declaration.model, plan.using).filter(pk=instance.pk)
