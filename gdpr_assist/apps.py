@@ -98,7 +98,7 @@ def _of_deletions(model: type[Model]) -> list[tuple[Signal, Callable[..., None],
 
 def _connect(receivers: Iterable[tuple[Signal, Callable[..., None], type[Model]]]) -> None:
     for signal, receiver, sender in receivers:
-        signal.connect(receiver, sender=sender)
+        signal.connect(receiver, sender=sender, weak=False)
 
 
 def _disconnect(receivers: Iterable[tuple[Signal, Callable[..., None], type[Model]]]) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from traceback import walk_tb
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -13,8 +13,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 
 
-@dataclass(frozen=True, kw_only=True)
-class Interference:
+class Interference(NamedTuple):
     """What stands between a statement and the rows of a table."""
 
     changes: bool = False
@@ -23,7 +22,7 @@ class Interference:
     hides: bool = False
     """Whether row level security may hide rows from an UPDATE, and from nothing else."""
 
-    types: dict[str, dict[str, str]] = field(default_factory=dict)
+    types: Mapping[str, Mapping[str, str]] = MappingProxyType({})
     """{table: {column: its type}} on PostgreSQL, where a list of values is cast: that of the field may be another."""
 
 

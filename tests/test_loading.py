@@ -176,6 +176,7 @@ def test_apps_that_are_set_up_again_register_no_check_again(changes):
         assert registered() == ours
 
 
+@pytest.mark.django_db
 def test_a_check_by_its_tag():
     """As ``check --tag models`` runs it."""
     with override_settings(SILENCED_SYSTEM_CHECKS=[]):
