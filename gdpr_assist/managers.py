@@ -272,9 +272,9 @@ METHODS = {
     "get_privacy_meta": get_privacy_meta,
     "_log_gdpr_anonymise": _log_gdpr_anonymise,
     "_log_gdpr_delete": _log_gdpr_delete,
-    MARKED: Mark(),
 }
 
+mark = Mark()
 privacy_meta = classproperty(lambda cls: cls.get_privacy_meta())
 
 # {model: (its managers, the names added to it, {name: manager that stood beside them})}, to undo it
@@ -288,7 +288,7 @@ def contribute(model: type[Model]) -> None:
     """
     if model in _before:
         return  # the apps were set up anew, as for a test that sets INSTALLED_APPS
-    names = {**METHODS, settings.GDPR_PRIVACY_INSTANCE_NAME: privacy_meta}
+    names = {**METHODS, MARKED: mark, settings.GDPR_PRIVACY_INSTANCE_NAME: privacy_meta}
     added = [name for name in names if not hasattr(model, name)]
     beside: dict[str, Any] = {name: each for name, each in vars(model).items() if isinstance(each, BaseManager)}
     _before[model] = (model._meta.local_managers, added, beside)
