@@ -71,10 +71,23 @@ class Declaration:
     def export_filename(self) -> str:
         return self.meta.export_filename or f"{self.model._meta.app_label}-{self.model._meta.object_name}.csv"
 
+    @cached_property
+    def parts(self) -> dict[str, frozenset[str]]:
+        """{name of a part: names of the columns, keys too, that one of the people owns whom a row is about}."""
+        return {part: frozenset(names) for part, names in getattr(self.meta, "_parts", {}).items()}
+
+    def changes_of(self, part: str) -> tuple[Change, ...]:
+        """Return the changes of a part of the rows, of ``""`` all."""
+        return tuple(each for each in self.changes if not part or each.field.name in self.parts[part])
+
+    def part_of(self, key: str) -> str:
+        """Return the part that the column ``key`` belongs to; ``""`` if it is none's own."""
+        return next((part for part, names in self.parts.items() if key in names), "")
+
     @property
-    def is_keyed(self) -> bool:
-        """Whether a new value takes the key of the database (``Instance.key``)."""
-        return any(change.replacement is not None and change.replacement.is_keyed for change in self.changes)
+    def is_whole_by_parts(self) -> bool:
+        """Whether a row is anonymised once all its parts are: no change is in none of them."""
+        return bool(self.parts) and all(self.part_of(change.field.name) for change in self.changes)
 
     @cached_property
     def references(self) -> tuple[ForeignKey[Any, Any], ...]:

@@ -28,7 +28,7 @@ class AnonymiseOnUpdate(QuerySet[Any]):
     @sensitive
     def update(self, **changes: Any) -> int:
         rows: QuerySet[Any] = QuerySet(model=self.model, query=self.query.chain(), using=self.db)
-        heard = target_deleted.send(sender=self.model, queryset=rows)
+        heard = target_deleted.send(sender=self.model, queryset=rows, keys=tuple(changes))
         if not heard and self.model._meta.apps is apps:
             raise AnonymiseError(
                 f'{self.model._meta.label} has on_delete=ANONYMISE, but "gdpr_assist" is not in INSTALLED_APPS; '

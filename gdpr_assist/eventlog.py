@@ -46,6 +46,10 @@ LEGACY_VERSION = 5  # of a uuid that is made from a name; those of operations ar
 _suspended: ContextVar[Counter[tuple[str, type[Model]]] | None] = ContextVar("gdpr_assist_log_suspended", default=None)
 
 
+# (event, app label, model name, primary key as text, part of the row)
+Event = tuple[str, str, str, str, str]
+
+
 @dataclass
 class Erasure:
     """One operation while it happens: a uuid, and what was erased on which alias."""
@@ -56,8 +60,8 @@ class Erasure:
     count: int = 0
     """Of its events."""
 
-    # [(event, app label, model name, primary key as text)], still to be written to the log
-    pending: list[tuple[str, str, str, str]] = field(default_factory=list)
+    # Still to be written to the log
+    pending: list[Event] = field(default_factory=list)
     is_begun: bool = False
     """Whether the receipt is written, and the first events."""
 
@@ -66,8 +70,11 @@ class Erasure:
         """What the database behind the alias says of itself; one that was flushed gets an id and a key here."""
         return Instance.objects.using(self.using).get_or_create(pk=1)[0]
 
-    def add(self, event: str, model: type[Model], keys: Iterable[Any]) -> None:
-        """Note that these rows are erased. Raises ``EventLogError`` if so many are noted that they must be written."""
+    def add(self, event: str, model: type[Model], keys: Iterable[Any], part: str = "") -> None:
+        """Note that these rows, or a part of each, are erased.
+
+        Raises ``EventLogError`` if so many are noted that they must be written.
+        """
         if (heard := _suspended.get()) is not None:
             keys = list(keys)
             heard[event, model] += len(keys)
@@ -75,7 +82,7 @@ class Erasure:
             return
         app_label, model_name = registry.log_label(model).split(".")
         before = len(self.pending)
-        self.pending += [(event, app_label, model_name, stored_key(key)) for key in keys]
+        self.pending += [(event, app_label, model_name, stored_key(key), part) for key in keys]
         self.count += len(self.pending) - before
         if len(self.pending) >= EVENTS_IN_MEMORY:
             _write(self)
@@ -319,7 +326,7 @@ def _write(erasure: Erasure) -> None:
     erasure.pending = []
 
 
-def _begin(operation: Operation, events: list[tuple[str, str, str, str]], log: str) -> None:
+def _begin(operation: Operation, events: list[Event], log: str) -> None:
     """Write the operation and its first events. If that fails, once more on a fresh connection."""
     try:
         _insert(operation, events, log)
@@ -332,7 +339,7 @@ def _begin(operation: Operation, events: list[tuple[str, str, str, str]], log: s
         _insert(operation, events, log, again=True)
 
 
-def _insert(operation: Operation, events: list[tuple[str, str, str, str]], log: str, again: bool = False) -> None:
+def _insert(operation: Operation, events: list[Event], log: str, again: bool = False) -> None:
     with _durable(log):
         try:
             with transaction.atomic(using=log) if again else nullcontext():
@@ -344,9 +351,9 @@ def _insert(operation: Operation, events: list[tuple[str, str, str, str]], log: 
         _insert_events(operation.id, events, log)
 
 
-def _insert_events(operation: uuid.UUID, events: list[tuple[str, str, str, str]], log: str) -> None:
+def _insert_events(operation: uuid.UUID, events: list[Event], log: str) -> None:
     """Without asking for the keys, as ``bulk_create`` does: on MariaDB that takes the right to read every column."""
-    names = ("event", "app_label", "model_name", "target_pk", "operation")
+    names = ("event", "app_label", "model_name", "target_pk", "part", "operation")
     fields: list[Any] = [EventLog._meta.get_field(name) for name in names]
     key = fields[-1].get_db_prep_save(operation, connections[log])
     with connections[log].cursor() as cursor:

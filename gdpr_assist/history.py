@@ -25,8 +25,8 @@ ROWS_PER_QUERY = 800
 # The events of an operation that has more of them than this are read as they are needed.
 EVENTS_IN_MEMORY = 20
 
-# (event, model label in the log)
-Kind = tuple[str, str]
+# (event, model label in the log, part of the rows)
+Kind = tuple[str, str, str]
 
 
 @dataclass(kw_only=True, slots=True, eq=False)  # there may be very many
@@ -55,9 +55,10 @@ class LoggedOperation:
         """
         if self.held is not None:
             return sorted(dict.fromkeys(kind for kind, _ in self.held), key=lambda kind: kind[0])
-        found = self._events().values("event", "app_label", "model_name").annotate(first=Min("id"))
+        found = self._events().values("event", "app_label", "model_name", "part").annotate(first=Min("id"))
         return [
-            (each["event"], f"{each['app_label']}.{each['model_name']}") for each in found.order_by("event", "first")
+            (each["event"], f"{each['app_label']}.{each['model_name']}", each["part"])
+            for each in found.order_by("event", "first")
         ]
 
     def keys(self, kind: Kind) -> Iterator[list[str]]:
@@ -65,9 +66,9 @@ class LoggedOperation:
         if self.held is not None:
             yield from chunks((key for each, key in self.held if each == kind), ROWS_PER_QUERY)
             return
-        event, label = kind
+        event, label, part = kind
         app_label, model_name = label.split(".")
-        events = self._events().filter(event=event, app_label=app_label, model_name=model_name)
+        events = self._events().filter(event=event, app_label=app_label, model_name=model_name, part=part)
         for page in pages(events.values_list("pk", "target_pk"), ROWS_PER_QUERY, key=itemgetter(0)):
             yield [key for _, key in page]
 
@@ -107,7 +108,7 @@ def hold_events(operations: list[LoggedOperation]) -> None:
         return
     stored = ExpressionWrapper(F("operation"), CharField())
     events = EventLog.objects.using(log).order_by("id")
-    columns = (stored, "event", "app_label", "model_name", "target_pk")
+    columns = (stored, "event", "app_label", "model_name", "part", "target_pk")
     most = EVENTS_IN_MEMORY * len(small)
     rows = list(events.filter(operation__in=among(small)).values_list(*columns)[: most + 1])
     if len(rows) > most:  # then some have many
@@ -116,8 +117,8 @@ def hold_events(operations: list[LoggedOperation]) -> None:
         small = {key: small[key] for key in few}
         rows = list(events.filter(operation__in=among(small)).values_list(*columns)) if small else []
     held: dict[Any, list[tuple[Kind, str]]] = {key: [] for key in small}
-    for operation, event, app_label, model_name, key in rows:
-        held[operation].append(((event, f"{app_label}.{model_name}"), key))
+    for operation, event, app_label, model_name, part, key in rows:
+        held[operation].append(((event, f"{app_label}.{model_name}", part), key))
     for key, each in small.items():
         each.held = held[key]
 

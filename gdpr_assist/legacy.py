@@ -92,7 +92,7 @@ def operations(backlogs: list[Backlog]) -> Iterator[LoggedOperation]:
             label = f"{app_label}.{model_name}"
             place = places.get(label)
             if place is not None and place.low < number <= place.high:
-                id_, held = eventlog.legacy_id(number), (((event, label), key),)
+                id_, held = eventlog.legacy_id(number), (((event, label, ""), key),)
                 yield LoggedOperation(id=id_, using=place.using, started=now, is_of_1x=True, held=held)
 
 

@@ -21,15 +21,15 @@ from .meta import PrivacyMeta
 from .placement import explained
 from .registry import declares_itself, registry
 from .sensitive import sensitive
-from .tables import EventLog, PrivacyAnonymised
+from .tables import EventLog
 
 if TYPE_CHECKING:
     from .eventlog import record_by_hand
     from .execution.execute import Result, execute
-    from .planning.markers import content_type
+    from .planning.markers import marked_texts
     from .planning.plans import plan
 else:
-    content_type = at_first_call("gdpr_assist.planning.markers.content_type")
+    marked_texts = at_first_call("gdpr_assist.planning.markers.marked_texts")
     execute = at_first_call("gdpr_assist.execution.execute.execute")
     plan = at_first_call("gdpr_assist.planning.plans.plan")
     record_by_hand = at_first_call("gdpr_assist.eventlog.record_by_hand")
@@ -222,8 +222,7 @@ def is_anonymised(self: Model) -> bool:
         return marked
     using = _alias(self)
     with explained(using):
-        kind = content_type(type(self), using)
-        return PrivacyAnonymised.objects.using(using).filter(content_type=kind, object_id=str(self.pk)).exists()
+        return bool(marked_texts(registry.declaration(type(self)), [self.pk], using))
 
 
 @sensitive

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import and_
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import EmptyResultSet
-from django.db.models import BooleanField, Exists, Expression, F, Model, OuterRef, QuerySet, Subquery, Value
+from django.db.models import (
+    BooleanField,
+    Exists,
+    Expression,
+    ExpressionWrapper,
+    F,
+    Model,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
 from django.db.models.lookups import In
 
-from .registry import concrete
+from .registry import registry
 from .rules import key_text
 from .tables import PrivacyAnonymised
 
@@ -41,27 +55,35 @@ class Mark:
 
 
 def with_marks(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Return ``rows``, each with whether it carries a marker as the attribute ``MARKED``."""
-    model = concrete(rows.model)
-    text = key_text(model, OuterRef("pk"))
-    # The last condition says nothing new, but see has_marker().
-    marked = _IsMarked(model) if text is None else Exists(_markers(model).filter(object_id=text, object_id__gte=text))
-    annotated: QuerySet[Any] = rows.annotate(**{MARKED: marked})
+    """Return ``rows``, each with whether it is anonymised as the attribute ``MARKED``: as a whole, or in all parts."""
+    declared = registry.declaration(rows.model)
+    marked = Q(_has_marker(declared.model, ""))
+    if declared.is_whole_by_parts:
+        marked |= reduce(and_, (Q(_has_marker(declared.model, part)) for part in declared.parts))
+    annotated: QuerySet[Any] = rows.annotate(**{MARKED: ExpressionWrapper(marked, output_field=BooleanField())})
     return annotated
 
 
-def _markers(model: type[Model]) -> QuerySet[PrivacyAnonymised]:
+def _has_marker(model: type[Model], part: str) -> Any:
+    text = key_text(model, OuterRef("pk"))
+    if text is None:
+        return _IsMarked(model, part)
+    # The last condition says nothing new, but see has_marker().
+    return Exists(_markers(model, part).filter(object_id=text, object_id__gte=text))
+
+
+def _markers(model: type[Model], part: str) -> QuerySet[PrivacyAnonymised]:
     """The markers of ``model`` in whatever database they are read from: each has its own number for a content type."""
     kind = ContentType.objects.filter(app_label=model._meta.app_label, model=model._meta.model_name)
-    return PrivacyAnonymised.objects.filter(content_type=Subquery(kind.values("pk")[:1]))
+    return PrivacyAnonymised.objects.filter(content_type=Subquery(kind.values("pk")[:1]), part=part)
 
 
 class _IsMarked(Expression):
     """Whether a row carries a marker, where SQL cannot write its key as a text: all markers are read beforehand."""
 
-    def __init__(self, model: type[Model]) -> None:
+    def __init__(self, model: type[Model], part: str) -> None:
         super().__init__(output_field=BooleanField())
-        self.model = model
+        self.model, self.part = model, part
         self.key: Any = F("pk")
 
     def get_source_expressions(self) -> list[Any]:
@@ -71,7 +93,7 @@ class _IsMarked(Expression):
         [self.key] = exprs
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
-        texts = _markers(self.model).using(connection.alias).values_list("object_id", flat=True)
+        texts = _markers(self.model, self.part).using(connection.alias).values_list("object_id", flat=True)
         try:
             return compiler.compile(In(self.key, [self.model._meta.pk.to_python(text) for text in texts]))
         except EmptyResultSet:

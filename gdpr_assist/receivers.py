@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -129,15 +130,19 @@ def end_deletion(sender: type[Model], instance: Model, using: str, **kwargs: Any
 
 
 @sensitive
-def anonymise_related(sender: type[Model], queryset: QuerySet[Any], **kwargs: Any) -> None:
-    """target_deleted: anonymise the rows, as a part of the deletion's own operation where it has one."""
+def anonymise_related(sender: type[Model], queryset: QuerySet[Any], keys: Sequence[str], **kwargs: Any) -> None:
+    """target_deleted: anonymise the rows, within the deletion's own operation where it has one.
+
+    Where the key is a party's own, that part of the rows alone: what they hold of others stays.
+    """
     if sender in registry and not registry.declaration(sender).meta.can_anonymise:
         logger.info(
             "%s: rows whose target is deleted are left as they are (can_anonymise = False).", sender._meta.label
         )
     elif sender in registry:
         deletion = _under_way(queryset.db)
-        execute(plan(queryset), within=None if deletion is None or deletion.is_recorded else deletion)
+        part = registry.declaration(sender).part_of(keys[0])
+        execute(plan(queryset, part=part), within=None if deletion is None or deletion.is_recorded else deletion)
     elif sender._meta.apps is apps:  # a migration's model of the same name declares nothing
         raise AnonymiseError(
             f"{sender._meta.label} has on_delete=ANONYMISE but is not registered; nothing was deleted. "

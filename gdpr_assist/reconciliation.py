@@ -137,18 +137,19 @@ def _refusal(operation: uuid.UUID, databases: Databases) -> str:
     return "took effect, as its receipt says; gdpr_reconcile notes that" if took_effect else ""
 
 
-def kinds(operation: uuid.UUID) -> list[tuple[str, str]]:
-    """Return [(event, model label in the log)] of ``operation``."""
+def kinds(operation: uuid.UUID) -> list[tuple[str, str, str]]:
+    """Return [(event, model label in the log, part of the rows)] of ``operation``."""
     events = EventLog.objects.using(log_database()).filter(operation=operation).order_by()
-    found = events.values_list("event", "app_label", "model_name").distinct()
-    return [(event, f"{app_label}.{model_name}") for event, app_label, model_name in found]
+    found = events.values_list("event", "app_label", "model_name", "part").distinct()
+    return [(event, f"{app_label}.{model_name}", part) for event, app_label, model_name, part in found]
 
 
-def describe(operation: uuid.UUID, started: datetime | None, events: Iterable[tuple[str, str]]) -> str:
+def describe(operation: uuid.UUID, started: datetime | None, events: Iterable[tuple[str, str, str]]) -> str:
     """Return for a list which operation this is, and what it did: id, start, and events with their models."""
-    by_label = sorted(set(events), key=lambda kind: kind[::-1])
+    by_label = sorted({(label, part, event) for event, label, part in events})
     of = f" of {shown(started)}" if started else ""  # of rows of 1.x nobody knows
-    return ", ".join([f"{operation}{of}", *(f"{event} {label}" for event, label in by_label)])
+    listed = (f"{event} {label}" + (f" ({part})" if part else "") for label, part, event in by_label)
+    return ", ".join([f"{operation}{of}", *listed])
 
 
 def shown(moment: datetime) -> str:

@@ -184,7 +184,7 @@ def _hopeless(operations: list[LoggedOperation]) -> dict[Kind, CannotApply]:
     found = {}
     for kind in {kind for each in operations for kind, _ in each.held or ()}:
         try:
-            _model(*kind)
+            _model(kind)
         except CannotApply as error:
             found[kind] = error
     return found
@@ -320,7 +320,7 @@ def _count(operations: list[LoggedOperation], erased: Erased, report: Report, dr
 
 def _apply(whole: LoggedOperation, operations: list[LoggedOperation], dry_run: bool) -> Erased:
     """Erase the rows of ``whole``, which is made of ``operations``; write a receipt of each, also for absent rows."""
-    steps = [(kind, _model(*kind)) for kind in whole.kinds()]
+    steps = [(kind, _model(kind)) for kind in whole.kinds()]
     done = None
     try:
         with eventlog.suspended(), transaction.atomic(using=whole.using):
@@ -349,7 +349,7 @@ def _begin(whole: LoggedOperation, operations: list[LoggedOperation], steps: lis
     for kind, model in steps:
         if kind[0] == EventLog.EVENT_ANONYMISE:
             for keys in _keys(whole, kind, model):
-                forget_markers(model, keys, whole.using)
+                forget_markers(model, keys, whole.using, kind[2])
 
 
 def _erase_all(operation: LoggedOperation, steps: list[Step], dry_run: bool) -> Erased:
@@ -374,7 +374,7 @@ def _erase_all(operation: LoggedOperation, steps: list[Step], dry_run: bool) -> 
 
 
 def _note(done: Erased, step: Step, keys: list[Any], there: Collection[Any]) -> None:
-    (event, _), model = step
+    (event, *_), model = step
     found = sum(key in there for key in keys)
     done.there += found
     done.absent += len(keys) - found
@@ -404,7 +404,7 @@ def _erase_what_is_left(operation: LoggedOperation, steps: list[Step], size: int
 
 def _there(operation: LoggedOperation, step: Step, keys: list[Any]) -> dict[Any, Any]:
     """Return {key: what ``_erase`` takes} of those of ``keys`` that the database has."""
-    (event, _), model = step
+    (event, *_), model = step
     with _explained(step, operation.using):
         rows = all_rows(model, operation.using).filter(pk__in=keys)
         if event == EventLog.EVENT_DELETE:
@@ -414,7 +414,7 @@ def _there(operation: LoggedOperation, step: Step, keys: list[Any]) -> dict[Any,
 
 def _erase(operation: LoggedOperation, step: Step, rows: list[Any], done: Erased) -> Blocked | None:
     """Delete these rows, or anonymise those with these keys; if other rows protect one, erase none and return why."""
-    (event, _), model = step
+    (event, _, part), model = step
     try:
         with (
             _explained(step, operation.using),
@@ -425,7 +425,8 @@ def _erase(operation: LoggedOperation, step: Step, rows: list[Any], done: Erased
                 delete(rows, operation.using)
             else:
                 for keys in chunks(rows, ROWS_PER_QUERY):
-                    execute(plan(all_rows(model, operation.using).filter(pk__in=keys)))
+                    # A part of what was marked as a whole, in the backup, is done again: that marker stays.
+                    execute(plan(all_rows(model, operation.using).filter(pk__in=keys), part=part, force=bool(part)))
     except Blocked as error:
         return error
     anonymised = {model: count for (event, model), count in heard.items() if event == EventLog.EVENT_ANONYMISE}
@@ -436,7 +437,7 @@ def _erase(operation: LoggedOperation, step: Step, rows: list[Any], done: Erased
 @contextmanager
 def _explained(step: Step, using: str) -> Iterator[None]:
     """Raise ``CannotApply`` for whatever the database, or a receiver of the project, refuses."""
-    (event, label), _ = step
+    (event, label, _), _ = step
     try:
         yield
     except (ProtectedError, RestrictedError) as error:
@@ -455,10 +456,13 @@ def _protectors(error: ProtectedError | RestrictedError) -> str:
     return ", ".join(sorted({row._meta.label for row in rows}))
 
 
-def _model(event: str, label: str) -> type[Model]:
+def _model(kind: Kind) -> type[Model]:
+    event, label, part = kind
     if event not in dict(EventLog.EVENT_CHOICES):
         raise CannotApply(label, "the event is unknown")
     model = registry.find(label)
+    if model is not None and part and part not in registry.declaration(model).parts:
+        raise CannotApply(label, f"its declaration has no part {part!r} any more")
     if model is not None:
         return model
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
+from functools import reduce
 from operator import and_
 from typing import Any
 
@@ -42,6 +42,7 @@ class Returned:
     using: str
     # The primary keys of the rows, by the event in which they were erased
     keys: dict[str, set[Any]] = field(default_factory=lambda: defaultdict(set), repr=False)
+    _conditions: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def label(self) -> str:
@@ -74,17 +75,17 @@ class Returned:
         """Yield the rows that were anonymised, and are not any more; not those that were deleted as well."""
         return self._rows(self.anonymised_keys)
 
-    def look(self, event: str, texts: list[str]) -> None:
-        """Note which of the rows with these logged keys are there, and not anonymised."""
-        if event == EventLog.EVENT_ANONYMISE and not self._can_be_anonymised:
+    def look(self, event: str, part: str, texts: list[str]) -> None:
+        """Note which of the rows with these logged keys are there, and not anonymised, or not this part of them."""
+        if event == EventLog.EVENT_ANONYMISE and not self._can_be_anonymised(part):
             return
         wanted = set(_keys(self.model, texts))
         rows = all_rows(self.model, self.using).filter(pk__in=wanted)
-        if event == EventLog.EVENT_ANONYMISE and self._as_planned is not None:
-            rows = rows.exclude(self._as_planned)
+        if event == EventLog.EVENT_ANONYMISE and (as_planned := self._as_planned(part)) is not None:
+            rows = rows.exclude(as_planned)
         there = wanted.intersection(rows.values_list("pk", flat=True))
-        if there and self._can_be_anonymised:
-            marked = marked_texts(self.model, there, self.using)
+        if there and self._can_be_anonymised(part):
+            marked = marked_texts(registry.declaration(self.model), there, self.using, part)
             there = {key for key in there if str(key) not in marked}
         self.keys[event] |= there
 
@@ -92,15 +93,19 @@ class Returned:
         for chunk in chunks(keys, ROWS_PER_QUERY):
             yield from all_rows(self.model, self.using).filter(pk__in=chunk)
 
-    @cached_property
-    def _can_be_anonymised(self) -> bool:
-        return self.model in registry and registry.declaration(self.model).meta.can_anonymise
+    def _can_be_anonymised(self, part: str) -> bool:
+        if self.model not in registry:
+            return False
+        declared = registry.declaration(self.model)
+        return declared.meta.can_anonymise and (not part or part in declared.parts)
 
-    @cached_property
-    def _as_planned(self) -> Any:
+    def _as_planned(self, part: str) -> Any:
         """The condition that a row holds what the rules give, as one that was anonymised by hand; None if unknown."""
-        planned = plan(all_rows(self.model, self.using))
-        return None if planned.untold or not planned.told else reduce(and_, planned.told.values())
+        if part not in self._conditions:
+            planned = plan(all_rows(self.model, self.using), part=part)
+            is_told = planned.told and not planned.untold
+            self._conditions[part] = reduce(and_, planned.told.values()) if is_told else None
+        return self._conditions[part]
 
 
 def returned(databases: Iterable[str] | None = None, models: Collection[type[Model]] | None = None) -> list[Returned]:
@@ -120,13 +125,13 @@ def returned(databases: Iterable[str] | None = None, models: Collection[type[Mod
     for using in data_aliases(databases):
         for operation in _done(using) if is_migrated(using) else ():
             for kind in operation.kinds():
-                event, label = kind
+                event, label, part = kind
                 model = registry.find(label)
                 if (using, model) not in found:
                     found[using, model] = _place(model, using, models)
                 if place := found[using, model]:
                     for texts in operation.keys(kind):
-                        place.look(event, texts)
+                        place.look(event, part, texts)
     return [each for each in found.values() if each and (each.deleted_keys or each.anonymised_keys)]
 
 

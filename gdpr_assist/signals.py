@@ -16,7 +16,7 @@ post_anonymise = Signal()
 model_registered = Signal()
 model_unregistered = Signal()
 
-# sender: the model class; queryset: its rows whose target is being deleted
+# sender: the model class; queryset: its rows whose target is being deleted; keys: the columns that point there
 target_deleted = Signal()
 
 # For projects, once for each batch of rows that were anonymised, in their transaction: for what must follow the rows,

@@ -24,6 +24,9 @@ else:  # generic for a type checker only
 # In characters; MariaDB's longest index is 3,072 bytes, at 4 bytes a character.
 LONGEST_KEY = 512
 
+# In characters
+LONGEST_PART = 64
+
 # {vendor: type of a column that holds an id}; Django's own type elsewhere
 ID_TYPES = {"mysql": "char(32)"}
 
@@ -64,6 +67,23 @@ class ExactCharField(_CharField):
         return {**parameters, "collation": EXACT.get(connection.vendor, parameters["collation"])}
 
 
+class PartField(_CharField):
+    """The name of a part of a row, ``""`` for all of it: a column with that default in the database.
+
+    So a process of 1.x, or of an older version, can still write rows in a rolling deploy; Django itself has such
+    defaults from 5.0 on only, and drops one that SQL has given whenever it makes the table anew.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"max_length": LONGEST_PART, "editable": False, **kwargs})
+
+    def db_type(self, connection: Any) -> str | None:
+        return f"{super().db_type(connection)} DEFAULT ''"
+
+    def cast_db_type(self, connection: Any) -> str | None:
+        return super().db_type(connection)
+
+
 def stored_ids(operations: Iterable[uuid.UUID], using: str) -> list[Any]:
     """Return the ids of operations as the database has them."""
     field, connection = Operation._meta.pk, connections[using]
@@ -96,6 +116,7 @@ class EventLog(models.Model):
     app_label = models.CharField(max_length=255)
     model_name = models.CharField(max_length=255, help_text="The object name, as in Order")
     target_pk = models.TextField()
+    part = PartField(help_text="The part of the row, empty for all of it")
     operation = models.ForeignKey(
         Operation, null=True, editable=False, on_delete=models.PROTECT, related_name="events"
     )
@@ -191,16 +212,17 @@ class Receipt(models.Model):
 
 
 class Markers(models.Manager["PrivacyAnonymised"]):
-    def get_by_natural_key(self, app_label: str, model: str, object_id: str) -> PrivacyAnonymised:
+    def get_by_natural_key(self, app_label: str, model: str, object_id: str, part: str = "") -> PrivacyAnonymised:
         kind = ContentType.objects.db_manager(self.db).get_by_natural_key(app_label, model)
-        return self.get(content_type=kind, object_id=object_id)
+        return self.get(content_type=kind, object_id=object_id, part=part)
 
 
 class PrivacyAnonymised(models.Model):
-    """Marks a row as anonymised, so that it is not anonymised twice."""
+    """Marks a row, or a part of it, as anonymised, so that it is not anonymised twice."""
 
     content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE)
     object_id = ExactCharField(max_length=LONGEST_KEY)
+    part = PartField(help_text="The part of the row, empty for all of it")
     computed = models.TextField(  # noqa: DJ001  (NULL: a process of 1.x, in a rolling deploy, does not write it)
         null=True, help_text="Names of columns in which a save() of the project has put another value than the rule's"
     )
@@ -210,7 +232,9 @@ class PrivacyAnonymised(models.Model):
     class Meta:
         app_label = "gdpr_assist"
         constraints = [
-            models.UniqueConstraint(fields=["content_type", "object_id"], name="gdpr_assist_one_marker_per_row")
+            models.UniqueConstraint(
+                fields=["content_type", "object_id", "part"], name="gdpr_assist_one_marker_per_part"
+            )
         ]
 
     def __str__(self) -> str:
@@ -223,9 +247,9 @@ class PrivacyAnonymised(models.Model):
         model = self.content_type.model_class()
         return model._base_manager.using(self._state.db).filter(pk=self.object_id).first() if model else None
 
-    def natural_key(self) -> tuple[str, str, str]:
+    def natural_key(self) -> tuple[str, ...]:
         """For dumpdata: the number of a content type is another one in another database."""
-        return (*self.content_type.natural_key(), self.object_id)
+        return (*self.content_type.natural_key(), self.object_id, self.part)
 
     natural_key.dependencies = ["contenttypes.contenttype"]  # type: ignore[attr-defined]
 

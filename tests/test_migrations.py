@@ -225,6 +225,7 @@ class TestNewSite:
             "model_name",
             "target_pk",
             "operation_id",
+            "part",
         ]
         assert [name for name, (_, _, null) in columns.items() if null] == ["operation_id"]
 

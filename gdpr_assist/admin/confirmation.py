@@ -36,7 +36,7 @@ class PlannedModel(NamedTuple):
 
     @property
     def fields(self) -> str:
-        return ", ".join(str(change.field.verbose_name) for change in self.preview.plan.declaration.changes)
+        return ", ".join(str(change.field.verbose_name) for change in self.preview.plan.changes)
 
 
 def templates(opts: Options[Any]) -> list[str]:

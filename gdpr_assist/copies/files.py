@@ -152,11 +152,11 @@ def _names(places: Iterable[Place], root: Place) -> list[str]:
     return [name for name in names if name != ".." and not name.startswith("../")]
 
 
-def file_changes(declaration: Declaration) -> list[FileField]:
-    """Return the fields whose files are deleted when a row is anonymised and forgets them."""
+def file_changes(declaration: Declaration, part: str = "") -> list[FileField]:
+    """Return the fields whose files are deleted when a row, or a part of it, is anonymised and forgets them."""
     if not declaration.meta.delete_files:
         return []
-    return [change.field for change in declaration.changes if isinstance(change.field, FileField)]
+    return [change.field for change in declaration.changes_of(part) if isinstance(change.field, FileField)]
 
 
 def personal_file_fields(declaration: Declaration) -> list[FileField]:
@@ -233,7 +233,7 @@ class Files(Keeper):
 
     def find(self, plan: Plan, rows: QuerySet[Any]) -> list[StoredFile]:
         """Return the files that ``rows`` name and the plan will make them forget."""
-        return _named(file_changes(plan.declaration), plan.declaration.model, rows)
+        return _named(file_changes(plan.declaration, plan.part), plan.declaration.model, rows)
 
     def erase(self, found: Iterable[StoredFile]) -> Erased:
         erased = delete_files(found, self.using, self.names)

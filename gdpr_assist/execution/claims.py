@@ -12,7 +12,7 @@ from django.db.models import BooleanField, ExpressionWrapper, QuerySet
 from ..batching import LARGEST_BATCH, batch_size, chunks, pages
 from ..interference import may_hide
 from ..meta import all_rows
-from ..planning.markers import has_marker, marked_texts
+from ..planning.markers import is_marked, marked_texts
 from ..planning.plans import Plan
 from ..rules import key_text
 from .effects import check_seen
@@ -58,8 +58,8 @@ def _claims(plan: Plan, size: int | None = None) -> Iterator[list[Claimed]]:
 
 def _with_marks(plan: Plan, rows: QuerySet[Any]) -> QuerySet[Any]:
     """Return ``rows``, locked, as (primary key, whether it carries a marker)."""
-    is_marked = ExpressionWrapper(has_marker(plan.declaration.model, plan.using), output_field=BooleanField())
-    return locked(rows, plan.using).values_list("pk", is_marked)
+    marked = ExpressionWrapper(is_marked(plan.declaration, plan.using, plan.part), output_field=BooleanField())
+    return locked(rows, plan.using).values_list("pk", marked)
 
 
 def _with_keys(plan: Plan, rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -68,7 +68,7 @@ def _with_keys(plan: Plan, rows: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def _marks_found(plan: Plan, keys: list[Any]) -> list[Claimed]:
-    texts = marked_texts(plan.declaration.model, keys, plan.using)
+    texts = marked_texts(plan.declaration, keys, plan.using, plan.part)
     return [(key, str(key) in texts) for key in keys]
 
 

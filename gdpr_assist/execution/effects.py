@@ -110,7 +110,7 @@ def check_in_sql(plan: Plan, rows: QuerySet[Any], before: dict[Any, Model]) -> C
     ``before`` are the rows as they were. Raises ``AnonymiseError`` if a column still holds what it held then and was
     to lose. The database finds the rows to look at, where each rule can tell that its value is there.
     """
-    changes = [(each.field, each.replacement) for each in plan.declaration.changes if each.in_sql and each.replacement]
+    changes = [(each.field, each.replacement) for each in plan.changes if each.in_sql and each.replacement]
     holds = [replacement.holds(column.name) for column, replacement in changes if replacement.holds]
     doubtful = rows.exclude(reduce(and_, holds)) if changes and len(holds) == len(changes) else rows
     computed: Computed = defaultdict(set)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import connections
-from django.db.models import IntegerField, Model, QuerySet, Value
+from django.db.models import CharField, IntegerField, Model, QuerySet, Value
 
 from ..batching import batch_size, chunks
 from ..exceptions import AnonymiseError
@@ -34,16 +34,24 @@ def insert_markers(plan: Plan, rows: QuerySet[Any]) -> int:
     model = plan.declaration.model
     kind, text = content_type(model, plan.using), key_text(model)
     if text is None:  # the databases write this type in ways of their own
-        found = [PrivacyAnonymised(content_type=kind, object_id=str(key)) for key in rows.values_list("pk", flat=True)]
+        found = [
+            PrivacyAnonymised(content_type=kind, object_id=str(key), part=plan.part)
+            for key in rows.values_list("pk", flat=True)
+        ]
         PrivacyAnonymised.objects.using(plan.using).bulk_create(found, ignore_conflicts=True)
         return len(found)
-    fields: list[Any] = [PrivacyAnonymised._meta.get_field(name) for name in ("content_type", "object_id")]
-    values = rows.order_by().values_list(Value(kind.pk, output_field=IntegerField()), text)
+    fields: list[Any] = [PrivacyAnonymised._meta.get_field(name) for name in ("content_type", "object_id", "part")]
+    part = Value(plan.part, output_field=CharField())
+    values = rows.order_by().values_list(Value(kind.pk, output_field=IntegerField()), text, part)
     with connections[plan.using].cursor() as cursor:
         return insert_select(fields, values, plan.using).run(cursor)
 
 
-def forget_markers(model: type[Model], keys: Iterable[Any], using: str) -> None:
-    """Remove the markers of deleted rows: a new row with a reused key must not be born anonymised."""
+def forget_markers(model: type[Model], keys: Iterable[Any], using: str, part: str = "") -> None:
+    """Remove the markers of these rows: a new row with the key of a deleted one must not be born anonymised.
+
+    With ``part`` only those of this part: what is marked as a whole, or another part, stays marked.
+    """
+    found = markers(model, using)
     for texts in chunks(map(str, keys), batch_size(using)):
-        markers(model, using).filter(object_id__in=among(texts)).delete()
+        (found.filter(part=part) if part else found).filter(object_id__in=among(texts)).delete()

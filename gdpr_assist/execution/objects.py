@@ -39,7 +39,7 @@ def anonymise(plan: Plan, claimed: list[Claimed], run: Run, seen: set[type[Model
 
 def with_key(plan: Plan, run: Run) -> AbstractContextManager[None]:
     """Have the key of the database there, and known within the block, where new values take it."""
-    if not plan.declaration.is_keyed:
+    if not plan.is_keyed:
         return nullcontext()
     return known_key(bytes(run.erasure.database.key))
 
@@ -55,7 +55,7 @@ def _anonymise_own(plan: Plan, keys: list[Any], run: Run) -> None:
         run.erase_copies(keeper, copies)
     announce(plan, keys)
     if settings.GDPR_LOG_ON_ANONYMISE:
-        run.erasure.add(EventLog.EVENT_ANONYMISE, plan.declaration.model, keys)
+        run.erasure.add(EventLog.EVENT_ANONYMISE, plan.declaration.model, keys, plan.part)
 
 
 def announce(plan: Plan, keys: list[Any]) -> None:
@@ -108,6 +108,8 @@ def _anonymise_part(whole: Plan, rows: QuerySet[Any], run: Run, seen: set[type[M
         if count := rows.count():
             run.kept[rows.model._meta.label] += count
         return
-    part = make_plan(rows, force=whole.force)
-    for claimed in all_claims(part, run):
-        anonymise(part, claimed, run, seen)
+    if whole.part and whole.part not in registry.declaration(rows.model).parts:
+        return  # nothing of it is there
+    rest = make_plan(rows, force=whole.force, part=whole.part)
+    for claimed in all_claims(rest, run):
+        anonymise(rest, claimed, run, seen)

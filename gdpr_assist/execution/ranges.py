@@ -14,7 +14,7 @@ from django.utils import timezone
 from .. import eventlog
 from ..batching import batch_size, pages
 from ..meta import all_rows
-from ..planning.markers import has_marker, markers
+from ..planning.markers import is_marked, markers
 from ..planning.plans import Plan
 from ..planning.plans import plan as make_plan
 from ..rules import key_text
@@ -119,7 +119,7 @@ def _ranges(plan: Plan, size: int) -> Iterator[QuerySet[Any]]:
     """Yield querysets of the unmarked rows of ``plan``, each up to the key that is ``size`` rows further."""
     rows, last = plan.rows(), None
     if markers(plan.declaration.model, plan.using).exists():
-        rows = rows.exclude(has_marker(plan.declaration.model, plan.using))
+        rows = rows.exclude(is_marked(plan.declaration, plan.using, plan.part))
     while True:
         rest = rows if last is None else rows.filter(pk__gt=last)
         last = rest.order_by("pk").values_list("pk", flat=True)[size - 1 : size].first()

@@ -50,7 +50,7 @@ def _suspects(plan: Plan, error: Exception) -> str:
     fields = ", ".join(plan.fields)
     if not isinstance(error, IntegrityError):
         return fields
-    unique = [change.field.name for change in plan.declaration.changes if is_unique(change.field)]
+    unique = [change.field.name for change in plan.changes if is_unique(change.field)]
     keys = [field_label(key) for key in plan.declaration.references]
     reasons = {"unique": unique, "pointed at by": keys}
     listed = "; ".join(f"{reason}: {', '.join(names)}" for reason, names in reasons.items() if names)

@@ -68,5 +68,5 @@ class Run:
             notes[",".join(sorted(names & plan.told.keys()))].append(str(key))
         for note, texts in notes.items():
             if note:
-                there = markers(plan.declaration.model, plan.using).filter(object_id__in=among(texts))
+                there = markers(plan.declaration.model, plan.using).filter(object_id__in=among(texts), part=plan.part)
                 there.update(computed=note)

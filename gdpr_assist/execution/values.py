@@ -46,7 +46,7 @@ class Changes:
         self.given: list[Any] = [each.field for each, _ in self.rules if not each.in_sql]  # by a rule of the project's
         fields: list[Any] = [each.field for each in changes if not each.field.many_to_many]
         self.names = frozenset(field.name for field in fields if not field.primary_key)
-        planned = {each.field for each in plan.declaration.changes}
+        planned = {each.field for each in plan.changes}
         concrete = plan.declaration.model._meta.concrete_fields
         self.attnames = frozenset(field.attname for field in concrete if field in planned)
 

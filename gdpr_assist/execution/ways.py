@@ -97,9 +97,7 @@ class Mixed(InSets):
     def write_back(self, plan: Plan, rows: QuerySet[Any], run: Run) -> int:
         """Write what Python computes; return the number of rows."""
         is_watched = run.interference(plan).changes
-        changes = Changes(
-            plan, (each for each in plan.declaration.changes if plan.way.sends_signals or not each.in_sql)
-        )
+        changes = Changes(plan, (each for each in plan.changes if plan.way.sends_signals or not each.in_sql))
         instances = list(locked(rows, plan.using).order_by("pk"))
         changed: dict[frozenset[str], list[Model]] = defaultdict(list)
         kept: dict[Any, Intended] = {}
@@ -126,7 +124,7 @@ class RowByRow:
 
     def change(self, plan: Plan, rows: QuerySet[Any], run: Run) -> int:
         instances = list(rows.order_by("pk")) if plan.instance is None else [plan.instance]
-        changes = Changes(plan, plan.declaration.changes)
+        changes = Changes(plan, plan.changes)
         saved = {instance.pk: _save_row(plan, instance, changes) for instance in instances}
         stored, computed = check_stored(plan, saved)
         run.note(plan, computed)
@@ -147,7 +145,7 @@ WAYS: dict[Kind, Way] = {"set": InSets(), "mixed": Mixed(), "rows": RowByRow()}
 def _columns(plan: Plan) -> Iterable[dict[str, Any]]:
     """Return what the database itself can put into the columns, for each table that has some."""
     tables: dict[type[Model], dict[str, Any]] = defaultdict(dict)
-    for change in plan.declaration.changes:
+    for change in plan.changes:
         if change.replacement is not None and change.replacement.expression is not None:
             tables[change.field.model][change.field.name] = change.replacement.expression()
     return tables.values()

@@ -9,7 +9,7 @@ from django.db import migrations, models
 from django.db.models import Min
 from django.db.models.functions import Length
 
-from gdpr_assist.tables import ExactCharField, HexUUIDField, new_key
+from gdpr_assist.tables import ExactCharField, HexUUIDField, PartField, new_key
 
 LONGEST_KEY_OF_1X = 36
 
@@ -31,18 +31,36 @@ def forget_what_never_was(apps: Any, schema_editor: Any) -> None:
     events = apps.get_model("gdpr_assist", "EventLog").objects.using(log)
     removed, _ = events.filter(operation__in=others).delete()
     report(removed, "events of operations that were rolled back or are undecided")
+    removed, _ = events.exclude(part="").delete()
+    report(removed, "events of parts of rows")  # 1.x would take them for events of the whole rows
 
 
-def forget_long_markers(apps: Any, schema_editor: Any) -> None:
-    """Backwards: 1.x has no room for them."""
+def forget_what_1x_cannot_hold(apps: Any, schema_editor: Any) -> None:
+    """Backwards: markers for which 1.x has no room."""
     markers = apps.get_model("gdpr_assist", "PrivacyAnonymised").objects.using(schema_editor.connection.alias)
     removed, _ = markers.alias(length=Length("object_id")).filter(length__gt=LONGEST_KEY_OF_1X).delete()
     report(removed, f"markers of rows whose primary key is longer than {LONGEST_KEY_OF_1X} characters")
+    removed, _ = markers.exclude(part="").delete()
+    report(removed, "markers of parts of rows")
 
 
 def report(removed: int, what: str) -> None:
     if removed:
         sys.stdout.write(f"\n    Removed: {removed} {what}.\n")
+
+
+class AddWithDefault(migrations.AddField):
+    """Adds a column whose type says its default: Django would drop that as soon as the rows have it."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        model = to_state.apps.get_model(app_label, self.model_name)
+        if self.allow_migrate_model(schema_editor.connection.alias, model):
+            field = model._meta.get_field(self.name)
+            quote = schema_editor.quote_name
+            schema_editor.execute(
+                f"ALTER TABLE {quote(model._meta.db_table)} ADD COLUMN {quote(field.column)} "
+                f"{field.db_type(schema_editor.connection)} NOT NULL"
+            )
 
 
 class Migration(migrations.Migration):
@@ -159,6 +177,7 @@ class Migration(migrations.Migration):
                 to="gdpr_assist.operation",
             ),
         ),
+        AddWithDefault("eventlog", "part", PartField(help_text="The part of the row, empty for all of it")),
         migrations.RunPython(
             migrations.RunPython.noop,
             forget_what_never_was,
@@ -174,13 +193,16 @@ class Migration(migrations.Migration):
                 null=True,
             ),
         ),
+        AddWithDefault("privacyanonymised", "part", PartField(help_text="The part of the row, empty for all of it")),
         migrations.RunPython(
             remove_double_markers,
-            forget_long_markers,
+            forget_what_1x_cannot_hold,
             hints={"model_name": "privacyanonymised"},
         ),
         migrations.AddConstraint(
             "privacyanonymised",
-            models.UniqueConstraint(fields=("content_type", "object_id"), name="gdpr_assist_one_marker_per_row"),
+            models.UniqueConstraint(
+                fields=("content_type", "object_id", "part"), name="gdpr_assist_one_marker_per_part"
+            ),
         ),
     ]

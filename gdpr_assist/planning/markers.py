@@ -3,38 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import reduce
+from operator import and_
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
+from ..declaration import Declaration
 from ..placement import explained
 from ..rules import key_text
 from ..tables import PrivacyAnonymised
 
 
-def markers(model: type[Model], using: str) -> QuerySet[PrivacyAnonymised]:
-    return PrivacyAnonymised.objects.using(using).filter(content_type=content_type(model, using))
+def markers(model: type[Model], using: str, part: str | None = None) -> QuerySet[PrivacyAnonymised]:
+    """Return the markers of ``model``: all, or those that tell of ``part``; ``""`` is that of whole rows."""
+    found = PrivacyAnonymised.objects.using(using).filter(content_type=content_type(model, using))
+    if part is None:
+        return found
+    return found.filter(part__in=["", part]) if part else found.filter(part="")
 
 
-def marked_texts(model: type[Model], keys: Iterable[Any], using: str) -> set[str]:
-    """Return which of ``keys``, as texts, carry a marker: for a page of rows."""
-    there = markers(model, using).filter(object_id__in=[str(key) for key in keys])
-    return set(there.values_list("object_id", flat=True))
+def marked_texts(declared: Declaration, keys: Iterable[Any], using: str, part: str = "") -> set[str]:
+    """Return which of ``keys``, as texts, are anonymised, or have this part anonymised: for a page of rows."""
+    texts = [str(key) for key in keys]
+
+    def marked(part: str) -> set[str]:
+        found = markers(declared.model, using, part).filter(object_id__in=texts)
+        return set(found.values_list("object_id", flat=True))
+
+    found = marked(part)
+    if not part and declared.is_whole_by_parts:
+        found |= set.intersection(*map(marked, declared.parts))
+    return found
 
 
-def has_marker(model: type[Model], using: str, **conditions: Any) -> Any:
-    """Return the condition that a row of ``model`` carries a marker, one with these ``conditions``.
+def is_marked(declared: Declaration, using: str, part: str = "") -> Any:
+    """Return the condition that a row is anonymised, or has this part anonymised.
+
+    A row is anonymised if it is marked as such, or if all its parts are.
+    """
+    condition = has_marker(declared.model, using, part)
+    if part or not declared.is_whole_by_parts:
+        return condition
+    of_parts = (Q(has_marker(declared.model, using, each)) for each in declared.parts)
+    return Q(condition) | reduce(and_, of_parts)
+
+
+def has_marker(model: type[Model], using: str, part: str | None = None, **conditions: Any) -> Any:
+    """Return the condition that a row of ``model`` carries a marker, of ``part``, with these ``conditions``.
 
     Where SQL cannot tell (``key_text`` is None) all markers of the model are read now; for a page see
     ``marked_texts``.
     """
+    found = markers(model, using, part).filter(**conditions)
     text = key_text(model, OuterRef("pk"))
     if text is not None:
         # The second condition says nothing new. Without it PostgreSQL, which does not know how many markers an open
         # transaction has written, hashes all of them for each page of rows instead of looking 1,800 up.
-        return Exists(markers(model, using).filter(object_id=text, object_id__gte=text, **conditions))
-    to_python, found = model._meta.pk.to_python, markers(model, using).filter(**conditions)
+        return Exists(found.filter(object_id=text, object_id__gte=text))
+    to_python = model._meta.pk.to_python
     return Q(pk__in=[to_python(key) for key in found.values_list("object_id", flat=True)])
 
 

@@ -19,7 +19,7 @@ from ..meta import all_rows
 from ..registry import registry
 from ..rules import is_comparable
 from ..sensitive import sensitive
-from .markers import has_marker, markers
+from .markers import has_marker, is_marked, markers
 from .ways import Way, choose_way
 
 
@@ -38,6 +38,9 @@ class Plan:
     using: str
     way: Way
 
+    part: str = ""
+    """The part of the rows that is anonymised, ``""`` for all of them."""
+
     force: bool = False
     """Whether rows that were anonymised before are anonymised again."""
 
@@ -52,8 +55,22 @@ class Plan:
         return self.declaration.label
 
     @property
+    def name(self) -> str:
+        """The label of the model, with that of the part if it is one."""
+        return f"{self.label} ({self.part})" if self.part else self.label
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        return self.declaration.changes_of(self.part)
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether a new value takes the key of the database (``Instance.key``)."""
+        return any(change.replacement is not None and change.replacement.is_keyed for change in self.changes)
+
+    @property
     def fields(self) -> tuple[str, ...]:
-        return tuple(change.field.name for change in self.declaration.changes)
+        return tuple(change.field.name for change in self.changes)
 
     @property
     def children(self) -> list[type[Model]]:
@@ -98,7 +115,7 @@ class Plan:
 
     def marked(self) -> QuerySet[Any]:
         """Return the rows that were anonymised before."""
-        return self.rows().filter(has_marker(self.declaration.model, self.using))
+        return self.rows().filter(is_marked(self.declaration, self.using, self.part))
 
     @cached_property
     def told(self) -> dict[str, Q]:
@@ -106,7 +123,7 @@ class Plan:
 
         Not what a project's own anonymiser gave, the time, what is random, and what a field encrypts.
         """
-        found = {change.field.name: _condition(change, self.using) for change in self.declaration.changes}
+        found = {change.field.name: _condition(change, self.using) for change in self.changes}
         return {name: condition for name, condition in found.items() if condition is not None}
 
     @property
@@ -116,7 +133,7 @@ class Plan:
 
     def computed(self) -> list[str]:
         """Return what markers note: names, by comma, of columns to which a save() gave another value than the rule."""
-        notes = markers(self.declaration.model, self.using).exclude(computed=None)
+        notes = markers(self.declaration.model, self.using, self.part or None).exclude(computed=None)
         return sorted(filter(None, notes.order_by().values_list("computed", flat=True).distinct()))
 
     def refilled(self, computed: Sequence[str] | None = None) -> QuerySet[Any]:
@@ -129,8 +146,9 @@ class Plan:
             return self.rows().none()
         as_planned = reduce(and_, self.told.values())
         for note in self.computed() if computed is None else computed:
+            noted = has_marker(self.declaration.model, self.using, self.part or None, computed=note)
             rest = [condition for name, condition in self.told.items() if name not in note.split(",")]
-            as_planned |= reduce(and_, rest, Q(has_marker(self.declaration.model, self.using, computed=note)))
+            as_planned |= reduce(and_, rest, Q(noted))
         return self.marked().exclude(as_planned)
 
     @property
@@ -157,7 +175,7 @@ class Plan:
 
     def described(self, rows: str = "") -> str:
         """Return it in a line of plain words, with what is said of its ``rows``. Asks no database."""
-        text = f"{self.label}: {rows}{self.way}; fields: {', '.join(self.fields) or 'none'}"
+        text = f"{self.name}: {rows}{self.way}; fields: {', '.join(self.fields) or 'none'}"
         if self.parents:
             text += f"; with what {', '.join(each._meta.label for each in self.parents)} holds of them"
         if self.children:
@@ -169,24 +187,27 @@ class Plan:
 
 
 @sensitive
-def plan(target: QuerySet[Any] | Model, *, force: bool = False) -> Plan:
+def plan(target: QuerySet[Any] | Model, *, force: bool = False, part: str = "") -> Plan:
     """Return the plan to anonymise the rows of a queryset, or one instance, on the database alias they are from.
 
-    Raises ``AnonymiseError`` if the model is not registered, cannot be anonymised, the instance is not saved, or the
-    queryset is sliced, combined, or does not give model instances.
+    ``part`` is the part of the rows that is anonymised, by default all. Raises ``AnonymiseError`` if the model is not
+    registered, cannot be anonymised, has no such part, the instance is not saved, or the queryset is sliced, combined,
+    or does not give model instances.
     """
     model = target.model if isinstance(target, QuerySet) else type(target)
     if model not in registry:
         raise AnonymiseError(f"{model._meta.label} is not registered: give it a PrivacyMeta.")
     declared = registry.declaration(model)
     declared.require_can_anonymise()
+    if part and part not in declared.parts:
+        raise AnonymiseError(f"{declared.label} has no part {part!r}; it has {', '.join(declared.parts) or 'none'}.")
     if isinstance(target, QuerySet):
-        return _plan(declared, model, _usable(target), target_alias(target), force, None)
+        return _plan(declared, model, _usable(target), target_alias(target), force, part, None)
     if target.pk is None or target._state.adding:
         raise AnonymiseError(f"{declared.label}: the object is not saved, so there is nothing to anonymise.")
     using = router.db_for_write(model, instance=target)  # as save() and delete() do
     queryset = all_rows(declared.model, using).filter(pk=target.pk)
-    return _plan(declared, model, queryset, using, force, target)
+    return _plan(declared, model, queryset, using, force, part, target)
 
 
 def _plan(
@@ -195,6 +216,7 @@ def _plan(
     queryset: QuerySet[Any],
     using: str,
     force: bool,
+    part: str,
     instance: Model | None,
 ) -> Plan:
     return Plan(
@@ -202,10 +224,11 @@ def _plan(
         model=model,
         queryset=queryset.using(using),
         using=using,
+        part=part,
         force=force,
         instance=instance,
         keys=None if instance is None else (instance.pk,),
-        way=choose_way(declared, model, is_one_object=instance is not None),
+        way=choose_way(declared, model, declared.changes_of(part), is_one_object=instance is not None),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from django.db.models import Model
 
-from ..declaration import Declaration
+from ..declaration import Change, Declaration
 from .watchers import OURS, SAVING, watchers
 
 Kind = Literal["set", "mixed", "rows"]
@@ -42,8 +43,8 @@ class Way:
         return text
 
 
-def choose_way(declared: Declaration, model: type[Model], *, is_one_object: bool) -> Way:
-    """Return the way for rows of ``model``: the class that ``declared`` is for, or a proxy of it."""
+def choose_way(declared: Declaration, model: type[Model], changes: Sequence[Change], *, is_one_object: bool) -> Way:
+    """Return the way to make ``changes`` to rows of ``model``, which is as ``declared`` or a proxy of it."""
     bulk = declared.meta.bulk
     if is_one_object:
         return Way(kind="rows", reason="it is a single object")
@@ -52,7 +53,7 @@ def choose_way(declared: Declaration, model: type[Model], *, is_one_object: bool
     ours, saving = watchers(model, OURS), watchers(model, SAVING)
     if not bulk and ours + saving:
         return Way(kind="rows", reason="; ".join(ours + saving))
-    in_python = [change.field.name for change in declared.changes if not change.in_sql]
+    in_python = [change.field.name for change in changes if not change.in_sql]
     reasons = ours + ([f"Python computes {', '.join(in_python)}"] if in_python else [])
     return Way(
         kind="mixed" if reasons else "set",

@@ -10,7 +10,8 @@ from django.db.models import Model
 
 from ..conf import log_database
 from ..interference import raised_by
-from ..planning.plans import Plan
+from ..meta import all_rows
+from ..planning.plans import Plan, plan
 from ..planning.preview import Preview, preview
 from ..registry import registry
 from ..returned import Returned, returned
@@ -22,7 +23,7 @@ class Verification:
     """What was found."""
 
     previews: list[Preview]
-    """The numbers of each table."""
+    """The numbers of each table, and of each part of its rows."""
 
     returned: list[Returned]
     """Erased rows that are there again, by model and alias."""
@@ -37,7 +38,7 @@ def verify(
     """Look at every chosen model on every chosen alias that holds its table: see ``choice.plans``, also for errors."""
     databases, only = list(databases or ()), list(only)
     plans = choice.plans(databases, only=only, but=but, children=True)
-    previews = [preview(plan) for plan in plans]
+    previews = [preview(each) for whole in plans for each in (whole, *_parts(whole))]
     try:
         back = returned(databases, _models(plans, is_chosen=bool(only)))
     except Error as error:
@@ -45,6 +46,12 @@ def verify(
             raise
         return Verification(previews=previews, returned=[], log_error=type(error).__name__)
     return Verification(previews=previews, returned=back)
+
+
+def _parts(whole: Plan) -> list[Plan]:
+    """Return a plan for each part that the rows have: each may be anonymised, and filled again, by itself."""
+    rows = all_rows(whole.declaration.model, whole.using)
+    return [plan(rows, force=True, part=part) for part in whole.declaration.parts]
 
 
 def _models(plans: list[Plan], *, is_chosen: bool) -> set[type[Model]]:

@@ -69,7 +69,8 @@ class Command(BaseCommand):
                 "restored, or data loaded? Erase these rows again "
                 f"({page('howto/restore_a_backup', 'If only a table was restored')})."
             )
-        left = [f"{each.unmarked} of {_rows(each.rows)} of {_table(each)}" for each in found.previews if each.unmarked]
+        whole = [each for each in found.previews if not each.plan.part]
+        left = [f"{each.unmarked} of {_rows(each.rows)} of {_table(each)}" for each in whole if each.unmarked]
         if left and options["all"]:
             failures.append(f"Not anonymised: {', '.join(left)}. On a copy, run anonymise_db.")
         if refilled := [f"{_rows(each.refilled)} of {_table(each)}" for each in found.previews if each.refilled]:
@@ -84,7 +85,7 @@ class Command(BaseCommand):
             text = f"{_rows(each.rows)}, {each.marked} anonymised, {each.refilled} refilled"
             if each.unknown:
                 text += f"; not known of {', '.join(each.unknown)}"
-            self.stdout.write(f"{each.plan.using}: {each.plan.label}: {text}")
+            self.stdout.write(f"{each.plan.using}: {each.plan.name}: {text}")
         if unknown := dict.fromkeys(f"{each.plan.label}.{name}" for each in previews for name in each.unknown):
             self.stdout.write(
                 f"Not known, and not counted as in order: whether {', '.join(unknown)} hold anything "
@@ -115,4 +116,4 @@ def _rows(count: int) -> str:
 
 
 def _table(found: Preview) -> str:
-    return f"{found.plan.label} on {found.plan.using}"
+    return f"{found.plan.name} on {found.plan.using}"

@@ -318,3 +318,28 @@ class Contract(models.Model):
         keep = ["person"]
         search_fields = ["person__name"]
         delete_files = False
+
+
+class Letter(models.Model):
+    """It is about two people, and each owns a part of the row."""
+
+    sender = models.ForeignKey(
+        Person, null=True, on_delete=gdpr_assist.ANONYMISE(models.SET_NULL), related_name="letters_sent"
+    )
+    sender_name = models.CharField(max_length=50)
+    sender_signature = models.FileField(upload_to="signatures", blank=True)
+    recipient = models.ForeignKey(
+        Person, null=True, on_delete=gdpr_assist.ANONYMISE(models.SET_NULL), related_name="letters_received"
+    )
+    recipient_name = models.CharField(max_length=50)
+    recipient_address = models.TextField()
+    posted = models.DateField(null=True)
+
+    class PrivacyMeta:
+        fields = ["sender_name", "sender_signature", "recipient_name", "recipient_address"]
+        keep = ["sender", "recipient", "posted"]
+        search_fields = ["sender_name", "recipient_name"]
+        _parts = {
+            "sender": ["sender", "sender_name", "sender_signature"],
+            "recipient": ["recipient", "recipient_name", "recipient_address"],
+        }
