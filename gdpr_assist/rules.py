@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from .digits import Joined, digest, digest_expression
 from .exceptions import FieldAnonymiseError
+from .statements import has_sql_of_its_own
 
 # A unique text shorter than this many hex digits is too likely to meet another one.
 SHORTEST_DIGEST = 16
@@ -117,21 +118,6 @@ def is_hashed_password(field: Field[Any, Any]) -> bool:
     """Return whether ``field`` holds the hash of a password, as that of a user does."""
     # AbstractBaseUser cannot be imported before the apps are loaded; this is what it has beside the column.
     return field.name == "password" and hasattr(field.model, "check_password")
-
-
-# Where Django's fields put no more around their values than the casts which are made here too.
-CASTS = {
-    "django.db.models.fields",
-    "django.contrib.postgres.fields.array",
-    "django.contrib.postgres.fields.ranges",
-}
-
-
-def has_sql_of_its_own(field: Any) -> bool:
-    """Return whether a field puts SQL of its own around its values, as one that has the database encrypt them."""
-    # Before Django 6.1 it is the first; there the second is made from it.
-    method = getattr(field, "get_placeholder", None) or getattr(field, "get_placeholder_sql", None)
-    return method is not None and method.__module__ not in CASTS
 
 
 def is_comparable(field: Any, value: Any, using: str) -> bool:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import Error
 from django.views.decorators.debug import sensitive_variables
 
-from .interference import raised_by
+from .errors import raised_by
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

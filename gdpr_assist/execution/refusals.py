@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from django.db import DatabaseError, IntegrityError
 from django.db.models import ProtectedError, RestrictedError
 
+from ..errors import FOR_NOW, cause, raised_by
 from ..exceptions import AnonymiseError
-from ..interference import FOR_NOW, cause, raised_by
 from ..placement import explained
 from ..planning.plans import Plan
 from ..rules import field_label, is_unique

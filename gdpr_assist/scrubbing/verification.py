@@ -9,7 +9,7 @@ from django.db import Error
 from django.db.models import Model
 
 from ..conf import log_database
-from ..interference import raised_by
+from ..errors import raised_by
 from ..meta import all_rows
 from ..planning.plans import Plan, plan
 from ..planning.preview import Preview, preview
