@@ -51,7 +51,7 @@ def memory_of(work: Callable[[], Any]) -> float:
 
 
 def export() -> None:
-    from gdpr_assist.export import write_zip  # noqa: PLC0415  (the other child runs without the app)
+    from gdpr_assist.export.archive import write_zip  # noqa: PLC0415  (the other child runs without the app)
 
     from .models import Person  # noqa: PLC0415
 

@@ -1,10 +1,10 @@
 """Public names, importable from any ``models.py``; loads no models."""
 
+from .declaring.meta import PrivacyMeta
+from .declaring.rules import Replacement, rule
 from .deletion import ANONYMISE
 from .exceptions import AnonymiseError, EventLogError, PartlyErased
-from .meta import PrivacyMeta
 from .registry import registry as _registry
-from .rules import Replacement, rule
 
 __version__ = "2.0.0.dev0"
 

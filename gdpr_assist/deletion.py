@@ -10,8 +10,8 @@ from django.db import models
 from django.db.models import QuerySet
 from django.db.models.deletion import Collector
 
+from .declaring.rules import field_label
 from .exceptions import AnonymiseError
-from .rules import field_label
 from .sensitive import sensitive
 from .signals import target_deleted
 

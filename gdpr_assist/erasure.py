@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .databases.placement import explained
 from .execution.execute import Result
 from .execution.together import execute_together
-from .placement import explained
 from .planning.plans import Plan
 from .sensitive import sensitive
 from .signals import erased

@@ -14,25 +14,25 @@ from django.db.models.manager import BaseManager, ManagerDescriptor
 from django.utils.functional import classproperty
 
 from .conf import settings
+from .databases.placement import explained
+from .declaring.meta import PrivacyMeta
 from .former import warn
 from .loading import at_first_call
 from .marks import MARKED, Mark, with_marks
-from .meta import PrivacyMeta
-from .placement import explained
 from .registry import declares_itself, registry
 from .sensitive import sensitive
 from .tables import EventLog
 
 if TYPE_CHECKING:
-    from .eventlog import record_by_hand
     from .execution.execute import Result, execute
+    from .log.writing import record_by_hand
     from .planning.markers import marked_texts
     from .planning.plans import plan
 else:
     marked_texts = at_first_call("gdpr_assist.planning.markers.marked_texts")
     execute = at_first_call("gdpr_assist.execution.execute.execute")
     plan = at_first_call("gdpr_assist.planning.plans.plan")
-    record_by_hand = at_first_call("gdpr_assist.eventlog.record_by_hand")
+    record_by_hand = at_first_call("gdpr_assist.log.writing.record_by_hand")
 
 
 class PrivacyQuerySet(QuerySet[Any]):

@@ -23,8 +23,8 @@ from django.db.models import (
 )
 from django.db.models.lookups import In
 
+from .declaring.rules import key_text
 from .registry import registry
-from .rules import key_text
 from .tables import PrivacyAnonymised
 
 # The attribute of an object that was read so

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
+from .declaring.meta import PrivacyMeta
 from .managers import PrivacyManager, PrivacyModel, PrivacyQuerySet
-from .meta import PrivacyMeta
-from .tables import (
-    EventLog,
-    Instance,
-    Operation,
-    Outcome,
-    PersonalData,
-    PrivacyAnonymised,
-    Receipt,
-    Scrub,
-    Upgrade,
-)
+from .tables import EventLog, Instance, Operation, Outcome, PersonalData, PrivacyAnonymised, Receipt, Scrub, Upgrade
 
 __all__ = [
     "EventLog",

@@ -12,14 +12,15 @@ from django.apps import apps
 from django.db import connections, router, transaction
 from django.db.models import Model, QuerySet
 
-from . import eventlog, legacy, presence
 from .copies.files import StoredFile, delete_files, files_of
+from .databases import presence
+from .databases.placement import explained
 from .exceptions import AnonymiseError, EventLogError
 from .execution.effects import check_deleted
 from .execution.execute import execute
 from .execution.marking import forget_markers
+from .log import legacy, writing
 from .managers import take_off_declaration
-from .placement import explained
 from .planning.plans import plan
 from .registry import concrete, registry
 from .sensitive import sensitive
@@ -29,7 +30,7 @@ from .tables import EventLog, Instance, Receipt
 logger = logging.getLogger(__name__)
 
 
-class Deletion(eventlog.Erasure):
+class Deletion(writing.Erasure):
     """The erasure of one run of Django's Collector: all its pre_delete come before all its post_delete."""
 
     def __init__(self, using: str) -> None:
@@ -67,7 +68,7 @@ class Deletion(eventlog.Erasure):
         with explained(self.using):
             for model, keys in self.deleted.items():
                 forget_markers(model, keys, self.using)
-        eventlog.record(self)
+        writing.record(self)
         if self.files:
             transaction.on_commit(lambda: delete_files(self.files, self.using), using=self.using, robust=True)
 
@@ -152,7 +153,7 @@ def anonymise_related(sender: type[Model], queryset: QuerySet[Any], keys: Sequen
 
 def keep_instance(sender: type[Model], instance: Any, raw: bool, using: str, **kwargs: Any) -> None:
     """pre_save of the instance id: loaddata must not make a database that has erased something another one."""
-    is_another = raw and eventlog.known_instance_id(using) not in (None, instance.instance)
+    is_another = raw and writing.known_instance_id(using) not in (None, instance.instance)
     if is_another and Receipt.objects.using(using).exists():
         raise AnonymiseError(
             f"The fixture has gdpr_assist.Instance of another database, and {using!r} has receipts of its own: with "
@@ -172,7 +173,7 @@ def name_database(using: str, plan: Any = None, **kwargs: Any) -> None:
         return
     is_new = plan is None or any(each.app_label == "gdpr_assist" and each.initial for each, backwards in plan)
     if is_new or not legacy.knows(using):
-        eventlog.instance_id(using)
+        writing.instance_id(using)
 
 
 def _block(using: str) -> Any:

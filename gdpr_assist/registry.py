@@ -15,17 +15,17 @@ from django.db import router
 from django.db.models import Model, QuerySet
 
 from . import signals
-from .batching import takes_conditions
+from .databases.rows import takes_conditions
+from .declaring.meta import PrivacyMeta, all_rows
+from .declaring.search import Failed, Found, check_term, noted
 from .former import warn
 from .loading import at_first_call
-from .meta import PrivacyMeta, all_rows
-from .search import Failed, Found, check_term, noted
 from .sensitive import sensitive
 
 if TYPE_CHECKING:
-    from .declaration import Declaration, declare
+    from .declaring.declaration import Declaration, declare
 else:
-    declare = at_first_call("gdpr_assist.declaration.declare")
+    declare = at_first_call("gdpr_assist.declaring.declaration.declare")
 
 # The models whose search method runs now: one that calls the registry's is not called again.
 _searching: ContextVar[frozenset[type[Model]]] = ContextVar("_searching", default=frozenset())

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import Error
 from django.views.decorators.debug import sensitive_variables
 
-from .errors import raised_by
+from .databases.errors import raised_by
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

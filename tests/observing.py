@@ -9,7 +9,7 @@ from unittest import mock
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from gdpr_assist.declaration import declare
+from gdpr_assist.declaring.declaration import declare
 from gdpr_assist.models import EventLog, Instance, Operation, PrivacyAnonymised, Receipt
 from gdpr_assist.registry import registry
 

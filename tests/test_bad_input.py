@@ -7,7 +7,7 @@ from django.db import IntegrityError, connection, models, transaction
 from django.db.models.signals import pre_delete
 from model_bakery import baker
 
-from gdpr_assist import rules
+from gdpr_assist.declaring import rules
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.models import EventLog, PrivacyAnonymised
 from gdpr_assist.planning.plans import plan

@@ -7,12 +7,11 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, OperationalError, connection, connections
 from model_bakery import baker
 
-from gdpr_assist import aliases
-from gdpr_assist.errors import CAUSES, NO_COLUMN, NO_TABLE
+from gdpr_assist.databases import aliases
+from gdpr_assist.databases.errors import CAUSES, DISK_FULL, NO_ACCESS, NO_COLUMN, NO_TABLE, TOO_MANY
+from gdpr_assist.databases.failures import failure
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.execution.ranges import execute_in_ranges
-from gdpr_assist.failures import failure
-from gdpr_assist.errors import DISK_FULL, NO_ACCESS, TOO_MANY
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.scrubbing import choice
 from tests.apps.shop.models import Message

@@ -14,9 +14,9 @@ from django.core.management import call_command
 from django.db import connection, connections, transaction
 from model_bakery import baker
 
+from gdpr_assist.databases import compaction
+from gdpr_assist.databases.compaction import compact
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.scrubbing import compaction
-from gdpr_assist.scrubbing.compaction import compact
 from tests.apps.fields.models import PlainFields, UniqueNullFields
 from tests.apps.shop.models import Category, Comment, Customer, ExpressOrder, GiftOrder, Order, Product, Supplier
 from tests.apps.thirdparty.models import Letter

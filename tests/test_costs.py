@@ -6,7 +6,7 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from gdpr_assist import batching
+from gdpr_assist.databases import rows as batching
 from gdpr_assist.execution.ranges import execute_in_ranges
 from gdpr_assist.models import EventLog
 from gdpr_assist.planning.plans import plan

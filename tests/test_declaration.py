@@ -14,7 +14,7 @@ from django.utils.functional import cached_property as django_cached_property
 
 import gdpr_assist
 from gdpr_assist import AnonymiseError
-from gdpr_assist.declaration import declare
+from gdpr_assist.declaring.declaration import declare
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.registry import registry
 from tests.apps.fields import models as fields

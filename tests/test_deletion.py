@@ -12,8 +12,9 @@ from django.db.models.deletion import Collector
 from django.db.models.signals import post_delete
 from model_bakery import baker
 
-from gdpr_assist import ANONYMISE, EventLogError, declaration
+from gdpr_assist import ANONYMISE, EventLogError
 from gdpr_assist.apps import anonymise_related
+from gdpr_assist.declaring import declaration
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.models import Receipt
 from gdpr_assist.registry import registry

@@ -9,9 +9,10 @@ from django.core.management import call_command
 from django.db import models, router
 from django.test.utils import isolate_apps
 
-from gdpr_assist import eventlog, rules
+from gdpr_assist.declaring import rules
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.execution.ranges import execute_in_ranges
+from gdpr_assist.log import writing as eventlog
 from gdpr_assist.models import Instance
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.signals import pre_anonymise

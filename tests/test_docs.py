@@ -12,9 +12,10 @@ from django.db import models
 from django.utils.module_loading import import_string
 
 import gdpr_assist
-from gdpr_assist import checks, managers, rules, signals
+from gdpr_assist import checks, managers, signals
 from gdpr_assist.conf import GdprAssistConf
-from gdpr_assist.meta import PrivacyMeta
+from gdpr_assist.declaring import rules
+from gdpr_assist.declaring.meta import PrivacyMeta
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -106,7 +107,7 @@ def test_each_field_class_with_a_rule_is_in_the_table():
     shipped = [
         (kind if isinstance(kind, str) else kind.__name__).rpartition(".")[2]
         for kind, function in rules._rules.items()
-        if function.__module__ == "gdpr_assist.rules"
+        if function.__module__ == "gdpr_assist.declaring.rules"
     ]
     assert [name for name in shipped if f"``{name}``" not in table] == []
 

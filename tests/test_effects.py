@@ -15,11 +15,11 @@ from django.db.models.signals import post_delete, post_save, pre_save
 from django.utils.text import slugify
 from model_bakery import baker
 
+from gdpr_assist.databases.interference import interference
+from gdpr_assist.declaring.meta import all_rows
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.execution.execute import execute
 from gdpr_assist.execution.ranges import begin_scrub, execute_in_ranges
-from gdpr_assist.interference import interference
-from gdpr_assist.meta import all_rows
 from gdpr_assist.models import Receipt
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.registry import registry

@@ -13,7 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from model_bakery import baker
 
-from gdpr_assist import AnonymiseError, EventLogError, batching, eventlog
+from gdpr_assist import AnonymiseError, EventLogError
+from gdpr_assist.databases import rows as batching
+from gdpr_assist.log import writing as eventlog
 from gdpr_assist.models import EventLog, Instance, Operation, Outcome, PrivacyAnonymised, Receipt
 from gdpr_assist.signals import post_anonymise
 from tests.apps.fields.models import TextKey

@@ -23,7 +23,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from model_bakery import baker
 
-from gdpr_assist import batching, statements
+from gdpr_assist.databases import rows as batching
+from gdpr_assist.databases import statements
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.execution.execute import execute
 from gdpr_assist.execution.ranges import begin_scrub, execute_in_ranges

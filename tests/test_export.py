@@ -16,10 +16,10 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from model_bakery import baker
 
-from gdpr_assist import export
-from gdpr_assist.cleaning import cell, file_name
 from gdpr_assist.exceptions import ExportError
-from gdpr_assist.export import NOT_SEARCHED, stream_zip, write_zip
+from gdpr_assist.export import archive as export
+from gdpr_assist.export.archive import NOT_SEARCHED, stream_zip, write_zip
+from gdpr_assist.export.cleaning import cell, file_name
 from gdpr_assist.registry import registry
 from tests.apps.early.models import EarlyBird
 from tests.apps.fields.models import PlainFields, TextKey, UndeclaredFields, UUIDKey

@@ -816,7 +816,7 @@ def test_the_files_of_a_deletion_that_is_rolled_back_stay(delete):
 def test_the_files_stay_if_the_deletion_cannot_be_logged(monkeypatch):
     document = scanned()
     paths = paths_of(document)
-    monkeypatch.setattr(receivers.eventlog, "record", mock.Mock(side_effect=EventLogError("the log is down")))
+    monkeypatch.setattr(receivers.writing, "record", mock.Mock(side_effect=EventLogError("the log is down")))
 
     with pytest.raises(EventLogError):
         document.delete()

@@ -4,11 +4,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from gdpr_assist import history
-from gdpr_assist.eventlog import instance_id
-from gdpr_assist.history import count_foreign, count_operations, hold_events, logged_operations
+from gdpr_assist.log import reading as history
+from gdpr_assist.log.reading import count_foreign, count_operations, hold_events, logged_operations
+from gdpr_assist.log.reconciliation import Databases
+from gdpr_assist.log.writing import instance_id
 from gdpr_assist.models import Operation
-from gdpr_assist.reconciliation import Databases
 from tests.test_replay import ANONYMISE, DELETE, event, log
 
 pytestmark = pytest.mark.django_db
@@ -75,11 +75,11 @@ class TestEvents:
         return found
 
     def test_what_is_anonymised_comes_first(self, operations):
-        assert operations[0].kinds() == [(ANONYMISE, "shop.Customer"), (DELETE, "shop.Order")]
+        assert operations[0].kinds() == [(ANONYMISE, "shop.Customer", ""), (DELETE, "shop.Order", "")]
 
     def test_keys_in_the_order_of_writing(self, operations):
-        assert list(operations[0].keys((DELETE, "shop.Order"))) == [["7", "3"]]
-        assert list(operations[1].keys((DELETE, "shop.Order"))) == [["9"]]
+        assert list(operations[0].keys((DELETE, "shop.Order", ""))) == [["7", "3"]]
+        assert list(operations[1].keys((DELETE, "shop.Order", ""))) == [["9"]]
 
     def test_only_small_operations_are_held(self, operations):
         assert [each.held is not None for each in operations] == [history.EVENTS_IN_MEMORY == 20, True]

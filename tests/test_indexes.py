@@ -10,11 +10,11 @@ from django.db import connection, connections, models
 from django.db.models.functions import Lower, Upper
 
 from gdpr_assist import checks
-from gdpr_assist.indexes import OF_TEXTS, missing
-from gdpr_assist.meta import all_rows
+from gdpr_assist.declaring.indexes import OF_TEXTS, missing
+from gdpr_assist.declaring.meta import all_rows
+from gdpr_assist.declaring.search import lookup_of
 from gdpr_assist.pages import DOCUMENTATION
 from gdpr_assist.registry import registry
-from gdpr_assist.search import lookup_of
 from tests.apps.fields.models import PlainFields, UniqueFields
 from tests.apps.shop.models import Comment, Customer, GiftOrder, Order
 from tests.apps.thirdparty.models import Device, Subscriber

@@ -5,10 +5,10 @@ import uuid
 import pytest
 from django.utils import timezone
 
-from gdpr_assist.eventlog import write_receipt
-from gdpr_assist.instances import ADVICE, check_log, is_migrated, warnings
+from gdpr_assist.log.ownership import ADVICE, check_log, is_migrated, warnings
+from gdpr_assist.log.reconciliation import Databases, shown
+from gdpr_assist.log.writing import write_receipt
 from gdpr_assist.models import Operation
-from gdpr_assist.reconciliation import Databases, shown
 from tests.databases import untouched
 from tests.test_replay import DELETE, event, log
 

@@ -8,10 +8,10 @@ from django.db import DatabaseError, connection
 from django.db.models import F
 from model_bakery import baker
 
-from gdpr_assist.errors import refusal
+from gdpr_assist.databases.errors import refusal
+from gdpr_assist.databases.interference import interference
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.execution.ranges import execute_in_ranges
-from gdpr_assist.interference import interference
 from gdpr_assist.planning.plans import plan
 from tests.apps.shop.models import Message
 from tests.settings import DB

@@ -11,14 +11,14 @@ from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 from django.db import connections, transaction
 
-from gdpr_assist import eventlog
 from gdpr_assist.checks import check_W018
+from gdpr_assist.databases.isolation import check_commits
+from gdpr_assist.databases.servers import reads_uncommitted
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.isolation import check_commits
+from gdpr_assist.log import writing as eventlog
+from gdpr_assist.log.reconciliation import Databases, missing, receipts
+from gdpr_assist.log.status import status
 from gdpr_assist.models import Operation, Receipt
-from gdpr_assist.reconciliation import Databases, missing, receipts
-from gdpr_assist.servers import reads_uncommitted
-from gdpr_assist.status import status
 from tests.apps.shop.models import Customer
 from tests.databases import database_is, log_is, refused, untouched, without_tables
 from tests.logbook import customer, logged, operations

@@ -3,7 +3,7 @@
 import pytest
 from django.db import DatabaseError, transaction
 
-from gdpr_assist import eventlog
+from gdpr_assist.log import writing as eventlog
 from tests.logbook import anonymised, customer, logged, operations
 
 

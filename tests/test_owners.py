@@ -10,8 +10,8 @@ from django.db import models
 from django.test.utils import isolate_apps
 
 from gdpr_assist import AnonymiseError
-from gdpr_assist.declaration import declare
-from gdpr_assist.owners import bystanders, owners
+from gdpr_assist.declaring.declaration import declare
+from gdpr_assist.declaring.owners import bystanders, owners
 from gdpr_assist.registry import registry
 
 TYPE = {"to": ContentType, "on_delete": models.CASCADE, "null": True, "related_name": "+"}

@@ -11,9 +11,9 @@ from django.db.models.deletion import Collector
 from django.test import override_settings
 
 from gdpr_assist import AnonymiseError
+from gdpr_assist.databases.placement import BESIDE_ROWS, explained, kept_off
 from gdpr_assist.models import PrivacyAnonymised
 from gdpr_assist.pages import page
-from gdpr_assist.placement import BESIDE_ROWS, explained, kept_off
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.planning.preview import preview
 from tests.apps.shop.models import Supplier

@@ -3,7 +3,7 @@
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from gdpr_assist.presence import has_table
+from gdpr_assist.databases.presence import has_table
 from tests.apps.shop.models import Customer
 from tests.apps.thirdparty.models import Letter
 from tests.databases import database_is, refused

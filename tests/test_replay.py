@@ -14,17 +14,17 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from model_bakery import baker
 
-from gdpr_assist import history
-from gdpr_assist import replay as module
-from gdpr_assist.eventlog import instance_id, write_receipt
-from gdpr_assist.history import count_foreign, logged_operations
-from gdpr_assist.instances import needed
-from gdpr_assist.legacy import everything
-from gdpr_assist.legacy import operations as of_1x
+from gdpr_assist.log import reading as history
+from gdpr_assist.log.legacy import everything
+from gdpr_assist.log.legacy import operations as of_1x
+from gdpr_assist.log.ownership import needed
+from gdpr_assist.log.reading import count_foreign, logged_operations
+from gdpr_assist.log.reconciliation import Databases
+from gdpr_assist.log.writing import instance_id, write_receipt
 from gdpr_assist.models import EventLog, Instance, Operation, Outcome, PrivacyAnonymised, Receipt
-from gdpr_assist.reconciliation import Databases
 from gdpr_assist.registry import registry
-from gdpr_assist.replay import Report, complete_1x, replay
+from gdpr_assist.replay import replay as module
+from gdpr_assist.replay.replay import Report, complete_1x, replay
 from gdpr_assist.signals import post_anonymise
 from tests.apps.fields.models import UUIDKey
 from tests.apps.own.models import Contract, Person, SignedDocument

@@ -22,8 +22,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import gdpr_assist
-from gdpr_assist import AnonymiseError, Replacement, rules
-from gdpr_assist.declaration import declare
+from gdpr_assist import AnonymiseError, Replacement
+from gdpr_assist.declaring import rules
+from gdpr_assist.declaring.declaration import declare
 from gdpr_assist.execution.execute import execute
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.registry import registry

@@ -4,8 +4,8 @@ import pytest
 from model_bakery import baker
 
 from gdpr_assist import AnonymiseError
+from gdpr_assist.databases import compaction
 from gdpr_assist.models import EventLog, Receipt, Scrub
-from gdpr_assist.scrubbing import compaction
 from gdpr_assist.scrubbing.run import prepare, scrub
 from gdpr_assist.scrubbing.verification import verify
 from tests.apps.shop.models import Comment, Customer

@@ -11,10 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from model_bakery import baker
 
-from gdpr_assist.meta import all_rows
+from gdpr_assist.declaring.meta import all_rows
+from gdpr_assist.declaring.search import LONGEST_TERM, MOST_WORDS, matching, words_of
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.registry import Registry, registry
-from gdpr_assist.search import LONGEST_TERM, MOST_WORDS, matching, words_of
 from tests.apps.fields.models import NullFields
 from tests.apps.shop.models import Customer, ForeignCustomer, GiftOrder, Order
 from tests.apps.thirdparty.models import Device

@@ -13,7 +13,7 @@ from django.views.debug import ExceptionReporter
 
 from gdpr_assist import AnonymiseError
 from gdpr_assist.exceptions import ExportError
-from gdpr_assist.export import stream_zip, write_zip
+from gdpr_assist.export.archive import stream_zip, write_zip
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.planning.preview import preview
 from gdpr_assist.registry import registry

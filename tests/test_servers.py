@@ -9,8 +9,8 @@ from django.core.checks import run_checks
 from django.core.management import call_command
 from django.db import connections
 
-from gdpr_assist import servers
 from gdpr_assist.checks import check_E020_of_servers, check_W019
+from gdpr_assist.databases import servers
 from tests.apps.shop.models import Customer
 from tests.databases import ALIASES, database_is, log_is, refused, scratch_site
 

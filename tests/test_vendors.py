@@ -8,11 +8,12 @@ import pytest
 from django.db import IntegrityError, OperationalError, connections
 
 import gdpr_assist
-from gdpr_assist import isolation, presence, sequences, servers, transactions, waiting
-from gdpr_assist.failures import failure
-from gdpr_assist.interference import interference
-from gdpr_assist.reconciliation import Databases
-from gdpr_assist.scrubbing import compaction
+from gdpr_assist.databases import compaction, isolation, presence, servers, transactions
+from gdpr_assist.databases import locks as waiting
+from gdpr_assist.databases.failures import failure
+from gdpr_assist.databases.interference import interference
+from gdpr_assist.log.reconciliation import Databases
+from gdpr_assist.replay import sequences
 from tests.apps.shop.models import Customer
 
 pytestmark = pytest.mark.django_db

@@ -16,7 +16,7 @@ from django.db.models import Count, Exists, OuterRef, QuerySet
 from accounts.models import Profile
 from example.seeding import Seeder
 from forum.models import Comment, Thread
-from gdpr_assist.export import write_zip
+from gdpr_assist.export.archive import write_zip
 from gdpr_assist.models import EventLog
 from gdpr_assist.registry import registry
 from newsletter.models import Subscription

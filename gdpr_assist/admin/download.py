@@ -10,9 +10,9 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
+from ..declaring.search import Failed
 from ..exceptions import ExportError
-from ..export import Found, stream_zip
-from ..search import Failed
+from ..export.archive import Found, stream_zip
 
 logger = logging.getLogger(__name__)
 

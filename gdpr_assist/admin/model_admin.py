@@ -15,8 +15,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy
 
+from ..declaring.meta import all_rows
 from ..loading import at_first_call
-from ..meta import all_rows
 from ..tables import stored_key
 from . import confirmation
 from .history import with_history

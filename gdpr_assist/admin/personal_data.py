@@ -21,10 +21,10 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ..declaring.meta import all_rows
+from ..declaring.search import LONGEST_TERM, Failed, noted
 from ..loading import at_first_call
-from ..meta import all_rows
 from ..registry import registry
-from ..search import LONGEST_TERM, Failed, noted
 from ..tables import stored_key
 from . import confirmation
 from .page import guarded, outside_transactions

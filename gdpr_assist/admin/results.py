@@ -23,12 +23,12 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.text import Truncator
 
-from ..declaration import Declaration
+from ..declaring.declaration import Declaration
+from ..declaring.rules import key_text
+from ..declaring.search import Failed, noted
 from ..marks import MARKED, with_marks
 from ..planning.plans import target_alias
 from ..registry import registry
-from ..rules import key_text
-from ..search import Failed, noted
 from ..tables import stored_key
 from .permissions import can_be_anonymised, may_anonymise
 

@@ -14,8 +14,8 @@ from django.db.models.expressions import OrderBy
 from django.db.models.functions import MD5, SHA1, SHA224, SHA256, SHA384, SHA512, Collate, Lower, Upper
 from django.template.defaultfilters import pluralize
 
-from ..declaration import Change, Declaration
-from ..rules import (
+from ..declaring.declaration import Change, Declaration
+from ..declaring.rules import (
     INTEGER_KEYS,
     MAIL_SUFFIX,
     URL_PREFIX,

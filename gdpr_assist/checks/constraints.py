@@ -13,9 +13,9 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
 from ..conf import log_database
-from ..declaration import Change, Declaration
-from ..digits import known_key
-from ..rules import INTEGER_KEYS, key_field, sources
+from ..declaring.declaration import Change, Declaration
+from ..declaring.digits import known_key
+from ..declaring.rules import INTEGER_KEYS, key_field, sources
 from .messages import declarations, message
 
 # {classes of primary keys: one that a row may have}

@@ -10,10 +10,10 @@ from django.core.checks import CheckMessage
 from django.db import models
 
 from ..conf import log_database
-from ..declaration import Declaration
-from ..meta import PrivacyMeta
+from ..declaring.declaration import Declaration
+from ..declaring.meta import PrivacyMeta
+from ..declaring.rules import field_label
 from ..registry import concrete, registry
-from ..rules import field_label
 from .messages import declarations, declared, message
 
 check_E002 = declared("E002", "A declaration names a field that is not there.")

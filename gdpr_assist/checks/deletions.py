@@ -9,9 +9,9 @@ from django.apps import apps
 from django.core.checks import CheckMessage
 from django.db import models
 
+from ..declaring.rules import field_label
 from ..deletion import ANONYMISE, WRITE
 from ..registry import registry
-from ..rules import field_label
 from .messages import message
 
 

@@ -9,13 +9,13 @@ from django.core.checks import CheckMessage
 from django.db import DatabaseError, connections
 from django.template.defaultfilters import pluralize
 
-from ..aliases import data_aliases
 from ..conf import log_database
-from ..instances import is_migrated
-from ..placement import BESIDE_ROWS, cure
+from ..databases.aliases import data_aliases
+from ..databases.placement import BESIDE_ROWS, cure
+from ..databases.servers import not_transactional, reads_uncommitted
+from ..log.ownership import is_migrated
+from ..log.status import DatabaseStatus, status, unclaimed
 from ..registry import registry
-from ..servers import not_transactional, reads_uncommitted
-from ..status import DatabaseStatus, status, unclaimed
 from ..tables import EventLog, Operation, Outcome
 from .log import check_E024
 from .messages import message

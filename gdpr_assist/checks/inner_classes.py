@@ -11,8 +11,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage
 from django.db import models
 
+from ..declaring.spelling import resembles
 from ..registry import registry
-from ..spelling import resembles
 from .messages import message
 
 

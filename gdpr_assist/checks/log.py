@@ -11,10 +11,10 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.utils.module_loading import import_string
 
 from ..conf import log_database
+from ..databases.servers import entry, identity
 from ..exceptions import AnonymiseError
-from ..reconciliation import retention
+from ..log.reconciliation import retention
 from ..routers import EventLogRouter
-from ..servers import entry, identity
 from .messages import message
 
 

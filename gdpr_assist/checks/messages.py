@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 
-from ..declaration import Declaration
+from ..declaring.declaration import Declaration
 from ..pages import page
 from ..registry import registry
 

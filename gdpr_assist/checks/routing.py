@@ -9,8 +9,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage
 from django.db import models, router
 
-from ..instances import written
-from ..placement import cure, kept_off
+from ..databases.placement import cure, kept_off
+from ..log.ownership import written
 from .messages import declarations, message
 
 

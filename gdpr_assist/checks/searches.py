@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.checks import CheckMessage
 
-from ..indexes import is_searched_on_postgresql, missing
-from ..rules import field_label
+from ..declaring.indexes import is_searched_on_postgresql, missing
+from ..declaring.rules import field_label
 from .messages import declarations, message
 
 

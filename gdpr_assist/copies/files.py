@@ -18,14 +18,14 @@ from django.core.files.storage import FileSystemStorage
 from django.db import DatabaseError, router, transaction
 from django.db.models import FileField, Model, Q, QuerySet
 
-from ..batching import batch_size, chunks
-from ..declaration import Declaration
+from ..databases.presence import has_table
+from ..databases.rows import batch_size, chunks
+from ..declaring.declaration import Declaration
+from ..declaring.meta import all_rows
+from ..declaring.rules import field_label
 from ..exceptions import AnonymiseError
-from ..meta import all_rows
 from ..planning.plans import Plan
-from ..presence import has_table
 from ..registry import registry
-from ..rules import field_label
 from ..sensitive import sensitive
 from .keeper import Erased, Keeper, Retained
 

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
-    from ..declaration import Declaration
+    from ..declaring.declaration import Declaration
     from ..planning.plans import Plan
 
 

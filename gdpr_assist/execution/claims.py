@@ -9,12 +9,12 @@ from typing import Any
 from django.db import connections
 from django.db.models import BooleanField, ExpressionWrapper, QuerySet
 
-from ..batching import LARGEST_BATCH, batch_size, chunks, pages
-from ..interference import may_hide
-from ..meta import all_rows
+from ..databases.interference import may_hide
+from ..databases.rows import LARGEST_BATCH, batch_size, chunks, pages
+from ..declaring.meta import all_rows
+from ..declaring.rules import key_text
 from ..planning.markers import is_marked, marked_texts
 from ..planning.plans import Plan
-from ..rules import key_text
 from .effects import check_seen
 from .run import Run
 

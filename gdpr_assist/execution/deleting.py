@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db.models import Model
 from django.db.models.deletion import Collector
 
-from ..meta import all_rows
+from ..declaring.meta import all_rows
 from ..sensitive import sensitive
 from .effects import check_deleted
 

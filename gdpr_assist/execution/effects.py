@@ -16,12 +16,12 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.template.defaultfilters import pluralize
 
-from ..batching import LARGEST_BATCH, batch_size, chunks
+from ..databases.presence import has_table
+from ..databases.rows import LARGEST_BATCH, batch_size, chunks
+from ..declaring.meta import all_rows
+from ..declaring.rules import field_label
 from ..exceptions import AnonymiseError
-from ..meta import all_rows
 from ..planning.plans import Plan
-from ..presence import has_table
-from ..rules import field_label
 
 CAUSE = "A trigger, a rule, row level security or a view of the database may be the cause."
 

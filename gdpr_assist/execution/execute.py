@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from django.db import transaction
 from django.db.models import Model
 
-from .. import eventlog
 from ..copies.keeper import Retained
 from ..exceptions import AnonymiseError
+from ..log import writing
 from ..planning.plans import Plan
 from ..sensitive import sensitive
 from .claims import all_claims
@@ -43,7 +43,7 @@ class Result:
 
 
 @sensitive
-def execute(plan: Plan, *, within: eventlog.Erasure | None = None, marked: int | None = None) -> Result:
+def execute(plan: Plan, *, within: writing.Erasure | None = None, marked: int | None = None) -> Result:
     """Anonymise the rows of ``plan``: all of them, or after an exception none.
 
     ``within`` is an erasure that is under way in the same transaction; it takes the events and logs them.
@@ -51,7 +51,7 @@ def execute(plan: Plan, *, within: eventlog.Erasure | None = None, marked: int |
     Raises ``AnonymiseError`` if an anonymiser fails, the database refuses a value, the object of the plan is gone, or
     (``EventLogError``) the log cannot be written.
     """
-    erasure = within or eventlog.Erasure(plan.using)
+    erasure = within or writing.Erasure(plan.using)
     run = Run(erasure)
     seen = anonymised = 0
     block = transaction.atomic(using=plan.using, savepoint=within is None)
@@ -64,7 +64,7 @@ def execute(plan: Plan, *, within: eventlog.Erasure | None = None, marked: int |
                 f"{plan.label}: the object is not in the database any more, or row level security hides it."
             )
         if within is None:
-            eventlog.record(erasure)
+            writing.record(erasure)
     if marked is not None and not plan.force:
         anonymised = seen - marked
     logged = erasure.id if erasure.count else None

@@ -8,12 +8,12 @@ from typing import Any
 from django.db import connections
 from django.db.models import CharField, IntegerField, Model, QuerySet, Value
 
-from ..batching import batch_size, chunks
+from ..databases.rows import batch_size, chunks
+from ..databases.statements import among, insert_select
+from ..declaring.rules import key_text
 from ..exceptions import AnonymiseError
 from ..planning.markers import content_type, markers
 from ..planning.plans import Plan
-from ..rules import key_text
-from ..statements import among, insert_select
 from ..tables import LONGEST_KEY, PrivacyAnonymised
 
 

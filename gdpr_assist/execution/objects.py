@@ -8,8 +8,8 @@ from typing import Any
 from django.db.models import Model, QuerySet
 
 from ..conf import settings
-from ..digits import known_key
-from ..meta import all_rows
+from ..declaring.digits import known_key
+from ..declaring.meta import all_rows
 from ..planning.plans import Plan
 from ..planning.plans import plan as make_plan
 from ..registry import registry

@@ -11,13 +11,13 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
-from .. import eventlog
-from ..batching import batch_size, pages
-from ..meta import all_rows
+from ..databases.rows import batch_size, pages
+from ..declaring.meta import all_rows
+from ..declaring.rules import key_text
+from ..log import writing
 from ..planning.markers import is_marked, markers
 from ..planning.plans import Plan
 from ..planning.plans import plan as make_plan
-from ..rules import key_text
 from ..sensitive import sensitive
 from ..signals import rows_anonymised
 from ..tables import Scrub
@@ -75,10 +75,10 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
     nothing: for scrubbing a copy.
     """
     done = 0
-    run = Run(eventlog.Erasure(plan.using), is_scrub=True)
+    run = Run(writing.Erasure(plan.using), is_scrub=True)
     if not _needs_keys(plan, run):
         for rows in _ranges(plan, size or way_of(plan).rows_per_range(plan.using)):
-            with eventlog.suspended(), explained_refusals(plan), transaction.atomic(using=plan.using):
+            with writing.suspended(), explained_refusals(plan), transaction.atomic(using=plan.using):
                 done += _anonymise_range(plan, rows, run)
             yield done
         return
@@ -86,7 +86,7 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
     claims = all_claims(plan, run, size)
     while True:
         # The rows are locked as they are read.
-        with eventlog.suspended(), explained_refusals(plan), transaction.atomic(using=plan.using):
+        with writing.suspended(), explained_refusals(plan), transaction.atomic(using=plan.using):
             claimed = next(claims, None)
             if claimed is None:
                 return

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from django.db import DatabaseError, IntegrityError
 from django.db.models import ProtectedError, RestrictedError
 
-from ..errors import FOR_NOW, cause, raised_by
+from ..databases.errors import FOR_NOW, cause, raised_by
+from ..databases.placement import explained
+from ..databases.statements import refuses_value
+from ..declaring.rules import field_label, is_unique
 from ..exceptions import AnonymiseError
-from ..placement import explained
 from ..planning.plans import Plan
-from ..rules import field_label, is_unique
-from ..statements import refuses_value
 
 
 @contextmanager

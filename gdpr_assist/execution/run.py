@@ -10,12 +10,12 @@ from django.db import transaction
 from django.db.models import Model
 
 from ..copies.keeper import Keeper, Retained, keepers
-from ..eventlog import Erasure
-from ..interference import Interference, interference
+from ..databases.interference import Interference, interference
+from ..databases.statements import among
+from ..log.writing import Erasure
 from ..planning.markers import markers
 from ..planning.plans import Plan
 from ..registry import registry
-from ..statements import among
 from .effects import Computed
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from django.db import DatabaseError, IntegrityError, transaction
 
-from .. import eventlog
+from ..databases.transactions import check_now, in_order_of_commit, is_within_transaction
 from ..exceptions import AnonymiseError, PartlyErased
+from ..log import writing
 from ..planning.plans import Plan
 from ..sensitive import sensitive
-from ..transactions import check_now, in_order_of_commit, is_within_transaction
 from .execute import Result, execute
 
 
@@ -29,7 +29,7 @@ def execute_together(
     another came through, ``PartlyErased`` says what is done.
     """
     pinned = [plan.pinned() for plan in plans]
-    erasures = {using: eventlog.Erasure(using) for using in in_order_of_commit(plan.using for plan in pinned)}
+    erasures = {using: writing.Erasure(using) for using in in_order_of_commit(plan.using for plan in pinned)}
     _check_outermost(list(erasures))
     with ExitStack() as transactions:
         blocks = {using: transaction.atomic(using=using) for using in erasures}
@@ -44,7 +44,7 @@ def execute_together(
         if before_commit is not None:
             before_commit(results)
         for using, erasure in erasures.items():
-            eventlog.record(erasure)
+            writing.record(erasure)
             _check_constraints(using)
         transactions.pop_all()
     _commit(blocks, erasures, pinned, results)
@@ -74,7 +74,7 @@ def _check_constraints(using: str) -> None:
 
 
 def _commit(
-    blocks: dict[str, Any], erasures: dict[str, eventlog.Erasure], plans: list[Plan], results: list[Result]
+    blocks: dict[str, Any], erasures: dict[str, writing.Erasure], plans: list[Plan], results: list[Result]
 ) -> None:
     """Commit the databases one after the other. The first that fails takes those that follow with it."""
     raised: dict[str, BaseException] = {}
@@ -89,7 +89,7 @@ def _commit(
         except BaseException as error:  # noqa: BLE001  (raised again, below)
             raised[using] = error
             # A callback of the project's that failed after the COMMIT has undone nothing.
-            if isinstance(error, DatabaseError) and not eventlog.has_receipt(erasures[using]):
+            if isinstance(error, DatabaseError) and not writing.has_receipt(erasures[using]):
                 left.append(using)
     if left and len(left) < len(blocks):
         raise _partly(list(blocks), left, raised[left[0]], plans, results) from None

@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError
 from django.db.models import Model
 
-from ..declaration import Change
+from ..declaring.declaration import Change
 from ..exceptions import AnonymiseError
 from ..planning.plans import Plan
 

@@ -9,11 +9,11 @@ from typing import Any, NoReturn
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connections
 
-from gdpr_assist.aliases import data_aliases
 from gdpr_assist.conf import log_database
+from gdpr_assist.databases.aliases import data_aliases
+from gdpr_assist.databases.failures import failure
+from gdpr_assist.databases.isolation import check_commits
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.failures import failure
-from gdpr_assist.isolation import check_commits
 from gdpr_assist.management.console import console
 
 

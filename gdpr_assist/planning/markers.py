@@ -10,9 +10,9 @@ from typing import Any
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
-from ..declaration import Declaration
-from ..placement import explained
-from ..rules import key_text
+from ..databases.placement import explained
+from ..declaring.declaration import Declaration
+from ..declaring.rules import key_text
 from ..tables import PrivacyAnonymised
 
 

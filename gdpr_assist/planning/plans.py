@@ -13,11 +13,11 @@ from django.db import NotSupportedError, router
 from django.db.models import Model, Q, QuerySet
 from django.db.models.expressions import Col
 
-from ..declaration import Change, Declaration
+from ..declaring.declaration import Change, Declaration
+from ..declaring.meta import all_rows
+from ..declaring.rules import is_comparable
 from ..exceptions import AnonymiseError
-from ..meta import all_rows
 from ..registry import registry
-from ..rules import is_comparable
 from ..sensitive import sensitive
 from .markers import has_marker, is_marked, markers
 from .ways import Way, choose_way

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.template.defaultfilters import pluralize
 
-from ..placement import explained
+from ..databases.placement import explained
 from ..sensitive import sensitive
 from .markers import markers
 from .plans import Plan

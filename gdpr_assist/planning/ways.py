@@ -8,7 +8,7 @@ from typing import Literal
 
 from django.db.models import Model
 
-from ..declaration import Change, Declaration
+from ..declaring.declaration import Change, Declaration
 from .watchers import OURS, SAVING, watchers
 
 Kind = Literal["set", "mixed", "rows"]

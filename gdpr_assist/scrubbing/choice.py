@@ -8,12 +8,12 @@ from datetime import datetime
 from django.apps import apps
 from django.db import router
 
-from ..aliases import data_aliases, mirrored, twin
-from ..declaration import Declaration
+from ..databases.aliases import data_aliases, mirrored, twin
+from ..databases.presence import has_table
+from ..declaring.declaration import Declaration
+from ..declaring.meta import all_rows
 from ..exceptions import AnonymiseError
-from ..meta import all_rows
 from ..planning.plans import Plan, plan
-from ..presence import has_table
 from ..registry import concrete, registry
 from ..tables import Scrub
 

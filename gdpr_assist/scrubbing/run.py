@@ -11,13 +11,14 @@ from datetime import datetime
 from django.db import Error
 from django.template.defaultfilters import pluralize
 
-from .. import eventlog
+from ..databases import compaction
+from ..databases.failures import failure
+from ..databases.isolation import check_commits
 from ..exceptions import AnonymiseError
 from ..execution.ranges import begin_scrub, end_scrubs, execute_in_ranges
-from ..failures import failure
-from ..isolation import check_commits
+from ..log import writing
 from ..planning.plans import Plan
-from . import choice, compaction
+from . import choice
 
 AGAIN = "Run the command again, without --restart: it goes on where it stopped."
 
@@ -104,7 +105,7 @@ def _cut_loose(work: Scrubbing) -> None:
         "No row was changed, though the databases may have a new instance id by now, which does no harm. Run the "
         "command again."
     ):
-        eventlog.cut_loose(work.aliases)
+        writing.cut_loose(work.aliases)
         if work.restart:
             end_scrubs(work.plans)
 

@@ -9,12 +9,12 @@ from django.db import Error
 from django.db.models import Model
 
 from ..conf import log_database
-from ..errors import raised_by
-from ..meta import all_rows
+from ..databases.errors import raised_by
+from ..declaring.meta import all_rows
 from ..planning.plans import Plan, plan
 from ..planning.preview import Preview, preview
 from ..registry import registry
-from ..returned import Returned, returned
+from ..replay.returned import Returned, returned
 from . import choice
 
 

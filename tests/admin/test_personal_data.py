@@ -18,9 +18,9 @@ from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import resolve, reverse
 
-from gdpr_assist import export
 from gdpr_assist.admin import results, selection
 from gdpr_assist.exceptions import ExportError
+from gdpr_assist.export import archive as export
 from gdpr_assist.models import EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
 from gdpr_assist.registry import registry
 from gdpr_assist.tables import stored_key

@@ -9,13 +9,14 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connections
 from model_bakery import baker
 
-from gdpr_assist import eventlog
+from gdpr_assist.databases import compaction
 from gdpr_assist.exceptions import AnonymiseError
+from gdpr_assist.log import writing as eventlog
+from gdpr_assist.log.reconciliation import shown
 from gdpr_assist.management.console import Lines
 from gdpr_assist.models import EventLog, Instance, Operation, PrivacyAnonymised, Receipt, Scrub
-from gdpr_assist.reconciliation import shown
 from gdpr_assist.registry import registry
-from gdpr_assist.scrubbing import choice, compaction
+from gdpr_assist.scrubbing import choice
 from gdpr_assist.scrubbing import run as steps
 from tests.apps.fields.models import TextKey
 from tests.apps.shop.models import (

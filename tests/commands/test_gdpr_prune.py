@@ -7,11 +7,11 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connections
 from django.utils import timezone
 
-from gdpr_assist import eventlog
-from gdpr_assist.eventlog import legacy_id, write_receipt
+from gdpr_assist.log import writing as eventlog
+from gdpr_assist.log.reconciliation import shown
+from gdpr_assist.log.status import status
+from gdpr_assist.log.writing import legacy_id, write_receipt
 from gdpr_assist.models import EventLog, Operation, Outcome, Receipt
-from gdpr_assist.reconciliation import shown
-from gdpr_assist.status import status
 from tests.databases import database_is, on_statement, refused, untouched, without_tables
 from tests.logbook import customer, operations, receipts
 from tests.test_replay import ANONYMISE, DELETE, event, legacy, log

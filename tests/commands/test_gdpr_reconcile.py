@@ -9,9 +9,9 @@ from django.db import connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from gdpr_assist.eventlog import decide, instance_id, write_receipt
+from gdpr_assist.log.reconciliation import Databases, missing, shown
+from gdpr_assist.log.writing import decide, instance_id, write_receipt
 from gdpr_assist.models import Operation, Outcome, Receipt
-from gdpr_assist.reconciliation import Databases, missing, shown
 from tests.databases import log_is, refused, untouched
 from tests.logbook import customer, logged
 from tests.test_replay import ANONYMISE, DELETE, event, log

@@ -13,13 +13,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from model_bakery import baker
 
-from gdpr_assist import history
-from gdpr_assist.eventlog import write_receipt
-from gdpr_assist.instances import ADVICE, check_log
+from gdpr_assist.log import reading as history
+from gdpr_assist.log.ownership import ADVICE, check_log
+from gdpr_assist.log.reconciliation import Databases, shown
+from gdpr_assist.log.status import status
+from gdpr_assist.log.writing import write_receipt
 from gdpr_assist.models import EventLog, Operation, Outcome, Receipt
-from gdpr_assist.reconciliation import Databases, shown
 from gdpr_assist.registry import registry
-from gdpr_assist.status import status
 from tests.apps.shop.models import Customer, Invoice, Supplier
 from tests.databases import database_is, log_is, refused, untouched, without_tables
 from tests.logbook import customer

@@ -10,10 +10,10 @@ from django.db import ProgrammingError, connections
 from django.test import override_settings
 from django.utils import timezone as django_timezone
 
-from gdpr_assist.eventlog import legacy_id, write_receipt
+from gdpr_assist.log.status import STATES
+from gdpr_assist.log.writing import legacy_id, write_receipt
 from gdpr_assist.models import EventLog, Operation
 from gdpr_assist.pages import DOCUMENTATION
-from gdpr_assist.status import STATES
 from tests.databases import database_is, log_is, refused, untouched, without_tables
 from tests.logbook import customer
 from tests.test_replay import ANONYMISE, DELETE, event, legacy, log
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def careful_server(monkeypatch):
     """A server for tests may be set up to be fast. What it says of that: tests/test_servers.py."""
-    monkeypatch.setattr("gdpr_assist.servers.DURABLE", {})
+    monkeypatch.setattr("gdpr_assist.databases.servers.DURABLE", {})
 
 
 def run(*args):

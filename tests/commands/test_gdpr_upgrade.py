@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db.models.signals import post_delete
 from django.utils import timezone
 
-from gdpr_assist import eventlog
+from gdpr_assist.log import writing as eventlog
 from gdpr_assist.models import EventLog, Instance, Receipt, Upgrade
 from tests.apps.shop.models import Customer
 from tests.databases import untouched

@@ -12,7 +12,7 @@ from gdpr_assist.models import EventLog, PrivacyAnonymised
 from gdpr_assist.pages import DOCUMENTATION
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.registry import registry
-from gdpr_assist.returned import returned
+from gdpr_assist.replay.returned import returned
 from tests.apps.fields.models import TextKey, UUIDKey
 from tests.apps.shop.models import AuditEntry, Comment, Customer, GiftOrder, Supplier
 from tests.apps.thirdparty.models import Letter

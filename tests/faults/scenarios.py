@@ -11,7 +11,8 @@ from django.core.management import CommandError
 from django.db import connections, transaction
 from django.utils import timezone
 
-from gdpr_assist import eventlog, execution
+from gdpr_assist import execution
+from gdpr_assist.log import writing as eventlog
 from gdpr_assist.models import EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
 from tests.apps.shop.models import Address, Comment, Customer, Order
 from tests.faults import own_databases

@@ -7,9 +7,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
 
-from gdpr_assist import eventlog
+from gdpr_assist.log import writing as eventlog
+from gdpr_assist.log.status import STATES
 from gdpr_assist.models import EventLog, Instance, Operation, Outcome
-from gdpr_assist.status import STATES
 from tests.apps.shop.models import Comment, Customer
 from tests.databases import dump, untouched
 from tests.logbook import anonymised, customer, deleted, logged, operations, receipts

@@ -11,9 +11,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import Error, OperationalError, connection, connections, transaction
 
-from gdpr_assist import eventlog, restore, waiting
+from gdpr_assist.databases import locks as waiting
+from gdpr_assist.log import writing as eventlog
+from gdpr_assist.log.reconciliation import Settled
 from gdpr_assist.models import Receipt
-from gdpr_assist.reconciliation import Settled
+from gdpr_assist.replay import restore
 from tests.apps.shop.models import Customer
 from tests.databases import database_is, impatient, new_savepoint, read_only
 from tests.logbook import SEEDED, customer, logged, operations, receipts

@@ -11,15 +11,15 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 from django.template.defaultfilters import pluralize
 
-from gdpr_assist.aliases import data_aliases, twin
 from gdpr_assist.copies import keeper
+from gdpr_assist.databases.aliases import data_aliases, twin
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.former import warn
+from gdpr_assist.log.reconciliation import shown
 from gdpr_assist.management.asking import check_yes
 from gdpr_assist.management.console import console
 from gdpr_assist.planning.plans import Plan
 from gdpr_assist.planning.preview import preview
-from gdpr_assist.reconciliation import shown
 from gdpr_assist.scrubbing.choice import never_scrubbed
 from gdpr_assist.scrubbing.run import Interrupted, Scrubbing, prepare, scrub, told
 

@@ -8,12 +8,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connections
 
-from gdpr_assist.aliases import data_aliases
-from gdpr_assist.eventlog import cut_loose
+from gdpr_assist.databases.aliases import data_aliases
+from gdpr_assist.databases.failures import failure
+from gdpr_assist.databases.isolation import check_commits
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.failures import failure
-from gdpr_assist.instances import is_migrated
-from gdpr_assist.isolation import check_commits
+from gdpr_assist.log.ownership import is_migrated
+from gdpr_assist.log.writing import cut_loose
 from gdpr_assist.management.asking import check_yes
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from gdpr_assist.log.pruning import prune
 from gdpr_assist.management.log import LogCommand
-from gdpr_assist.pruning import prune
 
 
 class Command(LogCommand):

@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.template.defaultfilters import pluralize
 
-from gdpr_assist.instances import check_instances
+from gdpr_assist.log.ownership import check_instances
+from gdpr_assist.log.reconciliation import Databases, Settled, describe, dismiss, kinds, reconcile
 from gdpr_assist.management.log import LogCommand, add_instance, operation_id
-from gdpr_assist.reconciliation import Databases, Settled, describe, dismiss, kinds, reconcile
 
 
 class Command(LogCommand):

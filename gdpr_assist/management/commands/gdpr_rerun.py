@@ -12,12 +12,12 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from gdpr_assist.instances import stakes, warnings
+from gdpr_assist.log.ownership import stakes, warnings
+from gdpr_assist.log.reconciliation import Databases
 from gdpr_assist.management.asking import check_yes
 from gdpr_assist.management.log import LogCommand, add_instance, operation_id
-from gdpr_assist.reconciliation import Databases
-from gdpr_assist.replay import Report, check_ready
-from gdpr_assist.restore import Restore, prepare, restore
+from gdpr_assist.replay.replay import Report, check_ready
+from gdpr_assist.replay.restore import Restore, prepare, restore
 
 
 class Command(LogCommand):

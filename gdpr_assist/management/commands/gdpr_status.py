@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from gdpr_assist.log.reconciliation import shown
+from gdpr_assist.log.status import STATES, DatabaseStatus, Status, status
 from gdpr_assist.management.log import LogCommand
 from gdpr_assist.pages import page
-from gdpr_assist.reconciliation import shown
-from gdpr_assist.status import STATES, DatabaseStatus, Status, status
 
 
 class Command(LogCommand):

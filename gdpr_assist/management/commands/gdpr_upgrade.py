@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from gdpr_assist.legacy import upgrade
+from gdpr_assist.log.legacy import upgrade
 from gdpr_assist.management.log import LogCommand
 
 

@@ -11,11 +11,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 from django.template.defaultfilters import pluralize
 
+from gdpr_assist.databases.failures import failure
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.failures import failure
 from gdpr_assist.pages import page
 from gdpr_assist.planning.preview import Preview
-from gdpr_assist.returned import Returned
+from gdpr_assist.replay.returned import Returned
 from gdpr_assist.scrubbing.verification import Verification, verify
 
 

@@ -8,11 +8,11 @@ from django.db import connections, router
 from django.db.models import AutoField, BigIntegerField, Max, Model, Q
 from django.db.models.functions import Cast
 
-from .conf import log_database
-from .raising import RAISE
-from .reconciliation import Databases
-from .registry import registry
-from .tables import EventLog, Operation
+from ..conf import log_database
+from ..databases.sequences import raise_sequence
+from ..log.reconciliation import Databases
+from ..registry import registry
+from ..tables import EventLog, Operation
 
 WHOLE_NUMBER = r"^[0-9]{1,18}$"
 
@@ -21,10 +21,9 @@ def raise_sequences(databases: Databases) -> list[str]:
     """Raise what stands below the highest logged key of these databases; return the labels of the models."""
     raised = []
     for (using, field), key in _highest(databases).items():
-        connection = connections[using]
-        raise_ = RAISE.get(connection.vendor)
-        low_enough = key < (connection.ops.integer_field_range(field.get_internal_type())[1] or key + 1)
-        if raise_ and low_enough and raise_(connection, field.model._meta.db_table, str(field.column), key):
+        highest = connections[using].ops.integer_field_range(field.get_internal_type())[1]
+        is_too_high = bool(highest) and key >= highest
+        if not is_too_high and raise_sequence(using, field.model._meta.db_table, str(field.column), key):
             raised.append(field.model._meta.label)
     return raised
 

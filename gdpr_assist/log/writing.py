@@ -23,15 +23,15 @@ from django.utils import timezone
 from django.utils.connection import ConnectionDoesNotExist
 from django.utils.functional import cached_property
 
-from .batching import pages
-from .conf import log_database
-from .exceptions import AnonymiseError, EventLogError
-from .isolation import read_committed
-from .placement import explained
-from .registry import registry
-from .statements import among, insert_values
-from .tables import EventLog, Instance, Operation, Outcome, Receipt, Upgrade, stored_ids, stored_key
-from .waiting import is_busy, limit_wait
+from ..conf import log_database
+from ..databases.isolation import read_committed
+from ..databases.locks import is_busy, limit_wait
+from ..databases.placement import explained
+from ..databases.rows import pages
+from ..databases.statements import among, insert_values
+from ..exceptions import AnonymiseError, EventLogError
+from ..registry import registry
+from ..tables import EventLog, Instance, Operation, Outcome, Receipt, Upgrade, stored_ids, stored_key
 
 ROWS_PER_QUERY = 1000
 

@@ -11,7 +11,7 @@ from django.db import Error, OperationalError, connections
 from django.db.models import Model
 
 from ..exceptions import AnonymiseError
-from ..waiting import is_busy
+from .locks import is_busy
 
 # In seconds: how long to wait for others who use the database. Nobody should, as it is a copy.
 PATIENCE = 60

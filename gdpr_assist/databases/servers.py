@@ -130,3 +130,8 @@ DURABLE: dict[str, dict[str, tuple[str, str]]] = {
     "mysql": {"innodb_flush_log_at_trx_commit": ("SELECT @@GLOBAL.innodb_flush_log_at_trx_commit <> 1", "1")},
     "sqlite": {"PRAGMA synchronous": (SQLITE, "FULL")},
 }
+
+
+def is_postgresql(using: str) -> bool:
+    """Return whether it is PostgreSQL, whose indexes for texts are advised on."""
+    return connections[using].vendor == "postgresql"

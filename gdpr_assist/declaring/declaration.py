@@ -11,7 +11,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Field, ForeignKey, Model
 from django.db.models.fields.reverse_related import ForeignObjectRel
 
-from .exceptions import AnonymiseError, FieldAnonymiseError
+from ..exceptions import AnonymiseError, FieldAnonymiseError
 from .meta import PrivacyMeta, exported_fields, personal_fields
 from .methods import method, method_mistakes
 from .mistakes import Mistake, key_mistakes, meaning_mistakes, shape_mistakes

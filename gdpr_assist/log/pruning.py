@@ -9,13 +9,13 @@ from datetime import datetime
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from . import eventlog
-from .aliases import data_aliases
-from .batching import chunks, pages
-from .conf import log_database
-from .instances import is_migrated
+from ..conf import log_database
+from ..databases.aliases import data_aliases
+from ..databases.rows import chunks, pages
+from ..tables import Operation, Receipt
+from . import writing
+from .ownership import is_migrated
 from .reconciliation import OPERATIONS_PER_QUERY, Databases, logged, receipts, retention
-from .tables import Operation, Receipt
 
 
 def prune(*, dry_run: bool = False) -> tuple[int, int]:
@@ -36,7 +36,7 @@ def prune(*, dry_run: bool = False) -> tuple[int, int]:
     old = _settled_before(now - kept, aliases)
     last = {found for using in aliases if (found := _last(old.filter(using=using), databases))}
     if not dry_run:
-        eventlog.remove_events(last)  # before those that it stands for
+        writing.remove_events(last)  # before those that it stands for
     old = old.exclude(pk__in=last)
     removed = _prune_operations(old, databases, dry_run)
     return removed, sum(_prune_receipts(using, now - 2 * kept, old, databases, dry_run) for using in aliases)
@@ -70,7 +70,7 @@ def _prune_operations(old: QuerySet[Operation], databases: Databases, dry_run: b
         done = _done_with(page, databases)
         removed += len(done)
         if not dry_run:
-            eventlog.remove_operations(done)
+            writing.remove_operations(done)
     return removed
 
 
@@ -79,12 +79,12 @@ def _prune_receipts(
 ) -> int:
     removed = 0
     for page in pages(Receipt.objects.using(using).filter(written__lt=before), OPERATIONS_PER_QUERY):
-        keys = [each.operation for each in page if not eventlog.is_legacy(each.operation)]
+        keys = [each.operation for each in page if not writing.is_legacy(each.operation)]
         there = logged(keys)
         if dry_run:
             there.difference_update(_done_with(old.filter(pk__in=keys), databases))
         done = [key for key in keys if key not in there]
         removed += len(done)
         if not dry_run:
-            eventlog.remove_receipts(done, using)
+            writing.remove_receipts(done, using)
     return removed

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.functional import cached_property as DjangoCachedProperty
 from django.utils.functional import classproperty
 
-from .exceptions import FieldAnonymiseError
+from ..exceptions import FieldAnonymiseError
 from .meta import PrivacyMeta
 from .mistakes import Mistake
 

@@ -9,16 +9,16 @@ from datetime import datetime
 from django.db import DEFAULT_DB_ALIAS, Error
 from django.db.models import Count, Min, Q
 
+from ..conf import log_database
+from ..databases.aliases import data_aliases
+from ..databases.placement import cure, kept_off
+from ..databases.servers import lossy_settings
+from ..pages import page
+from ..registry import registry
+from ..tables import EventLog, Operation
 from . import legacy
-from .aliases import data_aliases
-from .conf import log_database
-from .instances import foreign, is_migrated, needed, written
-from .pages import page
-from .placement import cure, kept_off
+from .ownership import foreign, is_migrated, needed, written
 from .reconciliation import Databases, contradicted, describe, kinds, missing, pruned, unlogged, unsettled
-from .registry import registry
-from .servers import lossy_settings
-from .tables import EventLog, Operation
 
 # What gdpr_status --fail-on takes, with what each means
 STATES = {

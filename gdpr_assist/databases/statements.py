@@ -12,19 +12,13 @@ from django.db.models import Field, Model, QuerySet
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import RawSQL
 
-from .batching import chunks
+from .columns import has_sql_of_its_own
+from .rows import chunks
 
 # Longer lists of VALUES are no faster: measured with 1,000, 5,000 and 10,000 parameters on PostgreSQL and MariaDB.
 PARAMETERS_PER_STATEMENT = 10000
 
 Row = Sequence[Any]
-
-# Where Django's fields put no more around their values than the casts which are made here too.
-CASTS = {
-    "django.db.models.fields",
-    "django.contrib.postgres.fields.array",
-    "django.contrib.postgres.fields.ranges",
-}
 
 
 @dataclass(frozen=True)
@@ -198,10 +192,3 @@ def _chunks(rows: Sequence[Row], connection: Any) -> Iterator[list[Row]]:
 def _places(rows: Sequence[Row]) -> str:
     row = f"({', '.join(['%s'] * len(rows[0]))})"
     return ", ".join([row] * len(rows))
-
-
-def has_sql_of_its_own(field: Any) -> bool:
-    """Return whether a field puts SQL of its own around its values, as one that has the database encrypt them."""
-    # Before Django 6.1 it is the first; there the second is made from it.
-    method = getattr(field, "get_placeholder", None) or getattr(field, "get_placeholder_sql", None)
-    return method is not None and method.__module__ not in CASTS

@@ -14,11 +14,11 @@ from django.db import connections
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from . import eventlog
-from .batching import chunks, pages
-from .conf import log_database, settings
-from .exceptions import AnonymiseError
-from .tables import EventLog, Operation, Outcome, Receipt
+from ..conf import log_database, settings
+from ..databases.rows import chunks, pages
+from ..exceptions import AnonymiseError
+from ..tables import EventLog, Operation, Outcome, Receipt
+from . import writing
 
 OPERATIONS_PER_QUERY = 500
 
@@ -47,7 +47,7 @@ class Databases:
     def __init__(self, others: Collection[uuid.UUID] = ()) -> None:
         self.others = frozenset(others)
         # {alias: the id of that database, None if it has none}; read once
-        self.known = cache(eventlog.known_instance_id)
+        self.known = cache(writing.known_instance_id)
         # {alias: the instances that count as ours there}
         self.ids = cache(self._ids)
 
@@ -87,7 +87,7 @@ def reconcile(databases: Databases, *, is_restored: bool = False, dry_run: bool 
                 settled.unknown.append(operation)  # and stays so
                 continue
             if not here and not dry_run:
-                here = eventlog.took_effect(operation.id, operation.using)
+                here = writing.took_effect(operation.id, operation.using)
             if here is None:
                 settled.busy.append(operation)
             else:
@@ -97,7 +97,7 @@ def reconcile(databases: Databases, *, is_restored: bool = False, dry_run: bool 
         settled.unknown += found[None]
         if not dry_run:
             for committed, operations in found.items():
-                eventlog.decide([each.id for each in operations], committed)
+                writing.decide([each.id for each in operations], committed)
     settled.corrected = list(_correct(databases, dry_run))
     return settled
 
@@ -105,7 +105,7 @@ def reconcile(databases: Databases, *, is_restored: bool = False, dry_run: bool 
 def _correct(databases: Databases, dry_run: bool) -> Iterator[Operation]:
     for operation in contradicted(databases):
         if not dry_run:
-            eventlog.correct(operation.id)
+            writing.correct(operation.id)
         yield operation
 
 
@@ -118,7 +118,7 @@ def dismiss(operations: list[uuid.UUID], databases: Databases) -> None:
     for operation in operations:
         if refusal := _refusal(operation, databases):
             raise AnonymiseError(f"{operation} {refusal}; nothing was dismissed.")
-    eventlog.decide(operations, False)
+    writing.decide(operations, False)
 
 
 def _refusal(operation: uuid.UUID, databases: Databases) -> str:
@@ -131,7 +131,7 @@ def _refusal(operation: uuid.UUID, databases: Databases) -> str:
         return f"is settled: it was {'committed' if outcome.committed else 'rolled back'}"
     if not databases.own(found):
         return f"is of another database under the alias {found.using!r}"
-    took_effect = eventlog.took_effect(operation, found.using)
+    took_effect = writing.took_effect(operation, found.using)
     if took_effect is None:
         return "is still in its transaction"
     return "took effect, as its receipt says; gdpr_reconcile notes that" if took_effect else ""
@@ -221,9 +221,9 @@ def unlogged(using: str) -> Iterator[uuid.UUID]:
     if settings.GDPR_LOG_RETENTION is not None:
         rows = rows.filter(written__gte=timezone.now() - retention())
     for batch in pages(rows, OPERATIONS_PER_QUERY):
-        keys = [each.operation for each in batch if not eventlog.is_legacy(each.operation)]
+        keys = [each.operation for each in batch if not writing.is_legacy(each.operation)]
         there = logged(keys)
-        yield from eventlog.committed_receipts([key for key in keys if key not in there], using)
+        yield from writing.committed_receipts([key for key in keys if key not in there], using)
 
 
 def logged(operations: Iterable[uuid.UUID]) -> set[uuid.UUID]:
@@ -237,4 +237,4 @@ def receipts(operations: Iterable[Any]) -> set[uuid.UUID]:
     by_alias: dict[str, list[uuid.UUID]] = defaultdict(list)
     for operation in operations:
         by_alias[operation.using].append(operation.id)
-    return {each for using, ids in by_alias.items() for each in eventlog.committed_receipts(ids, using)}
+    return {each for using, ids in by_alias.items() for each in writing.committed_receipts(ids, using)}

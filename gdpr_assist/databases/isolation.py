@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connections
 
-from .exceptions import AnonymiseError
+from ..exceptions import AnonymiseError
 
 # {vendor: statement after which the next transaction shows only what is committed}; the others show no more anyway
 NEXT_READ = {"mysql": "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"}

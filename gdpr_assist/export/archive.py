@@ -15,14 +15,14 @@ from typing import IO, Any
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 
-from .batching import pages, takes_conditions
+from ..databases.rows import pages, takes_conditions
+from ..declaring.declaration import Declaration
+from ..declaring.meta import PrivacyMeta
+from ..declaring.search import Failed
+from ..exceptions import ExportError
+from ..registry import registry
+from ..sensitive import sensitive
 from .cleaning import cell, file_name
-from .declaration import Declaration
-from .exceptions import ExportError
-from .meta import PrivacyMeta
-from .registry import registry
-from .search import Failed
-from .sensitive import sensitive
 
 Found = Iterable[tuple[type[Model], QuerySet[Any]]]
 

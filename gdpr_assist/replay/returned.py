@@ -13,19 +13,19 @@ from django.core.exceptions import ValidationError
 from django.db import connections
 from django.db.models import NOT_PROVIDED, AutoField, Model, UUIDField
 
-from .aliases import data_aliases
-from .batching import chunks
-from .conf import log_database
-from .history import OPERATIONS_PER_QUERY, Kind, LoggedOperation, hold_events, logged_operations
-from .instances import is_migrated
-from .meta import all_rows
-from .planning.markers import marked_texts
-from .planning.plans import plan
-from .presence import has_table
-from .reconciliation import Databases, receipts
-from .registry import registry
+from ..conf import log_database
+from ..databases.aliases import data_aliases
+from ..databases.presence import has_table
+from ..databases.rows import chunks
+from ..declaring.meta import all_rows
+from ..log.ownership import is_migrated
+from ..log.reading import OPERATIONS_PER_QUERY, Kind, LoggedOperation, hold_events, logged_operations
+from ..log.reconciliation import Databases, receipts
+from ..planning.markers import marked_texts
+from ..planning.plans import plan
+from ..registry import registry
+from ..tables import EventLog
 from .sequences import key_source
-from .tables import EventLog
 
 # Older SQLite takes 999 parameters.
 ROWS_PER_QUERY = 800

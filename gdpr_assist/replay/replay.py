@@ -16,23 +16,23 @@ from django.db import IntegrityError, OperationalError, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Max, Model, ProtectedError, RestrictedError
 
-from . import eventlog
-from .batching import chunks
-from .conf import log_database
-from .exceptions import AnonymiseError
-from .execution.deleting import delete
-from .execution.execute import execute
-from .execution.marking import forget_markers
-from .history import OPERATIONS_PER_QUERY, ROWS_PER_QUERY, Kind, LoggedOperation, hold_events, logged_operations
-from .instances import check_instances, check_log, needed
-from .legacy import Backlog, check_identity, complete
-from .meta import all_rows
-from .planning.plans import plan
-from .reconciliation import Databases, receipts, shown
-from .registry import registry
-from .sensitive import sensitive
-from .tables import EventLog, Receipt
-from .waiting import is_busy, limit_wait
+from ..conf import log_database
+from ..databases.locks import is_busy, limit_wait
+from ..databases.rows import chunks
+from ..declaring.meta import all_rows
+from ..exceptions import AnonymiseError
+from ..execution.deleting import delete
+from ..execution.execute import execute
+from ..execution.marking import forget_markers
+from ..log import writing
+from ..log.legacy import Backlog, check_identity, complete
+from ..log.ownership import check_instances, check_log, needed
+from ..log.reading import OPERATIONS_PER_QUERY, ROWS_PER_QUERY, Kind, LoggedOperation, hold_events, logged_operations
+from ..log.reconciliation import Databases, receipts, shown
+from ..planning.plans import plan
+from ..registry import registry
+from ..sensitive import sensitive
+from ..tables import EventLog, Receipt
 
 logger = logging.getLogger(__name__)
 
@@ -222,7 +222,7 @@ def _grouped(operations: Iterable[LoggedOperation]) -> Iterator[list[LoggedOpera
 
 
 def _is_under_way(operation: LoggedOperation) -> bool:
-    return eventlog.took_effect(operation.id, operation.using) is None
+    return writing.took_effect(operation.id, operation.using) is None
 
 
 def _try_again(blocked: list[tuple[LoggedOperation, Blocked]], report: Report, dry_run: bool) -> Iterator[Report]:
@@ -265,7 +265,7 @@ def settle(operations: Iterable[uuid.UUID], databases: Databases) -> None:
         ours = [each for each in found.values() if each.using == using]
         there = receipts(ours)
         with transaction.atomic(using=using):
-            eventlog.write_receipts([(each.id, each.started) for each in ours if each.id not in there], using)
+            writing.write_receipts([(each.id, each.started) for each in ours if each.id not in there], using)
 
 
 def _try_together(
@@ -315,7 +315,7 @@ def _count(operations: list[LoggedOperation], erased: Erased, report: Report, dr
     report.cascaded += erased.cascaded
     undecided = [each.id for each in operations if not each.is_committed]
     if undecided and not dry_run:
-        eventlog.decide(undecided, True)
+        writing.decide(undecided, True)
 
 
 def _apply(whole: LoggedOperation, operations: list[LoggedOperation], dry_run: bool) -> Erased:
@@ -323,7 +323,7 @@ def _apply(whole: LoggedOperation, operations: list[LoggedOperation], dry_run: b
     steps = [(kind, _model(kind)) for kind in whole.kinds()]
     done = None
     try:
-        with eventlog.suspended(), transaction.atomic(using=whole.using):
+        with writing.suspended(), transaction.atomic(using=whole.using):
             if not dry_run:
                 _begin(whole, operations, steps)
             done = _erase_all(whole, steps, dry_run)
@@ -341,7 +341,7 @@ def _begin(whole: LoggedOperation, operations: list[LoggedOperation], steps: lis
     limit_wait(whole.using)
     try:
         # Before anything else: another replay of the same operation waits here, and then finds it done.
-        eventlog.write_receipts([(each.id, each.started) for each in operations], whole.using)
+        writing.write_receipts([(each.id, each.started) for each in operations], whole.using)
     except IntegrityError:
         raise AlreadyApplied from None
     # A row that was filled again before the backup was made is marked there. From here on the markers are those of
@@ -418,7 +418,7 @@ def _erase(operation: LoggedOperation, step: Step, rows: list[Any], done: Erased
     try:
         with (
             _explained(step, operation.using),
-            eventlog.suspended() as heard,
+            writing.suspended() as heard,
             transaction.atomic(using=operation.using),
         ):
             if event == EventLog.EVENT_DELETE:

@@ -11,11 +11,11 @@ from typing import Any
 
 from django.db.models import CharField, Count, ExpressionWrapper, F, Min, Q, QuerySet
 
-from .batching import chunks, pages
-from .conf import log_database
+from ..conf import log_database
+from ..databases.rows import chunks, pages
+from ..databases.statements import among
+from ..tables import EventLog, Operation, stored_ids
 from .reconciliation import Databases, describe
-from .statements import among
-from .tables import EventLog, Operation, stored_ids
 
 # Older SQLite takes 999 parameters.
 OPERATIONS_PER_QUERY = 800

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.db.models import Field, Model, QuerySet
 
-from .former import warn
+from ..former import warn
+from ..sensitive import sensitive
 from .owners import owners
 from .rules import is_hashed_password
 from .search import matching
-from .sensitive import sensitive
 
 # As a ModelForm says it
 ALL_FIELDS = "__all__"

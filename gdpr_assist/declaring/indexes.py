@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.indexes import BTreeIndex, HashIndex, OpClass, PostgresIndex
-from django.db import connections, models, router
+from django.db import models, router
 from django.db.backends.utils import names_digest
 from django.db.models import F, UniqueConstraint
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import OrderBy
 from django.db.models.functions import Upper
 
+from ..databases.servers import is_postgresql
 from .declaration import Declaration
 from .meta import all_rows
 from .search import lookup_of
@@ -86,7 +87,7 @@ class Missing:
 
 
 def is_searched_on_postgresql(model: type[models.Model]) -> bool:
-    return connections[router.db_for_read(model)].vendor == "postgresql"
+    return is_postgresql(router.db_for_read(model))
 
 
 def missing(declared: Declaration) -> Iterator[Missing]:

@@ -19,9 +19,9 @@ from django.db.models.functions import Cast, Left, Length, Replace, Right, Subst
 from django.db.models.lookups import Exact
 from django.utils import timezone
 
+from ..databases.columns import has_sql_of_its_own
+from ..exceptions import FieldAnonymiseError
 from .digits import Joined, digest, digest_expression
-from .exceptions import FieldAnonymiseError
-from .statements import has_sql_of_its_own
 
 # A unique text shorter than this many hex digits is too likely to meet another one.
 SHORTEST_DIGEST = 16

@@ -5,6 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.db import connections
+
+
+def raise_sequence(using: str, table: str, column: str, key: int) -> bool:
+    """Raise the sequence of ``column`` to at least ``key``; return whether it had to be. Not of an unknown vendor."""
+    connection = connections[using]
+    raise_ = RAISE.get(connection.vendor)
+    return raise_ is not None and raise_(connection, table, column, key)
+
 
 def _as_sqlite(connection: Any, table: str, column: str, key: int) -> bool:
     with connection.cursor() as cursor:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from django.db import Error, connections
 
+from ..conf import log_database
+from ..exceptions import AnonymiseError
 from . import servers
-from .conf import log_database
-from .exceptions import AnonymiseError
 
 # What Django makes of {} in DATABASES, for a site whose routers name another alias for each model.
 EMPTY = "django.db.backends.dummy"

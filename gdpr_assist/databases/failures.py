@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.db import Error, connections
 
-from .conf import log_database
+from ..conf import log_database
+from ..pages import page
 from .errors import UNKNOWN_CAUSE, cause, raised_by, refusal
-from .pages import page
 from .placement import cure
 from .presence import says_absent
 

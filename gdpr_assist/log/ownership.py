@@ -12,15 +12,15 @@ from django.db import connections, router
 from django.db.models import Count, Model
 from django.template.defaultfilters import pluralize
 
-from .aliases import data_aliases
-from .batching import pages
-from .conf import log_database
-from .exceptions import AnonymiseError
-from .isolation import in_all_schemas
-from .pages import page
+from ..conf import log_database
+from ..databases.aliases import data_aliases
+from ..databases.isolation import in_all_schemas
+from ..databases.rows import pages
+from ..exceptions import AnonymiseError
+from ..pages import page
+from ..registry import registry
+from ..tables import EventLog, Instance, Operation, Receipt, Upgrade
 from .reconciliation import OPERATIONS_PER_QUERY, Databases, receipts, shown, unlogged
-from .registry import registry
-from .tables import EventLog, Instance, Operation, Receipt, Upgrade
 
 # No id in it, as whoever reads it may be told that of a database in use.
 ADVICE = (

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 
-from . import legacy
-from .history import count_foreign, count_operations, logged_operations
-from .instances import needed
-from .legacy import Backlog
-from .reconciliation import Databases, reconcile
+from ..log import legacy
+from ..log.legacy import Backlog
+from ..log.ownership import needed
+from ..log.reading import count_foreign, count_operations, logged_operations
+from ..log.reconciliation import Databases, reconcile
 from .replay import Report, complete_1x, replay, settle
 from .sequences import raise_sequences
 

@@ -14,15 +14,15 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections, router
 from django.db.models import Count, Max, QuerySet
 from django.utils import timezone
 
-from . import eventlog
-from .batching import chunks, pages
-from .conf import log_database
-from .exceptions import AnonymiseError
-from .history import OPERATIONS_PER_QUERY, LoggedOperation
-from .instances import ADVICE, foreign, is_migrated, needed
+from ..conf import log_database
+from ..databases.rows import chunks, pages
+from ..exceptions import AnonymiseError
+from ..registry import registry
+from ..tables import EventLog, Operation, Upgrade
+from . import writing
+from .ownership import ADVICE, foreign, is_migrated, needed
+from .reading import OPERATIONS_PER_QUERY, LoggedOperation
 from .reconciliation import Databases, missing, receipts
-from .registry import registry
-from .tables import EventLog, Operation, Upgrade
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ def marks(using: str, databases: Databases) -> Marks:
     if ids := databases.ids(using):
         upgrades = upgrades.filter(instance__in=ids)
     told = upgrades.aggregate(told=Max("watermark"))["told"]
-    return Marks(here=eventlog.known_watermark(using), told=told)
+    return Marks(here=writing.known_watermark(using), told=told)
 
 
 def due(using: str, databases: Databases) -> Backlog:
@@ -92,14 +92,14 @@ def operations(backlogs: list[Backlog]) -> Iterator[LoggedOperation]:
             label = f"{app_label}.{model_name}"
             place = places.get(label)
             if place is not None and place.low < number <= place.high:
-                id_, held = eventlog.legacy_id(number), (((event, label, ""), key),)
+                id_, held = writing.legacy_id(number), (((event, label, ""), key),)
                 yield LoggedOperation(id=id_, using=place.using, started=now, is_of_1x=True, held=held)
 
 
 def complete(backlog: Backlog) -> None:
     """Note in the database that it has all of these now."""
     if backlog.high > backlog.low:
-        eventlog.raise_watermark(backlog.using, backlog.high)
+        writing.raise_watermark(backlog.using, backlog.high)
 
 
 def settle(labels: Collection[str], databases: Databases) -> None:
@@ -122,7 +122,7 @@ def settle(labels: Collection[str], databases: Databases) -> None:
         there = receipts(batch)
         for using in {each.using for each in batch}:
             lacking = [(each.id, each.started) for each in batch if each.using == using and each.id not in there]
-            eventlog.write_receipts(lacking, using)
+            writing.write_receipts(lacking, using)
 
 
 def knows(using: str) -> bool:
@@ -152,7 +152,7 @@ def adopt(databases: Databases) -> Databases:
     for using in needed():
         named = databases.others & _known_ids(using)
         if databases.known(using) is None and len(named) == 1:
-            eventlog.adopt_instance_id(next(iter(named)), using)
+            writing.adopt_instance_id(next(iter(named)), using)
     return Databases(databases.others)
 
 
@@ -167,8 +167,8 @@ def upgrade(*, is_another: bool = False) -> list[Backlog]:
     for each in backlogs:
         _check_not_restored(each.using, databases, is_another)
     for each in backlogs:
-        eventlog.instance_id(each.using)  # one without an id is a new one now
-        eventlog.write_upgrade(each.using, each.high, expected=marks(each.using, Databases()).told)
+        writing.instance_id(each.using)  # one without an id is a new one now
+        writing.write_upgrade(each.using, each.high, expected=marks(each.using, Databases()).told)
     return backlogs
 
 

@@ -10,11 +10,11 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import DatabaseError, router
 from django.db.models import Model
 
-from .conf import log_database
-from .exceptions import AnonymiseError
-from .pages import page
+from ..conf import log_database
+from ..exceptions import AnonymiseError
+from ..pages import page
+from ..tables import Instance, PrivacyAnonymised, Receipt, Scrub
 from .presence import says_absent
-from .tables import Instance, PrivacyAnonymised, Receipt, Scrub
 
 # What is written or read in each erasure, on the alias of the rows
 BESIDE_ROWS: tuple[type[Model], ...] = (ContentType, Instance, PrivacyAnonymised, Receipt, Scrub)

@@ -1,0 +1,1 @@
+"""After a backup was restored: what was erased is erased again."""
