@@ -6,7 +6,6 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import EmptyResultSet
 from django.db.models import (
     BooleanField,
@@ -18,7 +17,6 @@ from django.db.models import (
     OuterRef,
     Q,
     QuerySet,
-    Subquery,
     Value,
 )
 from django.db.models.lookups import In
@@ -69,13 +67,7 @@ def _has_marker(model: type[Model], part: str) -> Any:
     if text is None:
         return _IsMarked(model, part)
     # The last condition says nothing new, but see has_marker().
-    return Exists(_markers(model, part).filter(object_id=text, object_id__gte=text))
-
-
-def _markers(model: type[Model], part: str) -> QuerySet[PrivacyAnonymised]:
-    """The markers of ``model`` in whatever database they are read from: each has its own number for a content type."""
-    kind = ContentType.objects.filter(app_label=model._meta.app_label, model=model._meta.model_name)
-    return PrivacyAnonymised.objects.filter(content_type=Subquery(kind.values("pk")[:1]), part=part)
+    return Exists(PrivacyAnonymised.objects.of(model).filter(part=part, object_id=text, object_id__gte=text))
 
 
 class _IsMarked(Expression):
@@ -93,7 +85,8 @@ class _IsMarked(Expression):
         [self.key] = exprs
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
-        texts = _markers(self.model, self.part).using(connection.alias).values_list("object_id", flat=True)
+        found = PrivacyAnonymised.objects.of(self.model).filter(part=self.part)
+        texts = found.using(connection.alias).values_list("object_id", flat=True)
         try:
             return compiler.compile(In(self.key, [self.model._meta.pk.to_python(text) for text in texts]))
         except EmptyResultSet:

@@ -212,6 +212,15 @@ class Receipt(models.Model):
 
 
 class Markers(models.Manager["PrivacyAnonymised"]):
+    def of(self, model: type[models.Model]) -> models.QuerySet[PrivacyAnonymised]:
+        """Return the markers of ``model``, for a condition, in whatever database they are read from.
+
+        The database looks the number of the content type up. Each has its own; and where PostgreSQL has counted the
+        markers before the first one of this content type, it takes them to be few, and reads all of them for each row.
+        """
+        kind = ContentType.objects.filter(app_label=model._meta.app_label, model=model._meta.model_name)
+        return self.filter(content_type=models.Subquery(kind.values("pk")[:1]))
+
     def get_by_natural_key(self, app_label: str, model: str, object_id: str, part: str = "") -> PrivacyAnonymised:
         kind = ContentType.objects.db_manager(self.db).get_by_natural_key(app_label, model)
         return self.get(content_type=kind, object_id=object_id, part=part)

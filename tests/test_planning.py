@@ -4,15 +4,20 @@ from functools import partial
 
 import django
 import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
 from django.db.models import Count, Exists, F, OuterRef, Q
 from django.db.models.signals import post_save, pre_save
 from model_bakery import baker
 
+from gdpr_assist.marks import with_marks
+from gdpr_assist.planning.markers import has_marker
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.planning.preview import preview
 from gdpr_assist.planning.watchers import OURS, SAVING
 from gdpr_assist.registry import registry
 from gdpr_assist.signals import post_anonymise, pre_anonymise
+from gdpr_assist.tables import PrivacyAnonymised
 from tests.apps.fields.models import TextKey, UUIDKey
 from tests.apps.shop.models import (
     Comment,
@@ -534,3 +539,35 @@ def test_pinned_keys_ascend_whatever_the_order_of_the_queryset():
     keys = sorted(each.pk for each in baker.make(Customer, name="Ada", _quantity=5))
 
     assert plan(Customer.objects.filter(name="Ada").order_by("-pk")).pinned().keys == tuple(keys)
+
+
+# -- which of them were anonymised before ------------------------------------------------------
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="the others look a marker up whatever they have counted")
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: with_marks(TextKey.objects.all()),
+        lambda: TextKey.objects.annotate(marked=has_marker(TextKey, "default")),
+    ],
+    ids=["with_anonymised", "plans"],
+)
+def test_a_marker_is_looked_up_also_where_the_database_counted_them_before_the_first_of_the_model(read):
+    """Else all markers of the model would be read for each of its rows."""
+    make_markers(Customer, 3000)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE gdpr_assist_privacyanonymised")
+    make_markers(TextKey, 300)
+
+    lookups = [line for line in read().explain().splitlines() if "Index Cond" in line and "content_type_id" in line]
+
+    assert lookups
+    assert all("object_id" in line for line in lookups)
+
+
+def make_markers(model, quantity):
+    kind = ContentType.objects.get_for_model(model)
+    PrivacyAnonymised.objects.bulk_create(
+        PrivacyAnonymised(content_type=kind, object_id=str(number)) for number in range(quantity)
+    )

@@ -19,9 +19,13 @@ from ..tables import PrivacyAnonymised
 def markers(model: type[Model], using: str, part: str | None = None) -> QuerySet[PrivacyAnonymised]:
     """Return the markers of ``model``: all, or those that tell of ``part``; ``""`` is that of whole rows."""
     found = PrivacyAnonymised.objects.using(using).filter(content_type=content_type(model, using))
+    return found.filter(_tells_of(part))
+
+
+def _tells_of(part: str | None) -> Q:
     if part is None:
-        return found
-    return found.filter(part__in=["", part]) if part else found.filter(part="")
+        return Q()
+    return Q(part__in=["", part]) if part else Q(part="")
 
 
 def marked_texts(declared: Declaration, keys: Iterable[Any], using: str, part: str = "") -> set[str]:
@@ -56,12 +60,14 @@ def has_marker(model: type[Model], using: str, part: str | None = None, **condit
     Where SQL cannot tell (``key_text`` is None) all markers of the model are read now; for a page see
     ``marked_texts``.
     """
-    found = markers(model, using, part).filter(**conditions)
+    content_type(model, using)  # where that is missing, it is said now, and in its own words
     text = key_text(model, OuterRef("pk"))
     if text is not None:
-        # The second condition says nothing new. Without it PostgreSQL, which does not know how many markers an open
+        # The last condition says nothing new. Without it PostgreSQL, which does not know how many markers an open
         # transaction has written, hashes all of them for each page of rows instead of looking 1,800 up.
+        found = PrivacyAnonymised.objects.of(model).using(using).filter(_tells_of(part), **conditions)
         return Exists(found.filter(object_id=text, object_id__gte=text))
+    found = markers(model, using, part).filter(**conditions)
     to_python = model._meta.pk.to_python
     return Q(pk__in=[to_python(key) for key in found.values_list("object_id", flat=True)])
 
