@@ -19,7 +19,7 @@ from .exceptions import AnonymiseError, EventLogError
 from .execution.effects import check_deleted
 from .execution.execute import execute
 from .execution.marking import forget_markers
-from .log import legacy, writing
+from .log import identity, legacy, writing
 from .managers import take_off_declaration
 from .planning.plans import plan
 from .registry import concrete, registry
@@ -153,7 +153,7 @@ def anonymise_related(sender: type[Model], queryset: QuerySet[Any], keys: Sequen
 
 def keep_instance(sender: type[Model], instance: Any, raw: bool, using: str, **kwargs: Any) -> None:
     """pre_save of the instance id: loaddata must not make a database that has erased something another one."""
-    is_another = raw and writing.known_instance_id(using) not in (None, instance.instance)
+    is_another = raw and identity.known_instance_id(using) not in (None, instance.instance)
     if is_another and Receipt.objects.using(using).exists():
         raise AnonymiseError(
             f"The fixture has gdpr_assist.Instance of another database, and {using!r} has receipts of its own: with "
@@ -173,7 +173,7 @@ def name_database(using: str, plan: Any = None, **kwargs: Any) -> None:
         return
     is_new = plan is None or any(each.app_label == "gdpr_assist" and each.initial for each, backwards in plan)
     if is_new or not legacy.knows(using):
-        writing.instance_id(using)
+        identity.instance_id(using)
 
 
 def _block(using: str) -> Any:

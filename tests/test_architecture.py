@@ -62,9 +62,10 @@ def is_write(node):
     )
 
 
-# execution: personal data; log/writing: events and receipts; deletion: called by Django's Collector at its own UPDATE;
-# upgrading: an operation of a migration; admin/history: Django's own history.
-WRITERS = {"execution", "log/writing", "deletion", "upgrading", "admin/history"}
+# execution: personal data; log: events, receipts, and which database it is; deletion: called by Django's Collector at
+# its own UPDATE; upgrading: an operation of a migration; admin/history: Django's own history.
+LOG = {"log/identity", "log/receipts", "log/writing"}
+WRITERS = {"execution", *LOG, "deletion", "upgrading", "admin/history"}
 
 
 def test_only_execution_and_the_log_write_rows():
@@ -82,7 +83,7 @@ def test_the_admin_writes_nothing_but_its_history():
 
 def test_only_what_writes_and_the_databases_hold_a_cursor():
     holders = {room(place.split(":")[0]) for place in offenders(lambda node: is_call(node, "cursor"))}
-    assert holders == {"databases", "execution", "log/writing"}
+    assert holders == {"databases", "execution", "log/receipts", "log/writing"}
 
 
 def test_planning_and_what_is_below_it_open_no_transaction():

@@ -26,7 +26,7 @@ from django.test.utils import isolate_apps
 from django.utils import timezone
 
 from gdpr_assist import ANONYMISE
-from gdpr_assist.log.writing import write_receipt
+from gdpr_assist.log.receipts import write_receipt
 from gdpr_assist.pages import DOCUMENTATION
 from gdpr_assist.registry import registry
 from tests.apps.fields.models import ChoiceFields, ShortFields, TextKey

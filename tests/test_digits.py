@@ -12,7 +12,7 @@ from django.test.utils import isolate_apps
 from gdpr_assist.declaring import rules
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.execution.ranges import execute_in_ranges
-from gdpr_assist.log import writing as eventlog
+from gdpr_assist.log import identity
 from gdpr_assist.models import Instance
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.signals import pre_anonymise
@@ -93,7 +93,7 @@ def test_they_differ_from_row_to_row_from_model_to_model_and_from_database_to_da
 def test_they_outlive_another_secret_key_and_the_new_id_of_a_copy(anonymise, settings):
     person = user()
     anonymise(person)
-    before = row(person)["username"], eventlog.instance_id("default")
+    before = row(person)["username"], identity.instance_id("default")
 
     settings.SECRET_KEY = "another one"
     settings.GDPR_CAN_ANONYMISE_DATABASE = True
@@ -101,7 +101,7 @@ def test_they_outlive_another_secret_key_and_the_new_id_of_a_copy(anonymise, set
     User.objects.get(pk=person.pk).anonymise(force=True)
 
     assert row(person)["username"] == before[0]
-    assert eventlog.instance_id("default") != before[1]
+    assert identity.instance_id("default") != before[1]
 
 
 @WAYS

@@ -15,6 +15,8 @@ from model_bakery import baker
 
 from gdpr_assist import AnonymiseError, EventLogError
 from gdpr_assist.databases import rows as batching
+from gdpr_assist.log import identity
+from gdpr_assist.log import receipts as proofs
 from gdpr_assist.log import writing as eventlog
 from gdpr_assist.models import EventLog, Instance, Operation, Outcome, PrivacyAnonymised, Receipt
 from gdpr_assist.signals import post_anonymise
@@ -552,7 +554,7 @@ class TestParts:
     def few_events_in_memory(self, transactional_db, monkeypatch):
         monkeypatch.setattr(eventlog, "EVENTS_IN_MEMORY", 2)
         monkeypatch.setattr(batching, "LARGEST_BATCH", 3)  # 2 keys in a batch
-        eventlog.instance_id("default")  # as migrating does
+        identity.instance_id("default")  # as migrating does
 
     def people(self, count=5):
         return [customer(email=f"{number}@quill.example") for number in range(count)]
@@ -696,8 +698,8 @@ def test_an_id_that_the_log_has_already_is_refused():
 def test_a_database_that_becomes_another_keeps_the_receipts_of_rows_of_1x():
     """These rows belong to any database: without their receipts they would be applied again."""
     EventLog(event="delete", app_label="shop", model_name="Customer", target_pk="1").save(using="gdpr_log")
-    of_1x = eventlog.legacy_id(EventLog.objects.using("gdpr_log").get().pk)
-    eventlog.write_receipt(of_1x, "default", timezone.now())
+    of_1x = proofs.legacy_id(EventLog.objects.using("gdpr_log").get().pk)
+    proofs.write_receipt(of_1x, "default", timezone.now())
     customer().anonymise()
-    eventlog.forget_receipts("default")
+    proofs.forget_receipts("default")
     assert receipts() == {of_1x}

@@ -5,9 +5,9 @@ import pytest
 from django.utils import timezone
 
 from gdpr_assist.log import reading as history
+from gdpr_assist.log.identity import instance_id
 from gdpr_assist.log.reading import count_foreign, count_operations, hold_events, logged_operations
 from gdpr_assist.log.reconciliation import Databases
-from gdpr_assist.log.writing import instance_id
 from gdpr_assist.models import Operation
 from tests.test_replay import ANONYMISE, DELETE, event, log
 

@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 
 from gdpr_assist.log.ownership import ADVICE, check_log, is_migrated, warnings
+from gdpr_assist.log.receipts import write_receipt
 from gdpr_assist.log.reconciliation import Databases, shown
-from gdpr_assist.log.writing import write_receipt
 from gdpr_assist.models import Operation
 from tests.databases import untouched
 from tests.test_replay import DELETE, event, log

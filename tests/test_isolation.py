@@ -15,8 +15,9 @@ from gdpr_assist.checks import check_W018
 from gdpr_assist.databases.isolation import check_commits
 from gdpr_assist.databases.servers import reads_uncommitted
 from gdpr_assist.exceptions import AnonymiseError
+from gdpr_assist.log import receipts
 from gdpr_assist.log import writing as eventlog
-from gdpr_assist.log.reconciliation import Databases, missing, receipts
+from gdpr_assist.log.reconciliation import Databases, missing, with_receipts
 from gdpr_assist.log.status import status
 from gdpr_assist.models import Operation, Receipt
 from tests.apps.shop.models import Customer
@@ -130,7 +131,7 @@ def test_what_another_replay_has_not_committed_is_missing(dirty_reads, writer):
     operation = log(event(DELETE, "shop.Customer", 1), age=50)
     other = writer(operation)
     assert list(missing("default", Databases())) == [operation]
-    assert receipts(Operation.objects.using("gdpr_log").all()) == set()
+    assert with_receipts(Operation.objects.using("gdpr_log").all()) == set()
     assert status().databases[0].missing == 1
     other.rollback()
 
@@ -167,7 +168,7 @@ def test_the_level_is_asked_of_the_database(dirty_reads):
 
 def test_at_other_levels_no_statement_is_added(django_assert_num_queries):
     with django_assert_num_queries(1, using="default"):
-        eventlog.committed_receipts([uuid.uuid4()], "default")
+        receipts.committed_receipts([uuid.uuid4()], "default")
 
 
 class TestAutocommit:

@@ -12,7 +12,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import override_settings
 from django.utils import timezone
 
-from gdpr_assist.log.writing import instance_id
+from gdpr_assist.log.identity import instance_id
 from gdpr_assist.models import EventLog, Instance, Operation, Outcome, PrivacyAnonymised, Receipt, Upgrade
 from tests.databases import log_is, migrate, refused, scratch_site, unblocked_site
 from tests.logbook import customer

@@ -15,12 +15,13 @@ from django.utils import timezone
 from model_bakery import baker
 
 from gdpr_assist.log import reading as history
+from gdpr_assist.log.identity import instance_id
 from gdpr_assist.log.legacy import everything
 from gdpr_assist.log.legacy import operations as of_1x
 from gdpr_assist.log.ownership import needed
 from gdpr_assist.log.reading import count_foreign, logged_operations
+from gdpr_assist.log.receipts import write_receipt
 from gdpr_assist.log.reconciliation import Databases
-from gdpr_assist.log.writing import instance_id, write_receipt
 from gdpr_assist.models import EventLog, Instance, Operation, Outcome, PrivacyAnonymised, Receipt
 from gdpr_assist.registry import registry
 from gdpr_assist.replay import replay as module
@@ -715,7 +716,7 @@ class TestTogether:
         """Its receipt comes in after the receipts were read."""
         people = [customer(email=f"{number}@quill.example") for number in range(3)]
         logged = [log(event(DELETE, person)) for person in people]
-        read = module.receipts
+        read = module.with_receipts
 
         def read_too_early(batch):
             there = read(batch)
@@ -723,7 +724,7 @@ class TestTogether:
             write_receipt(logged[0], "default", timezone.now())
             return there
 
-        monkeypatch.setattr(module, "receipts", read_too_early)
+        monkeypatch.setattr(module, "with_receipts", read_too_early)
         assert numbers(rerun()) == (2, 1, 0)
         assert list(Customer.all_objects.all()) == people[:1]
 

@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from model_bakery import baker
 
+from gdpr_assist.log.identity import instance_id
 from gdpr_assist.log.reconciliation import Databases
-from gdpr_assist.log.writing import instance_id
 from gdpr_assist.registry import registry
 from gdpr_assist.replay.sequences import raise_sequences
 from tests.apps.fields.models import TextKey

@@ -10,7 +10,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 
 from ..databases.transactions import check_now, in_order_of_commit, is_within_transaction
 from ..exceptions import AnonymiseError, PartlyErased
-from ..log import writing
+from ..log import receipts, writing
 from ..planning.plans import Plan
 from ..sensitive import sensitive
 from .execute import Result, execute
@@ -89,7 +89,7 @@ def _commit(
         except BaseException as error:  # noqa: BLE001  (raised again, below)
             raised[using] = error
             # A callback of the project's that failed after the COMMIT has undone nothing.
-            if isinstance(error, DatabaseError) and not writing.has_receipt(erasures[using]):
+            if isinstance(error, DatabaseError) and not receipts.has_receipt(erasures[using].id, using):
                 left.append(using)
     if left and len(left) < len(blocks):
         raise _partly(list(blocks), left, raised[left[0]], plans, results) from None

@@ -19,10 +19,10 @@ from ..databases.rows import chunks, pages
 from ..exceptions import AnonymiseError
 from ..registry import registry
 from ..tables import EventLog, Operation, Upgrade
-from . import writing
+from . import identity, receipts
 from .ownership import ADVICE, foreign, is_migrated, needed
 from .reading import OPERATIONS_PER_QUERY, LoggedOperation
-from .reconciliation import Databases, missing, receipts
+from .reconciliation import Databases, missing, with_receipts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ def marks(using: str, databases: Databases) -> Marks:
     if ids := databases.ids(using):
         upgrades = upgrades.filter(instance__in=ids)
     told = upgrades.aggregate(told=Max("watermark"))["told"]
-    return Marks(here=writing.known_watermark(using), told=told)
+    return Marks(here=identity.known_watermark(using), told=told)
 
 
 def due(using: str, databases: Databases) -> Backlog:
@@ -92,14 +92,14 @@ def operations(backlogs: list[Backlog]) -> Iterator[LoggedOperation]:
             label = f"{app_label}.{model_name}"
             place = places.get(label)
             if place is not None and place.low < number <= place.high:
-                id_, held = writing.legacy_id(number), (((event, label, ""), key),)
+                id_, held = receipts.legacy_id(number), (((event, label, ""), key),)
                 yield LoggedOperation(id=id_, using=place.using, started=now, is_of_1x=True, held=held)
 
 
 def complete(backlog: Backlog) -> None:
     """Note in the database that it has all of these now."""
     if backlog.high > backlog.low:
-        writing.raise_watermark(backlog.using, backlog.high)
+        identity.raise_watermark(backlog.using, backlog.high)
 
 
 def settle(labels: Collection[str], databases: Databases) -> None:
@@ -119,10 +119,10 @@ def settle(labels: Collection[str], databases: Databases) -> None:
     if unknown := sorted(set(labels).difference(*(each.counts for each in chosen))):
         raise AnonymiseError(f"There are no events of 1.x of {', '.join(unknown)} to apply; nothing was settled.")
     for batch in chunks(operations(chosen), OPERATIONS_PER_QUERY):
-        there = receipts(batch)
+        there = with_receipts(batch)
         for using in {each.using for each in batch}:
             lacking = [(each.id, each.started) for each in batch if each.using == using and each.id not in there]
-            writing.write_receipts(lacking, using)
+            receipts.write_receipts(lacking, using)
 
 
 def knows(using: str) -> bool:
@@ -152,7 +152,7 @@ def adopt(databases: Databases) -> Databases:
     for using in needed():
         named = databases.others & _known_ids(using)
         if databases.known(using) is None and len(named) == 1:
-            writing.adopt_instance_id(next(iter(named)), using)
+            identity.adopt_instance_id(next(iter(named)), using)
     return Databases(databases.others)
 
 
@@ -167,8 +167,8 @@ def upgrade(*, is_another: bool = False) -> list[Backlog]:
     for each in backlogs:
         _check_not_restored(each.using, databases, is_another)
     for each in backlogs:
-        writing.instance_id(each.using)  # one without an id is a new one now
-        writing.write_upgrade(each.using, each.high, expected=marks(each.using, Databases()).told)
+        identity.instance_id(each.using)  # one without an id is a new one now
+        identity.write_upgrade(each.using, each.high, expected=marks(each.using, Databases()).told)
     return backlogs
 
 

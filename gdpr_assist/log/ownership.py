@@ -20,7 +20,7 @@ from ..exceptions import AnonymiseError
 from ..pages import page
 from ..registry import registry
 from ..tables import EventLog, Instance, Operation, Receipt, Upgrade
-from .reconciliation import OPERATIONS_PER_QUERY, Databases, receipts, shown, unlogged
+from .reconciliation import OPERATIONS_PER_QUERY, Databases, shown, unlogged, with_receipts
 
 # No id in it, as whoever reads it may be told that of a database in use.
 ADVICE = (
@@ -81,7 +81,7 @@ def foreign(using: str, databases: Databases) -> list[Foreign]:
     rows = Operation.objects.using(log_database()).filter(using=using).exclude(outcome__committed=False)
     found: dict[uuid.UUID, list[datetime]] = {}
     for batch in pages(rows.exclude(instance__in=databases.ids(using)), OPERATIONS_PER_QUERY):
-        there = receipts(batch)
+        there = with_receipts(batch)
         for each in batch:
             if each.id not in there:
                 found.setdefault(each.instance, []).append(each.started)

@@ -13,9 +13,9 @@ from ..conf import log_database
 from ..databases.aliases import data_aliases
 from ..databases.rows import chunks, pages
 from ..tables import Operation, Receipt
-from . import writing
+from . import receipts, writing
 from .ownership import is_migrated
-from .reconciliation import OPERATIONS_PER_QUERY, Databases, logged, receipts, retention
+from .reconciliation import OPERATIONS_PER_QUERY, Databases, logged, retention, with_receipts
 
 
 def prune(*, dry_run: bool = False) -> tuple[int, int]:
@@ -50,7 +50,7 @@ def _settled_before(moment: datetime, aliases: list[str]) -> QuerySet[Operation]
 def _done_with(operations: Iterable[Operation], databases: Databases) -> list[uuid.UUID]:
     """Those of ``operations``, all settled, that are not still to be applied."""
     ours = [each for each in operations if databases.own(each)]
-    there = receipts(ours)
+    there = with_receipts(ours)
     return [each.id for each in ours if each.id in there or not each.outcome.committed]
 
 
@@ -58,7 +58,7 @@ def _last(old: QuerySet[Operation], databases: Databases) -> uuid.UUID | None:
     """Return the newest of ``old`` that took effect in its database."""
     newest = old.filter(outcome__committed=True).order_by("-started", "-pk")
     for batch in chunks(newest.iterator(), OPERATIONS_PER_QUERY):
-        there = receipts(each for each in batch if databases.own(each))
+        there = with_receipts(each for each in batch if databases.own(each))
         if found := next((each.id for each in batch if each.id in there), None):
             return found
     return None
@@ -79,12 +79,12 @@ def _prune_receipts(
 ) -> int:
     removed = 0
     for page in pages(Receipt.objects.using(using).filter(written__lt=before), OPERATIONS_PER_QUERY):
-        keys = [each.operation for each in page if not writing.is_legacy(each.operation)]
+        keys = [each.operation for each in page if not receipts.is_legacy(each.operation)]
         there = logged(keys)
         if dry_run:
             there.difference_update(_done_with(old.filter(pk__in=keys), databases))
         done = [key for key in keys if key not in there]
         removed += len(done)
         if not dry_run:
-            writing.remove_receipts(done, using)
+            receipts.remove_receipts(done, using)
     return removed

@@ -18,7 +18,7 @@ from ..conf import log_database, settings
 from ..databases.rows import chunks, pages
 from ..exceptions import AnonymiseError
 from ..tables import EventLog, Operation, Outcome, Receipt
-from . import writing
+from . import identity, receipts, writing
 
 OPERATIONS_PER_QUERY = 500
 
@@ -47,7 +47,7 @@ class Databases:
     def __init__(self, others: Collection[uuid.UUID] = ()) -> None:
         self.others = frozenset(others)
         # {alias: the id of that database, None if it has none}; read once
-        self.known = cache(writing.known_instance_id)
+        self.known = cache(identity.known_instance_id)
         # {alias: the instances that count as ours there}
         self.ids = cache(self._ids)
 
@@ -79,7 +79,7 @@ def reconcile(databases: Databases, *, is_restored: bool = False, dry_run: bool 
     for batch in pages(unsettled().select_related("outcome"), OPERATIONS_PER_QUERY):
         ours = [each for each in batch if databases.own(each)]
         settled.foreign += len(batch) - len(ours)
-        there = receipts(ours)
+        there = with_receipts(ours)
         found: dict[bool | None, list[Operation]] = defaultdict(list)
         for operation in ours:
             here: bool | None = operation.id in there
@@ -87,7 +87,7 @@ def reconcile(databases: Databases, *, is_restored: bool = False, dry_run: bool 
                 settled.unknown.append(operation)  # and stays so
                 continue
             if not here and not dry_run:
-                here = writing.took_effect(operation.id, operation.using)
+                here = receipts.took_effect(operation.id, operation.using)
             if here is None:
                 settled.busy.append(operation)
             else:
@@ -131,7 +131,7 @@ def _refusal(operation: uuid.UUID, databases: Databases) -> str:
         return f"is settled: it was {'committed' if outcome.committed else 'rolled back'}"
     if not databases.own(found):
         return f"is of another database under the alias {found.using!r}"
-    took_effect = writing.took_effect(operation, found.using)
+    took_effect = receipts.took_effect(operation, found.using)
     if took_effect is None:
         return "is still in its transaction"
     return "took effect, as its receipt says; gdpr_reconcile notes that" if took_effect else ""
@@ -189,7 +189,7 @@ def missing(using: str, databases: Databases) -> Iterator[uuid.UUID]:
         # the receipts: an operation that ends between the two has its receipt by then.
         keys = [each.id for each in batch]
         committed = set(Outcome.objects.using(log).filter(pk__in=keys, committed=True).values_list("pk", flat=True))
-        there = receipts(each for each in batch if each.id in committed)
+        there = with_receipts(each for each in batch if each.id in committed)
         yield from (key for key in keys if key in committed and key not in there)
 
 
@@ -211,7 +211,7 @@ def contradicted(databases: Databases, using: str | None = None) -> Iterator[Ope
     """
     rolled_back = Operation.objects.using(log_database()).filter(outcome__committed=False)
     for batch in pages(rolled_back.filter(using=using) if using else rolled_back, OPERATIONS_PER_QUERY):
-        there = receipts(each for each in batch if databases.own(each))
+        there = with_receipts(each for each in batch if databases.own(each))
         yield from (each for each in batch if each.id in there)
 
 
@@ -221,9 +221,9 @@ def unlogged(using: str) -> Iterator[uuid.UUID]:
     if settings.GDPR_LOG_RETENTION is not None:
         rows = rows.filter(written__gte=timezone.now() - retention())
     for batch in pages(rows, OPERATIONS_PER_QUERY):
-        keys = [each.operation for each in batch if not writing.is_legacy(each.operation)]
+        keys = [each.operation for each in batch if not receipts.is_legacy(each.operation)]
         there = logged(keys)
-        yield from writing.committed_receipts([key for key in keys if key not in there], using)
+        yield from receipts.committed_receipts([key for key in keys if key not in there], using)
 
 
 def logged(operations: Iterable[uuid.UUID]) -> set[uuid.UUID]:
@@ -232,9 +232,9 @@ def logged(operations: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     return set(rows.values_list("pk", flat=True))
 
 
-def receipts(operations: Iterable[Any]) -> set[uuid.UUID]:
+def with_receipts(operations: Iterable[Any]) -> set[uuid.UUID]:
     """Return the ids of those ``operations`` that have a committed receipt on their own alias (``using``)."""
     by_alias: dict[str, list[uuid.UUID]] = defaultdict(list)
     for operation in operations:
         by_alias[operation.using].append(operation.id)
-    return {each for using, ids in by_alias.items() for each in writing.committed_receipts(ids, using)}
+    return {each for using, ids in by_alias.items() for each in receipts.committed_receipts(ids, using)}

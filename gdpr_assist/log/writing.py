@@ -14,33 +14,26 @@ from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
-from operator import itemgetter
 from typing import Any
 
-from django.db import Error, IntegrityError, OperationalError, connections, transaction
-from django.db.models import Model, Q
+from django.db import Error, IntegrityError, connections, transaction
+from django.db.models import Model
 from django.utils import timezone
 from django.utils.connection import ConnectionDoesNotExist
 from django.utils.functional import cached_property
 
 from ..conf import log_database
-from ..databases.isolation import read_committed
-from ..databases.locks import is_busy, limit_wait
 from ..databases.placement import explained
-from ..databases.rows import pages
-from ..databases.statements import among, insert_values
+from ..databases.statements import insert_values
 from ..exceptions import AnonymiseError, EventLogError
 from ..registry import registry
-from ..tables import EventLog, Instance, Operation, Outcome, Receipt, Upgrade, stored_ids, stored_key
+from ..tables import EventLog, Instance, Operation, Outcome, stored_key
+from . import receipts
 
 ROWS_PER_QUERY = 1000
 
 # An erasure of more events than this writes them to the log in parts, before it is complete.
 EVENTS_IN_MEMORY = 10_000
-
-# Rows that 1.x wrote have no operation; their receipts are made from the number of the row.
-LEGACY = uuid.UUID("6f1f7c43-6d0f-5a3c-9a56-0b1c1b7d9d31")
-LEGACY_VERSION = 5  # of a uuid that is made from a name; those of operations are random
 
 # While the log is suspended: {(event, model): how many rows were erased}
 _suspended: ContextVar[Counter[tuple[str, type[Model]]] | None] = ContextVar("gdpr_assist_log_suspended", default=None)
@@ -130,116 +123,6 @@ def record_by_hand(event: str, instance: Model, using: str) -> None:
         record(erasure)
 
 
-def instance_id(using: str) -> uuid.UUID:
-    """Return the id of the database behind ``using``; migrating writes it, a flushed database gets one here."""
-    return Instance.objects.using(using).get_or_create(pk=1)[0].instance
-
-
-def known_instance_id(using: str) -> uuid.UUID | None:
-    """Return the id of the database behind ``using``, None if it has none yet. Writes nothing."""
-    return Instance.objects.using(using).values_list("instance", flat=True).first()
-
-
-def renew_instance_id(using: str) -> None:
-    """Make the database behind ``using`` another one, to which no logged operation belongs."""
-    Instance.objects.using(using).update_or_create(pk=1, defaults={"instance": uuid.uuid4()})
-
-
-def adopt_instance_id(instance: uuid.UUID, using: str) -> None:
-    """Make a database without an id the one that it was before. Raises ``IntegrityError`` if it got one meanwhile."""
-    Instance.objects.using(using).create(pk=1, instance=instance)
-
-
-def known_watermark(using: str) -> int | None:
-    """Return up to which number the database has the events of 1.x, None if it does not say."""
-    return Instance.objects.using(using).values_list("watermark", flat=True).first()
-
-
-def raise_watermark(using: str, watermark: int) -> None:
-    """Note beside the rows that all events of 1.x up to ``watermark`` took effect."""
-    instance_id(using)
-    lower = Q(watermark=None) | Q(watermark__lt=watermark)
-    Instance.objects.using(using).filter(lower).update(watermark=watermark)
-
-
-def write_upgrade(using: str, watermark: int, *, expected: int | None) -> None:
-    """Note the same in the log, and beside the rows. If one of the two fails, neither or only the latter is noted.
-
-    Raises ``AnonymiseError`` if the log does not have ``expected`` any more: somebody else was faster.
-    """
-    log, instance = log_database(), instance_id(using)
-    upgrades = Upgrade.objects.using(log).filter(using=using, instance=instance)
-    with transaction.atomic(using=log):
-        if expected is None:
-            _, is_ours = upgrades.get_or_create(using=using, instance=instance, defaults={"watermark": watermark})
-        else:
-            is_ours = bool(upgrades.filter(watermark=expected).update(watermark=watermark))
-        if not is_ours:
-            raise AnonymiseError(f"The log was upgraded for {using!r} by somebody else just now. Look at gdpr_status.")
-        raise_watermark(using, watermark)
-
-
-def write_receipt(operation: uuid.UUID, using: str, started: datetime) -> None:
-    """Note beside the rows that ``operation`` took effect. Raises ``IntegrityError`` if that is noted already."""
-    Receipt.objects.using(using).create(operation=operation, written=started)
-
-
-def has_receipt(erasure: Erasure) -> bool:
-    """Return whether ``erasure``, whose own transaction has ended, took effect; False if nothing was logged."""
-    try:
-        return Receipt.objects.using(erasure.using).filter(operation=erasure.id).exists()
-    except Error:
-        return False
-
-
-def write_receipts(operations: Iterable[tuple[uuid.UUID, datetime]], using: str) -> None:
-    """Note it of many, each with its start. Raises ``IntegrityError`` if it is noted of one of them already."""
-    connection = connections[using]
-    fields: Any = Receipt._meta.concrete_fields
-    id_, written = fields
-    rows = [
-        (id_.get_db_prep_value(operation, connection), written.get_db_prep_value(started, connection, prepared=True))
-        for operation, started in operations
-    ]
-    with connection.cursor() as cursor:
-        for statement in insert_values(fields, rows, using):
-            statement.run(cursor)
-
-
-def took_effect(operation: uuid.UUID, using: str) -> bool | None:
-    """Return whether ``operation`` was committed on ``using``; None if its writer did not come to an end in time.
-
-    Tries to insert the receipt: if the writer is still in its transaction, the database makes this wait for its end
-    (PostgreSQL for half a minute, MariaDB ``innodb_lock_wait_timeout``, SQLite ``timeout``). Leaves nothing behind.
-    """
-    try:
-        with transaction.atomic(using=using):
-            limit_wait(using)
-            write_receipt(operation, using, timezone.now())
-            transaction.set_rollback(True, using=using)
-    except IntegrityError:
-        return True
-    except OperationalError as error:
-        if not is_busy(error, using):
-            raise
-        return None
-    return False
-
-
-def committed_receipts(operations: Iterable[uuid.UUID], using: str) -> set[uuid.UUID]:
-    """Return those of ``operations`` that were committed on ``using`` for certain. Waits for nobody.
-
-    Of the others ``took_effect`` tells: their writers may be in their transactions. A plain read would show the
-    receipts of these at READ UNCOMMITTED.
-    """
-    ids = stored_ids(operations, using)
-    if not ids:
-        return set()
-    read_committed(using)
-    receipts = Receipt.objects.using(using).filter(pk__in=among(ids))
-    return set(receipts.values_list("pk", flat=True))
-
-
 def decide(operations: Iterable[uuid.UUID], committed: bool | None) -> None:
     """Append the outcome of each of ``operations`` that has none; replace one that is unknown (None)."""
     log, now = log_database(), timezone.now()
@@ -272,33 +155,6 @@ def remove_events(operations: Collection[uuid.UUID]) -> None:
     EventLog.objects.using(log_database()).filter(operation__in=operations).delete()
 
 
-def remove_receipts(operations: list[uuid.UUID], using: str) -> None:
-    Receipt.objects.using(using).filter(pk__in=operations).delete()
-
-
-def forget_receipts(using: str) -> None:
-    """Remove the receipts of a database that has become another one; rows of 1.x belong to any, so theirs stay."""
-    receipts = Receipt.objects.using(using).values_list("pk")
-    for page in pages(receipts, ROWS_PER_QUERY, key=itemgetter(0)):
-        remove_receipts([key for (key,) in page if not is_legacy(key)], using)
-
-
-def cut_loose(aliases: Iterable[str]) -> None:
-    """Make them other databases: no logged erasure of the original is theirs, nor are its receipts."""
-    for using in aliases:
-        renew_instance_id(using)
-        forget_receipts(using)
-
-
-def legacy_id(number: int) -> uuid.UUID:
-    """Return what stands for the operation of the row with this number, which 1.x wrote."""
-    return uuid.uuid5(LEGACY, str(number))
-
-
-def is_legacy(operation: uuid.UUID) -> bool:
-    return operation.version == LEGACY_VERSION
-
-
 def _write(erasure: Erasure) -> None:
     """Write what is pending, durably: before the first of it the receipt, in the transaction of the erasure."""
     log = str(log_database())
@@ -306,7 +162,7 @@ def _write(erasure: Erasure) -> None:
     if not erasure.is_begun:
         with explained(erasure.using):
             instance = erasure.database.instance
-            write_receipt(erasure.id, erasure.using, erasure.started)
+            receipts.write_receipt(erasure.id, erasure.using, erasure.started)
         operation = Operation(id=erasure.id, instance=instance, using=erasure.using, started=erasure.started)
     try:
         if operation is not None:
@@ -383,7 +239,7 @@ def _durable(log: str | None) -> transaction.Atomic:
 
 def _confirm(operation: uuid.UUID, using: str) -> None:
     """Append the outcome. The receipt decides: a savepoint rolled back by hand leaves this callback behind."""
-    if not committed_receipts([operation], using):
+    if not receipts.committed_receipts([operation], using):
         return
     log = str(log_database())
     try:

@@ -24,11 +24,11 @@ from ..exceptions import AnonymiseError
 from ..execution.deleting import delete
 from ..execution.execute import execute
 from ..execution.marking import forget_markers
-from ..log import writing
+from ..log import receipts, writing
 from ..log.legacy import Backlog, check_identity, complete
 from ..log.ownership import check_instances, check_log, needed
 from ..log.reading import OPERATIONS_PER_QUERY, ROWS_PER_QUERY, Kind, LoggedOperation, hold_events, logged_operations
-from ..log.reconciliation import Databases, receipts, shown
+from ..log.reconciliation import Databases, shown, with_receipts
 from ..planning.plans import plan
 from ..registry import registry
 from ..sensitive import sensitive
@@ -155,7 +155,7 @@ def replay(
     """
     blocked: list[tuple[LoggedOperation, Blocked]] = []
     for batch in chunks(operations, OPERATIONS_PER_QUERY):
-        there = receipts(batch)
+        there = with_receipts(batch)
         report.already += len(there)
         yield report
         missing = [each for each in batch if each.id not in there]
@@ -222,7 +222,7 @@ def _grouped(operations: Iterable[LoggedOperation]) -> Iterator[list[LoggedOpera
 
 
 def _is_under_way(operation: LoggedOperation) -> bool:
-    return writing.took_effect(operation.id, operation.using) is None
+    return receipts.took_effect(operation.id, operation.using) is None
 
 
 def _try_again(blocked: list[tuple[LoggedOperation, Blocked]], report: Report, dry_run: bool) -> Iterator[Report]:
@@ -263,9 +263,9 @@ def settle(operations: Iterable[uuid.UUID], databases: Databases) -> None:
             )
     for using in {each.using for each in found.values()}:
         ours = [each for each in found.values() if each.using == using]
-        there = receipts(ours)
+        there = with_receipts(ours)
         with transaction.atomic(using=using):
-            writing.write_receipts([(each.id, each.started) for each in ours if each.id not in there], using)
+            receipts.write_receipts([(each.id, each.started) for each in ours if each.id not in there], using)
 
 
 def _try_together(
@@ -328,7 +328,7 @@ def _apply(whole: LoggedOperation, operations: list[LoggedOperation], dry_run: b
                 _begin(whole, operations, steps)
             done = _erase_all(whole, steps, dry_run)
     except Exception as error:
-        if done is None or dry_run or len(receipts(operations)) < len(operations):
+        if done is None or dry_run or len(with_receipts(operations)) < len(operations):
             if isinstance(error, OperationalError) and is_busy(error, whole.using):
                 raise Locked from None
             raise
@@ -341,7 +341,7 @@ def _begin(whole: LoggedOperation, operations: list[LoggedOperation], steps: lis
     limit_wait(whole.using)
     try:
         # Before anything else: another replay of the same operation waits here, and then finds it done.
-        writing.write_receipts([(each.id, each.started) for each in operations], whole.using)
+        receipts.write_receipts([(each.id, each.started) for each in operations], whole.using)
     except IntegrityError:
         raise AlreadyApplied from None
     # A row that was filled again before the backup was made is marked there. From here on the markers are those of

@@ -20,7 +20,7 @@ from ..databases.rows import chunks
 from ..declaring.meta import all_rows
 from ..log.ownership import is_migrated
 from ..log.reading import OPERATIONS_PER_QUERY, Kind, LoggedOperation, hold_events, logged_operations
-from ..log.reconciliation import Databases, receipts
+from ..log.reconciliation import Databases, with_receipts
 from ..planning.markers import marked_texts
 from ..planning.plans import plan
 from ..registry import registry
@@ -145,7 +145,7 @@ def _place(model: type[Model] | None, using: str, models: Collection[type[Model]
 def _done(using: str) -> Iterator[LoggedOperation]:
     """Yield what took effect in this database: the small operations together, as one, and each large one."""
     for batch in chunks(logged_operations(Databases(), using=using), OPERATIONS_PER_QUERY):
-        there = receipts(batch)
+        there = with_receipts(batch)
         done = [each for each in batch if each.id in there]
         hold_events(done)
         held: list[tuple[Kind, str]] = [event for each in done for event in each.held or ()]

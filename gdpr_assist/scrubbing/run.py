@@ -16,7 +16,7 @@ from ..databases.failures import failure
 from ..databases.isolation import check_commits
 from ..exceptions import AnonymiseError
 from ..execution.ranges import begin_scrub, end_scrubs, execute_in_ranges
-from ..log import writing
+from ..log import identity
 from ..planning.plans import Plan
 from . import choice
 
@@ -105,7 +105,7 @@ def _cut_loose(work: Scrubbing) -> None:
         "No row was changed, though the databases may have a new instance id by now, which does no harm. Run the "
         "command again."
     ):
-        writing.cut_loose(work.aliases)
+        identity.cut_loose(work.aliases)
         if work.restart:
             end_scrubs(work.plans)
 

@@ -7,10 +7,12 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connections
 from django.utils import timezone
 
+from gdpr_assist.log import identity
+from gdpr_assist.log import receipts as proofs
 from gdpr_assist.log import writing as eventlog
+from gdpr_assist.log.receipts import legacy_id, write_receipt
 from gdpr_assist.log.reconciliation import shown
 from gdpr_assist.log.status import status
-from gdpr_assist.log.writing import legacy_id, write_receipt
 from gdpr_assist.models import EventLog, Operation, Outcome, Receipt
 from tests.databases import database_is, on_statement, refused, untouched, without_tables
 from tests.logbook import customer, operations, receipts
@@ -174,7 +176,7 @@ def test_interrupted_between_log_and_receipts_it_is_resumed(last, monkeypatch):
         raise OperationalError("gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(eventlog, "remove_receipts", fail)
+        patch.setattr(proofs, "remove_receipts", fail)
         with pytest.raises(CommandError):
             run()
     assert operations() == {last}
@@ -328,7 +330,7 @@ def test_without_a_log(settings):
 
 def test_more_operations_than_a_page():
     now = timezone.now() - timedelta(days=31)
-    instance = eventlog.instance_id("default")
+    instance = identity.instance_id("default")
     made = Operation.objects.using("gdpr_log").bulk_create(
         [Operation(instance=instance, using="default", started=now) for _ in range(1200)]
     )

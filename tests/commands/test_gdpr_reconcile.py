@@ -9,8 +9,10 @@ from django.db import connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from gdpr_assist.log.identity import instance_id
+from gdpr_assist.log.receipts import write_receipt
 from gdpr_assist.log.reconciliation import Databases, missing, shown
-from gdpr_assist.log.writing import decide, instance_id, write_receipt
+from gdpr_assist.log.writing import decide
 from gdpr_assist.models import Operation, Outcome, Receipt
 from tests.databases import log_is, refused, untouched
 from tests.logbook import customer, logged

@@ -15,9 +15,9 @@ from model_bakery import baker
 
 from gdpr_assist.log import reading as history
 from gdpr_assist.log.ownership import ADVICE, check_log
+from gdpr_assist.log.receipts import write_receipt
 from gdpr_assist.log.reconciliation import Databases, shown
 from gdpr_assist.log.status import status
-from gdpr_assist.log.writing import write_receipt
 from gdpr_assist.models import EventLog, Operation, Outcome, Receipt
 from gdpr_assist.registry import registry
 from tests.apps.shop.models import Customer, Invoice, Supplier

@@ -10,8 +10,8 @@ from django.db import ProgrammingError, connections
 from django.test import override_settings
 from django.utils import timezone as django_timezone
 
+from gdpr_assist.log.receipts import legacy_id, write_receipt
 from gdpr_assist.log.status import STATES
-from gdpr_assist.log.writing import legacy_id, write_receipt
 from gdpr_assist.models import EventLog, Operation
 from gdpr_assist.pages import DOCUMENTATION
 from tests.databases import database_is, log_is, refused, untouched, without_tables

@@ -8,7 +8,9 @@ from django.core.management import CommandError, call_command
 from django.db.models.signals import post_delete
 from django.utils import timezone
 
-from gdpr_assist.log import writing as eventlog
+from gdpr_assist import AnonymiseError
+from gdpr_assist.log import identity
+from gdpr_assist.log import receipts as proofs
 from gdpr_assist.models import EventLog, Instance, Receipt, Upgrade
 from tests.apps.shop.models import Customer
 from tests.databases import untouched
@@ -87,7 +89,7 @@ class TestBeforeTheUpgrade:
         assert "To be applied: 1\n" in printed
 
     def test_those_with_a_receipt_of_their_own_are_not_applied(self, person):
-        eventlog.write_receipt(eventlog.legacy_id(last_event()), "default", timezone.now())
+        proofs.write_receipt(proofs.legacy_id(last_event()), "default", timezone.now())
         assert "Already applied: 1\n" in run("gdpr_rerun", "--apply-1x")
         assert is_there(person)
 
@@ -138,8 +140,8 @@ class TestUpgrade:
 
     def test_somebody_else_was_faster(self, person):
         run("gdpr_upgrade")
-        with untouched(), pytest.raises(eventlog.AnonymiseError, match="by somebody else just now"):
-            eventlog.write_upgrade("default", last_event(), expected=None)
+        with untouched(), pytest.raises(AnonymiseError, match="by somebody else just now"):
+            identity.write_upgrade("default", last_event(), expected=None)
 
 
 class TestAfterARestore:
@@ -229,13 +231,13 @@ class TestWithoutAnId:
             assert "Applied: 0\n" in run("gdpr_rerun")
 
     def test_one_that_erased_something_since_is_not_upgraded_by_mistake(self, old):
-        eventlog.instance_id("default")
+        identity.instance_id("default")
         assert "another database under the alias 'default'" in (why := refused("gdpr_upgrade"))
         assert str(old) not in why
         assert "--another-database" in why
 
     def test_another_one_is_if_a_person_says_so(self, old, person):
-        ours = eventlog.instance_id("default")
+        ours = identity.instance_id("default")
         run("gdpr_upgrade", "--another-database")
         assert set(Upgrade.objects.using("gdpr_log").filter(using="default").values_list("instance", flat=True)) == {
             old,

@@ -7,7 +7,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
 
-from gdpr_assist.log import writing as eventlog
+from gdpr_assist.log import identity
+from gdpr_assist.log import receipts as proofs
 from gdpr_assist.log.status import STATES
 from gdpr_assist.models import EventLog, Instance, Operation, Outcome
 from tests.apps.shop.models import Comment, Customer
@@ -56,7 +57,7 @@ class LogBackup:
 @pytest.fixture
 def people():
     """Five customers of a database that has its id, as after migrate."""
-    eventlog.instance_id("default")
+    identity.instance_id("default")
     return [customer(name=f"Ottoline {number}", email=f"{number}@quill.example") for number in range(5)]
 
 
@@ -183,7 +184,7 @@ class TestBothAreOlder:
         people[1].anonymise()
         backup.restore()
         for operation in noted:
-            eventlog.write_receipt(operation, "default", Operation.objects.using("gdpr_log").get(pk=operation).started)
+            proofs.write_receipt(operation, "default", Operation.objects.using("gdpr_log").get(pk=operation).started)
         log.restore()
         with untouched():
             assert (status()["missing here"], status()["missing in the log"]) == (0, 0)
@@ -210,7 +211,7 @@ class TestBothAreOlder:
         second = max(receipts(), key=lambda each: Operation.objects.using("gdpr_log").get(pk=each).started)
         backup.restore()
         log.restore()
-        eventlog.write_receipt(second, "default", Operation.objects.using("gdpr_log").get().started)
+        proofs.write_receipt(second, "default", Operation.objects.using("gdpr_log").get().started)
         assert (status()["missing here"], status()["missing in the log"]) == (1, 1)
         assert command("gdpr_rerun").startswith("Applied: 1\n")
         assert (status()["missing here"], status()["missing in the log"]) == (0, 1)
@@ -221,10 +222,10 @@ class TestAnotherDatabase:
         """It was made before the site was upgraded; migrating gives it a new id."""
         backup = Backup(Customer)
         people[0].anonymise()
-        erased, ours = names(), eventlog.instance_id("default")
+        erased, ours = names(), identity.instance_id("default")
         backup.restore()
         Instance.objects.all().delete()
-        eventlog.instance_id("default")
+        identity.instance_id("default")
         with untouched(), pytest.raises(CommandError) as caught:
             command("gdpr_rerun")
         assert "1 operation is of another database under the alias 'default', from " in str(caught.value)
@@ -238,7 +239,7 @@ class TestAnotherDatabase:
     def test_what_the_two_ids_have_erased_is_applied_once_each(self, people):
         backup = Backup(Customer)
         people[0].anonymise()
-        ours = eventlog.instance_id("default")
+        ours = identity.instance_id("default")
         backup.restore()
         Instance.objects.all().delete()
         people[1].anonymise()
@@ -257,17 +258,17 @@ class TestAnotherDatabase:
     def test_a_scrubbed_copy_that_shares_the_log_erases_nothing(self, people):
         """``anonymise_db`` gives a copy an id of its own, and takes its receipts."""
         people[0].anonymise()
-        eventlog.renew_instance_id("default")
-        eventlog.forget_receipts("default")
+        identity.renew_instance_id("default")
+        proofs.forget_receipts("default")
         with untouched(), pytest.raises(CommandError, match="No operation in the log is of this database"):
             command("gdpr_rerun")
         with untouched():
             command("gdpr_reconcile")
 
     def test_nor_does_the_original_what_the_copy_erased(self, people):
-        ours = eventlog.instance_id("default")
+        ours = identity.instance_id("default")
         people[0].anonymise()
-        eventlog.renew_instance_id("default")
+        identity.renew_instance_id("default")
         people[1].delete()
         Instance.objects.update(instance=ours)
         restored = customer(pk=people[1].pk or 4711, name="Not erased here", email="here@quill.example")

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import Error, OperationalError, connection, connections, transaction
 
 from gdpr_assist.databases import locks as waiting
-from gdpr_assist.log import writing as eventlog
+from gdpr_assist.log import identity
 from gdpr_assist.log.reconciliation import Settled
 from gdpr_assist.models import Receipt
 from gdpr_assist.replay import restore
@@ -32,7 +32,7 @@ PATIENCE = 30  # seconds, for what takes a moment
 @pytest.fixture(autouse=True)
 def database_has_its_id():
     """As after migrate: the tests before this one have flushed it."""
-    eventlog.instance_id("default")
+    identity.instance_id("default")
 
 
 class Unwanted(Exception):

@@ -12,8 +12,8 @@ from gdpr_assist.databases.aliases import data_aliases
 from gdpr_assist.databases.failures import failure
 from gdpr_assist.databases.isolation import check_commits
 from gdpr_assist.exceptions import AnonymiseError
+from gdpr_assist.log.identity import cut_loose
 from gdpr_assist.log.ownership import is_migrated
-from gdpr_assist.log.writing import cut_loose
 from gdpr_assist.management.asking import check_yes
 
 
