@@ -21,7 +21,7 @@ from django.db.models import (
 )
 from django.db.models.lookups import In
 
-from .declaring.rules import key_text
+from .declaring.keys import key_text
 from .registry import registry
 from .tables import PrivacyAnonymised
 

@@ -422,7 +422,7 @@ def address_rule(monkeypatch):
     """Let a test give the rule of Device.address, for its own time."""
 
     def give(made):
-        monkeypatch.setitem(rules._rules, models.GenericIPAddressField, lambda field: made)
+        monkeypatch.setitem(rules.registered, models.GenericIPAddressField, lambda field: made)
 
     return give
 
@@ -470,7 +470,9 @@ def test_a_rule_that_raises(address_rule, kind, way):
 @pytest.mark.parametrize("way", ["object", "mixed", "rows"])
 @pytest.mark.parametrize("kind", WRONG_RULES)
 def test_a_rule_that_gives_a_value_of_the_wrong_type(monkeypatch, kind, way):
-    monkeypatch.setitem(rules._rules, models.DecimalField, lambda field: WRONG_RULES[kind](lambda instance: SECRET))
+    monkeypatch.setitem(
+        rules.registered, models.DecimalField, lambda field: WRONG_RULES[kind](lambda instance: SECRET)
+    )
     invoice = baker.make(Invoice, total=5)
     held = memory(invoice)
     privacy = type("PrivacyMeta", (), {"fields": ["total"], "keep": ["customer"]})

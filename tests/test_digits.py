@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import models, router
 from django.test.utils import isolate_apps
 
-from gdpr_assist.declaring import rules
+from gdpr_assist.declaring.replacing import replacement_for
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.execution.ranges import execute_in_ranges
 from gdpr_assist.log import identity
@@ -192,7 +192,7 @@ def test_as_many_as_there_is_room_for(field, count):
         class Meta:
             app_label = "fields"
 
-    made = rules.replacement_for(Place._meta.get_field("name"))
+    made = replacement_for(Place._meta.get_field("name"))
     place = Place(pk=7, name="https://x.test/ada@x.test")
     given = f"7-{digits(place)[:count]}" if count else "7"
 

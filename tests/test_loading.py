@@ -64,6 +64,7 @@ AT_START = {
     "databases.rows",
     "declaring",
     "declaring.digits",
+    "declaring.keys",
     "declaring.meta",
     "declaring.owners",
     "declaring.rules",

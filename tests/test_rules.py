@@ -23,8 +23,10 @@ from hypothesis import strategies as st
 
 import gdpr_assist
 from gdpr_assist import AnonymiseError, Replacement
-from gdpr_assist.declaring import rules
+from gdpr_assist.declaring import defaults, rules
 from gdpr_assist.declaring.declaration import declare
+from gdpr_assist.declaring.replacing import choices_of, replacement_for
+from gdpr_assist.declaring.uniqueness import names_in
 from gdpr_assist.execution.execute import execute
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.registry import registry
@@ -65,7 +67,7 @@ FIELD_MODELS = [model for model in registry.models if model._meta.app_label in F
 @pytest.fixture
 def own_rules(monkeypatch):
     """Forget the rules that the test registers."""
-    monkeypatch.setattr(rules, "_rules", dict(rules._rules))
+    monkeypatch.setattr(rules, "registered", dict(rules.registered))
 
 
 @pytest.fixture
@@ -505,7 +507,7 @@ def test_unique_constraint_over_an_expression_counts():
             app_label = "fields"
             constraints = [models.UniqueConstraint(Lower("name"), name="one_name")]
 
-    replacement = rules.replacement_for(Nickname._meta.get_field("name"))
+    replacement = replacement_for(Nickname._meta.get_field("name"))
     assert replacement.value(Nickname(pk=7)) == keyed(Nickname(pk=7))
 
 
@@ -534,10 +536,10 @@ if django.VERSION >= (5, 0):
                     models.UniqueConstraint(fields=["number"], name="one_number", nulls_distinct=False),
                 ]
 
-        replacement = rules.replacement_for(Nickname._meta.get_field("name"))
+        replacement = replacement_for(Nickname._meta.get_field("name"))
         assert replacement.value(Nickname(pk=7)) == keyed(Nickname(pk=7))
         with pytest.raises(AnonymiseError, match=r"fields\.Nickname\.number - it is unique"):
-            rules.replacement_for(Nickname._meta.get_field("number"))
+            replacement_for(Nickname._meta.get_field("number"))
 
 
 @pytest.mark.usefixtures("throwaway_models")
@@ -555,7 +557,7 @@ def test_key_of_another_model_is_followed():
         class Meta:
             app_label = "fields"
 
-    replacement = rules.replacement_for(Profile._meta.get_field("name"))
+    replacement = replacement_for(Profile._meta.get_field("name"))
     assert replacement.value(Profile(pk="1234567")) == "12345"
 
 
@@ -683,7 +685,7 @@ TEXTS = (models.CharField, models.TextField)
 
 def column(field, count, empty):
     """Return lists of ``count`` values for ``field``, different ones if it is unique."""
-    values = VALUES[type(field).__name__](field).filter(lambda value: value not in rules.choices_of(field))
+    values = VALUES[type(field).__name__](field).filter(lambda value: value not in choices_of(field))
     if field.unique and isinstance(field, TEXTS):
         # Different in the first letter, for databases that fold case and accents.
         starting = [values.map(lambda value, at=at: LETTERS[at] + value[1:]) for at in range(count)]
@@ -802,11 +804,7 @@ def test_every_default_rule_has_a_column_here():
     declared = {
         type(model._meta.get_field(name)) for model in FIELD_MODELS for name in registry.declaration(model).fields
     }
-    built_in = {
-        each
-        for each, function in rules._rules.items()
-        if isinstance(each, type) and function.__module__ == rules.__name__
-    }
+    built_in = {each for each in defaults.DEFAULTS if isinstance(each, type)}
     assert built_in - declared == {models.ManyToManyField}
     assert {each.__name__ for each in declared} <= VALUES.keys()
 
@@ -983,7 +981,7 @@ if django.VERSION >= (5, 0):
                 app_label = "fields"
                 constraints = [models.UniqueConstraint(fields=["email"], name="one_email", nulls_distinct=False)]
 
-        replacement = rules.replacement_for(Contact._meta.get_field("email"))
+        replacement = replacement_for(Contact._meta.get_field("email"))
         assert replacement.value(Contact(pk=7)) is None
         assert replacement.value(Contact(pk=7, email="")) == ""
         new = replacement.value(Contact(pk=7, email="ada@lovelace.test"))
@@ -1148,7 +1146,7 @@ def test_primary_key(model, name):
 
 # A subclass of every class that has a rule, and a class of its own
 def subclasses():
-    for original in (each for each in rules._rules if isinstance(each, type)):
+    for original in (each for each in defaults.DEFAULTS if isinstance(each, type)):
         yield type(f"My{original.__name__}", (original,), {})
     yield type("MyField", (models.Field,), {})
 
@@ -1371,7 +1369,7 @@ def test_rule_for_several_classes(secret_model):
         return ""
 
     for field in (SecretField(), OtherField()):
-        assert rules.replacement_for(field).value(secret_model()) == ""
+        assert replacement_for(field).value(secret_model()) == ""
 
 
 @pytest.mark.usefixtures("own_rules")
@@ -1380,7 +1378,7 @@ def test_rule_of_a_project_goes_before_the_default(secret_model):
     def no_text(field):
         return "-"
 
-    assert rules.replacement_for(Target._meta.get_field("name")).value(Target()) == "-"
+    assert replacement_for(Target._meta.get_field("name")).value(Target()) == "-"
 
 
 @pytest.mark.usefixtures("own_rules")
@@ -1448,7 +1446,7 @@ def test_stored_file_stays_when_the_transaction_is_rolled_back(anonymise, django
     ids=["when", "or", "of two columns", "a lookup", "of functions"],
 )
 def test_the_columns_that_a_constraint_is_made_of(expression, names):
-    assert rules.names_in([expression]) == names
+    assert names_in([expression]) == names
 
 
 @pytest.mark.usefixtures("throwaway_models")

@@ -24,7 +24,7 @@ from django.urls import reverse
 from django.utils.text import Truncator
 
 from ..declaring.declaration import Declaration
-from ..declaring.rules import key_text
+from ..declaring.keys import key_text
 from ..declaring.search import Failed, noted
 from ..marks import MARKED, with_marks
 from ..planning.plans import target_alias

@@ -15,16 +15,10 @@ from django.db.models.functions import MD5, SHA1, SHA224, SHA256, SHA384, SHA512
 from django.template.defaultfilters import pluralize
 
 from ..declaring.declaration import Change, Declaration
-from ..declaring.rules import (
-    INTEGER_KEYS,
-    MAIL_SUFFIX,
-    URL_PREFIX,
-    URL_SUFFIX,
-    field_label,
-    is_unique_alone,
-    key_field,
-    sources,
-)
+from ..declaring.defaults import MAIL_SUFFIX, URL_PREFIX, URL_SUFFIX
+from ..declaring.keys import INTEGER_KEYS, key_field
+from ..declaring.rules import field_label
+from ..declaring.uniqueness import is_unique_alone, sources
 from .messages import declarations, message
 
 # Any two rows have other values here; may have the same; all have the same.

@@ -15,7 +15,8 @@ from django.db.models.functions import Coalesce
 from ..conf import log_database
 from ..declaring.declaration import Change, Declaration
 from ..declaring.digits import known_key
-from ..declaring.rules import INTEGER_KEYS, key_field, sources
+from ..declaring.keys import INTEGER_KEYS, key_field
+from ..declaring.uniqueness import sources
 from .messages import declarations, message
 
 # {classes of primary keys: one that a row may have}

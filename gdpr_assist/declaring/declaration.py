@@ -15,7 +15,8 @@ from ..exceptions import AnonymiseError, FieldAnonymiseError
 from .meta import PrivacyMeta, exported_fields, personal_fields
 from .methods import method, method_mistakes
 from .mistakes import Mistake, key_mistakes, meaning_mistakes, shape_mistakes
-from .rules import Replacement, field_label, replacement_for
+from .replacing import replacement_for
+from .rules import Replacement, field_label
 from .spelling import spelling_mistakes
 
 

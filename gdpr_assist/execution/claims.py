@@ -11,8 +11,8 @@ from django.db.models import BooleanField, ExpressionWrapper, QuerySet
 
 from ..databases.interference import may_hide
 from ..databases.rows import LARGEST_BATCH, batch_size, chunks, pages
+from ..declaring.keys import key_text
 from ..declaring.meta import all_rows
-from ..declaring.rules import key_text
 from ..planning.markers import is_marked, marked_texts
 from ..planning.plans import Plan
 from .effects import check_seen

@@ -10,7 +10,7 @@ from django.db.models import CharField, IntegerField, Model, QuerySet, Value
 
 from ..databases.rows import batch_size, chunks
 from ..databases.statements import among, insert_select
-from ..declaring.rules import key_text
+from ..declaring.keys import key_text
 from ..exceptions import AnonymiseError
 from ..planning.markers import content_type, markers
 from ..planning.plans import Plan

@@ -12,8 +12,8 @@ from django.db.models import Model, QuerySet
 from django.utils import timezone
 
 from ..databases.rows import batch_size, pages
+from ..declaring.keys import key_text
 from ..declaring.meta import all_rows
-from ..declaring.rules import key_text
 from ..log import writing
 from ..planning.markers import is_marked, markers
 from ..planning.plans import Plan

@@ -11,7 +11,8 @@ from django.db.models import ProtectedError, RestrictedError
 from ..databases.errors import FOR_NOW, cause, raised_by
 from ..databases.placement import explained
 from ..databases.statements import refuses_value
-from ..declaring.rules import field_label, is_unique
+from ..declaring.rules import field_label
+from ..declaring.uniqueness import is_unique
 from ..exceptions import AnonymiseError
 from ..planning.plans import Plan
 

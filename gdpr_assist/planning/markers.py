@@ -12,7 +12,7 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from ..databases.placement import explained
 from ..declaring.declaration import Declaration
-from ..declaring.rules import key_text
+from ..declaring.keys import key_text
 from ..tables import PrivacyAnonymised
 
 
