@@ -126,7 +126,7 @@ def _update(model: type[Model]) -> str:
 
 
 def _key() -> str:
-    return bytes(apps.get_model("gdpr_assist", "Instance").objects.get().key).hex()
+    return bytes(apps.get_model("gdpr_assist", "DatabaseIdentity").objects.get().key).hex()
 
 
 def _mark(model: type[Model]) -> str:
@@ -137,12 +137,12 @@ def _mark(model: type[Model]) -> str:
 
 
 def _log(operation: uuid.UUID, now: Any, keys: list[str]) -> None:
-    instance = apps.get_model("gdpr_assist", "Instance").objects.get().instance
+    database_id = apps.get_model("gdpr_assist", "DatabaseIdentity").objects.get().database_id
     with transaction.atomic(using="gdpr_log"), connections["gdpr_log"].cursor() as cursor:
         cursor.execute(
-            "INSERT INTO gdpr_assist_operation (id, instance, started, "
+            "INSERT INTO gdpr_assist_operation (id, database_id, started, "
             f"{connection.ops.quote_name('using')}) VALUES (%s, %s, %s, 'default')",
-            [_stored(operation), _stored(instance), now],
+            [_stored(operation), _stored(database_id), now],
         )
         insert = "INSERT INTO gdpr_assist_eventlog (event, app_label, model_name, target_pk, operation_id) VALUES "
         row = f"('anonymise', 'benchmarks', 'Person', %s, '{_stored(operation)}')"

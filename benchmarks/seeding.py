@@ -80,10 +80,10 @@ def log(model: type[Model], events: int, per_operation: int) -> None:
     """Log ``events`` erasures of the rows 1 to ``events``: odd keys were deleted, even ones anonymised."""
     empty_log()
     operation_class, event_class, outcome_class = map(_own_model, ("Operation", "EventLog", "Outcome"))
-    instance = _own_model("Instance").objects.get_or_create(pk=1)[0].instance
+    database_id = _own_model("DatabaseIdentity").objects.get_or_create(pk=1)[0].database_id
     start = timezone.now() - datetime.timedelta(days=1)
     operations = [
-        operation_class(id=_uuid(at), instance=instance, using="default", started=start + _milliseconds(at))
+        operation_class(id=_uuid(at), database_id=database_id, using="default", started=start + _milliseconds(at))
         for at in range(0, events, per_operation)
     ]
     _bulk_create(operation_class, iter(operations), "gdpr_log")
@@ -136,7 +136,7 @@ def _own_model(name: str) -> Any:
 def _own_tables(using: str) -> list[Any]:
     """Return what the app writes to on ``using``: all but the id of the database."""
     models = [model for model in apps.get_app_config("gdpr_assist").get_models() if model._meta.managed]
-    written = [model for model in models if model._meta.object_name != "Instance"]
+    written = [model for model in models if model._meta.object_name != "DatabaseIdentity"]
     return [model for model in written if router.allow_migrate_model(using, model)]
 
 

@@ -28,7 +28,7 @@ check_site = at_first_call("gdpr_assist.checks.check_site")
 check_templates = at_first_call("gdpr_assist.checks.check_templates")
 collect_model = at_first_call("gdpr_assist.receivers.collect_model")
 end_deletion = at_first_call("gdpr_assist.receivers.end_deletion")
-keep_instance = at_first_call("gdpr_assist.receivers.keep_instance")
+keep_database_id = at_first_call("gdpr_assist.receivers.keep_database_id")
 name_database = at_first_call("gdpr_assist.receivers.name_database")
 write_history = at_first_call("gdpr_assist.admin.history.write_history")
 
@@ -68,7 +68,7 @@ class GdprAssistConfig(AppConfig):
         class_prepared.connect(collect_model)
         target_deleted.connect(anonymise_related)
         post_migrate.connect(name_database, sender=self)
-        pre_save.connect(keep_instance, sender=tables.Instance)
+        pre_save.connect(keep_database_id, sender=tables.DatabaseIdentity)
         if apps.is_installed("django.contrib.admin"):
             erased.connect(write_history)
         register(check_site)

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from .declaring.meta import PrivacyMeta
 from .managers import PrivacyManager, PrivacyModel, PrivacyQuerySet
-from .tables import EventLog, Instance, Operation, Outcome, PersonalData, PrivacyAnonymised, Receipt, Scrub, Upgrade
+from .tables import (
+    DatabaseIdentity,
+    EventLog,
+    Operation,
+    Outcome,
+    PersonalData,
+    PrivacyAnonymised,
+    Receipt,
+    Scrub,
+    Upgrade,
+)
 
 __all__ = [
+    "DatabaseIdentity",
     "EventLog",
-    "Instance",
     "Operation",
     "Outcome",
     "PersonalData",

@@ -25,7 +25,7 @@ from .planning.plans import plan
 from .registry import concrete, registry
 from .sensitive import sensitive
 from .signals import model_registered
-from .tables import EventLog, Instance, Receipt
+from .tables import DatabaseIdentity, EventLog, Receipt
 
 logger = logging.getLogger(__name__)
 
@@ -151,14 +151,14 @@ def anonymise_related(sender: type[Model], queryset: QuerySet[Any], keys: Sequen
         )
 
 
-def keep_instance(sender: type[Model], instance: Any, raw: bool, using: str, **kwargs: Any) -> None:
-    """pre_save of the instance id: loaddata must not make a database that has erased something another one."""
-    is_another = raw and identity.known_instance_id(using) not in (None, instance.instance)
+def keep_database_id(sender: type[Model], instance: Any, raw: bool, using: str, **kwargs: Any) -> None:
+    """pre_save of the database id: loaddata must not make a database that has erased something another one."""
+    is_another = raw and identity.known_database_id(using) not in (None, instance.database_id)
     if is_another and Receipt.objects.using(using).exists():
         raise AnonymiseError(
-            f"The fixture has gdpr_assist.Instance of another database, and {using!r} has receipts of its own: with "
-            "that id, none of its erasures would be done again after a restore. Nothing of it was loaded. Make the "
-            "fixture with dumpdata --exclude gdpr_assist.instance --exclude gdpr_assist.receipt."
+            f"The fixture has gdpr_assist.DatabaseIdentity of another database, and {using!r} has receipts of its "
+            "own: with that id, none of its erasures would be done again after a restore. Nothing of it was loaded. "
+            "Make the fixture with dumpdata --exclude gdpr_assist.databaseidentity --exclude gdpr_assist.receipt."
         )
 
 
@@ -169,11 +169,11 @@ def name_database(using: str, plan: Any = None, **kwargs: Any) -> None:
     restored from a backup of 1.x: it gets none while the log knows its alias, or all that is erased since would look
     like another database's.
     """
-    if not router.allow_migrate_model(using, Instance) or not presence.has_table(Instance, using):
+    if not router.allow_migrate_model(using, DatabaseIdentity) or not presence.has_table(DatabaseIdentity, using):
         return
     is_new = plan is None or any(each.app_label == "gdpr_assist" and each.initial for each, backwards in plan)
     if is_new or not legacy.knows(using):
-        identity.instance_id(using)
+        identity.database_id(using)
 
 
 def _block(using: str) -> Any:

@@ -94,7 +94,7 @@ class Operation(models.Model):
     """One erasure, written to the log before the erasure is committed."""
 
     id = HexUUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    instance = HexUUIDField(help_text="Which database the rows were in; see Instance")
+    database_id = HexUUIDField(help_text="Which database the rows were in; see DatabaseIdentity")
     using = models.CharField(max_length=255, help_text="Alias of that database")
     started = models.DateTimeField(db_index=True)
 
@@ -162,27 +162,27 @@ class Upgrade(models.Model):
     """
 
     using = models.CharField(max_length=255, help_text="Alias of that database")
-    instance = HexUUIDField(help_text="Which database it is; see Instance")
+    database_id = HexUUIDField(help_text="Which database it is; see DatabaseIdentity")
     watermark = models.BigIntegerField(help_text="Number of the last of these events")
 
     class Meta:
         app_label = "gdpr_assist"
         constraints = [
-            models.UniqueConstraint(fields=["using", "instance"], name="gdpr_assist_one_upgrade_per_database")
+            models.UniqueConstraint(fields=["using", "database_id"], name="gdpr_assist_one_upgrade_per_database")
         ]
 
     def __str__(self) -> str:
-        return f"{self.using} {self.instance}"
+        return f"{self.using} {self.database_id}"
 
 
-class Instance(models.Model):
+class DatabaseIdentity(models.Model):
     """Who this database is: one row. It travels with backups; a scrubbed copy gets a new one.
 
-    Stands before Receipt, as a dump has the models in this order: see ``receivers.keep_instance``.
+    Stands before Receipt, as a dump has the models in this order: see ``receivers.keep_database_id``.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
-    instance = HexUUIDField(default=uuid.uuid4, editable=False)
+    database_id = HexUUIDField(default=uuid.uuid4, editable=False)
     # Keys the digits in the new values of unique columns. A copy keeps it, or each of its rows would look refilled.
     key = models.BinaryField(default=new_key, editable=False)
     watermark = models.BigIntegerField(
@@ -195,7 +195,7 @@ class Instance(models.Model):
         app_label = "gdpr_assist"
 
     def __str__(self) -> str:
-        return str(self.instance)
+        return str(self.database_id)
 
 
 class Receipt(models.Model):

@@ -10,7 +10,7 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from gdpr_assist.declaring.declaration import declare
-from gdpr_assist.models import EventLog, Instance, Operation, PrivacyAnonymised, Receipt
+from gdpr_assist.models import DatabaseIdentity, EventLog, Operation, PrivacyAnonymised, Receipt
 from gdpr_assist.registry import registry
 
 DATA_ALIASES = ("default", "other")
@@ -93,7 +93,7 @@ def updates(sql, model):
 def digits(instance, label=None, text=None):
     """Return the digits beside the primary key in a unique column of the instance, worked out by hand."""
     using = instance._state.db
-    key = bytes(Instance.objects.using(using).get().key).hex()
+    key = bytes(DatabaseIdentity.objects.using(using).get().key).hex()
     label, text = label or instance._meta.concrete_model._meta.label, text or str(instance.pk)
     return hashlib.sha256(f"{key}:{label}:{text}".encode()).hexdigest()[:16]
 

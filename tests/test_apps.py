@@ -10,7 +10,7 @@ from django.db import connection, models
 from django.test import modify_settings, override_settings
 from django.test.utils import isolate_apps
 
-from gdpr_assist.models import Instance, PrivacyAnonymised
+from gdpr_assist.models import DatabaseIdentity, PrivacyAnonymised
 from gdpr_assist.registry import registry
 from tests.apps.shop.models import Customer
 from tests.logbook import customer, logged
@@ -105,9 +105,9 @@ def test_what_is_registered_within_is_wired_and_can_be_withdrawn():
 
 def test_migrating_within_gives_the_database_its_id():
     with modify_settings(INSTALLED_APPS={"append": "django.contrib.sites"}):
-        Instance.objects.all().delete()
+        DatabaseIdentity.objects.all().delete()
         call_command("migrate", "gdpr_assist", verbosity=0)
-        assert Instance.objects.count() == 1
+        assert DatabaseIdentity.objects.count() == 1
 
 
 @isolate_apps("tests.apps.shop")

@@ -16,7 +16,7 @@ from django.db.models.signals import (
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from gdpr_assist.models import Instance
+from gdpr_assist.models import DatabaseIdentity
 from gdpr_assist.registry import registry
 from tests.apps.fields.models import Target
 from tests.apps.own.models import Account
@@ -154,9 +154,9 @@ def test_saving_and_updating_are_one_query(customer):
 # -- deleting what is not registered --------------------------------------------------------------
 
 
-# The app guards its own id (receivers.keep_instance), and the parent of registered children goes with them; Django
+# The app guards its own id (receivers.keep_database_id), and the parent of registered children goes with them; Django
 # cannot delete rows of a parent fast anyway.
-HEARD = (Instance, Account, Plant)
+HEARD = (DatabaseIdentity, Account, Plant)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 
-from gdpr_assist.models import Instance
+from gdpr_assist.models import DatabaseIdentity
 from tests.databases import ALIASES, dump, restore
 from tests.logbook import customer
 
@@ -17,7 +17,7 @@ def test_rows_that_a_test_wrote_changed_or_deleted_are_as_migrate_left_them():
     ContentType.objects.create(app_label="gone", model="gone")
     ContentType.objects.filter(app_label="shop", model="customer").delete()
     Permission.objects.using("other").update(name="Another")
-    Instance.objects.using("other").all().delete()
+    DatabaseIdentity.objects.using("other").all().delete()
     assert dump() != before
     for using in ALIASES:
         restore(using)

@@ -13,7 +13,7 @@ from gdpr_assist.declaring.replacing import replacement_for
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.execution.ranges import execute_in_ranges
 from gdpr_assist.log import identity
-from gdpr_assist.models import Instance
+from gdpr_assist.models import DatabaseIdentity
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.signals import pre_anonymise
 from tests.apps.fields.models import LongKey
@@ -93,7 +93,7 @@ def test_they_differ_from_row_to_row_from_model_to_model_and_from_database_to_da
 def test_they_outlive_another_secret_key_and_the_new_id_of_a_copy(anonymise, settings):
     person = user()
     anonymise(person)
-    before = row(person)["username"], identity.instance_id("default")
+    before = row(person)["username"], identity.database_id("default")
 
     settings.SECRET_KEY = "another one"
     settings.GDPR_CAN_ANONYMISE_DATABASE = True
@@ -101,7 +101,7 @@ def test_they_outlive_another_secret_key_and_the_new_id_of_a_copy(anonymise, set
     User.objects.get(pk=person.pk).anonymise(force=True)
 
     assert row(person)["username"] == before[0]
-    assert identity.instance_id("default") != before[1]
+    assert identity.database_id("default") != before[1]
 
 
 @WAYS
@@ -133,18 +133,18 @@ def test_a_row_that_1x_anonymised_is_not_refilled(anonymise):
 @WAYS
 def test_a_database_without_a_key_gets_one_first(anonymise):
     person = user()
-    Instance.objects.all().delete()
+    DatabaseIdentity.objects.all().delete()
 
     anonymise(person)
 
     assert row(person)["username"] == keyed(person)
-    assert Instance.objects.count() == 1
+    assert DatabaseIdentity.objects.count() == 1
 
 
 def test_without_a_log_too(settings):
     settings.GDPR_LOG_DATABASE_NAME = None
     customer = Customer.objects.create(email="ada@quill.example")
-    Instance.objects.all().delete()
+    DatabaseIdentity.objects.all().delete()
 
     customer.anonymise()
 
@@ -153,10 +153,10 @@ def test_without_a_log_too(settings):
 
 def test_a_plan_of_a_database_without_a_key_writes_none():
     user().anonymise()
-    Instance.objects.all().delete()
+    DatabaseIdentity.objects.all().delete()
 
     assert refilled() == 1
-    assert not Instance.objects.exists()
+    assert not DatabaseIdentity.objects.exists()
 
 
 def test_a_key_longer_than_the_column_is_digits_alone():
@@ -222,7 +222,7 @@ def test_the_key_is_read_once_for_many_rows(mode):
     with listening(pre_anonymise, receiver, sender=Customer) if mode == "rows" else nullcontext():
         asked = queries(Customer.objects.anonymise)
 
-    assert len([sql for sql in asked if sql.startswith("SELECT gdpr_assist_instance")]) == 1
+    assert len([sql for sql in asked if sql.startswith("SELECT gdpr_assist_databaseidentity")]) == 1
     assert [each.email for each in Customer.objects.all()] == [address(each) for each in Customer.objects.all()]
 
 
@@ -231,7 +231,7 @@ def test_an_object_that_was_read_elsewhere_gets_those_of_the_database_that_is_ch
     """A replica may have no key yet."""
     person = user()
     person._state.db = "other"
-    Instance.objects.using("other").all().delete()
+    DatabaseIdentity.objects.using("other").all().delete()
 
     with mock.patch.object(router, "db_for_write", return_value="default"):
         anonymise(person)

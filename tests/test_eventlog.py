@@ -18,7 +18,7 @@ from gdpr_assist.databases import rows as batching
 from gdpr_assist.log import identity
 from gdpr_assist.log import receipts as proofs
 from gdpr_assist.log import writing as eventlog
-from gdpr_assist.models import EventLog, Instance, Operation, Outcome, PrivacyAnonymised, Receipt
+from gdpr_assist.models import DatabaseIdentity, EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
 from gdpr_assist.signals import post_anonymise
 from tests.apps.fields.models import TextKey
 from tests.apps.shop.models import Address, Comment, Customer, Invoice, Message, Order, Supplier
@@ -129,14 +129,16 @@ class TestAnonymise:
         with committing(), committing("other"):
             customer().anonymise()
             customer("other").anonymise()
-        named = {each.using: each.instance for each in Operation.objects.using("gdpr_log")}
-        assert named == {using: Instance.objects.using(using).get().instance for using in ("default", "other")}
+        named = {each.using: each.database_id for each in Operation.objects.using("gdpr_log")}
+        assert named == {
+            using: DatabaseIdentity.objects.using(using).get().database_id for using in ("default", "other")
+        }
         assert named["default"] != named["other"]
 
     def test_a_database_that_lost_its_id_gets_one_at_the_first_erasure(self):
-        Instance.objects.all().delete()
+        DatabaseIdentity.objects.all().delete()
         customer().anonymise()
-        assert Operation.objects.using("gdpr_log").get().instance == Instance.objects.get().instance
+        assert Operation.objects.using("gdpr_log").get().database_id == DatabaseIdentity.objects.get().database_id
 
     def test_text_keys_are_logged_as_they_are(self):
         TextKey.objects.create(word="zebra", name="Ada", email="ada@quill.example").anonymise()
@@ -554,7 +556,7 @@ class TestParts:
     def few_events_in_memory(self, transactional_db, monkeypatch):
         monkeypatch.setattr(eventlog, "EVENTS_IN_MEMORY", 2)
         monkeypatch.setattr(batching, "LARGEST_BATCH", 3)  # 2 keys in a batch
-        identity.instance_id("default")  # as migrating does
+        identity.database_id("default")  # as migrating does
 
     def people(self, count=5):
         return [customer(email=f"{number}@quill.example") for number in range(count)]

@@ -11,7 +11,7 @@ from django.utils import timezone
 from model_bakery import baker
 
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.models import Instance, PersonalData, PrivacyAnonymised, Receipt
+from gdpr_assist.models import DatabaseIdentity, PersonalData, PrivacyAnonymised, Receipt
 from tests.apps.shop.models import Customer
 
 from .observing import markers, queries, rows
@@ -27,7 +27,7 @@ def dump(*labels, using="default", **options):
 
 def identity(using="default"):
     """The id of the database, its key, and its receipts. (JSON cuts times to milliseconds.)"""
-    return rows(Instance, using), {each["operation"] for each in rows(Receipt, using)}
+    return rows(DatabaseIdentity, using), {each["operation"] for each in rows(Receipt, using)}
 
 
 @pytest.fixture
@@ -93,10 +93,12 @@ def test_a_dump_cannot_make_a_database_with_erasures_of_its_own_another_one(load
     before = identity("other")
     dumped = dump("gdpr_assist")
 
-    with pytest.raises(AnonymiseError, match=r"gdpr_assist\.Instance of another database, and 'other' has receipts"):
+    with pytest.raises(
+        AnonymiseError, match=r"gdpr_assist\.DatabaseIdentity of another database, and 'other' has receipts"
+    ):
         load(dumped)
 
     assert identity("other") == before
-    without = ["gdpr_assist.instance", "gdpr_assist.receipt"]
+    without = ["gdpr_assist.databaseidentity", "gdpr_assist.receipt"]
     load(dump("gdpr_assist", exclude=without, use_natural_foreign_keys=True))
     assert identity("other") == before

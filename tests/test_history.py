@@ -5,7 +5,7 @@ import pytest
 from django.utils import timezone
 
 from gdpr_assist.log import reading as history
-from gdpr_assist.log.identity import instance_id
+from gdpr_assist.log.identity import database_id
 from gdpr_assist.log.reading import count_foreign, count_operations, hold_events, logged_operations
 from gdpr_assist.log.reconciliation import Databases
 from gdpr_assist.models import Operation
@@ -40,14 +40,14 @@ class TestWhichOperations:
 
     def test_those_of_other_databases_are_left_out_and_counted(self):
         ours, theirs = log(event(DELETE, "shop.Customer", 1), age=1), uuid.uuid4()
-        also = log(event(DELETE, "shop.Customer", 1), instance=theirs)
+        also = log(event(DELETE, "shop.Customer", 1), database_id=theirs)
         assert [each.id for each in read()] == [ours]
         assert count_foreign(Databases()) == 1
         assert [each.id for each in logged_operations(Databases([theirs]))] == [ours, also]
         assert count_foreign(Databases([theirs])) == 0
 
-    def test_the_instance_counts_under_its_alias_only(self):
-        log(event(DELETE, "shop.Customer", 1), using="other", instance=instance_id("default"))
+    def test_the_database_id_counts_under_its_alias_only(self):
+        log(event(DELETE, "shop.Customer", 1), using="other", database_id=database_id("default"))
         assert read() == []
         assert (count_foreign(Databases()), count_operations()) == (1, 1)
 

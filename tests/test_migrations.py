@@ -12,8 +12,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import override_settings
 from django.utils import timezone
 
-from gdpr_assist.log.identity import instance_id
-from gdpr_assist.models import EventLog, Instance, Operation, Outcome, PrivacyAnonymised, Receipt, Upgrade
+from gdpr_assist.log.identity import database_id
+from gdpr_assist.models import DatabaseIdentity, EventLog, Operation, Outcome, PrivacyAnonymised, Receipt, Upgrade
 from tests.databases import log_is, migrate, refused, scratch_site, unblocked_site
 from tests.logbook import customer
 
@@ -94,7 +94,7 @@ BIG = {"sqlite": "", "postgresql": "bigserial", "mysql": "bigint"}
 TABLES = {
     "log": {"gdpr_assist_eventlog", "gdpr_assist_operation", "gdpr_assist_outcome", "gdpr_assist_upgrade"},
     "main": {
-        "gdpr_assist_instance",
+        "gdpr_assist_databaseidentity",
         "gdpr_assist_privacyanonymised",
         "gdpr_assist_receipt",
         "gdpr_assist_scrub",
@@ -118,13 +118,13 @@ COLUMN_TYPE = {
     ),
 }
 IDS = {
-    "main": [("gdpr_assist_receipt", "operation"), ("gdpr_assist_instance", "instance")],
+    "main": [("gdpr_assist_receipt", "operation"), ("gdpr_assist_databaseidentity", "database_id")],
     "log": [
         ("gdpr_assist_operation", "id"),
-        ("gdpr_assist_operation", "instance"),
+        ("gdpr_assist_operation", "database_id"),
         ("gdpr_assist_eventlog", "operation_id"),
         ("gdpr_assist_outcome", "operation_id"),
-        ("gdpr_assist_upgrade", "instance"),
+        ("gdpr_assist_upgrade", "database_id"),
     ],
 }
 
@@ -232,8 +232,8 @@ class TestNewSite:
     def test_it_works(self, site):
         main, log = site
         migrate(main, log)
-        assert Instance.objects.using(main).count() == 1
-        kind = ContentType.objects.db_manager(main).get_for_model(Instance)
+        assert DatabaseIdentity.objects.using(main).count() == 1
+        kind = ContentType.objects.db_manager(main).get_for_model(DatabaseIdentity)
         marker = PrivacyAnonymised.objects.using(main)
         marker.create(content_type=kind, object_id="x" * 512)
         with pytest.raises(IntegrityError), transaction.atomic(using=main):
@@ -256,12 +256,12 @@ class TestNewSite:
     def test_its_id_is_its_own_and_stays(self, site):
         main = site[0]
         migrate(main)
-        ours = Instance.objects.using(main).get().instance
+        ours = DatabaseIdentity.objects.using(main).get().database_id
         migrate(main)
-        assert Instance.objects.using(main).get().instance == ours
+        assert DatabaseIdentity.objects.using(main).get().database_id == ours
         with scratch_site() as others:
             migrate(others[0])
-            assert Instance.objects.using(others[0]).get().instance != ours
+            assert DatabaseIdentity.objects.using(others[0]).get().database_id != ours
 
     def test_migrating_again_does_nothing(self, site):
         migrate(*site)
@@ -337,7 +337,7 @@ class TestUpgrade:
         assert sorted(left.values_list("content_type_id", "object_id")) == sorted(set(upgraded.rows))
 
     def test_the_database_gets_its_id(self, upgraded):
-        assert Instance.objects.using(upgraded.main).count() == 1
+        assert DatabaseIdentity.objects.using(upgraded.main).count() == 1
 
     def test_what_1x_ran_is_not_run_again(self, upgraded):
         ran = [f"Applying gdpr_assist.{name}..." in upgraded.printed for name in OF_1X]
@@ -403,7 +403,9 @@ class TestBackwards:
         migrate(main, log)
         events = EventLog.objects.using(log)
         for key, committed in enumerate([True, False, None, "no outcome"]):
-            operation = Operation.objects.using(log).create(instance=uuid.uuid4(), using=main, started=timezone.now())
+            operation = Operation.objects.using(log).create(
+                database_id=uuid.uuid4(), using=main, started=timezone.now()
+            )
             if committed != "no outcome":
                 Outcome.objects.using(log).create(operation=operation, committed=committed, decided=timezone.now())
             for target in (key, f"again {key}"):
@@ -435,12 +437,12 @@ class TestIdOfTheDatabase:
     """post_migrate writes it, unless the database may be a restored one that had another."""
 
     def ids(self, main):
-        return [each.instance for each in Instance.objects.using(main)]
+        return [each.database_id for each in DatabaseIdentity.objects.using(main)]
 
     def test_a_new_one_gets_one_though_the_log_knows_its_alias(self, site):
         main, log = site
         migrate(log)
-        Operation.objects.using(log).create(instance=uuid.uuid4(), using=main, started=timezone.now())
+        Operation.objects.using(log).create(database_id=uuid.uuid4(), using=main, started=timezone.now())
         migrate(main)
         assert len(self.ids(main)) == 1
 
@@ -456,7 +458,7 @@ class TestIdOfTheDatabase:
         old_site(site)
         migrate(log)
         more = {"started": timezone.now()} if table is Operation else {"watermark": 1}
-        table.objects.using(log).create(instance=uuid.uuid4(), using=main, **more)
+        table.objects.using(log).create(database_id=uuid.uuid4(), using=main, **more)
         migrate(main)
         migrate(main)
         assert self.ids(main) == []
@@ -475,11 +477,11 @@ class TestIdOfTheDatabase:
 
     def test_the_key_comes_with_it(self, site):
         migrate(site[0])
-        assert len(bytes(Instance.objects.using(site[0]).get().key)) == 32
+        assert len(bytes(DatabaseIdentity.objects.using(site[0]).get().key)) == 32
 
     def test_the_log_has_none(self, site):
         migrate(*site)
-        assert "gdpr_assist_instance" not in schema(site[1])
+        assert "gdpr_assist_databaseidentity" not in schema(site[1])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -487,10 +489,10 @@ class TestEmptiedDatabase:
     """After ``flush``, as after each TransactionTestCase."""
 
     def test_is_another_one_at_once(self):
-        before = instance_id("default")
+        before = database_id("default")
         call_command("flush", database="default", interactive=False, verbosity=0)
-        [emptied] = Instance.objects.all()
-        assert emptied.instance != before
+        [emptied] = DatabaseIdentity.objects.all()
+        assert emptied.database_id != before
         assert len(bytes(emptied.key)) == 32
 
     def test_an_erasure_that_is_rolled_back_is_of_this_database(self):
@@ -499,7 +501,7 @@ class TestEmptiedDatabase:
             customer().anonymise()
             transaction.set_rollback(True)
         [operation] = Operation.objects.using("gdpr_log")
-        assert operation.instance == Instance.objects.get().instance
+        assert operation.database_id == DatabaseIdentity.objects.get().database_id
         call_command("gdpr_reconcile", verbosity=0)
         assert Outcome.objects.using("gdpr_log").get().committed is False
         call_command("gdpr_rerun", verbosity=0)
@@ -508,17 +510,17 @@ class TestEmptiedDatabase:
 @pytest.mark.django_db(transaction=True)
 def test_an_operation_whose_id_no_database_has_is_named_by_status():
     """Where post_migrate is inhibited, the id is made within the first erasure, and may go with it."""
-    Instance.objects.all().delete()
+    DatabaseIdentity.objects.all().delete()
     with transaction.atomic():
         customer().anonymise()
         transaction.set_rollback(True)
-    assert not Instance.objects.exists()
+    assert not DatabaseIdentity.objects.exists()
     [operation] = Operation.objects.using("gdpr_log")
     out = StringIO()
     call_command("gdpr_status", stdout=out)
     [line] = [line for line in out.getvalue().splitlines() if "of no id that this database has" in line]
     assert str(operation.pk) in line
-    assert f"anonymise shop.Customer, of the instance {operation.instance}" in line
+    assert f"anonymise shop.Customer, under the database id {operation.database_id}" in line
 
 
 class TestNamesOf1x:

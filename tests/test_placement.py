@@ -110,7 +110,7 @@ def test_so_does_what_lacks_one_of_them(site, erase):
     row = Supplier.objects.get()
     with untouched(site), pytest.raises(AnonymiseError) as caught:
         erase(row)
-    assert str(caught.value) == refusal(site, "gdpr_assist_instance")
+    assert str(caught.value) == refusal(site, "gdpr_assist_databaseidentity")
 
 
 def test_of_what_routers_allow_the_cure_is_to_migrate(site, settings):

@@ -14,15 +14,15 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from model_bakery import baker
 
+from gdpr_assist.log import identity
 from gdpr_assist.log import reading as history
-from gdpr_assist.log.identity import instance_id
 from gdpr_assist.log.legacy import everything
 from gdpr_assist.log.legacy import operations as of_1x
 from gdpr_assist.log.ownership import needed
 from gdpr_assist.log.reading import count_foreign, logged_operations
 from gdpr_assist.log.receipts import write_receipt
 from gdpr_assist.log.reconciliation import Databases
-from gdpr_assist.models import EventLog, Instance, Operation, Outcome, PrivacyAnonymised, Receipt
+from gdpr_assist.models import DatabaseIdentity, EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
 from gdpr_assist.registry import registry
 from gdpr_assist.replay import replay as module
 from gdpr_assist.replay.replay import Report, complete_1x, replay
@@ -85,11 +85,11 @@ def event(kind, target, key=None):
     )
 
 
-def log(*events, using="default", instance=None, outcome=True, age=0):
+def log(*events, using="default", database_id=None, outcome=True, age=0):
     """Write an operation as a site would have whose database was restored since; return its id."""
     started = timezone.now() - timedelta(days=age)
     operation = Operation.objects.using("gdpr_log").create(
-        instance=instance or instance_id(using),
+        database_id=database_id or identity.database_id(using),
         using=using,
         started=started,
     )
@@ -339,26 +339,26 @@ class TestWhatIsLeftAlone:
         assert report.undecided == []
 
     def test_operations_of_other_databases_are_counted(self):
-        log(event(DELETE, customer()), instance=uuid.uuid4())
+        log(event(DELETE, customer()), database_id=uuid.uuid4())
         with untouched():
             report = rerun()
         assert numbers(report) == (0, 0, 0)
         assert report.foreign == 1
 
     def test_operations_of_an_alias_that_is_not_configured(self):
-        log(event(DELETE, customer()), instance=uuid.uuid4())
+        log(event(DELETE, customer()), database_id=uuid.uuid4())
         Operation.objects.using("gdpr_log").update(using="gone")
         with untouched():
             assert rerun().foreign == 1
 
     def test_operations_for_a_database_that_lost_its_id(self):
         log(event(DELETE, customer()))
-        Instance.objects.all().delete()
+        DatabaseIdentity.objects.all().delete()
         with untouched():
             assert rerun().foreign == 1
 
     def test_undecided_operations_of_other_databases_are_foreign(self):
-        log(event(DELETE, customer()), instance=uuid.uuid4(), outcome=None)
+        log(event(DELETE, customer()), database_id=uuid.uuid4(), outcome=None)
         report = rerun()
         assert (report.foreign, report.undecided) == (1, [])
 
@@ -795,10 +795,10 @@ class TestDryRun:
 
     def test_gives_no_id_to_a_database_that_lost_its_own(self):
         log(event(DELETE, customer()))
-        Instance.objects.all().delete()
+        DatabaseIdentity.objects.all().delete()
         with untouched():
             rerun(dry_run=True)
-        assert not Instance.objects.exists()
+        assert not DatabaseIdentity.objects.exists()
 
     @pytest.mark.parametrize(("label", "key", "reason"), CANNOT.values(), ids=CANNOT)
     def test_reports_what_could_not_be_applied(self, label, key, reason):

@@ -4,8 +4,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connections, router
 
 from gdpr_assist.models import (
+    DatabaseIdentity,
     EventLog,
-    Instance,
     Operation,
     Outcome,
     PersonalData,
@@ -16,7 +16,7 @@ from gdpr_assist.routers import EventLogRouter
 from tests.apps.shop.models import Customer
 
 LOG_MODELS = [EventLog, Operation, Outcome]
-DATA_MODELS = [Instance, PrivacyAnonymised, Receipt, PersonalData, Customer, User, ContentType]
+DATA_MODELS = [DatabaseIdentity, PrivacyAnonymised, Receipt, PersonalData, Customer, User, ContentType]
 DATA_ALIASES = ["default", "other"]
 
 
@@ -96,7 +96,7 @@ def test_the_tables_of_the_log_database():
 @pytest.mark.parametrize("alias", DATA_ALIASES)
 def test_the_tables_of_the_app_in_a_data_database(alias):
     assert {each for each in tables(alias) if each.startswith("gdpr_assist_")} == {
-        "gdpr_assist_instance",
+        "gdpr_assist_databaseidentity",
         "gdpr_assist_privacyanonymised",
         "gdpr_assist_receipt",
         "gdpr_assist_scrub",

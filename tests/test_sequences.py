@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from model_bakery import baker
 
-from gdpr_assist.log.identity import instance_id
+from gdpr_assist.log.identity import database_id
 from gdpr_assist.log.reconciliation import Databases
 from gdpr_assist.registry import registry
 from gdpr_assist.replay.sequences import raise_sequences
@@ -94,15 +94,15 @@ def test_undecided_operations_count_too(number):
 
 
 def test_operations_of_other_databases_do_not(number):
-    log(event(DELETE, "shop.Customer", number), instance=uuid.uuid4())
+    log(event(DELETE, "shop.Customer", number), database_id=uuid.uuid4())
     assert raised() == []
     assert customer().pk < number
 
 
 def test_an_alias_that_is_gone(number):
-    """Its database was the same instance, under another name."""
+    """Its database had the same id, under another alias."""
     log(event(DELETE, "shop.Customer", number - 5))
-    log(event(DELETE, "shop.Customer", number), using="gone", instance=instance_id("default"))
+    log(event(DELETE, "shop.Customer", number), using="gone", database_id=database_id("default"))
     assert raised() == ["shop.Customer"]
     assert customer().pk == number - 4
 
@@ -116,7 +116,7 @@ def test_a_multi_table_child_gets_its_keys_from_its_parent(number):
 
 def test_unless_they_are_named(number):
     theirs = uuid.uuid4()
-    log(event(DELETE, "shop.Customer", number), instance=theirs)
+    log(event(DELETE, "shop.Customer", number), database_id=theirs)
     assert raise_sequences(Databases([theirs])) == ["shop.Customer"]
     assert customer().pk == number + 1
 

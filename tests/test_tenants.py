@@ -82,7 +82,7 @@ def test_the_whole_way(site):
         shown = site.of(schema, "gdpr_status", "--fail-on", "undecided", "restored", "log-restored", "foreign")
         assert "  committed: 1\n" in shown
         assert "  missing here: 0\n" in shown
-        assert "of other instances" not in shown
+        assert "under other database ids" not in shown
         assert "Applied: 0\nAlready applied: 1\n" in site.of(schema, "gdpr_rerun")
     assert site.guests("north") == ["Bea", "Cleo"]
     assert site.guests("south") == ["Ada", "Bea"]
@@ -95,8 +95,8 @@ def test_the_whole_way(site):
     assert "  missing here: 1  <- restored?" in site.of("north", "gdpr_status")
 
     # Nobody gets the erasures of the other by its id, which is in use.
-    theirs = site.shell("south", "from gdpr_assist.eventlog import instance_id; print(instance_id('default'))")[0]
-    refused = site.of("north", "gdpr_rerun", "--noinput", f"--instance={theirs}", status=1)
+    theirs = site.shell("south", "from gdpr_assist.log.identity import database_id; print(database_id('default'))")[0]
+    refused = site.of("north", "gdpr_rerun", "--noinput", f"--database-id={theirs}", status=1)
     assert "is the id of another schema" in refused
     assert site.guests("north") == ["Ada", "Bea", "Cleo"]
 

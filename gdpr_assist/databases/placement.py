@@ -13,11 +13,11 @@ from django.db.models import Model
 from ..conf import log_database
 from ..exceptions import AnonymiseError
 from ..pages import page
-from ..tables import Instance, PrivacyAnonymised, Receipt, Scrub
+from ..tables import DatabaseIdentity, PrivacyAnonymised, Receipt, Scrub
 from .presence import says_absent
 
 # What is written or read in each erasure, on the alias of the rows
-BESIDE_ROWS: tuple[type[Model], ...] = (ContentType, Instance, PrivacyAnonymised, Receipt, Scrub)
+BESIDE_ROWS: tuple[type[Model], ...] = (ContentType, DatabaseIdentity, PrivacyAnonymised, Receipt, Scrub)
 
 
 def kept_off(using: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Digits that stand beside a primary key, the same each time, and that nobody can guess. Writes nothing.
 
-They are a digest of the key of the database (``Instance.key``), the oldest label of the model and the primary key.
+They are a digest of the key of the database (``DatabaseIdentity.key``), the oldest label of the model and the primary
+key.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def known_key(key: bytes) -> Iterator[None]:
 def digest(instance: Model, label: str, text: str) -> str:
     """Return the 64 hex digits of ``text`` on the database that is being changed, or else that of ``instance``."""
     if (key := _known.get(None)) is None:
-        rows = _instances()._base_manager.using(instance._state.db or DEFAULT_DB_ALIAS)
+        rows = _identities()._base_manager.using(instance._state.db or DEFAULT_DB_ALIAS)
         key = bytes(rows.values_list("key", flat=True).first() or b"").hex()
     return hashlib.sha256(f"{key}:{label}:{text}".encode()).hexdigest()
 
@@ -54,8 +55,8 @@ class Joined(Func):
         return self.as_sql(compiler, connection, template="CONCAT(%(expressions)s)", arg_joiner=", ", **context)
 
 
-def _instances() -> Any:
-    return apps.get_model("gdpr_assist", "Instance")  # rules are made before there are models
+def _identities() -> Any:
+    return apps.get_model("gdpr_assist", "DatabaseIdentity")  # rules are made before there are models
 
 
 class _Key(Func):
@@ -75,7 +76,7 @@ class _Key(Func):
 
 
 def _select_key(connection: Any, as_hex: str) -> tuple[str, list[Any]]:
-    quote, meta = connection.ops.quote_name, _instances()._meta
+    quote, meta = connection.ops.quote_name, _identities()._meta
     column = as_hex.format(quote(meta.get_field("key").column))
     select = f"SELECT {column} FROM {quote(meta.db_table)} WHERE {quote(meta.pk.column)} = 1"
     return f"COALESCE(({select}), '')", []

@@ -30,7 +30,7 @@ class Replacement:
     """Whether all rows that are anonymised together get the same value."""
 
     is_keyed: bool = False
-    """Whether it takes the key of the database (``Instance.key``), which must be there before rows are changed."""
+    """Whether it takes the key of the database (``DatabaseIdentity.key``), which must be there before rows change."""
 
     doubt: str = ""
     """What a check says of the value (W014); empty if there is nothing to say."""

@@ -41,7 +41,7 @@ def with_key(plan: Plan, run: Run) -> AbstractContextManager[None]:
     """Have the key of the database there, and known within the block, where new values take it."""
     if not plan.is_keyed:
         return nullcontext()
-    return known_key(bytes(run.erasure.database.key))
+    return known_key(bytes(run.erasure.identity.key))
 
 
 def _anonymise_own(plan: Plan, keys: list[Any], run: Run) -> None:

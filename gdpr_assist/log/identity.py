@@ -10,40 +10,40 @@ from django.db.models import Q
 
 from ..conf import log_database
 from ..exceptions import AnonymiseError
-from ..tables import Instance, Upgrade
+from ..tables import DatabaseIdentity, Upgrade
 from .receipts import forget_receipts
 
 
-def instance_id(using: str) -> uuid.UUID:
+def database_id(using: str) -> uuid.UUID:
     """Return the id of the database behind ``using``; migrating writes it, a flushed database gets one here."""
-    return Instance.objects.using(using).get_or_create(pk=1)[0].instance
+    return DatabaseIdentity.objects.using(using).get_or_create(pk=1)[0].database_id
 
 
-def known_instance_id(using: str) -> uuid.UUID | None:
+def known_database_id(using: str) -> uuid.UUID | None:
     """Return the id of the database behind ``using``, None if it has none yet. Writes nothing."""
-    return Instance.objects.using(using).values_list("instance", flat=True).first()
+    return DatabaseIdentity.objects.using(using).values_list("database_id", flat=True).first()
 
 
-def renew_instance_id(using: str) -> None:
+def renew_database_id(using: str) -> None:
     """Make the database behind ``using`` another one, to which no logged operation belongs."""
-    Instance.objects.using(using).update_or_create(pk=1, defaults={"instance": uuid.uuid4()})
+    DatabaseIdentity.objects.using(using).update_or_create(pk=1, defaults={"database_id": uuid.uuid4()})
 
 
-def adopt_instance_id(instance: uuid.UUID, using: str) -> None:
+def adopt_database_id(id_: uuid.UUID, using: str) -> None:
     """Make a database without an id the one that it was before. Raises ``IntegrityError`` if it got one meanwhile."""
-    Instance.objects.using(using).create(pk=1, instance=instance)
+    DatabaseIdentity.objects.using(using).create(pk=1, database_id=id_)
 
 
 def known_watermark(using: str) -> int | None:
     """Return up to which number the database has the events of 1.x, None if it does not say."""
-    return Instance.objects.using(using).values_list("watermark", flat=True).first()
+    return DatabaseIdentity.objects.using(using).values_list("watermark", flat=True).first()
 
 
 def raise_watermark(using: str, watermark: int) -> None:
     """Note beside the rows that all events of 1.x up to ``watermark`` took effect."""
-    instance_id(using)
+    database_id(using)
     lower = Q(watermark=None) | Q(watermark__lt=watermark)
-    Instance.objects.using(using).filter(lower).update(watermark=watermark)
+    DatabaseIdentity.objects.using(using).filter(lower).update(watermark=watermark)
 
 
 def write_upgrade(using: str, watermark: int, *, expected: int | None) -> None:
@@ -51,11 +51,11 @@ def write_upgrade(using: str, watermark: int, *, expected: int | None) -> None:
 
     Raises ``AnonymiseError`` if the log does not have ``expected`` any more: somebody else was faster.
     """
-    log, instance = log_database(), instance_id(using)
-    upgrades = Upgrade.objects.using(log).filter(using=using, instance=instance)
+    log, own = log_database(), database_id(using)
+    upgrades = Upgrade.objects.using(log).filter(using=using, database_id=own)
     with transaction.atomic(using=log):
         if expected is None:
-            _, is_ours = upgrades.get_or_create(using=using, instance=instance, defaults={"watermark": watermark})
+            _, is_ours = upgrades.get_or_create(using=using, database_id=own, defaults={"watermark": watermark})
         else:
             is_ours = bool(upgrades.filter(watermark=expected).update(watermark=watermark))
         if not is_ours:
@@ -66,5 +66,5 @@ def write_upgrade(using: str, watermark: int, *, expected: int | None) -> None:
 def cut_loose(aliases: Iterable[str]) -> None:
     """Make them other databases: no logged erasure of the original is theirs, nor are its receipts."""
     for using in aliases:
-        renew_instance_id(using)
+        renew_database_id(using)
         forget_receipts(using)

@@ -57,7 +57,7 @@ def marks(using: str, databases: Databases) -> Marks:
     """Return up to which event the database has those of 1.x. One without an id may be any that the log knows."""
     upgrades = Upgrade.objects.using(log_database()).filter(using=using)
     if ids := databases.ids(using):
-        upgrades = upgrades.filter(instance__in=ids)
+        upgrades = upgrades.filter(database_id__in=ids)
     told = upgrades.aggregate(told=Max("watermark"))["told"]
     return Marks(here=identity.known_watermark(using), told=told)
 
@@ -152,7 +152,7 @@ def adopt(databases: Databases) -> Databases:
     for using in needed():
         named = databases.others & _known_ids(using)
         if databases.known(using) is None and len(named) == 1:
-            identity.adopt_instance_id(next(iter(named)), using)
+            identity.adopt_database_id(next(iter(named)), using)
     return Databases(databases.others)
 
 
@@ -167,7 +167,7 @@ def upgrade(*, is_another: bool = False) -> list[Backlog]:
     for each in backlogs:
         _check_not_restored(each.using, databases, is_another)
     for each in backlogs:
-        identity.instance_id(each.using)  # one without an id is a new one now
+        identity.database_id(each.using)  # one without an id is a new one now
         identity.write_upgrade(each.using, each.high, expected=marks(each.using, Databases()).told)
     return backlogs
 
@@ -180,8 +180,8 @@ def _check_not_restored(using: str, databases: Databases, is_another: bool) -> N
         raise AnonymiseError(
             f"The database {using!r} was restored from a backup: it lacks erasures that the log has. {cure}"
         )
-    upgraded = Upgrade.objects.using(log_database()).filter(using=using).values_list("instance", flat=True)
-    others = {*upgraded, *(each.instance for each in foreign(using, databases))} - {own}
+    upgraded = Upgrade.objects.using(log_database()).filter(using=using).values_list("database_id", flat=True)
+    others = {*upgraded, *(each.database_id for each in foreign(using, databases))} - {own}
     if known.here is None and others and not is_another:
         raise AnonymiseError(
             f"The log has another database under the alias {using!r}. If this one was restored from a backup of it: "
@@ -216,5 +216,8 @@ def _known_ids(using: str) -> set[uuid.UUID]:
     return {
         id_
         for table in tables
-        for id_ in table._default_manager.using(log).filter(using=using).values_list("instance", flat=True).distinct()
+        for id_ in table._default_manager.using(log)
+        .filter(using=using)
+        .values_list("database_id", flat=True)
+        .distinct()
     }

@@ -19,22 +19,22 @@ from ..databases.rows import pages
 from ..exceptions import AnonymiseError
 from ..pages import page
 from ..registry import registry
-from ..tables import EventLog, Instance, Operation, Receipt, Upgrade
+from ..tables import DatabaseIdentity, EventLog, Operation, Receipt, Upgrade
 from .reconciliation import OPERATIONS_PER_QUERY, Databases, shown, unlogged, with_receipts
 
 # No id in it, as whoever reads it may be told that of a database in use.
 ADVICE = (
-    "If this database was restored from a backup of before it had its id, give the id that it had with --instance; "
+    "If this database was restored from a backup of before it had its id, give the id that it had with --database-id; "
     f"never that of a database which is in use. See {page('howto/restore_a_backup', 'If it refuses')}"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Foreign:
-    """What the log has of one other instance of an alias, and this database has no receipt for."""
+    """What the log has under one other database id of an alias, and this database has no receipt for."""
 
     using: str
-    instance: uuid.UUID
+    database_id: uuid.UUID
     count: int
     first: datetime
     last: datetime
@@ -74,50 +74,50 @@ def needed() -> list[str]:
 
 
 def foreign(using: str, databases: Databases) -> list[Foreign]:
-    """Return what the log has of other instances of ``using`` and is not here, the oldest instance first.
+    """Return what the log has under other database ids of ``using`` and is not here, the oldest first.
 
-    After ``gdpr_rerun --instance`` it is here, and no longer foreign.
+    After ``gdpr_rerun --database-id`` it is here, and no longer foreign.
     """
     rows = Operation.objects.using(log_database()).filter(using=using).exclude(outcome__committed=False)
     found: dict[uuid.UUID, list[datetime]] = {}
-    for batch in pages(rows.exclude(instance__in=databases.ids(using)), OPERATIONS_PER_QUERY):
+    for batch in pages(rows.exclude(database_id__in=databases.ids(using)), OPERATIONS_PER_QUERY):
         there = with_receipts(batch)
         for each in batch:
             if each.id not in there:
-                found.setdefault(each.instance, []).append(each.started)
+                found.setdefault(each.database_id, []).append(each.started)
     for living in found.keys() & neighbours(using) if found else ():
         del found[living]
     groups = [
-        Foreign(using=using, instance=instance, count=len(times), first=min(times), last=max(times))
-        for instance, times in found.items()
+        Foreign(using=using, database_id=database_id, count=len(times), first=min(times), last=max(times))
+        for database_id, times in found.items()
     ]
     return sorted(groups, key=lambda group: group.first)
 
 
 def stakes(databases: Databases) -> list[str]:
-    """Return what the instances that were named would bring here: operations with their times, and rows by model."""
+    """Return what the ids that were named would bring here: operations with their times, and rows by model."""
     listed = []
     for using in needed():
         for each in foreign(using, Databases()):
-            if each.instance in databases.others:
-                listed += [f"{each.instance}: {each}", *_rows(each)]
+            if each.database_id in databases.others:
+                listed += [f"{each.database_id}: {each}", *_rows(each)]
     return listed
 
 
 def _rows(group: Foreign) -> list[str]:
     events = EventLog.objects.using(log_database()).order_by("event", "app_label", "model_name")
-    ours = events.filter(operation__instance=group.instance, operation__using=group.using)
+    ours = events.filter(operation__database_id=group.database_id, operation__using=group.using)
     rows = ours.values_list("event", "app_label", "model_name").annotate(number=Count("id"))
     return [f"  {event} {app}.{model}: {number} row{pluralize(number)}" for event, app, model, number in rows]
 
 
 def neighbours(using: str) -> set[uuid.UUID]:
     """Return the ids of the databases in all schemas of this one: a schema for each tenant, and all in use."""
-    return in_all_schemas("instance", Instance._meta.db_table, using)
+    return in_all_schemas("database_id", DatabaseIdentity._meta.db_table, using)
 
 
-def check_instances(databases: Databases) -> None:
-    """Raise ``AnonymiseError`` for an instance that the log has no operation of, and for one that is in use here."""
+def check_database_ids(databases: Databases) -> None:
+    """Raise ``AnonymiseError`` for an id that the log has no operation of, and for one that is in use here."""
     for using in needed() if databases.others else []:
         if in_use := databases.others & (neighbours(using) - {databases.known(using)}):
             raise AnonymiseError(
@@ -126,10 +126,10 @@ def check_instances(databases: Databases) -> None:
             )
     known: set[uuid.UUID] = set()
     for table in (Operation, Upgrade):
-        rows = table._default_manager.using(log_database()).filter(instance__in=databases.others)
-        known.update(rows.values_list("instance", flat=True).distinct())
+        rows = table._default_manager.using(log_database()).filter(database_id__in=databases.others)
+        known.update(rows.values_list("database_id", flat=True).distinct())
     if gone := databases.others - known:
-        raise AnonymiseError(f"The log has no operations of the instance {', '.join(sorted(map(str, gone)))}.")
+        raise AnonymiseError(f"The log has no operations under the database id {', '.join(sorted(map(str, gone)))}.")
 
 
 def check_log(databases: Databases) -> None:
@@ -153,7 +153,7 @@ def warnings(databases: Databases) -> list[str]:
 
 
 def _has_operations(using: str, databases: Databases) -> bool:
-    return Operation.objects.using(log_database()).filter(using=using, instance__in=databases.ids(using)).exists()
+    return Operation.objects.using(log_database()).filter(using=using, database_id__in=databases.ids(using)).exists()
 
 
 def _lacking(aliases: list[str]) -> Iterator[str]:

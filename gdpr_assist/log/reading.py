@@ -132,9 +132,9 @@ def _of(databases: Databases, alias: str | None = None) -> Q:
     """Return the condition that an operation is of ``databases``; with ``alias``, of this one."""
     ours = Q(pk__in=[])
     logged = Operation.objects.using(log_database()).filter(**({} if alias is None else {"using": alias}))
-    for using, instance in logged.values_list("using", "instance").distinct():
-        if instance in databases.ids(using):
-            ours |= Q(using=using, instance=instance)
+    for using, database_id in logged.values_list("using", "database_id").distinct():
+        if database_id in databases.ids(using):
+            ours |= Q(using=using, database_id=database_id)
     return ours
 
 

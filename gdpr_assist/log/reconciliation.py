@@ -42,13 +42,13 @@ class Settled:
 
 
 class Databases:
-    """Which operations belong to which database here; ``others`` are instance ids that count as ours too."""
+    """Which operations belong to which database here; ``others`` are database ids that count as ours too."""
 
     def __init__(self, others: Collection[uuid.UUID] = ()) -> None:
         self.others = frozenset(others)
         # {alias: the id of that database, None if it has none}; read once
-        self.known = cache(identity.known_instance_id)
-        # {alias: the instances that count as ours there}
+        self.known = cache(identity.known_database_id)
+        # {alias: the database ids that count as ours there}
         self.ids = cache(self._ids)
 
     def _ids(self, using: str) -> frozenset[uuid.UUID]:
@@ -58,11 +58,11 @@ class Databases:
         return self.others | ({known} if known else set())
 
     def own(self, operation: Operation) -> bool:
-        return operation.instance in self.ids(operation.using)
+        return operation.database_id in self.ids(operation.using)
 
     def can_settle(self, operation: Operation) -> bool:
         """Whether a missing receipt tells something: not of an operation of ``others``, which may still be alive."""
-        return operation.instance == self.known(operation.using)
+        return operation.database_id == self.known(operation.using)
 
 
 def reconcile(databases: Databases, *, is_restored: bool = False, dry_run: bool = False) -> Settled:
@@ -183,7 +183,7 @@ def missing(using: str, databases: Databases) -> Iterator[uuid.UUID]:
     """Yield the committed operations of the database ``using`` that it has no receipt for: it was restored."""
     log = log_database()
     for batch in pages(
-        Operation.objects.using(log).filter(using=using, instance__in=databases.ids(using)), OPERATIONS_PER_QUERY
+        Operation.objects.using(log).filter(using=using, database_id__in=databases.ids(using)), OPERATIONS_PER_QUERY
     ):
         # A query of its own: with a join, PostgreSQL may read all of both tables for each page. And before the one for
         # the receipts: an operation that ends between the two has its receipt by then.

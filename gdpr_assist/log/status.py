@@ -28,7 +28,7 @@ STATES = {
     "log-restored": "the log lacks operations that a database has: it was restored, or is the wrong one",
     "upgrade": "nobody said yet, with gdpr_upgrade, whether a database has what 1.x logged",
     "contradicted": "operations took effect in a database, though the log says that they were rolled back",
-    "foreign": "a database lacks operations that the log has of another instance of it",
+    "foreign": "a database lacks operations that the log has under another database id",
 }
 
 # More of them are named by gdpr_rerun --dry-run.
@@ -70,7 +70,7 @@ class DatabaseStatus:
     contradicted: int = 0
     """Operations that took effect here, though the log says that they were rolled back."""
     foreign: int = 0
-    """Operations of other instances under this alias that are not here."""
+    """Operations under this alias, and under other database ids, that are not here."""
     strays: tuple[str, ...] = ()
     """Undecided operations of another id than this database has, each described."""
     missing_1x: int = 0
@@ -167,7 +167,7 @@ def _database(using: str, databases: Databases) -> DatabaseStatus:
     if trouble := _trouble(using):
         return DatabaseStatus(using=using, trouble=trouble)
     try:
-        operations = Operation.objects.using(log_database()).filter(using=using, instance__in=databases.ids(using))
+        operations = Operation.objects.using(log_database()).filter(using=using, database_id__in=databases.ids(using))
         without = Q(outcome__committed=None)
         counts = operations.aggregate(
             committed=Count("id", filter=Q(outcome__committed=True)),
@@ -192,6 +192,7 @@ def _database(using: str, databases: Databases) -> DatabaseStatus:
 
 def _strays(using: str, databases: Databases) -> Iterator[str]:
     """Describe what cannot be settled here: it is of another database, or its id was rolled back with it."""
-    rows = unsettled().filter(using=using).exclude(instance__in=databases.ids(using)).order_by("started")
+    rows = unsettled().filter(using=using).exclude(database_id__in=databases.ids(using)).order_by("started")
     for operation in rows[:STRAYS_SHOWN]:
-        yield f"{describe(operation.pk, operation.started, kinds(operation.pk))}, of the instance {operation.instance}"
+        described = describe(operation.pk, operation.started, kinds(operation.pk))
+        yield f"{described}, under the database id {operation.database_id}"

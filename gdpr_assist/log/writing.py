@@ -27,7 +27,7 @@ from ..databases.placement import explained
 from ..databases.statements import insert_values
 from ..exceptions import AnonymiseError, EventLogError
 from ..registry import registry
-from ..tables import EventLog, Instance, Operation, Outcome, stored_key
+from ..tables import DatabaseIdentity, EventLog, Operation, Outcome, stored_key
 from . import receipts
 
 ROWS_PER_QUERY = 1000
@@ -59,9 +59,9 @@ class Erasure:
     """Whether the receipt is written, and the first events."""
 
     @cached_property
-    def database(self) -> Instance:
+    def identity(self) -> DatabaseIdentity:
         """What the database behind the alias says of itself; one that was flushed gets an id and a key here."""
-        return Instance.objects.using(self.using).get_or_create(pk=1)[0]
+        return DatabaseIdentity.objects.using(self.using).get_or_create(pk=1)[0]
 
     def add(self, event: str, model: type[Model], keys: Iterable[Any], part: str = "") -> None:
         """Note that these rows, or a part of each, are erased.
@@ -161,9 +161,9 @@ def _write(erasure: Erasure) -> None:
     operation = None
     if not erasure.is_begun:
         with explained(erasure.using):
-            instance = erasure.database.instance
+            database_id = erasure.identity.database_id
             receipts.write_receipt(erasure.id, erasure.using, erasure.started)
-        operation = Operation(id=erasure.id, instance=instance, using=erasure.using, started=erasure.started)
+        operation = Operation(id=erasure.id, database_id=database_id, using=erasure.using, started=erasure.started)
     try:
         if operation is not None:
             _begin(operation, erasure.pending, log)

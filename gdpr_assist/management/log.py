@@ -53,9 +53,18 @@ class LogCommand(BaseCommand):
             self.console.table(lines, "Operations")
 
 
-def add_instance(parser: CommandParser, help_: str) -> None:
-    """Add ``--instance``: ids of other instances of the database that count as this one."""
-    parser.add_argument("--instance", action="append", default=[], type=operation_id, metavar="UUID", help=help_)
+def add_database_id(parser: CommandParser, help_: str) -> None:
+    """Add ``--database-id``, formerly ``--instance``: other ids of the database that count as its own."""
+    parser.add_argument(
+        "--database-id",
+        "--instance",
+        dest="database_id",
+        action="append",
+        default=[],
+        type=operation_id,
+        metavar="UUID",
+        help=help_,
+    )
 
 
 def operation_id(text: str) -> uuid.UUID:

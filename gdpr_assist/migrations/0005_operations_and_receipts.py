@@ -1,4 +1,4 @@
-"""What 2.0 adds: operations and outcomes in the log; receipts, instance id and single markers beside the data."""
+"""What 2.0 adds: operations and outcomes in the log; receipts, database id and single markers beside the data."""
 
 import sys
 import uuid
@@ -69,13 +69,13 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="Instance",
+            name="DatabaseIdentity",
             fields=[
                 (
                     "id",
                     models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False),
                 ),
-                ("instance", HexUUIDField(default=uuid.uuid4, editable=False)),
+                ("database_id", HexUUIDField(default=uuid.uuid4, editable=False)),
                 ("key", models.BinaryField(default=new_key, editable=False)),
                 (
                     "watermark",
@@ -95,13 +95,13 @@ class Migration(migrations.Migration):
                     models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("using", models.CharField(help_text="Alias of that database", max_length=255)),
-                ("instance", HexUUIDField(help_text="Which database it is; see Instance")),
+                ("database_id", HexUUIDField(help_text="Which database it is; see DatabaseIdentity")),
                 ("watermark", models.BigIntegerField(help_text="Number of the last of these events")),
             ],
         ),
         migrations.AddConstraint(
             "upgrade",
-            models.UniqueConstraint(fields=("using", "instance"), name="gdpr_assist_one_upgrade_per_database"),
+            models.UniqueConstraint(fields=("using", "database_id"), name="gdpr_assist_one_upgrade_per_database"),
         ),
         migrations.CreateModel(
             name="Operation",
@@ -111,8 +111,8 @@ class Migration(migrations.Migration):
                     HexUUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
                 ),
                 (
-                    "instance",
-                    HexUUIDField(help_text="Which database the rows were in; see Instance"),
+                    "database_id",
+                    HexUUIDField(help_text="Which database the rows were in; see DatabaseIdentity"),
                 ),
                 ("using", models.CharField(help_text="Alias of that database", max_length=255)),
                 ("started", models.DateTimeField(db_index=True)),

@@ -65,7 +65,7 @@ class Plan:
 
     @property
     def is_keyed(self) -> bool:
-        """Whether a new value takes the key of the database (``Instance.key``)."""
+        """Whether a new value takes the key of the database (``DatabaseIdentity.key``)."""
         return any(change.replacement is not None and change.replacement.is_keyed for change in self.changes)
 
     @property

@@ -26,7 +26,7 @@ from ..execution.execute import execute
 from ..execution.marking import forget_markers
 from ..log import receipts, writing
 from ..log.legacy import Backlog, check_identity, complete
-from ..log.ownership import check_instances, check_log, needed
+from ..log.ownership import check_database_ids, check_log, needed
 from ..log.reading import OPERATIONS_PER_QUERY, ROWS_PER_QUERY, Kind, LoggedOperation, hold_events, logged_operations
 from ..log.reconciliation import Databases, shown, with_receipts
 from ..planning.plans import plan
@@ -120,7 +120,7 @@ def check_ready(databases: Databases) -> None:
     for using in needed():
         _check_migrated(using, None)
     _check_migrated(log_database(), "gdpr_assist")
-    check_instances(databases)
+    check_database_ids(databases)
     check_identity(databases)
     check_log(databases)
 

@@ -32,9 +32,9 @@ def _highest(databases: Databases) -> dict[tuple[str, Any], int]:
     """Return {(alias, field with a sequence): highest logged key}."""
     log = str(log_database())
     ours = Q(operation=None)
-    for using, instance in Operation.objects.using(log).values_list("using", "instance").distinct():
-        if instance in databases.ids(using):
-            ours |= Q(operation__using=using, operation__instance=instance)
+    for using, database_id in Operation.objects.using(log).values_list("using", "database_id").distinct():
+        if database_id in databases.ids(using):
+            ours |= Q(operation__using=using, operation__database_id=database_id)
     events = EventLog.objects.using(log).filter(ours, target_pk__regex=WHOLE_NUMBER)
     places = events.order_by().values_list("operation__using", "app_label", "model_name")
     highest: dict[tuple[str, Any], int] = {}

@@ -102,8 +102,7 @@ def scrub(
 
 def _cut_loose(work: Scrubbing) -> None:
     with told(
-        "No row was changed, though the databases may have a new instance id by now, which does no harm. Run the "
-        "command again."
+        "No row was changed, though the databases may have a new id by now, which does no harm. Run the command again."
     ):
         identity.cut_loose(work.aliases)
         if work.restart:

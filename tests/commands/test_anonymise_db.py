@@ -14,7 +14,7 @@ from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.log import identity
 from gdpr_assist.log.reconciliation import shown
 from gdpr_assist.management.console import Lines
-from gdpr_assist.models import EventLog, Instance, Operation, PrivacyAnonymised, Receipt, Scrub
+from gdpr_assist.models import DatabaseIdentity, EventLog, Operation, PrivacyAnonymised, Receipt, Scrub
 from gdpr_assist.registry import registry
 from gdpr_assist.scrubbing import choice
 from gdpr_assist.scrubbing import run as steps
@@ -54,8 +54,8 @@ def scrub():
     return run("--noinput", "--database", "default")
 
 
-def instance(using="default"):
-    return Instance.objects.using(using).get().instance
+def database_id(using="default"):
+    return DatabaseIdentity.objects.using(using).get().database_id
 
 
 @pytest.mark.django_db
@@ -237,12 +237,12 @@ class TestScrubbing:
 
     def test_one_database(self):
         here, there = customer(), customer("other")
-        ours, theirs = instance("default"), instance("other")
+        ours, theirs = database_id("default"), database_id("other")
         run("--noinput", "--database", "other")
         assert row(there)["name"] == str(there.pk)
         assert row(here)["name"] == here.name
-        assert instance("default") == ours
-        assert instance("other") != theirs
+        assert database_id("default") == ours
+        assert database_id("other") != theirs
 
     def test_several_databases(self):
         here, there = customer(), customer("other")
@@ -963,7 +963,7 @@ class TestDryRun:
     @pytest.mark.parametrize("flag", [[], ["--noinput"]])
     def test_writes_nothing_with_it_either(self, flag):
         customer()
-        Instance.objects.all().delete()
+        DatabaseIdentity.objects.all().delete()
         with untouched():
             run("--dry-run", *flag)
 
@@ -1000,14 +1000,14 @@ class TestSharedLog:
         assert Customer.all_objects.filter(pk=person.pk).exists()
 
     def test_what_is_erased_in_the_copy_is_not_replayed_on_the_original(self):
-        original = instance()
+        original = database_id()
         person = customer()
         scrub()
         with committing():
             person.delete()
         assert len(logged()) == 1
         # Back at the original: its id, its row, and no receipt
-        Instance.objects.update(instance=original)
+        DatabaseIdentity.objects.update(database_id=original)
         Receipt.objects.all().delete()
         customer(pk=4711)
         with untouched():

@@ -4,7 +4,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from gdpr_assist.models import Instance
+from gdpr_assist.models import DatabaseIdentity
 from tests.databases import untouched
 from tests.logbook import committing, customer, logged, receipts
 from tests.observing import row
@@ -32,11 +32,11 @@ def run(*args):
 
 
 def ids(using="default"):
-    return Instance.objects.using(using).values_list("instance", "key").get()
+    return DatabaseIdentity.objects.using(using).values_list("database_id", "key").get()
 
 
 def test_the_copy_is_another_database_and_has_forgotten_its_receipts(erased):
-    Instance.objects.using("other").get_or_create(pk=1)
+    DatabaseIdentity.objects.using("other").get_or_create(pk=1)
     before, other, held = ids(), ids("other"), row(erased)
     with untouched("gdpr_log"):
         printed = run("--noinput", "--database=default")

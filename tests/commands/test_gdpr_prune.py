@@ -143,7 +143,7 @@ class TestStays:
         self.check()
 
     def test_what_is_of_another_database(self):
-        log(event(DELETE, "shop.Customer", 1), instance=uuid.uuid4(), age=100, outcome=False)
+        log(event(DELETE, "shop.Customer", 1), database_id=uuid.uuid4(), age=100, outcome=False)
         self.check()
 
     def test_rows_of_1x_and_their_receipts(self):
@@ -330,9 +330,9 @@ def test_without_a_log(settings):
 
 def test_more_operations_than_a_page():
     now = timezone.now() - timedelta(days=31)
-    instance = identity.instance_id("default")
+    ours = identity.database_id("default")
     made = Operation.objects.using("gdpr_log").bulk_create(
-        [Operation(instance=instance, using="default", started=now) for _ in range(1200)]
+        [Operation(database_id=ours, using="default", started=now) for _ in range(1200)]
     )
     Outcome.objects.using("gdpr_log").bulk_create(
         [Outcome(operation=each, committed=False, decided=now) for each in made]

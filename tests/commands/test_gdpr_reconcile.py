@@ -9,7 +9,7 @@ from django.db import connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from gdpr_assist.log.identity import instance_id
+from gdpr_assist.log.identity import database_id
 from gdpr_assist.log.receipts import write_receipt
 from gdpr_assist.log.reconciliation import Databases, missing, shown
 from gdpr_assist.log.writing import decide
@@ -93,7 +93,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(undecided):
 
 
 def test_operations_of_other_databases_are_left_alone():
-    log(event(DELETE, customer()), instance=uuid.uuid4(), outcome=None)
+    log(event(DELETE, customer()), database_id=uuid.uuid4(), outcome=None)
     with untouched():
         assert run() == lines(foreign=1)
 
@@ -133,7 +133,7 @@ class TestContradicted:
     def test_a_receipt_of_another_database_says_nothing(self):
         operation = log(event(DELETE, "shop.Customer", 1), outcome=False)
         receipt(operation, "other")
-        log(event(DELETE, "shop.Customer", 1), instance=uuid.uuid4(), outcome=False)
+        log(event(DELETE, "shop.Customer", 1), database_id=uuid.uuid4(), outcome=False)
         with untouched():
             assert run() == lines()
 
@@ -227,34 +227,34 @@ def test_what_is_unknown_is_listed_also_when_the_database_has_all_again(restored
 
 
 class TestInstance:
-    """The operations of another instance, of which this database is a backup, or which is still alive."""
+    """The operations under another database id, of which this database is a backup, or which is still alive."""
 
     @pytest.fixture
     def theirs(self):
-        instance = uuid.uuid4()
-        here, there = (log(event(DELETE, "shop.Customer", 1), instance=instance, outcome=None, age=n) for n in (2, 1))
-        return instance, receipt(here), there
+        theirs = uuid.uuid4()
+        here, there = (log(event(DELETE, "shop.Customer", 1), database_id=theirs, outcome=None, age=n) for n in (2, 1))
+        return theirs, receipt(here), there
 
     def test_what_has_a_receipt_here_is_settled_and_the_rest_left_as_it_is(self, theirs):
-        """Where that instance is alive, the other operation may be in its transaction there."""
-        printed = run_with_work_left(f"--instance={theirs[0]}")
+        """Where that database is alive, the other operation may be in its transaction there."""
+        printed = run_with_work_left(f"--database-id={theirs[0]}")
         assert printed.startswith(f"{theirs[2]} of ")
         assert printed.endswith(lines(committed=1, unknown=1))
         assert outcomes() == [True, None]
         assert Outcome.objects.using("gdpr_log").count() == 1
 
     def test_it_can_be_dismissed(self, theirs):
-        assert run(f"--instance={theirs[0]}", f"--dismiss={theirs[2]}") == lines(committed=1)
+        assert run(f"--database-id={theirs[0]}", f"--dismiss={theirs[2]}") == lines(committed=1)
         assert outcomes() == [True, False]
 
     def test_the_databases_own_id_makes_no_difference(self, undecided):
-        assert run(f"--instance={instance_id('default')}") == lines(committed=1, rolled_back=1)
+        assert run(f"--database-id={database_id('default')}") == lines(committed=1, rolled_back=1)
 
-    def test_an_instance_that_the_log_does_not_have(self, theirs):
+    def test_an_id_that_the_log_does_not_have(self, theirs):
         nobody = uuid.uuid4()
         with untouched(), pytest.raises(CommandError) as caught:
-            run(f"--instance={nobody}")
-        assert str(caught.value) == f"The log has no operations of the instance {nobody}."
+            run(f"--database-id={nobody}")
+        assert str(caught.value) == f"The log has no operations under the database id {nobody}."
 
 
 class TestDismissRefuses:
@@ -275,7 +275,7 @@ class TestDismissRefuses:
 
     def test_what_is_of_another_database(self):
         theirs = uuid.uuid4()
-        operation = log(event(DELETE, customer()), instance=theirs, outcome=None)
+        operation = log(event(DELETE, customer()), database_id=theirs, outcome=None)
         self.check(operation, "is of another database under the alias 'default'")
 
     def test_all_if_one_of_them_cannot_be(self, undecided):

@@ -58,7 +58,7 @@ class TestRerun:
         log(event(ANONYMISE, person))
         log(event(DELETE, gone), event(DELETE, "shop.Customer", 4711))
         undecided = log(event(DELETE, person), outcome=None)
-        log(event(DELETE, person), instance=uuid.uuid4())
+        log(event(DELETE, person), database_id=uuid.uuid4())
         legacy(event(ANONYMISE, person))
         out = StringIO()
         with pytest.raises(CommandError) as caught:
@@ -179,23 +179,27 @@ class TestOptions:
             run("--include-undecided")
         assert Outcome.objects.using("gdpr_log").get(pk=ghost).committed is None
 
-    def test_another_instance(self, people):
+    @pytest.mark.parametrize("option", ["--database-id", "--instance"])
+    def test_another_database_id(self, people, option):
         theirs = uuid.uuid4()
-        log(event(DELETE, people[0]), instance=theirs)
-        log(event(DELETE, people[1]), instance=uuid.uuid4())
-        assert run("--noinput", "--instance", str(theirs)) == lines(applied=4, rows=4, foreign=1)
+        log(event(DELETE, people[0]), database_id=theirs)
+        log(event(DELETE, people[1]), database_id=uuid.uuid4())
+        assert run("--noinput", option, str(theirs)) == lines(applied=4, rows=4, foreign=1)
         assert not Customer.all_objects.filter(pk=people[0].pk).exists()
         assert Customer.all_objects.filter(pk=people[1].pk).exists()
 
-    def test_several_instances(self, people):
+    def test_several_database_ids(self, people):
         others = [uuid.uuid4(), uuid.uuid4()]
-        for person, instance in zip(people, others, strict=False):
-            log(event(DELETE, person), instance=instance)
-        assert run("--noinput", *(f"--instance={each}" for each in others)) == lines(applied=5, rows=5)
+        for person, theirs in zip(people, others, strict=False):
+            log(event(DELETE, person), database_id=theirs)
+        assert run("--noinput", *(f"--database-id={each}" for each in others)) == lines(applied=5, rows=5)
 
-    def test_an_instance_that_is_no_id(self, people):
-        with untouched(), pytest.raises(CommandError, match="argument --instance: not an id as gdpr_rerun prints it"):
-            run("--instance", "production")
+    def test_a_database_id_that_is_no_id(self, people):
+        with (
+            untouched(),
+            pytest.raises(CommandError, match="argument --database-id/--instance: not an id as gdpr_rerun prints it"),
+        ):
+            run("--database-id", "production")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -263,7 +267,7 @@ class TestSettling:
 
     def test_not_that_of_another_database(self):
         log(event(DELETE, customer()))
-        other = log(event(DELETE, "gone.Ghost", 1), instance=uuid.uuid4())
+        other = log(event(DELETE, "gone.Ghost", 1), database_id=uuid.uuid4())
         with untouched(), pytest.raises(CommandError, match="nothing was settled"):
             run("--settle", str(other))
 
@@ -312,7 +316,7 @@ class TestRefusals:
 
     def test_with_the_log_of_another_database(self):
         theirs = uuid.uuid4()
-        log(event(ANONYMISE, customer()), instance=theirs)
+        log(event(ANONYMISE, customer()), database_id=theirs)
         with untouched(), pytest.raises(CommandError) as caught:
             run()
         started = shown(Operation.objects.using("gdpr_log").get().started)
@@ -325,16 +329,16 @@ class TestRefusals:
 
     def test_with_the_log_of_another_database_under_one_of_the_aliases(self):
         log(event(ANONYMISE, customer()))
-        log(event(ANONYMISE, customer("other")), using="other", instance=uuid.uuid4())
+        log(event(ANONYMISE, customer("other")), using="other", database_id=uuid.uuid4())
         with untouched(), pytest.raises(CommandError, match="under the alias 'other', from "):
             run()
 
-    def test_an_instance_that_the_log_does_not_have(self):
+    def test_a_database_id_that_the_log_does_not_have(self):
         log(event(ANONYMISE, customer()))
         theirs = uuid.uuid4()
         with untouched(), pytest.raises(CommandError) as caught:
-            run(f"--instance={theirs}")
-        assert str(caught.value) == f"The log has no operations of the instance {theirs}."
+            run(f"--database-id={theirs}")
+        assert str(caught.value) == f"The log has no operations under the database id {theirs}."
 
     def test_with_a_log_that_knows_none_of_the_receipts(self):
         write_receipt(uuid.uuid4(), "default", timezone.now())
@@ -348,7 +352,7 @@ class TestRefusals:
     def test_a_default_database_that_is_left_empty_is_not_asked(self, monkeypatch):
         """As for sites whose routers name another alias for each model."""
         monkeypatch.setitem(connections.databases, "unused", {"ENGINE": "django.db.backends.dummy"})
-        log(event(DELETE, "shop.Customer", 1), using="unused", instance=uuid.uuid4())
+        log(event(DELETE, "shop.Customer", 1), using="unused", database_id=uuid.uuid4())
         check_log(Databases())
 
     def test_without_a_log(self, settings):
@@ -426,9 +430,9 @@ class TestInstanceAsks:
 
     @pytest.fixture
     def theirs(self):
-        instance = uuid.uuid4()
-        log(event(DELETE, customer()), event(DELETE, "shop.Customer", 4711), instance=instance, age=2)
-        return instance
+        theirs = uuid.uuid4()
+        log(event(DELETE, customer()), event(DELETE, "shop.Customer", 4711), database_id=theirs, age=2)
+        return theirs
 
     @pytest.mark.parametrize(("answer", "is_done"), [("yes", True), ("no", False), ("Y", False)])
     def test_it_says_what_it_would_do_and_asks(self, answer, is_done, theirs, monkeypatch):
@@ -436,10 +440,10 @@ class TestInstanceAsks:
         started = shown(Operation.objects.using("gdpr_log").get().started)
         out = StringIO()
         if is_done:
-            call_command("gdpr_rerun", f"--instance={theirs}", stdout=out)
+            call_command("gdpr_rerun", f"--database-id={theirs}", stdout=out)
         else:
             with untouched(), pytest.raises(CommandError, match=r"^Cancelled\. Nothing was changed\."):
-                call_command("gdpr_rerun", f"--instance={theirs}", stdout=out)
+                call_command("gdpr_rerun", f"--database-id={theirs}", stdout=out)
         assert out.getvalue().startswith(
             "This erases here what was erased in another database:\n"
             f"{theirs}: 1 operation is of another database under the alias 'default', from {started} to {started}\n"
@@ -448,9 +452,9 @@ class TestInstanceAsks:
         assert Customer.all_objects.exists() is not is_done
 
     def test_not_where_all_of_it_is_here(self, theirs, monkeypatch):
-        run("--noinput", f"--instance={theirs}")
+        run("--noinput", f"--database-id={theirs}")
         monkeypatch.setattr(builtins, "input", None)
-        assert run(f"--instance={theirs}") == lines(already=1)
+        assert run(f"--database-id={theirs}") == lines(already=1)
 
 
 @pytest.mark.skipif(connections["default"].vendor != "postgresql", reason="Only PostgreSQL has schemas")
@@ -464,20 +468,22 @@ class TestSchemas:
         theirs = uuid.uuid4()
         with connections["default"].cursor() as cursor:
             cursor.execute('CREATE SCHEMA "tenant B"')
-            cursor.execute('CREATE TABLE "tenant B".gdpr_assist_instance (id smallint, instance uuid, key bytea)')
-            cursor.execute('INSERT INTO "tenant B".gdpr_assist_instance VALUES (1, %s)', [theirs])
+            cursor.execute(
+                'CREATE TABLE "tenant B".gdpr_assist_databaseidentity (id smallint, database_id uuid, key bytea)'
+            )
+            cursor.execute('INSERT INTO "tenant B".gdpr_assist_databaseidentity VALUES (1, %s)', [theirs])
         yield theirs
         with connections["default"].cursor() as cursor:
             cursor.execute('DROP SCHEMA "tenant B" CASCADE')
 
     def test_its_operations_are_nobodys_business(self, tenant):
         person = customer()
-        log(event(DELETE, person), instance=tenant)
+        log(event(DELETE, person), database_id=tenant)
         assert run() == lines(foreign=1)
         assert [each.foreign for each in status().databases] == [0, 0]
         assert Customer.all_objects.filter(pk=person.pk).exists()
 
     def test_its_id_is_refused(self, tenant):
-        log(event(DELETE, customer()), instance=tenant)
+        log(event(DELETE, customer()), database_id=tenant)
         with untouched(), pytest.raises(CommandError, match="is the id of another schema in the database 'default'"):
-            run("--noinput", f"--instance={tenant}")
+            run("--noinput", f"--database-id={tenant}")

@@ -82,7 +82,7 @@ def test_operations_by_state():
             started = datetime(2026, 3, day, 4, 5, 6, tzinfo=timezone.utc)
             Operation.objects.using("gdpr_log").filter(pk=operation).update(started=started)
         receipt(log(event(DELETE, "shop.Customer", 4711), using="other"), "other")
-        receipt(log(event(DELETE, person), instance=uuid.uuid4()))
+        receipt(log(event(DELETE, person), database_id=uuid.uuid4()))
         legacy(event(DELETE, person), event(ANONYMISE, person))
         with untouched():
             printed = run()
@@ -165,15 +165,15 @@ def test_a_retention_time_that_is_none(value, settings):
         run()
 
 
-def test_operations_of_another_instance_that_are_not_here():
+def test_operations_under_another_database_id_that_are_not_here():
     """The database was restored from a backup of before it had its id, and something was erased since."""
     theirs = uuid.uuid4()
     receipt(log(event(DELETE, "shop.Customer", 1)))
-    log(event(DELETE, "shop.Customer", 2), instance=theirs, outcome=False)
+    log(event(DELETE, "shop.Customer", 2), database_id=theirs, outcome=False)
     assert fails() == set()
-    operation = log(event(DELETE, "shop.Customer", 3), instance=theirs)
+    operation = log(event(DELETE, "shop.Customer", 3), database_id=theirs)
     assert (
-        "  of other instances, and missing here: 1  <- of copies or other sites, or of this database before it "
+        "  under other database ids, and missing here: 1  <- of copies or other sites, or of this database before it "
         "had its id" in run()
     )
     assert fails() == {"foreign"}
@@ -202,7 +202,7 @@ class TestNotMigrated:
 
 def test_operations_of_a_database_that_cannot_be_read_are_not_anothers():
     log(event(DELETE, "shop.Customer", 1), using="other")
-    log(event(DELETE, "shop.Customer", 2), instance=uuid.uuid4(), outcome=False)
+    log(event(DELETE, "shop.Customer", 2), database_id=uuid.uuid4(), outcome=False)
     with database_is("other", refused):
         printed = run()
     assert printed == screen(

@@ -11,7 +11,7 @@ from django.utils import timezone
 from gdpr_assist import AnonymiseError
 from gdpr_assist.log import identity
 from gdpr_assist.log import receipts as proofs
-from gdpr_assist.models import EventLog, Instance, Receipt, Upgrade
+from gdpr_assist.models import DatabaseIdentity, EventLog, Receipt, Upgrade
 from tests.apps.shop.models import Customer
 from tests.databases import untouched
 from tests.logbook import customer, receipts
@@ -47,14 +47,14 @@ def last_event():
 def watermarks():
     """Return what the database says, and what the log says."""
     return (
-        Instance.objects.get().watermark,
+        DatabaseIdentity.objects.get().watermark,
         list(Upgrade.objects.using("gdpr_log").filter(using="default").values_list("watermark", flat=True)),
     )
 
 
 def restore_older(watermark=None):
     """Make the database one that was restored from a backup of before the last gdpr_upgrade."""
-    Instance.objects.update(watermark=watermark)
+    DatabaseIdentity.objects.update(watermark=watermark)
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ class TestUpgrade:
         assert watermarks() == (0, [0])
 
     def test_gives_an_id_to_a_database_that_the_log_does_not_know(self, person):
-        Instance.objects.all().delete()
+        DatabaseIdentity.objects.all().delete()
         run("gdpr_upgrade")
         assert watermarks() == (last_event(), [last_event()])
 
@@ -205,15 +205,15 @@ class TestWithoutAnId:
     @pytest.fixture
     def old(self, person):
         run("gdpr_upgrade")
-        old = Instance.objects.get()
-        Instance.objects.all().delete()
+        old = DatabaseIdentity.objects.get()
+        DatabaseIdentity.objects.all().delete()
         Receipt.objects.all().delete()
-        return old.instance
+        return old.database_id
 
     def test_the_rerun_refuses_and_names_no_id_which_may_be_that_of_a_living_database(self, old):
         why = refused("gdpr_rerun")
         assert why.startswith("The database 'default' has no id, and the log knows a database under this alias.")
-        assert "--instance" in why
+        assert "--database-id" in why
         assert str(old) not in why
 
     def test_the_upgrade_refuses_and_names_the_rerun(self, old):
@@ -221,25 +221,27 @@ class TestWithoutAnId:
 
     def test_a_dry_run_adopts_nothing(self, old):
         with untouched():
-            assert "To be applied: 1\n" in run("gdpr_rerun", "--dry-run", "--instance", str(old))
+            assert "To be applied: 1\n" in run("gdpr_rerun", "--dry-run", "--database-id", str(old))
 
     def test_the_rerun_adopts_the_id_that_is_named(self, old, person):
-        assert "Applied: 1\n" in run("gdpr_rerun", "--noinput", "--instance", str(old))
+        assert "Applied: 1\n" in run("gdpr_rerun", "--noinput", "--database-id", str(old))
         assert not is_there(person)
-        assert Instance.objects.get().instance == old
+        assert DatabaseIdentity.objects.get().database_id == old
         with untouched():
             assert "Applied: 0\n" in run("gdpr_rerun")
 
     def test_one_that_erased_something_since_is_not_upgraded_by_mistake(self, old):
-        identity.instance_id("default")
+        identity.database_id("default")
         assert "another database under the alias 'default'" in (why := refused("gdpr_upgrade"))
         assert str(old) not in why
         assert "--another-database" in why
 
     def test_another_one_is_if_a_person_says_so(self, old, person):
-        ours = identity.instance_id("default")
+        ours = identity.database_id("default")
         run("gdpr_upgrade", "--another-database")
-        assert set(Upgrade.objects.using("gdpr_log").filter(using="default").values_list("instance", flat=True)) == {
+        assert set(
+            Upgrade.objects.using("gdpr_log").filter(using="default").values_list("database_id", flat=True)
+        ) == {
             old,
             ours,
         }
@@ -292,7 +294,7 @@ class TestARealSite:
         site.restore()
         for alias in ("default", "other", "gdpr_log"):
             self.done(site, "migrate", "gdpr_assist", "0004", f"--database={alias}")
-        assert not site.sql("SELECT 1 FROM sqlite_master WHERE name = 'gdpr_assist_instance'")
+        assert not site.sql("SELECT 1 FROM sqlite_master WHERE name = 'gdpr_assist_databaseidentity'")
         site.sql("DELETE FROM gdpr_assist_eventlog", "log")
         shutil.copy(site.directory / "main.sqlite3", site.directory / "backup.sqlite3")
         # 1.x deletes a customer.
@@ -303,18 +305,18 @@ class TestARealSite:
         for alias in ("default", "other", "gdpr_log"):
             self.done(site, "migrate", f"--database={alias}")
         self.done(site, "gdpr_upgrade")
-        [(ours,)] = site.sql("SELECT instance FROM gdpr_assist_instance")
+        [(ours,)] = site.sql("SELECT database_id FROM gdpr_assist_databaseidentity")
         assert site.python("-c", ERASE).returncode == 0
         assert site.sql("SELECT id, name FROM shop_customer ORDER BY id") == [(2, "2"), (3, "Ada")]
 
         site.restore()
         for _ in range(2):
             self.done(site, "migrate")
-            assert site.sql("SELECT * FROM gdpr_assist_instance") == []
+            assert site.sql("SELECT * FROM gdpr_assist_databaseidentity") == []
         refusal = site.run("gdpr_rerun")
         assert (refusal.returncode, "has no id" in refusal.stderr) == (1, True)
         assert site.run("gdpr_upgrade").returncode == 1
-        printed = self.done(site, "gdpr_rerun", "--noinput", "--instance", ours)
+        printed = self.done(site, "gdpr_rerun", "--noinput", "--database-id", ours)
         assert "Events of 1.x, to be applied on default: shop.Customer: 1\n" in printed
         assert "Applied: 2\n" in printed
         assert site.sql("SELECT id, name FROM shop_customer ORDER BY id") == [(2, "2"), (3, "Ada")]

@@ -306,7 +306,7 @@ class TestRowsThatAreBack:
         """Not what was rolled back, is of another database, or is for gdpr_rerun to erase: it has no receipt."""
         person = customer()
         receipt(log(event(DELETE, person), outcome=False))
-        receipt(log(event(DELETE, person), instance=uuid.uuid4()))
+        receipt(log(event(DELETE, person), database_id=uuid.uuid4()))
         log(event(DELETE, person))
         legacy(event(DELETE, person))
         run()

@@ -10,7 +10,7 @@ from django.db import transaction
 from gdpr_assist.log import identity
 from gdpr_assist.log import receipts as proofs
 from gdpr_assist.log.status import STATES
-from gdpr_assist.models import EventLog, Instance, Operation, Outcome
+from gdpr_assist.models import DatabaseIdentity, EventLog, Operation, Outcome
 from tests.apps.shop.models import Comment, Customer
 from tests.databases import dump, untouched
 from tests.logbook import anonymised, customer, deleted, logged, operations, receipts
@@ -57,7 +57,7 @@ class LogBackup:
 @pytest.fixture
 def people():
     """Five customers of a database that has its id, as after migrate."""
-    identity.instance_id("default")
+    identity.database_id("default")
     return [customer(name=f"Ottoline {number}", email=f"{number}@quill.example") for number in range(5)]
 
 
@@ -166,7 +166,7 @@ class TestTheDatabaseIsOlder:
         assert row(people[0])["name"] == "Ottoline 0"
 
     def test_a_backup_from_before_all_receipts_is_still_this_database(self, people):
-        """Its instance id is in it: migrate wrote it, not the first erasure."""
+        """Its database id is in it: migrate wrote it, not the first erasure."""
         backup = Backup(Customer)
         for person in people:
             person.anonymise()
@@ -222,14 +222,14 @@ class TestAnotherDatabase:
         """It was made before the site was upgraded; migrating gives it a new id."""
         backup = Backup(Customer)
         people[0].anonymise()
-        erased, ours = names(), identity.instance_id("default")
+        erased, ours = names(), identity.database_id("default")
         backup.restore()
-        Instance.objects.all().delete()
-        identity.instance_id("default")
+        DatabaseIdentity.objects.all().delete()
+        identity.database_id("default")
         with untouched(), pytest.raises(CommandError) as caught:
             command("gdpr_rerun")
         assert "1 operation is of another database under the alias 'default', from " in str(caught.value)
-        assert command("gdpr_rerun", "--noinput", f"--instance={ours}").startswith("Applied: 1\n")
+        assert command("gdpr_rerun", "--noinput", f"--database-id={ours}").startswith("Applied: 1\n")
         assert names() == erased
         # What was taken over is no longer another's.
         with untouched():
@@ -239,26 +239,28 @@ class TestAnotherDatabase:
     def test_what_the_two_ids_have_erased_is_applied_once_each(self, people):
         backup = Backup(Customer)
         people[0].anonymise()
-        ours = identity.instance_id("default")
+        ours = identity.database_id("default")
         backup.restore()
-        Instance.objects.all().delete()
+        DatabaseIdentity.objects.all().delete()
         people[1].anonymise()
-        assert command("gdpr_rerun", "--noinput", f"--instance={ours}").startswith("Applied: 1\nAlready applied: 1\n")
+        assert command("gdpr_rerun", "--noinput", f"--database-id={ours}").startswith(
+            "Applied: 1\nAlready applied: 1\n"
+        )
         with untouched():
-            assert command("gdpr_rerun", "--noinput", f"--instance={ours}").startswith(
+            assert command("gdpr_rerun", "--noinput", f"--database-id={ours}").startswith(
                 "Applied: 0\nAlready applied: 2\n"
             )
 
     def test_the_id_of_nobody_is_refused_too(self, people):
         people[0].anonymise()
-        Instance.objects.all().delete()
-        with untouched(), pytest.raises(CommandError, match="The log has no operations of the instance"):
-            command("gdpr_rerun", f"--instance={uuid.uuid4()}")
+        DatabaseIdentity.objects.all().delete()
+        with untouched(), pytest.raises(CommandError, match="The log has no operations under the database id"):
+            command("gdpr_rerun", f"--database-id={uuid.uuid4()}")
 
     def test_a_scrubbed_copy_that_shares_the_log_erases_nothing(self, people):
         """``anonymise_db`` gives a copy an id of its own, and takes its receipts."""
         people[0].anonymise()
-        identity.renew_instance_id("default")
+        identity.renew_database_id("default")
         proofs.forget_receipts("default")
         with untouched(), pytest.raises(CommandError, match="No operation in the log is of this database"):
             command("gdpr_rerun")
@@ -266,11 +268,11 @@ class TestAnotherDatabase:
             command("gdpr_reconcile")
 
     def test_nor_does_the_original_what_the_copy_erased(self, people):
-        ours = identity.instance_id("default")
+        ours = identity.database_id("default")
         people[0].anonymise()
-        identity.renew_instance_id("default")
+        identity.renew_database_id("default")
         people[1].delete()
-        Instance.objects.update(instance=ours)
+        DatabaseIdentity.objects.update(database_id=ours)
         restored = customer(pk=people[1].pk or 4711, name="Not erased here", email="here@quill.example")
         with untouched():
             assert "Of other databases, left alone: 1\n" in command("gdpr_rerun")

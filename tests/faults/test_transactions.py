@@ -32,7 +32,7 @@ PATIENCE = 30  # seconds, for what takes a moment
 @pytest.fixture(autouse=True)
 def database_has_its_id():
     """As after migrate: the tests before this one have flushed it."""
-    identity.instance_id("default")
+    identity.database_id("default")
 
 
 class Unwanted(Exception):

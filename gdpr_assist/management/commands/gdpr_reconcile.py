@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.template.defaultfilters import pluralize
 
-from gdpr_assist.log.ownership import check_instances
+from gdpr_assist.log.ownership import check_database_ids
 from gdpr_assist.log.reconciliation import Databases, Settled, describe, dismiss, kinds, reconcile
-from gdpr_assist.management.log import LogCommand, add_instance, operation_id
+from gdpr_assist.management.log import LogCommand, add_database_id, operation_id
 
 
 class Command(LogCommand):
@@ -25,14 +25,14 @@ class Command(LogCommand):
             metavar="OPERATION",
             help="Note of this undecided operation that it did not take effect, for good; may be repeated.",
         )
-        add_instance(parser, "Look also at the operations of this other instance of the database; may be repeated.")
+        add_database_id(parser, "Look also at the operations under this other id of the database; may be repeated.")
 
     def run(self, options: dict[str, Any]) -> None:
         if options["dry_run"] and options["dismiss"]:
             self.fail("--dry-run writes nothing: leave out --dismiss.")
         self.check_writes()
-        databases = Databases(options["instance"])
-        check_instances(databases)
+        databases = Databases(options["database_id"])
+        check_database_ids(databases)
         if options["dismiss"]:
             dismiss(options["dismiss"], databases)
         settled = reconcile(databases, dry_run=options["dry_run"])

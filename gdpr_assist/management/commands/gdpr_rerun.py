@@ -15,7 +15,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from gdpr_assist.log.ownership import stakes, warnings
 from gdpr_assist.log.reconciliation import Databases
 from gdpr_assist.management.asking import check_yes
-from gdpr_assist.management.log import LogCommand, add_instance, operation_id
+from gdpr_assist.management.log import LogCommand, add_database_id, operation_id
 from gdpr_assist.replay.replay import Report, check_ready
 from gdpr_assist.replay.restore import Restore, prepare, restore
 
@@ -37,8 +37,8 @@ class Command(LogCommand):
             action="store_true",
             help="Apply also the operations of which nobody knows whether they took effect.",
         )
-        parser.add_argument("--noinput", "--no-input", action="store_true", help="Do not ask about --instance.")
-        add_instance(parser, "Apply also the operations of this other instance of the database; may be repeated.")
+        parser.add_argument("--noinput", "--no-input", action="store_true", help="Do not ask about --database-id.")
+        add_database_id(parser, "Apply also the operations under this other id of the database; may be repeated.")
         parser.add_argument(
             "--apply-1x",
             action="store_true",
@@ -65,7 +65,7 @@ class Command(LogCommand):
 
     def run(self, options: dict[str, Any]) -> None:
         self.check_writes()
-        databases, dry_run = Databases(options["instance"]), options["dry_run"]
+        databases, dry_run = Databases(options["database_id"]), options["dry_run"]
         check_ready(databases)
         self.ask([] if dry_run or options["noinput"] else stakes(databases))
         self.warn(*warnings(databases))
@@ -107,7 +107,7 @@ class Command(LogCommand):
             )
 
     def ask(self, listed: Sequence[str]) -> None:
-        """Before another instance's erasures are done here; rows that were never erased may have these keys."""
+        """Before erasures under another database id are done here; rows that were never erased may have these keys."""
         if not listed:
             return
         self.stdout.write("\n".join(["This erases here what was erased in another database:", *listed]))

@@ -90,7 +90,7 @@ class Command(LogCommand):
             )
         if each.foreign:
             self.stdout.write(
-                f"  of other instances, and missing here: {each.foreign}"
+                f"  under other database ids, and missing here: {each.foreign}"
                 "  <- of copies or other sites, or of this database before it had its id"
             )
 

@@ -1,4 +1,4 @@
-"""What is said to somebody who replays a log with operations of other instances, though it is no reason to refuse."""
+"""What is said to somebody who replays a log with operations under other ids, though it is no reason to refuse."""
 
 import uuid
 
@@ -20,10 +20,10 @@ def test_nothing_where_all_is_of_this_database():
     assert warnings(Databases()) == []
 
 
-def test_operations_of_another_instance():
+def test_operations_under_another_database_id():
     """A backup of before the id, and one erasure since: the log is not refused any more."""
     theirs = uuid.uuid4()
-    first, last = (log(event(DELETE, "shop.Customer", age), instance=theirs, age=age) for age in (9, 2))
+    first, last = (log(event(DELETE, "shop.Customer", age), database_id=theirs, age=age) for age in (9, 2))
     log(event(DELETE, "shop.Customer", 3))
     times = [shown(Operation.objects.using("gdpr_log").get(pk=key).started) for key in (first, last)]
     check_log(Databases())
