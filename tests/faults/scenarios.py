@@ -11,7 +11,7 @@ from django.core.management import CommandError
 from django.db import connections, transaction
 from django.utils import timezone
 
-from gdpr_assist import execution
+from gdpr_assist.execution import claims
 from gdpr_assist.log import writing as eventlog
 from gdpr_assist.models import EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
 from tests.apps.shop.models import Address, Comment, Customer, Order
@@ -196,7 +196,7 @@ class InParts(Scenario):
     def act(self, size):
         with (
             mock.patch.object(eventlog, "EVENTS_IN_MEMORY", 1),
-            mock.patch.object(execution, "batch_size", return_value=1),
+            mock.patch.object(claims, "batch_size", return_value=1),
         ):
             targets().anonymise()
 
