@@ -12,6 +12,8 @@ from django.utils.module_loading import import_string
 
 import gdpr_assist
 
+from . import lengths
+
 PACKAGE = Path(gdpr_assist.__file__).parent
 MODULES = {
     path.relative_to(PACKAGE).with_suffix("").as_posix(): ast.parse(path.read_text())
@@ -192,6 +194,10 @@ def test_only_the_databases_know_a_vendor():
     )
     sources = [path.read_text() for path in (PACKAGE / "databases").glob("*.py")]
     assert [text for text in sources if "if connection.vendor" in text] == []
+
+
+def test_a_long_module_has_its_reason():
+    assert {path for path, number in lengths.lengths().items() if number > lengths.LONGEST} == lengths.REASONS.keys()
 
 
 def test_each_module_says_what_it_is():

@@ -1,0 +1,43 @@
+"""How long the modules of the package are, and why some are longer than others: ``python -m tests.lengths``."""
+
+import sys
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "gdpr_assist"
+
+# In lines. A longer module has a reason below, and it is not that nobody has cut it in two yet.
+LONGEST = 250
+
+REASONS = {
+    "admin/personal_data.py": "one page: its form, its view, and what each button of it does",
+    "copies/files.py": "one keeper: which name means which file, on whatever storage, and whether another row has it",
+    "databases/compaction.py": "three databases side by side, each with its own statements",
+    "log/writing.py": "the protocol, in the order of its steps",
+    "managers.py": "all that touches a project's class, so that it can be read at once",
+    "planning/plans.py": "the plan and how it is made: one value",
+    "registry.py": "one object: what is declared, looked up in each direction",
+    "replay/replay.py": "one loop over the log, with what it does about each kind of refusal",
+    "tables.py": "all tables of the app",
+}
+
+
+def lengths():
+    """Return {path below the package: lines}, the longest first; migrations are written once."""
+    found = {
+        path.relative_to(PACKAGE).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for path in PACKAGE.rglob("*.py")
+        if "migrations" not in path.parts
+    }
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def report():
+    for path, number in lengths().items():
+        if number > LONGEST:
+            yield f"{number:5}  {path}: {REASONS.get(path, 'no reason is given')}"
+    rest = [number for number in lengths().values() if number <= LONGEST]
+    yield f"{len(rest)} others, up to {max(rest)} lines; the one in the middle has {sorted(rest)[len(rest) // 2]}"
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n".join(report()) + "\n")
