@@ -141,7 +141,7 @@ def _state_messages(each: DatabaseStatus) -> Iterator[CheckMessage]:
         yield message(
             "E026",
             f"The database {each.using!r} was restored from a backup: it lacks {_erasures(lacking)} of the log.",
-            "Run gdpr_rerun before anybody uses the site; what it lists as failed has to be cured or settled.",
+            "Run gdpr_rerun before anybody uses the site; cure what it lists as failed, or mark it as applied.",
         )
     if each.unlogged:
         yield message(

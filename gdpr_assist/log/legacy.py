@@ -102,10 +102,10 @@ def complete(backlog: Backlog) -> None:
         identity.raise_watermark(backlog.using, backlog.high)
 
 
-def settle(labels: Collection[str], databases: Databases) -> None:
+def mark_applied(labels: Collection[str], databases: Databases) -> None:
     """Count the events of these labels as applied, and erase nothing: a person says that nothing is left to erase.
 
-    Raises ``AnonymiseError``, and settles none, for a label without such events.
+    Raises ``AnonymiseError``, and marks none, for a label without such events.
     """
     if not labels:
         return
@@ -117,7 +117,7 @@ def settle(labels: Collection[str], databases: Databases) -> None:
         if label in labels
     ]
     if unknown := sorted(set(labels).difference(*(each.counts for each in chosen))):
-        raise AnonymiseError(f"There are no events of 1.x of {', '.join(unknown)} to apply; nothing was settled.")
+        raise AnonymiseError(f"There are no events of 1.x of {', '.join(unknown)} to apply; nothing was marked.")
     for batch in chunks(operations(chosen), OPERATIONS_PER_QUERY):
         there = with_receipts(batch)
         for using in {each.using for each in batch}:

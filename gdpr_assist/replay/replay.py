@@ -138,7 +138,7 @@ def _pruned(operation: LoggedOperation) -> CannotApply | None:
     return CannotApply(
         "pruned",
         f"the backup is older than what the log still has. What was erased {since}up to {shown(operation.started)} "
-        "may be back; erase it by hand, then settle this operation",
+        "may be back; erase it by hand, then mark this operation as applied",
     )
 
 
@@ -186,7 +186,7 @@ def complete_1x(backlogs: Iterable[Backlog], report: Report) -> None:
 
 
 @sensitive
-def settle(operations: Iterable[uuid.UUID], databases: Databases) -> None:
+def mark_applied(operations: Iterable[uuid.UUID], databases: Databases) -> None:
     """Write the receipts of ``operations``, and erase nothing: a person says that nothing is left to erase.
 
     For committed operations that cannot be applied. Raises ``AnonymiseError`` for any other; then nothing is written.
@@ -196,7 +196,7 @@ def settle(operations: Iterable[uuid.UUID], databases: Databases) -> None:
     for operation in operations:
         if operation not in found or not found[operation].is_committed:
             raise AnonymiseError(
-                f"{operation} is not a committed operation of this database; nothing was settled. An undecided one is "
+                f"{operation} is not a committed operation of this database; nothing was marked. An undecided one is "
                 "dismissed with gdpr_reconcile --dismiss."
             )
     for using in {each.using for each in found.values()}:

@@ -13,7 +13,7 @@ from ..log.legacy import Backlog
 from ..log.ownership import needed
 from ..log.reading import count_foreign, count_operations, logged_operations
 from ..log.reconciliation import Databases, reconcile
-from .replay import Report, complete_1x, replay, settle
+from .replay import Report, complete_1x, mark_applied, replay
 from .sequences import raise_sequences
 
 
@@ -41,23 +41,23 @@ def prepare(
     *,
     since: datetime | None = None,
     apply_1x: bool = False,
-    settled: Collection[uuid.UUID] = (),
-    settled_1x: Collection[str] = (),
+    marked_applied: Collection[uuid.UUID] = (),
+    marked_applied_1x: Collection[str] = (),
     dry_run: bool = False,
 ) -> Restore:
     """Return what is to be done to ``databases``, which ``replay.check_ready`` has let pass.
 
-    A database that lost its id gets the one that a person named for it. ``settled`` are operations, and ``settled_1x``
-    labels of models, of which a person says that nothing is left to erase. ``since`` leaves out what was started
-    before, and the events of 1.x, which have no time. Nothing is written with ``dry_run``.
+    A database that lost its id gets the one that a person named for it. ``marked_applied`` are operations, and
+    ``marked_applied_1x`` labels of models, of which a person says that nothing is left to erase. ``since`` leaves out
+    what was started before, and the events of 1.x, which have no time. Nothing is written with ``dry_run``.
 
-    Raises ``AnonymiseError`` for an operation that cannot be settled, and for a label without events of 1.x.
+    Raises ``AnonymiseError`` for an operation that cannot be marked as applied, and for a label without events of 1.x.
     """
     if not dry_run:
         databases = legacy.adopt(databases)
-        if settled:
-            settle(settled, databases)
-        legacy.settle(settled_1x, databases)
+        if marked_applied:
+            mark_applied(marked_applied, databases)
+        legacy.mark_applied(marked_applied_1x, databases)
     aliases = [] if since else needed()
     applied = legacy.everything if apply_1x else legacy.due
     return Restore(

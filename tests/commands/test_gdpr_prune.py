@@ -253,7 +253,7 @@ def test_what_was_rolled_back_or_is_to_be_applied_is_not_the_last_one(last):
 
 @pytest.mark.django_db(transaction=True)  # MariaDB ends a transaction where a sequence is raised
 class TestAnOlderBackup:
-    """The log cannot say what came back; that something may have, it says until a person settles it."""
+    """The log cannot say what came back; that something may have, it says until a person marks it as applied."""
 
     @pytest.fixture
     def older(self, last):
@@ -274,7 +274,7 @@ class TestAnOlderBackup:
         since = shown(Receipt.objects.get(pk=older[0]).written)
         assert (
             f"Failed: {last} of {day(last)}: pruned: the backup is older than what the log still has. What was erased "
-            f"after {since} and up to {day(last)} may be back; erase it by hand, then settle this operation\n"
+            f"after {since} and up to {day(last)} may be back; erase it by hand, then mark this operation as applied\n"
         ) in out
         assert "Applied: 1\n" in out
         assert failure.startswith("Not everything is done: 1 failed, ")
@@ -300,9 +300,9 @@ class TestAnOlderBackup:
         shown_there = capsys.readouterr().out
         assert f"    also what was pruned from the log, up to {day(last)}  <- the backup is older" in shown_there
 
-    def test_a_person_settles_it(self, last, older):
+    def test_a_person_marks_it_as_applied(self, last, older):
         rerun()
-        out, failure = rerun("--settle", str(last))
+        out, failure = rerun("--mark-applied", str(last))
         assert (failure, "Failed: 0\n" in out) == ("", True)
         assert status().databases[0].states == set()
 

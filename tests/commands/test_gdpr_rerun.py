@@ -242,34 +242,35 @@ class TestWhatProtects:
 
 
 @pytest.mark.django_db(transaction=True)
-class TestSettling:
+class TestMarkingApplied:
     """A person says that nothing is left to erase of an operation that cannot be applied."""
 
-    def test_it_counts_as_applied_from_then_on(self):
+    @pytest.mark.parametrize("option", ["--mark-applied", "--settle"])
+    def test_it_counts_as_applied_from_then_on(self, option):
         ghost = log(event(DELETE, "gone.Ghost", 1))
         person = customer()
         log(event(DELETE, person))
-        assert run("--settle", str(ghost)) == lines(applied=1, already=1, rows=1)
+        assert run(option, str(ghost)) == lines(applied=1, already=1, rows=1)
         with untouched():
             assert run() == lines(already=2)
 
     def test_nothing_is_erased_by_it(self):
         person = customer()
         operation = log(event(DELETE, person))
-        assert run("--settle", str(operation)) == lines(already=1)
+        assert run("--mark-applied", str(operation)) == lines(already=1)
         assert Customer.all_objects.filter(pk=person.pk).exists()
 
     @pytest.mark.parametrize("outcome", [None, False])
     def test_only_what_was_committed(self, outcome):
         ghost, other = log(event(DELETE, "gone.Ghost", 1)), log(event(DELETE, "gone.Ghost", 2), outcome=outcome)
         with untouched(), pytest.raises(CommandError, match=f"{other} is not a committed operation of this database"):
-            run("--settle", str(ghost), "--settle", str(other))
+            run("--mark-applied", str(ghost), "--mark-applied", str(other))
 
     def test_not_that_of_another_database(self):
         log(event(DELETE, customer()))
         other = log(event(DELETE, "gone.Ghost", 1), database_id=uuid.uuid4())
-        with untouched(), pytest.raises(CommandError, match="nothing was settled"):
-            run("--settle", str(other))
+        with untouched(), pytest.raises(CommandError, match="nothing was marked"):
+            run("--mark-applied", str(other))
 
 
 @pytest.mark.django_db(transaction=True)

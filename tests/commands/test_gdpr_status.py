@@ -107,7 +107,8 @@ def test_a_database_that_looks_restored():
     receipt(log(event(ANONYMISE, customer())))
     log(event(ANONYMISE, customer(email="other@quill.example")))
     assert (
-        "  missing here: 1  <- restored? run gdpr_rerun; what it lists as failed has to be cured or settled\n" in run()
+        "  missing here: 1  <- restored? run gdpr_rerun; cure what it lists as failed, or mark it as applied\n"
+        in run()
     )
     assert fails() == {"restored"}
     call_command("gdpr_rerun", stdout=StringIO())

@@ -260,18 +260,20 @@ class TestRemovedModel:
         failed = [line for line in out.getvalue().splitlines() if line.startswith("Failed: gone")]
         assert len(failed) == 1
         assert failed[0].startswith(f"Failed: gone.Ghost: {GHOSTS} of 1.x: there is no such model any more")
-        assert "--settle-1x gone.Ghost" in failed[0]
+        assert "--mark-applied-1x gone.Ghost" in failed[0]
         assert not is_there(person)
 
-    def test_is_one_decision(self, person):
-        printed = run("gdpr_rerun", "--apply-1x", "--settle-1x", "gone.Ghost")
+    @pytest.mark.parametrize("option", ["--mark-applied-1x", "--settle-1x"])
+    def test_is_one_decision(self, person, option):
+        printed = run("gdpr_rerun", "--apply-1x", option, "gone.Ghost")
         assert f"Applied: 1\nAlready applied: {GHOSTS}\n" in printed
         assert watermarks()[0] == last_event()
         with untouched():
             run("gdpr_rerun")
 
     def test_none_of_a_label_that_has_none(self):
-        assert "gone.Gost" in refused("gdpr_rerun", "--settle-1x", "gone.Gost", "--settle-1x", "gone.Ghost")
+        labels = [f"--mark-applied-1x={label}" for label in ("gone.Gost", "gone.Ghost")]
+        assert "gone.Gost" in refused("gdpr_rerun", *labels)
 
 
 ERASE = """

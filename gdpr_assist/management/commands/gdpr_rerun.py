@@ -46,7 +46,9 @@ class Command(LogCommand):
             "1.x logged also what was rolled back; they are applied to the rows that have these keys now.",
         )
         parser.add_argument(
+            "--mark-applied-1x",
             "--settle-1x",
+            dest="mark_applied_1x",
             action="append",
             default=[],
             metavar="APP.MODEL",
@@ -54,7 +56,9 @@ class Command(LogCommand):
             "erased by hand. Cannot be taken back; may be repeated.",
         )
         parser.add_argument(
+            "--mark-applied",
             "--settle",
+            dest="mark_applied",
             action="append",
             default=[],
             type=operation_id,
@@ -73,8 +77,8 @@ class Command(LogCommand):
             databases,
             since=options["since"],
             apply_1x=options["apply_1x"],
-            settled=options["settle"],
-            settled_1x=options["settle_1x"],
+            marked_applied=options["mark_applied"],
+            marked_applied_1x=options["mark_applied_1x"],
             dry_run=dry_run,
         )
         self.list(work)
@@ -125,7 +129,7 @@ class Command(LogCommand):
             else:
                 self.stdout.write(f"Failed: {operation}: {label}: {reason}")
         for (label, reason), number in old.items():
-            self.stdout.write(f"Failed: {label}: {number} of 1.x: {reason}, or add --settle-1x {label}")
+            self.stdout.write(f"Failed: {label}: {number} of 1.x: {reason}, or add --mark-applied-1x {label}")
         for operation, reason in report.busy:
             self.stdout.write(f"Busy: {operation}: {reason}; run again later")
         for operation in report.undecided:

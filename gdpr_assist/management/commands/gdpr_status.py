@@ -66,7 +66,9 @@ class Command(LogCommand):
             self.stdout.write(f"    of these, left over from a restore: {each.unknown}; gdpr_reconcile lists them")
         self.stdout.write(
             f"  missing here: {each.missing}"
-            + self.advice(each.missing, "restored? run gdpr_rerun; what it lists as failed has to be cured or settled")
+            + self.advice(
+                each.missing, "restored? run gdpr_rerun; cure what it lists as failed, or mark it as applied"
+            )
         )
         if each.pruned:
             self.stdout.write(
