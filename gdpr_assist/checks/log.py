@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 from ..conf import log_database
 from ..databases.servers import entry, identity
 from ..exceptions import AnonymiseError
-from ..log.reconciliation import retention
+from ..log.reconciliation import log_retention
 from ..routers import EventLogRouter
 from .messages import message
 
@@ -116,7 +116,7 @@ def check_E024(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     if settings.GDPR_LOG_RETENTION is None:
         return []
     try:
-        retention()
+        log_retention()
     except AnonymiseError as error:
         return [message("E024", str(error), "Correct the setting, or set it to None to keep the log for ever.")]
     return []

@@ -15,7 +15,7 @@ from ..databases.rows import chunks, pages
 from ..tables import Operation, Receipt
 from . import receipts, writing
 from .ownership import is_migrated
-from .reconciliation import OPERATIONS_PER_QUERY, Databases, logged, retention, with_receipts
+from .reconciliation import OPERATIONS_PER_QUERY, Databases, log_retention, logged, with_receipts
 
 
 def prune(*, dry_run: bool = False) -> tuple[int, int]:
@@ -30,16 +30,16 @@ def prune(*, dry_run: bool = False) -> tuple[int, int]:
 
     Raises ``AnonymiseError`` if GDPR_LOG_RETENTION is not a time.
     """
-    now, kept = timezone.now(), retention()
+    now, retention = timezone.now(), log_retention()
     aliases = [using for using in data_aliases() if is_migrated(using)]
     databases = Databases()
-    old = _settled_before(now - kept, aliases)
+    old = _settled_before(now - retention, aliases)
     last = {found for using in aliases if (found := _last(old.filter(using=using), databases))}
     if not dry_run:
         writing.remove_events(last)  # before those that it stands for
     old = old.exclude(pk__in=last)
     removed = _prune_operations(old, databases, dry_run)
-    return removed, sum(_prune_receipts(using, now - 2 * kept, old, databases, dry_run) for using in aliases)
+    return removed, sum(_prune_receipts(using, now - 2 * retention, old, databases, dry_run) for using in aliases)
 
 
 def _settled_before(moment: datetime, aliases: list[str]) -> QuerySet[Operation]:

@@ -157,7 +157,7 @@ def shown(moment: datetime) -> str:
     return (timezone.localtime(moment) if timezone.is_aware(moment) else moment).isoformat(" ", "seconds")
 
 
-def retention() -> timedelta:
+def log_retention() -> timedelta:
     """Return GDPR_LOG_RETENTION. Raises ``AnonymiseError`` unless it is a timedelta that can be counted back."""
     value = settings.GDPR_LOG_RETENTION
     if not isinstance(value, timedelta) or not timedelta(0) < value <= LONGEST_RETENTION:
@@ -219,7 +219,7 @@ def unlogged(using: str) -> Iterator[uuid.UUID]:
     """Yield the receipts of operations that the log does not know, though it should: the log was restored."""
     rows = Receipt.objects.using(using).all()
     if settings.GDPR_LOG_RETENTION is not None:
-        rows = rows.filter(written__gte=timezone.now() - retention())
+        rows = rows.filter(written__gte=timezone.now() - log_retention())
     for batch in pages(rows, OPERATIONS_PER_QUERY):
         keys = [each.operation for each in batch if not receipts.is_legacy(each.operation)]
         there = logged(keys)

@@ -71,7 +71,7 @@ class Erasure:
         if (heard := _suspended.get()) is not None:
             keys = list(keys)
             heard[event, model] += len(keys)
-        if not is_kept():
+        if not is_logging():
             return
         app_label, model_name = registry.log_label(model).split(".")
         before = len(self.pending)
@@ -81,7 +81,7 @@ class Erasure:
             _write(self)
 
 
-def is_kept() -> bool:
+def is_logging() -> bool:
     """Whether erasures are logged here and now: not without a log, and not while the log itself is replayed."""
     return log_database() is not None and _suspended.get() is None
 
