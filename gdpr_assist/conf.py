@@ -41,6 +41,34 @@ class GdprAssistConf(AppConf):
         prefix = "gdpr"
 
 
+# The one door to the settings: nothing else reads GDPR_*.
+
+
+def privacy_class_name() -> str:
+    return str(settings.GDPR_PRIVACY_CLASS_NAME)
+
+
+def privacy_instance_name() -> str:
+    return str(settings.GDPR_PRIVACY_INSTANCE_NAME)
+
+
+def can_anonymise_database() -> bool:
+    return bool(settings.GDPR_CAN_ANONYMISE_DATABASE)
+
+
+def logs_anonymising() -> bool:
+    return bool(settings.GDPR_LOG_ON_ANONYMISE)
+
+
+def retention_setting() -> Any:
+    """Return how long the log is kept, as it was written: None for ever."""
+    return settings.GDPR_LOG_RETENTION
+
+
+def is_strict() -> bool:
+    return bool(settings.GDPR_STRICT)
+
+
 def quiet_receivers() -> Sequence[str]:
     """Return the names of receivers that need not hear of an erasure.
 

@@ -14,6 +14,7 @@ from .declaring.rules import field_label
 from .exceptions import AnonymiseError
 from .sensitive import sensitive
 from .signals import target_deleted
+from .undocumented import copied, load_all_columns
 
 Action = Callable[..., None]
 
@@ -27,7 +28,7 @@ class AnonymiseOnUpdate(QuerySet[Any]):
 
     @sensitive
     def update(self, **changes: Any) -> int:
-        rows: QuerySet[Any] = QuerySet(model=self.model, query=self.query.chain(), using=self.db)
+        rows: QuerySet[Any] = copied(QuerySet, self, self.db)
         heard = target_deleted.send(sender=self.model, queryset=rows, keys=tuple(changes))
         if not heard and self.model._meta.apps is apps:
             raise AnonymiseError(
@@ -67,8 +68,8 @@ class ANONYMISE:
     def __call__(self, collector: Any, field: Any, sub_objs: QuerySet[Any], using: str) -> None:
         if not getattr(self.action, "lazy_sub_objs", False) and not sub_objs.exists():
             return  # Django 6.1 calls SET(callable) only where there are rows
-        rows = AnonymiseOnUpdate(model=sub_objs.model, query=sub_objs.query.chain(), using=using)
-        rows.query.clear_deferred_loading()
+        rows = copied(AnonymiseOnUpdate, sub_objs, using)
+        load_all_columns(rows)
         self.action(collector, field, rows, using)
 
     def deconstruct(self) -> tuple[str, tuple[Action], dict[str, Any]]:

@@ -13,7 +13,7 @@ from django.db.models import Model, QuerySet
 from django.db.models.manager import BaseManager, ManagerDescriptor
 from django.utils.functional import classproperty
 
-from .conf import settings
+from .conf import privacy_class_name, privacy_instance_name
 from .databases.placement import explained
 from .declaring.meta import PrivacyMeta
 from .former import warn
@@ -22,6 +22,7 @@ from .marks import MARKED, Mark, with_marks
 from .registry import declares_itself, registry
 from .sensitive import sensitive
 from .tables import EventLog
+from .undocumented import MANAGERS_OF_RELATION, arguments, own_managers, renumber, set_managers
 
 if TYPE_CHECKING:
     from .execution.execute import Result, execute
@@ -102,7 +103,7 @@ class AnonymisingManager:
         return (
             isinstance(other, BaseManager)
             and getattr(type(self), "_made_from", type(self)) is getattr(type(other), "_made_from", type(other))
-            and self._constructor_args == other._constructor_args  # type: ignore[attr-defined]
+            and arguments(self) == arguments(other)  # type: ignore[arg-type]
         )
 
     def __hash__(self) -> int:
@@ -287,10 +288,10 @@ def contribute(model: type[Model]) -> None:
     """
     if model in _before:
         return  # the apps were set up anew, as for a test that sets INSTALLED_APPS
-    names = {**METHODS, MARKED: mark, settings.GDPR_PRIVACY_INSTANCE_NAME: privacy_meta}
+    names = {**METHODS, MARKED: mark, privacy_instance_name(): privacy_meta}
     added = [name for name in names if not hasattr(model, name)]
     beside: dict[str, Any] = {name: each for name, each in vars(model).items() if isinstance(each, BaseManager)}
-    _before[model] = (model._meta.local_managers, added, beside)
+    _before[model] = (own_managers(model._meta), added, beside)
     for name in added:
         setattr(model, name, names[name])
     _set_managers(model, registry.manager_name(model), added)
@@ -303,7 +304,7 @@ def contribute(model: type[Model]) -> None:
 def take_off_declaration(model: type[Model]) -> None:
     """Take the inner class off ``model``: from here on the registry is where to ask."""
     if declares_itself(model):
-        delattr(model, settings.GDPR_PRIVACY_CLASS_NAME)
+        delattr(model, privacy_class_name())
 
 
 def withdraw(model: type[Model]) -> None:
@@ -313,7 +314,7 @@ def withdraw(model: type[Model]) -> None:
         delattr(model, name)
     for name, manager in beside.items():
         setattr(model, name, manager)
-    _replace_managers(model._meta, managers)
+    set_managers(model._meta, managers)
 
 
 def _set_managers(model: type[Model], name: str | None, added: list[str]) -> None:
@@ -331,13 +332,8 @@ def _set_managers(model: type[Model], name: str | None, added: list[str]) -> Non
         for manager in managers
     ]
     for manager in managers:
-        manager._set_creation_counter()
-    _replace_managers(model._meta, managers)
-
-
-def _replace_managers(opts: Any, managers: list[Any]) -> None:
-    opts.local_managers = managers
-    opts._expire_cache()
+        renumber(manager)
+    set_managers(model._meta, managers)
 
 
 def forget_related_managers(**kwargs: Any) -> None:
@@ -348,12 +344,12 @@ def forget_related_managers(**kwargs: Any) -> None:
     for model in apps.get_models(include_auto_created=True):
         for descriptor in vars(model).values():
             if _makes_managers(descriptor.__class__):
-                vars(descriptor).pop("related_manager_cls", None)
+                vars(descriptor).pop(MANAGERS_OF_RELATION, None)
 
 
 @cache
 def _makes_managers(kind: type) -> bool:
-    return hasattr(kind, "related_manager_cls")
+    return hasattr(kind, MANAGERS_OF_RELATION)
 
 
 def _named_manager(model: type[Model], name: str) -> Any:

@@ -24,12 +24,10 @@ from django.db.models.lookups import In
 from .declaring.keys import key_text
 from .registry import registry
 from .tables import PrivacyAnonymised
+from .undocumented import FORGOTTEN_ON_REFRESH
 
 # The attribute of an object that was read so
 MARKED = "gdpr_assist_marked"
-
-# Where refresh_from_db() forgets what it does not read anew
-_FORGOTTEN = "_prefetched_objects_cache"
 
 
 class Mark:
@@ -41,15 +39,15 @@ class Mark:
     def __get__(self, instance: Model | None, owner: Any = None) -> Any:
         if instance is None:
             return self
-        marked, *row = instance.__dict__.get(_FORGOTTEN, {}).get(MARKED, (None,))
+        marked, *row = instance.__dict__.get(FORGOTTEN_ON_REFRESH, {}).get(MARKED, (None,))
         return marked if row == [instance.pk, instance._state.db] else None
 
     def __set__(self, instance: Model, marked: Any) -> None:
         told = (bool(marked), instance.pk, instance._state.db)
-        instance.__dict__.setdefault(_FORGOTTEN, {})[MARKED] = told
+        instance.__dict__.setdefault(FORGOTTEN_ON_REFRESH, {})[MARKED] = told
 
     def __delete__(self, instance: Model) -> None:
-        instance.__dict__.get(_FORGOTTEN, {}).pop(MARKED, None)
+        instance.__dict__.get(FORGOTTEN_ON_REFRESH, {}).pop(MARKED, None)
 
 
 def with_marks(rows: QuerySet[Any]) -> QuerySet[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.apps import apps
-from django.db import connections, router, transaction
+from django.db import router, transaction
 from django.db.models import Model, QuerySet
 
 from .copies.files import StoredFile, delete_files, files_of
@@ -26,6 +26,7 @@ from .registry import concrete, registry
 from .sensitive import sensitive
 from .signals import model_registered
 from .tables import DatabaseIdentity, EventLog, Receipt
+from .undocumented import innermost_block
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ _deletions: WeakKeyDictionary[Any, Deletion] = WeakKeyDictionary()
 @sensitive
 def begin_deletion(sender: type[Model], instance: Model, using: str, origin: Any = None, **kwargs: Any) -> None:
     """pre_delete of a registered model: note the row, to be logged with the others of the same run."""
-    block = _block(using)
+    block = innermost_block(using)
     if origin is None or block is None:
         return  # no run of Django's own: end_deletion logs each row by itself
     # Django makes the multi-table parent of an object from what that has in memory.
@@ -93,7 +94,7 @@ def begin_deletion(sender: type[Model], instance: Model, using: str, origin: Any
 @sensitive
 def begin_deletion_of_parent(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
     """pre_delete of a model that is not registered, but has registered multi-table children: it may go with one."""
-    block = _block(using)
+    block = innermost_block(using)
     if block is not None and sender not in registry:
         _begun(block, using).parents[concrete(sender)].add(instance.pk)
 
@@ -116,7 +117,7 @@ def end_deletion(sender: type[Model], instance: Model, using: str, **kwargs: Any
         deletion.check(sender)
     if deletion.is_recorded:
         return
-    if _block(using) is not None:
+    if innermost_block(using) is not None:
         deletion.record()
         return
     try:
@@ -176,13 +177,8 @@ def name_database(using: str, plan: Any = None, **kwargs: Any) -> None:
         identity.database_id(using)
 
 
-def _block(using: str) -> Any:
-    blocks = connections[using].atomic_blocks
-    return blocks[-1] if blocks else None
-
-
 def _under_way(using: str) -> Deletion | None:
-    block = _block(using)
+    block = innermost_block(using)
     return None if block is None else _deletions.get(block)
 
 

@@ -9,18 +9,19 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.apps import apps
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 from django.db.models import Model, QuerySet
 
 from . import signals
+from .conf import privacy_class_name
 from .databases.rows import takes_conditions
 from .declaring.meta import PrivacyMeta, all_rows
 from .declaring.search import Failed, Found, check_term, noted
 from .former import warn
 from .loading import at_first_call
 from .sensitive import sensitive
+from .undocumented import multi_table_parents
 
 if TYPE_CHECKING:
     from .declaring.declaration import Declaration, declare
@@ -81,7 +82,7 @@ class Registry:
         """
         _check_arguments(model, PrivacyMeta)
         model = concrete(model)
-        if PrivacyMeta is not None and PrivacyMeta is vars(model).get(settings.GDPR_PRIVACY_CLASS_NAME):
+        if PrivacyMeta is not None and PrivacyMeta is vars(model).get(privacy_class_name()):
             return  # its own declaration, which is found without this call
         if model in self or declares_itself(model):
             first = self._registrations[model].where if model in self else _inner_class(model)
@@ -178,16 +179,16 @@ class Registry:
 
     def has_children(self, model: type[Model]) -> bool:
         """Return whether a registered model is a multi-table child of ``model``: its deletion may be logged then."""
-        return any(concrete(model) in each._meta.get_parent_list() for each in self._registrations)
+        return any(concrete(model) in multi_table_parents(each) for each in self._registrations)
 
     def unregistered_parents(self, model: type[Model]) -> list[type[Model]]:
         """Return the multi-table parents of ``model`` that are not registered: they go when one of its rows goes."""
-        return [parent for parent in concrete(model)._meta.get_parent_list() if parent not in self._registrations]
+        return [parent for parent in multi_table_parents(concrete(model)) if parent not in self._registrations]
 
     def _labels(self, model: type[Model]) -> list[str]:
         """The label that is logged, and the former ones. Children do not take over those of a multi-table parent."""
         own = self._registrations.get(model)
-        parents = [self._registrations.get(parent) for parent in model._meta.get_parent_list()]
+        parents = [self._registrations.get(parent) for parent in multi_table_parents(model)]
         if own is None or any(own.meta_class is parent.meta_class for parent in parents if parent):
             return [model._meta.label]
         return self.declaration(model).log_labels
@@ -256,7 +257,7 @@ class Registry:
         """The inner class of ``model`` or an abstract base, or else the declaration of its multi-table parent."""
         parents = (parent for parent in model.mro() if parent in self._registrations)
         inherited = next((self._registrations[parent].meta_class for parent in parents), None)
-        return getattr(model, settings.GDPR_PRIVACY_CLASS_NAME, inherited)
+        return getattr(model, privacy_class_name(), inherited)
 
 
 def _check_arguments(model: Any, meta_class: Any) -> None:
@@ -268,7 +269,7 @@ def _check_arguments(model: Any, meta_class: Any) -> None:
             f'{label} is registered, but "gdpr_assist" is not in INSTALLED_APPS: nothing would be found or erased.'
         )
     if model._meta.abstract:
-        name = settings.GDPR_PRIVACY_CLASS_NAME
+        name = privacy_class_name()
         raise ValueError(
             f"{label} is abstract and has no rows. Write an inner class {name} in it, which the models that inherit "
             "from it then have, or register these."
@@ -293,7 +294,7 @@ def _described(given: Any) -> str:
 
 
 def _inner_class(model: type[Model]) -> str:
-    return f"the inner class {settings.GDPR_PRIVACY_CLASS_NAME} of {model._meta.label} or of a base of it"
+    return f"the inner class {privacy_class_name()} of {model._meta.label} or of a base of it"
 
 
 def _call() -> str:
@@ -338,7 +339,7 @@ def concrete(model: type[Model]) -> type[Model]:
 
 def declares_itself(model: type[Model]) -> bool:
     """Return whether ``model`` holds a declaration as an inner class of its own, not of a base."""
-    return settings.GDPR_PRIVACY_CLASS_NAME in model.__dict__
+    return privacy_class_name() in model.__dict__
 
 
 registry = Registry()

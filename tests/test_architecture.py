@@ -127,7 +127,7 @@ def test_only_managers_touches_classes_of_others():
         )
 
     assert {room(place.split(":")[0]) for place in offenders(sets)} == SETTERS
-    assert {place.split(":")[0] for place in offenders(touches)} == {"managers"}
+    assert {place.split(":")[0] for place in offenders(touches)} == {"managers", "undocumented"}
 
 
 def test_no_bases_are_assigned():
@@ -194,6 +194,44 @@ def test_only_the_databases_know_a_vendor():
     )
     sources = [path.read_text() for path in (PACKAGE / "databases").glob("*.py")]
     assert [text for text in sources if "if connection.vendor" in text] == []
+
+
+def test_only_one_module_reads_our_settings():
+    def reads(node):
+        return isinstance(node, ast.Attribute) and node.attr.startswith("GDPR_")
+
+    assert {place.split(":")[0] for place in offenders(reads)} == {"conf"}
+
+
+# Of Django, and not documented. What else is: see the module "undocumented".
+UNDOCUMENTED = {
+    "_constructor_args",
+    "_expire_cache",
+    "_fields",
+    "_hints",
+    "_live_receivers",
+    "_set_creation_counter",
+    "atomic_blocks",
+    "clear_deferred_loading",
+    "combinator",
+    "distinct_fields",
+    "fields_cache",
+    "flatchoices",
+    "get_compiler",
+    "get_initial_alias",
+    "get_parent_list",
+    "is_sliced",
+    "local_managers",
+}
+
+
+def test_only_one_module_uses_what_django_does_not_document():
+    def uses(node):
+        return isinstance(node, ast.Attribute) and node.attr in UNDOCUMENTED
+
+    assert {place.split(":")[0] for place in offenders(uses)} == {"undocumented"}
+    used = {node.attr for node in ast.walk(CODE["undocumented"]) if uses(node)}
+    assert used == UNDOCUMENTED
 
 
 def test_a_long_module_has_its_reason():

@@ -82,6 +82,7 @@ AT_START = {
     "sensitive",
     "signals",
     "tables",
+    "undocumented",
 }
 
 

@@ -19,6 +19,7 @@ from ..declaring.defaults import MAIL_SUFFIX, URL_PREFIX, URL_SUFFIX
 from ..declaring.keys import INTEGER_KEYS, key_field
 from ..declaring.rules import field_label
 from ..declaring.uniqueness import is_unique_alone, sources
+from ..undocumented import multi_table_parents
 from .messages import declarations, message
 
 # Any two rows have other values here; may have the same; all have the same.
@@ -134,7 +135,7 @@ def _barred(each: Declaration) -> Iterator[tuple[Barrier, list[str], Verdict]]:
 
 
 def _barriers(model: type[Model]) -> Iterator[Barrier]:
-    for owner in (model, *model._meta.get_parent_list()):
+    for owner in (model, *multi_table_parents(model)):
         for field in owner._meta.local_fields:
             if field.unique and getattr(field, "generated", False):
                 yield Barrier(name=f"the generated column {field.name}", columns=(_column(owner, field.name),))

@@ -17,6 +17,7 @@ from ..declaring.declaration import Change, Declaration
 from ..declaring.digits import known_key
 from ..declaring.keys import INTEGER_KEYS, key_field
 from ..declaring.uniqueness import sources
+from ..undocumented import multi_table_parents
 from .messages import declarations, message
 
 # {classes of primary keys: one that a row may have}
@@ -41,7 +42,7 @@ def check_E017(app_configs: Any = None, databases: Iterable[str] | None = None, 
 
 def _refused(each: Declaration, using: str) -> Iterator[tuple[CheckConstraint, set[str]]]:
     values = {change.field.name: value for change in each.changes if (value := _value(change)) is not None}
-    for owner in (each.model, *each.model._meta.get_parent_list()):
+    for owner in (each.model, *multi_table_parents(each.model)):
         for constraint in owner._meta.constraints:
             if isinstance(constraint, CheckConstraint):
                 # Called "check" until Django 5.0, where "condition" is not there yet

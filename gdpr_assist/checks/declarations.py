@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.conf import settings
 from django.core.checks import CheckMessage
 from django.db import models
 
-from ..conf import log_database
+from ..conf import log_database, privacy_class_name
 from ..declaring.declaration import Declaration
 from ..declaring.meta import PrivacyMeta
 from ..declaring.rules import field_label
@@ -52,7 +51,7 @@ def check_E016(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 def check_E029(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """A declaration that is no class."""
-    name = settings.GDPR_PRIVACY_CLASS_NAME
+    name = privacy_class_name()
     return [
         message(
             "E029",

@@ -17,6 +17,7 @@ from ..log.ownership import is_migrated
 from ..log.status import DatabaseStatus, status, unclaimed
 from ..registry import registry
 from ..tables import EventLog, Operation, Outcome
+from ..undocumented import multi_table_parents
 from .log import check_E024
 from .messages import message
 
@@ -109,7 +110,7 @@ def _without_transactions(using: str) -> list[str]:
     tables = {
         part._meta.db_table.lower(): part._meta.label
         for model in models
-        for part in (model, *model._meta.get_parent_list())
+        for part in (model, *multi_table_parents(model))
     }
     return [f"{label} ({table}, {engines[table]})" for table, label in sorted(tables.items()) if table in engines]
 

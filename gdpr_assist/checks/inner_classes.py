@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
-from django.conf import settings
 from django.core.checks import CheckMessage
 from django.db import models
 
+from ..conf import privacy_class_name
 from ..declaring.spelling import resembles
 from ..registry import registry
 from .messages import message
@@ -33,7 +33,7 @@ def _unread(check: str, app_configs: Any) -> Iterator[CheckMessage]:
                 check,
                 f"{owner.__module__}.{owner.__qualname__}: the inner class {name} looks like a declaration of "
                 "personal data, but is not read.",
-                f"If it is meant as one, call it {settings.GDPR_PRIVACY_CLASS_NAME}. If not, give it, and what is in "
+                f"If it is meant as one, call it {privacy_class_name()}. If not, give it, and what is in "
                 "it, other names.",
                 model,
             )
@@ -55,14 +55,14 @@ def _inner_classes(app_configs: Any) -> Iterator[tuple[type, str, type, type[mod
             if owner not in seen:
                 seen.add(owner)
                 for name, written in list(vars(owner).items()):
-                    if isinstance(written, type) and name != settings.GDPR_PRIVACY_CLASS_NAME:
+                    if isinstance(written, type) and name != privacy_class_name():
                         yield owner, name, written, model
 
 
 def _beside_models(app_configs: Any) -> Iterator[type]:
     used = {base for each in registry for base in type(each.meta).__mro__}
     for module in {model.__module__: None for model in _models(app_configs)}:
-        written = getattr(sys.modules.get(module), settings.GDPR_PRIVACY_CLASS_NAME, None)
+        written = getattr(sys.modules.get(module), privacy_class_name(), None)
         if isinstance(written, type) and written.__module__ == module and written not in used:
             yield written
 

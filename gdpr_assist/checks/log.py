@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.utils.module_loading import import_string
 
-from ..conf import log_database
+from ..conf import log_database, retention_setting
 from ..databases.servers import entry, identity
 from ..exceptions import AnonymiseError
 from ..log.reconciliation import log_retention
@@ -113,7 +113,7 @@ def check_E021(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 def check_E024(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """The retention time is not a time."""
-    if settings.GDPR_LOG_RETENTION is None:
+    if retention_setting() is None:
         return []
     try:
         log_retention()

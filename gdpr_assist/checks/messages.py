@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 
+from ..conf import is_strict
 from ..declaring.declaration import Declaration
 from ..pages import page
 from ..registry import registry
@@ -18,7 +18,7 @@ CheckFunction = Callable[..., Iterable[CheckMessage]]
 def message(check: str, text: str, hint: str, obj: Any = None) -> CheckMessage:
     """Return the message of that id: a warning (W) about a model, ``obj``, is an error where the site is strict."""
     name = f"gdpr_assist.{check}"
-    is_warning = check.startswith("W") and not (settings.GDPR_STRICT and obj is not None)
+    is_warning = check.startswith("W") and not (is_strict() and obj is not None)
     kind = Warning if is_warning else Error
     hint = f"{hint} See {page('checks', name)}"
     return kind(text, hint=hint, obj=obj, id=name)

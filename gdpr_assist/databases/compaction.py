@@ -11,6 +11,7 @@ from django.db import Error, OperationalError, connections
 from django.db.models import Model
 
 from ..exceptions import AnonymiseError
+from ..undocumented import multi_table_parents
 from .locks import is_busy
 
 # In seconds: how long to wait for others who use the database. Nobody should, as it is a copy.
@@ -60,7 +61,7 @@ def left_out(using: str) -> str:
 
 def _tables(models: Iterable[type[Model]]) -> list[str]:
     """Return the tables in which the models have fields: a multi-table child has some in its parents'."""
-    return sorted({each._meta.db_table for model in models for each in (model, *model._meta.get_parent_list())})
+    return sorted({each._meta.db_table for model in models for each in (model, *multi_table_parents(model))})
 
 
 CURE = "End what else uses the database, have as much disk free as it takes up, and run the command again"

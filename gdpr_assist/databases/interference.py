@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from django.db import connections
 from django.db.models import Model
 
+from ..undocumented import multi_table_parents
+
 
 class Interference(NamedTuple):
     """What stands between a statement and the rows of a table."""
@@ -43,7 +45,7 @@ def interference(models: Iterable[type[Model]], using: str) -> Interference:
     be asked of that too.
     """
     connection = connections[using]
-    tables = sorted({each._meta.db_table for model in models for each in (model, *model._meta.get_parent_list())})
+    tables = sorted({each._meta.db_table for model in models for each in (model, *multi_table_parents(model))})
     ask = ASK.get(connection.vendor)
     has_schema = connection.vendor != "postgresql" and any(not QUOTES.isdisjoint(table) for table in tables)
     if ask is None or has_schema:

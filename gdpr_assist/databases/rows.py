@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from django.db import connections
 from django.db.models import QuerySet
 
+from ..undocumented import is_combined, is_distinct_on, is_sliced
+
 T = TypeVar("T")
 
 LARGEST_BATCH = 2000
@@ -29,7 +31,7 @@ def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
 
 def takes_conditions(rows: QuerySet[Any]) -> bool:
     """Whether ``rows`` can be narrowed down further: a slice, a combination and DISTINCT ON (...) cannot."""
-    return not (rows.query.is_sliced or rows.query.combinator or rows.query.distinct_fields)
+    return not (is_sliced(rows) or is_combined(rows) or is_distinct_on(rows))
 
 
 def pages(rows: QuerySet[Any], size: int, *, key: Callable[[Any], Any] = attrgetter("pk")) -> Iterator[list[Any]]:

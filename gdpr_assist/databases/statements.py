@@ -12,6 +12,7 @@ from django.db.models import Field, Model, QuerySet
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import RawSQL
 
+from ..undocumented import compiled
 from .columns import has_sql_of_its_own
 from .rows import chunks
 
@@ -39,7 +40,7 @@ class Statement:
 def insert_select(fields: Sequence[Field[Any, Any]], rows: QuerySet[Any], using: str) -> Statement:
     """``INSERT ... SELECT`` of ``rows``, a ``values_list`` in the order of ``fields``; rows that are there stay."""
     connection = connections[using]
-    select, parameters = rows.query.get_compiler(using).as_sql()
+    select, parameters = compiled(rows, using)
     return Statement(
         f"{connection.ops.insert_statement(on_conflict=OnConflict.IGNORE)} {_table(fields, connection)} {select} "
         + connection.ops.on_conflict_suffix_sql(fields, OnConflict.IGNORE, [], []),

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db import connections
 
+from ..undocumented import is_of_testcase
+
 # {vendor: statement that checks now what would be checked at COMMIT}
 CHECK_NOW = {"postgresql": "SET CONSTRAINTS ALL IMMEDIATE"}
 
@@ -32,4 +34,4 @@ def is_within_transaction(using: str) -> bool:
     connection: Any = connections[using]
     if not connection.in_atomic_block:
         return not connection.get_autocommit()
-    return not connection.atomic_blocks[-1]._from_testcase
+    return not is_of_testcase(using)

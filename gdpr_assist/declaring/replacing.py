@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Field, Q
 
 from ..exceptions import FieldAnonymiseError
+from ..undocumented import all_choices
 from . import rules
 from .defaults import DEFAULTS
 from .rules import Replacement, Rule, constant, field_label, is_hashed_password
@@ -53,7 +54,7 @@ def _no_rule(field: Field[Any, Any]) -> FieldAnonymiseError:
 
 def choices_of(field: Field[Any, Any]) -> list[Any]:
     """Return the values that the field's ``choices`` name, in groups or not, without those that stand for none."""
-    values = [value for value, _ in field.flatchoices if value not in (None, "")]
+    values = [value for value, _ in all_choices(field) if value not in (None, "")]
     try:
         return [field.to_python(value) for value in values]  # Django takes a duration or a date as a text, too
     except (ValidationError, ValueError, TypeError):
@@ -72,7 +73,7 @@ def _among_choices(field: Field[Any, Any], made: Replacement) -> Replacement:
     if made.is_constant and made.expression is not None and made.expression() in [None, "", *choices]:
         return made
     is_text = isinstance(field, (models.CharField, models.TextField))
-    if is_text and (field.blank or "" in [value for value, _ in field.flatchoices]):
+    if is_text and (field.blank or "" in [value for value, _ in all_choices(field)]):
         return constant("")
     chosen = constant(choices[0])
 

@@ -14,6 +14,8 @@ from django.db.models import Model, Q, QuerySet, Subquery
 from django.db.models.lookups import IsNull
 from django.utils.text import smart_split, unescape_string_literal
 
+from ..undocumented import first_condition
+
 BITS_OF_A_BIG_INTEGER = 64
 
 # In characters. SQLite refuses a pattern of more than 50,000 bytes.
@@ -120,7 +122,7 @@ def _conditions(rows: QuerySet[Any], lookups: Iterable[str], term: str) -> tuple
 def _values(rows: QuerySet[Any], lookup: str, term: str) -> Iterator[str]:
     """Yield what ``lookup`` is to compare: nothing if its field cannot hold the term, a word, say, in a number."""
     try:
-        comparison = rows.filter(**{lookup: term}).query.where.children[0]
+        comparison = first_condition(rows.filter(**{lookup: term}))
     except (ValueError, TypeError, ValidationError):
         return
     if not _is_no_value(comparison):

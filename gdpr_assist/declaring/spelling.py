@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Model
 
+from ..conf import privacy_class_name
 from .meta import PrivacyMeta, personal_fields
 from .mistakes import Mistake
 
@@ -58,7 +58,7 @@ def resembles(name: str, written: type, model: type[Model]) -> str:
         return ""  # forms, serializers and choices are not made by ``type`` itself
     public = {each for each in dir(written) if not each.startswith("_")}
     ours = {each for each in public if each in KNOWN or _plain(each).startswith(_plain(PREFIX))}
-    is_alike = SequenceMatcher(None, _plain(name), _plain(settings.GDPR_PRIVACY_CLASS_NAME)).ratio() >= ALIKE
+    is_alike = SequenceMatcher(None, _plain(name), _plain(privacy_class_name())).ratio() >= ALIKE
     if is_alike or ours - COMMON or (ours and re.search("privacy|gdpr|personal|anonymi", _plain(name))):
         return "E028"
     fields = _fields(model)

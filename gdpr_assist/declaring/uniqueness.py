@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import F, Field, Model, Q
 from django.db.models.constants import LOOKUP_SEP
 
+from ..undocumented import multi_table_parents
+
 
 def is_unique(field: Field[Any, Any]) -> bool:
     """Whether two rows with the same value here could break a constraint, also one over several fields."""
@@ -22,7 +24,7 @@ def is_unique_alone(field: Field[Any, Any]) -> bool:
 
 def _unique_sets(model: type[Model], *, with_conditions: bool = True) -> list[set[str]]:
     sets = []
-    for owner in (model, *model._meta.get_parent_list()):
+    for owner in (model, *multi_table_parents(model)):
         sets += [sources(owner, [field.name]) for field in owner._meta.local_fields if field.unique]
         sets += [sources(owner, names) for names in owner._meta.unique_together]
         for constraint in _unique_constraints(owner):
@@ -74,6 +76,6 @@ def null_repeats(field: Field[Any, Any]) -> bool:
     return not any(
         getattr(constraint, "nulls_distinct", None) is False
         and field.name in sources(owner, [*constraint.fields, *constraint.expressions])
-        for owner in (field.model, *field.model._meta.get_parent_list())
+        for owner in (field.model, *multi_table_parents(field.model))
         for constraint in _unique_constraints(owner)
     )

@@ -15,6 +15,7 @@ from ..declaring.keys import key_text
 from ..declaring.meta import all_rows
 from ..planning.markers import is_marked, marked_texts
 from ..planning.plans import Plan
+from ..undocumented import multi_table_parents
 from .effects import check_seen
 from .run import Run
 
@@ -75,7 +76,7 @@ def _marks_found(plan: Plan, keys: list[Any]) -> list[Claimed]:
 def locked(rows: QuerySet[Any], using: str) -> QuerySet[Any]:
     features = connections[using].features
     # PostgreSQL takes no name with a schema (db_table = 's"."t') after OF.
-    has_schema = any('"' in each._meta.db_table for each in (rows.model, *rows.model._meta.get_parent_list()))
+    has_schema = any('"' in each._meta.db_table for each in (rows.model, *multi_table_parents(rows.model)))
     if features.has_select_for_update_of and not has_schema:
         return rows.select_for_update(of=("self",))
     return rows.select_for_update() if features.has_select_for_update else rows

@@ -15,6 +15,7 @@ from ..exceptions import AnonymiseError
 from ..log import writing
 from ..planning.plans import Plan
 from ..sensitive import sensitive
+from ..undocumented import related_objects, set_related_objects
 from .claims import all_claims
 from .objects import anonymise
 from .refusals import explained_refusals
@@ -86,11 +87,11 @@ def _restored(instance: Model | None) -> Iterator[None]:
     if instance is None:
         yield
         return
-    values, related = dict(instance.__dict__), dict(instance._state.fields_cache)
+    values, related = dict(instance.__dict__), related_objects(instance)
     try:
         yield
     except BaseException:
         instance.__dict__.clear()
         instance.__dict__.update(values)
-        instance._state.fields_cache = related
+        set_related_objects(instance, related)
         raise

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 
-from ..conf import settings
+from ..conf import logs_anonymising
 from ..declaring.digits import known_key
 from ..declaring.meta import all_rows
 from ..planning.plans import Plan
@@ -54,7 +54,7 @@ def _anonymise_own(plan: Plan, keys: list[Any], run: Run) -> None:
     for keeper, copies in found:
         run.erase_copies(keeper, copies)
     announce(plan, keys)
-    if settings.GDPR_LOG_ON_ANONYMISE:
+    if logs_anonymising():
         run.erasure.add(EventLog.EVENT_ANONYMISE, plan.declaration.model, keys, plan.part)
 
 

@@ -14,7 +14,7 @@ from django.db import connections
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from ..conf import log_database, settings
+from ..conf import log_database, retention_setting
 from ..databases.rows import chunks, pages
 from ..exceptions import AnonymiseError
 from ..tables import EventLog, Operation, Outcome, Receipt
@@ -159,7 +159,7 @@ def shown(moment: datetime) -> str:
 
 def log_retention() -> timedelta:
     """Return GDPR_LOG_RETENTION. Raises ``AnonymiseError`` unless it is a timedelta that can be counted back."""
-    value = settings.GDPR_LOG_RETENTION
+    value = retention_setting()
     if not isinstance(value, timedelta) or not timedelta(0) < value <= LONGEST_RETENTION:
         raise AnonymiseError(
             "GDPR_LOG_RETENTION says how long the log is kept, and is not a timedelta of more than 0 and at most 100 "
@@ -218,7 +218,7 @@ def contradicted(databases: Databases, using: str | None = None) -> Iterator[Ope
 def unlogged(using: str) -> Iterator[uuid.UUID]:
     """Yield the receipts of operations that the log does not know, though it should: the log was restored."""
     rows = Receipt.objects.using(using).all()
-    if settings.GDPR_LOG_RETENTION is not None:
+    if retention_setting() is not None:
         rows = rows.filter(written__gte=timezone.now() - log_retention())
     for batch in pages(rows, OPERATIONS_PER_QUERY):
         keys = [each.operation for each in batch if not receipts.is_legacy(each.operation)]

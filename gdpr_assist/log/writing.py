@@ -28,6 +28,7 @@ from ..databases.statements import insert_values
 from ..exceptions import AnonymiseError, EventLogError
 from ..registry import registry
 from ..tables import DatabaseIdentity, EventLog, Operation, Outcome, stored_key
+from ..undocumented import is_of_testcase
 from . import receipts
 
 ROWS_PER_QUERY = 1000
@@ -228,8 +229,7 @@ def _durable(log: str | None) -> transaction.Atomic:
     """A transaction that is committed at its end. Raises ``EventLogError`` if one around it decides that."""
     connection = transaction.get_connection(log)
     # Inside the transaction of a TestCase Django lets durable blocks pass, and so does this.
-    is_test = connection.in_atomic_block and connection.atomic_blocks[-1]._from_testcase
-    if is_test or (connection.get_autocommit() and not connection.in_atomic_block):
+    if is_of_testcase(str(log)) or (connection.get_autocommit() and not connection.in_atomic_block):
         return transaction.atomic(using=log, durable=True)
     raise EventLogError(
         f"The event log could not be written: there is a transaction open on the database alias {log!r}, so the "

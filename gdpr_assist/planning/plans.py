@@ -11,7 +11,6 @@ from typing import Any
 from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet, ValidationError
 from django.db import NotSupportedError, router
 from django.db.models import Model, Q, QuerySet
-from django.db.models.expressions import Col
 
 from ..declaring.declaration import Change, Declaration
 from ..declaring.meta import all_rows
@@ -19,6 +18,17 @@ from ..declaring.rules import is_comparable
 from ..exceptions import AnonymiseError
 from ..registry import registry
 from ..sensitive import sensitive
+from ..undocumented import (
+    alias_and_hints,
+    compiled,
+    gives_values,
+    has_conditions,
+    is_combined,
+    is_distinct_on,
+    is_sliced,
+    only_own_columns,
+    take_conditions,
+)
 from .markers import has_marker, is_marked, markers
 from .ways import Way, choose_way
 
@@ -105,11 +115,10 @@ class Plan:
         rows = all_rows(self.declaration.model, self.using)
         if self.keys is not None:
             return rows.filter(pk__in=self.keys)
-        if not self.queryset.query.where:
+        if not has_conditions(self.queryset):
             return rows
-        if _are_of_the_row(self.queryset.query.where, self.queryset):
-            rows.query.get_initial_alias()
-            rows.query.where = self.queryset.query.where
+        if _are_of_the_row(self.queryset):
+            take_conditions(rows, self.queryset)
             return rows
         return rows.filter(pk__in=self.queryset.order_by().values("pk"))
 
@@ -158,11 +167,10 @@ class Plan:
         Else a condition over other rows (``parent__name``) would change its mind when those are anonymised, and so
         might any where receivers run. A condition that compares a column of the row itself with a value cannot.
         """
-        conditions = self.queryset.query.where
         return (
             self.keys is None
-            and bool(conditions)
-            and (self.way.sends_signals or not _are_of_the_row(conditions, self.queryset))
+            and has_conditions(self.queryset)
+            and (self.way.sends_signals or not _are_of_the_row(self.queryset))
         )
 
     @sensitive
@@ -234,8 +242,8 @@ def _plan(
 
 def target_alias(queryset: Any) -> str:
     """Return the alias that a write to ``queryset`` would go to."""
-    alias: str = queryset._db or router.db_for_write(queryset.model, **queryset._hints)
-    return alias
+    alias, hints = alias_and_hints(queryset)
+    return alias or str(router.db_for_write(queryset.model, **hints))
 
 
 def _condition(change: Change, using: str) -> Q | None:
@@ -249,7 +257,7 @@ def _condition(change: Change, using: str) -> Q | None:
         return None
     condition = made.holds(change.field.name)
     try:
-        all_rows(change.field.model, using).filter(condition).query.get_compiler(using).as_sql()
+        compiled(all_rows(change.field.model, using).filter(condition), using)
     except (EmptyResultSet, FullResultSet):
         pass
     except (FieldError, NotSupportedError, NotImplementedError, TypeError, ValueError, ValidationError):
@@ -257,13 +265,9 @@ def _condition(change: Change, using: str) -> Q | None:
     return condition
 
 
-def _are_of_the_row(conditions: Any, queryset: QuerySet[Any]) -> bool:
-    """Whether each of ``conditions`` compares a column of the row's own table with values."""
-    table = queryset.query.get_initial_alias()
-    return all(
-        type(getattr(each, "lhs", None)) is Col and each.lhs.alias == table and _is_value(each.rhs)
-        for each in conditions.leaves()
-    )
+def _are_of_the_row(queryset: QuerySet[Any]) -> bool:
+    """Whether each of its conditions compares a column of the row's own table with values."""
+    return all(operand is not None and _is_value(operand) for operand in only_own_columns(queryset))
 
 
 def _is_value(operand: Any) -> bool:
@@ -276,12 +280,12 @@ def _can_anonymise(model: type[Model]) -> bool:
 
 
 def _usable(queryset: Any) -> QuerySet[Any]:
-    label, query = queryset.model._meta.label, queryset.query
+    label = queryset.model._meta.label
     for found, what, cure in (
-        (query.is_sliced, "a sliced queryset", "Filter by pk__in instead."),
-        (query.combinator, "a combined queryset", "Filter with Q objects instead."),
-        (query.distinct_fields, "a queryset with distinct(fields)", "Filter by pk__in instead."),
-        (queryset._fields is not None, "a queryset of values()", "Leave values() out."),
+        (is_sliced(queryset), "a sliced queryset", "Filter by pk__in instead."),
+        (is_combined(queryset), "a combined queryset", "Filter with Q objects instead."),
+        (is_distinct_on(queryset), "a queryset with distinct(fields)", "Filter by pk__in instead."),
+        (gives_values(queryset), "a queryset of values()", "Leave values() out."),
     ):
         if found:
             raise AnonymiseError(f"{label}: {what} cannot be anonymised. {cure}")

@@ -13,6 +13,7 @@ from django.dispatch import Signal
 
 from ..conf import quiet_receivers
 from ..signals import post_anonymise, pre_anonymise
+from ..undocumented import live_receivers
 
 OURS: dict[str, Signal] = {"pre_anonymise": pre_anonymise, "post_anonymise": post_anonymise}
 SAVING: dict[str, Signal] = {"pre_save": pre_save, "post_save": post_save}
@@ -50,9 +51,7 @@ def _names(signal: Signal, receivers: list[Any]) -> list[str]:
 
 
 def _receivers(signal: Signal, sender: type) -> list[Any]:
-    live: Any = signal._live_receivers(sender)
-    # From Django 5.0 on: those of synchronous code, and those of asynchronous code.
-    found = [*live[0], *live[1]] if isinstance(live, tuple) else live
+    found = live_receivers(signal, sender)
     return [each for each in found if not _is_quiet(each)] if signal in SAVING.values() else found
 
 

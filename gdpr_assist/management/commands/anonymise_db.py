@@ -6,11 +6,11 @@ from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 from django.template.defaultfilters import pluralize
 
+from gdpr_assist.conf import can_anonymise_database
 from gdpr_assist.copies import keeper
 from gdpr_assist.databases.aliases import data_aliases, twin
 from gdpr_assist.exceptions import AnonymiseError
@@ -78,7 +78,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["bulk"]:
             warn("anonymise_db --bulk", "Leave it out: rows are always anonymised together where that is possible.")
-        if not settings.GDPR_CAN_ANONYMISE_DATABASE and not options["dry_run"]:
+        if not can_anonymise_database() and not options["dry_run"]:
             raise CommandError(
                 "This database may not be anonymised: set GDPR_CAN_ANONYMISE_DATABASE = True in the settings of the "
                 "copy, never in those of the original."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connections
 
+from gdpr_assist.conf import can_anonymise_database
 from gdpr_assist.databases.aliases import data_aliases
 from gdpr_assist.databases.failures import failure
 from gdpr_assist.databases.isolation import check_commits
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--noinput", "--no-input", action="store_true", help="Do not ask.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not settings.GDPR_CAN_ANONYMISE_DATABASE:
+        if not can_anonymise_database():
             raise CommandError(
                 "Only a copy gets a new id, and this may be the original, whose logged erasures would be nobody's: "
                 "set GDPR_CAN_ANONYMISE_DATABASE = True in the settings of the copy, never in those of the original."

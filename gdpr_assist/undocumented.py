@@ -1,0 +1,156 @@
+"""What the app needs of Django that Django does not document; nothing else uses it. The same on 4.2, 5.2, 6.0 and 6.1.
+
+A new version of Django is looked at here first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from django.db import connections
+from django.db.models import Manager, Model, QuerySet
+from django.db.models.expressions import Col
+from django.db.models.options import Options
+from django.dispatch import Signal
+
+Rows = TypeVar("Rows", bound=QuerySet[Any])
+
+# -- models ---
+
+
+def multi_table_parents(model: type[Model]) -> list[type[Model]]:
+    """Return the multi-table parents of ``model``, those of its parents too."""
+    return list(model._meta.get_parent_list())
+
+
+def all_choices(field: Any) -> list[tuple[Any, Any]]:
+    """Return (value, name) of each choice of a field, in groups or not."""
+    return list(field.flatchoices)
+
+
+def related_objects(instance: Model) -> dict[str, Any]:
+    """Return the objects that foreign keys of ``instance`` were read as, by name of the key."""
+    return dict(instance._state.fields_cache)
+
+
+def set_related_objects(instance: Model, found: dict[str, Any]) -> None:
+    instance._state.fields_cache = found
+
+
+# The attribute of an object that refresh_from_db() empties, whatever it reads anew
+FORGOTTEN_ON_REFRESH = "_prefetched_objects_cache"
+
+
+# -- managers ---
+
+
+def set_managers(options: Options[Any], managers: list[Any]) -> None:
+    """Make ``managers`` those of a model, in this order."""
+    options.local_managers = managers
+    options._expire_cache()  # type: ignore[attr-defined]
+
+
+def own_managers(options: Options[Any]) -> list[Any]:
+    """Return the managers that were made for the model itself, and for no base of it."""
+    return options.local_managers
+
+
+def renumber(manager: Any) -> None:
+    """Let ``manager`` count as made later than all others."""
+    manager._set_creation_counter()
+
+
+def arguments(manager: Manager[Any]) -> Any:
+    """Return what ``manager`` was made with."""
+    return manager._constructor_args  # type: ignore[attr-defined]
+
+
+# The attribute in which a descriptor of a relation keeps the class of its managers
+MANAGERS_OF_RELATION = "related_manager_cls"
+
+
+# -- querysets ---
+
+
+def alias_and_hints(rows: QuerySet[Any]) -> tuple[str | None, dict[str, Any]]:
+    """Return the alias that ``rows`` are bound to, None if to none, and what a router is told."""
+    return rows._db, rows._hints  # type: ignore[attr-defined]
+
+
+def is_sliced(rows: QuerySet[Any]) -> bool:
+    return bool(rows.query.is_sliced)
+
+
+def is_combined(rows: QuerySet[Any]) -> bool:
+    """Whether it is a union, an intersection or a difference."""
+    return bool(rows.query.combinator)
+
+
+def is_distinct_on(rows: QuerySet[Any]) -> bool:
+    return bool(rows.query.distinct_fields)
+
+
+def gives_values(rows: QuerySet[Any]) -> bool:
+    """Whether it gives values() or values_list(), and no objects."""
+    return rows._fields is not None  # type: ignore[attr-defined]
+
+
+def copied(kind: type[Rows], rows: QuerySet[Any], using: str) -> Rows:
+    """Return the same rows, read by another class of querysets."""
+    return kind(model=rows.model, query=rows.query.chain(), using=using)
+
+
+def load_all_columns(rows: QuerySet[Any]) -> None:
+    """Take off what ``only()`` and ``defer()`` have said."""
+    rows.query.clear_deferred_loading()
+
+
+def has_conditions(rows: QuerySet[Any]) -> bool:
+    return bool(rows.query.where)
+
+
+def first_condition(rows: QuerySet[Any]) -> Any:
+    """Return the first of the conditions, a lookup with ``lhs`` and ``rhs``."""
+    return rows.query.where.children[0]
+
+
+def only_own_columns(rows: QuerySet[Any]) -> Iterator[Any]:
+    """Yield, for each condition, what a column of the rows' own table is compared with; None for another condition."""
+    table = rows.query.get_initial_alias()
+    for each in rows.query.where.leaves():
+        is_own = type(getattr(each, "lhs", None)) is Col and each.lhs.alias == table
+        yield each.rhs if is_own else None
+
+
+def take_conditions(rows: QuerySet[Any], others: QuerySet[Any]) -> None:
+    """Give ``rows`` the conditions of ``others``, which are of the same table alone."""
+    rows.query.get_initial_alias()
+    rows.query.where = others.query.where
+
+
+def compiled(rows: QuerySet[Any], using: str) -> tuple[str, Any]:
+    """Return the SQL of ``rows`` and its parameters. Raises what Django raises for conditions that it cannot write."""
+    sql, parameters = rows.query.get_compiler(using).as_sql()
+    return sql, parameters
+
+
+# -- transactions and signals ---
+
+
+def innermost_block(using: str) -> Any:
+    """Return the innermost atomic() that is open, None if none is."""
+    blocks = connections[using].atomic_blocks
+    return blocks[-1] if blocks else None
+
+
+def is_of_testcase(using: str) -> bool:
+    """Whether the innermost atomic() that is open is that of a TestCase."""
+    return bool(getattr(innermost_block(using), "_from_testcase", False))
+
+
+def live_receivers(signal: Signal, sender: type) -> list[Any]:
+    """Return the receivers that hear of ``sender``; of ``object`` those that were connected without one."""
+    live: Any = signal._live_receivers(sender)
+    # From Django 5.0 on: those of synchronous code, and those of asynchronous code.
+    return [*live[0], *live[1]] if isinstance(live, tuple) else live
