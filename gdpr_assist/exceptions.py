@@ -24,13 +24,13 @@ class FieldAnonymiseError(AnonymiseError):
 class PartlyErased(AnonymiseError):
     """An erasure over several databases came through on some of them and not on the others.
 
-    ``done`` holds the results of the plans that took effect, ``remaining`` the plans that did not, with their keys:
+    ``results`` holds those of the plans that took effect, ``remaining`` the plans that did not, with their keys:
     ``execute_together(error.remaining)`` finishes the erasure.
     """
 
-    def __init__(self, message: str, *, done: list[Any], remaining: list[Any]) -> None:
+    def __init__(self, message: str, *, results: list[Any], remaining: list[Any]) -> None:
         super().__init__(message)
-        self.done = done
+        self.results = results
         self.remaining = remaining
 
 

@@ -17,7 +17,7 @@ from . import signals
 from .conf import privacy_class_name
 from .databases.rows import takes_conditions
 from .declaring.meta import PrivacyMeta, all_rows
-from .declaring.search import Failed, Found, check_term, noted
+from .declaring.search import Failed, Matches, check_term, noted
 from .former import warn
 from .loading import at_first_call
 from .sensitive import sensitive
@@ -200,13 +200,13 @@ class Registry:
                 yield label, model
 
     @sensitive
-    def search(self, term: str) -> Found:
+    def search(self, term: str) -> Matches:
         """Return the models with a row that matches ``term``, each with its matching rows.
 
         ``failed`` of the list names the models that could not be searched. Raises ``ValueError`` if ``term`` is
         longer than ``LONGEST_TERM``.
         """
-        found = Found()
+        found = Matches()
         for model, matches in self.candidates(term, failed=found.failed):
             with noted(found.failed, model, matches.db):
                 # Every row is compared: exists() would stop before one with which that fails.
@@ -313,23 +313,24 @@ def _matches(declared: Declaration, term: str) -> QuerySet[Any]:
         _searching.reset(token)
 
 
-def rows(declared: Declaration, found: Any) -> QuerySet[Any]:
+def rows(declared: Declaration, matches: Any) -> QuerySet[Any]:
     """Return what a ``search`` method found as a queryset that can be narrowed down.
 
     Raises ``TypeError`` for anything but rows of the model: those of another one have primary keys that are other
     people's here.
     """
-    if isinstance(found, QuerySet):
-        is_ours = issubclass(found.model, declared.model) and getattr(found, "_fields", None) is None  # nor values()
-        if is_ours and takes_conditions(found):
-            return found
+    if isinstance(matches, QuerySet):
+        is_rows = getattr(matches, "_fields", None) is None  # no values()
+        is_ours = is_rows and issubclass(matches.model, declared.model)
+        if is_ours and takes_conditions(matches):
+            return matches
     else:
-        found = list(found)
-        is_ours = all(isinstance(instance, declared.model) for instance in found)
+        matches = list(matches)
+        is_ours = all(isinstance(instance, declared.model) for instance in matches)
     if not is_ours:
         raise TypeError(f"{declared.label}: PrivacyMeta.search() must return rows of {declared.label}.")
-    keys = [instance.pk for instance in found]
-    return all_rows(declared.model, getattr(found, "_db", None)).filter(pk__in=keys)
+    keys = [instance.pk for instance in matches]
+    return all_rows(declared.model, getattr(matches, "_db", None)).filter(pk__in=keys)
 
 
 def concrete(model: type[Model]) -> type[Model]:

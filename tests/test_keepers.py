@@ -34,11 +34,11 @@ class Audit:
     def find(self, plan, rows):
         return sorted(rows.values_list("display_name", flat=True)) if plan.model is Comment else None
 
-    def erase(self, found):
+    def erase(self, copies):
         assert connections[self.using].in_atomic_block is self.erases_before_commit
-        if "locked" in found:
+        if "locked" in copies:
             raise AnonymiseError("The audit trail is locked.")
-        entries = AuditEntry.objects.filter(action__in=found)
+        entries = AuditEntry.objects.filter(action__in=copies)
         kept = entries.filter(action="court").count()
         removed, _ = entries.exclude(action="court").delete()
         retained = [Retained(what="shop.AuditEntry", count=kept, reason="a legal hold")] if kept else []

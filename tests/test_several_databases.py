@@ -96,11 +96,11 @@ def test_a_constraint_that_is_checked_at_the_end_refuses_before_anything_is_comm
 
 
 def check_partly(error, plans):
-    assert [(each.using, each.anonymised) for each in error.done] == [("default", 1)]
+    assert [(each.using, each.anonymised) for each in error.results] == [("default", 1)]
     assert [each.using for each in error.remaining] == ["other"]
     assert "done on 'default'" in str(error)
     assert "not on 'other'" in str(error)
-    assert str(error.done[0].operation) in str(error)
+    assert str(error.results[0].operation) in str(error)
     assert texts("default") != ["Dear Ada"]
     assert texts("other") == ["Dear Ada"]
     assert (len(markers(Message)), markers(Message, "other")) == (1, [])

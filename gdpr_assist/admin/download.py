@@ -12,16 +12,16 @@ from django.utils.http import content_disposition_header
 
 from ..declaring.search import Failed
 from ..exceptions import ExportError
-from ..export.archive import Found, stream_zip
+from ..export.archive import RowsByModel, stream_zip
 
 logger = logging.getLogger(__name__)
 
 FILENAME = "personal-data.zip"
 
 
-def download(request: HttpRequest, found: Found, failed: Failed) -> StreamingHttpResponse:
-    """Return the zip of ``found`` as an attachment; it names the models that ``failed`` when they were searched."""
-    chunks = _logged(stream_zip(found, failed=failed))
+def download(request: HttpRequest, rows: RowsByModel, failed: Failed) -> StreamingHttpResponse:
+    """Return the zip of ``rows`` as an attachment; it names the models that ``failed`` when they were searched."""
+    chunks = _logged(stream_zip(rows, failed=failed))
     return StreamingHttpResponse(
         # Django would hold all of a plain iterator in memory before an asynchronous server gets the first piece.
         _asynchronous(chunks) if isinstance(request, ASGIRequest) else chunks,

@@ -60,7 +60,7 @@ else:
 # The names of the checkboxes: of a row, of a table, of everything found. No two have a value in common.
 TICKS = ("obj_pk", "all", "everything")
 
-Found = list[tuple[type[Model], QuerySet[Any]]]
+RowsByModel = list[tuple[type[Model], QuerySet[Any]]]
 
 _LEFT_OUT = gettext_lazy("Its rows are left out.")
 
@@ -175,7 +175,7 @@ class PersonalDataAdmin(Base):
         self.message_user(request, confirmation.outcome(plans, results), confirmation.level(results))
         return HttpResponseRedirect(self._own_url())
 
-    def _confirmation_page(self, request: HttpRequest, plans: list[Plan], kept: Found) -> HttpResponse:
+    def _confirmation_page(self, request: HttpRequest, plans: list[Plan], kept: RowsByModel) -> HttpResponse:
         values = [
             f"{ContentType.objects.get_for_model(each.model).pk}-{stored_key(key)}"
             for each in plans
@@ -197,7 +197,7 @@ class PersonalDataAdmin(Base):
     def _viewable_models(self, request: HttpRequest) -> list[type[Model]]:
         return [model for model in registry.models if may_view(request, self.admin_site, model)]
 
-    def _selected(self, request: HttpRequest) -> Found:
+    def _selected(self, request: HttpRequest) -> RowsByModel:
         """The rows that are selected, by model, of as many as a form may name."""
         keys, whole, _failed = self._posted(request)
         for model, matches in whole.items():

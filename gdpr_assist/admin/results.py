@@ -77,14 +77,14 @@ class Table:
 
 
 def tables(
-    request: HttpRequest, site: AdminSite, found: Iterable[tuple[type[Model], QuerySet[Any]]], failed: Failed
+    request: HttpRequest, site: AdminSite, rows: Iterable[tuple[type[Model], QuerySet[Any]]], failed: Failed
 ) -> Iterator[Table]:
     """Yield a table for each model with rows: one query for each, and a COUNT where not all are shown.
 
     A model whose rows cannot be read or shown is left out and noted in ``failed``.
     """
     room = (settings.DATA_UPLOAD_MAX_NUMBER_FIELDS or float("inf")) - OTHER_FIELDS
-    for model, matches in found:
+    for model, matches in rows:
         shown = int(max(0, min(ROWS_PER_MODEL, room)))
         table = None
         with noted(failed, model, matches.db):

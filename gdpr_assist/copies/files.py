@@ -235,8 +235,8 @@ class Files(Keeper):
         """Return the files that ``rows`` name and the plan will make them forget."""
         return _named(file_changes(plan.declaration, plan.part), plan.declaration.model, rows)
 
-    def erase(self, found: Iterable[StoredFile]) -> Erased:
-        erased = delete_files(found, self.using, self.names)
+    def erase(self, copies: Iterable[StoredFile]) -> Erased:
+        erased = delete_files(copies, self.using, self.names)
         failed = [each.what for each in erased.retained if each.reason != NAMED]
         if failed and self.erases_before_commit:
             raise AnonymiseError(

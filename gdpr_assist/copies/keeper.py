@@ -54,8 +54,8 @@ class Keeper(Protocol):
         """Return what there is of ``rows``, which are about to be changed; something false for nothing."""
         ...
 
-    def erase(self, found: Any) -> Erased:
-        """Erase what was found. Raises ``AnonymiseError`` where the rows must not be changed without it."""
+    def erase(self, copies: Any) -> Erased:
+        """Erase what ``find`` returned. Raises ``AnonymiseError`` where the rows must not be changed without it."""
         ...
 
 

@@ -28,7 +28,7 @@ MOST_WORDS = 10
 Failed = dict[type[Model], str]
 
 
-class Found(list[tuple[type[Model], QuerySet[Any]]]):
+class Matches(list[tuple[type[Model], QuerySet[Any]]]):
     """The models with a row that matches, each with its matching rows."""
 
     def __init__(self) -> None:

@@ -41,11 +41,11 @@ class Run:
     def __post_init__(self) -> None:
         self.keepers = keepers(self.erasure.using, is_scrub=self.is_scrub)
 
-    def erase_copies(self, keeper: Keeper, found: Any) -> None:
-        """Have ``keeper`` erase what it found, now or after the COMMIT, and note what it retains."""
+    def erase_copies(self, keeper: Keeper, copies: Any) -> None:
+        """Have ``keeper`` erase the ``copies`` that it found, now or after the COMMIT, and note what it retains."""
 
         def erase() -> None:
-            self.retained += keeper.erase(found).retained
+            self.retained += keeper.erase(copies).retained
 
         if keeper.erases_before_commit:
             erase()

@@ -113,6 +113,6 @@ def _partly(
     return PartlyErased(
         f"The erasure is done on {listed}, and not on {' and '.join(map(repr, left))}: {left[0]!r} did not commit "
         f"({type(error).__name__}). Erase the same again to finish it: what is done is not done twice.",
-        done=done,
+        results=done,
         remaining=[plan for plan in plans if plan.using in left],
     )

@@ -24,7 +24,7 @@ from ..registry import registry
 from ..sensitive import sensitive
 from .cleaning import cell, file_name
 
-Found = Iterable[tuple[type[Model], QuerySet[Any]]]
+RowsByModel = Iterable[tuple[type[Model], QuerySet[Any]]]
 
 ROWS_PER_PAGE = 2000
 
@@ -49,20 +49,22 @@ class Sink(io.RawIOBase):
 
 
 @sensitive
-def write_zip(file: IO[bytes], found: Found, failed: Failed | None = None) -> dict[str, int]:
+def write_zip(file: IO[bytes], rows: RowsByModel, failed: Failed | None = None) -> dict[str, int]:
     """Write a zip with one CSV file for each model to ``file``; return the number of rows by name of file.
 
-    A text in it names the models that could not be searched: those of ``failed``, or of ``found.failed`` if ``found``
+    A text in it names the models that could not be searched: those of ``failed``, or of ``rows.failed`` if ``rows``
     is what ``registry.search()`` returned. Raises ``ExportError``; what ``file`` holds then cannot be opened as a zip.
     """
     counts: dict[str, int] = {}
-    for chunk in stream_zip(found, counts, failed):
+    for chunk in stream_zip(rows, counts, failed):
         file.write(chunk)
     return counts
 
 
 @sensitive
-def stream_zip(found: Found, counts: dict[str, int] | None = None, failed: Failed | None = None) -> Iterator[bytes]:
+def stream_zip(
+    rows: RowsByModel, counts: dict[str, int] | None = None, failed: Failed | None = None
+) -> Iterator[bytes]:
     """Yield the same zip in pieces; each is given out before the next rows are read.
 
     ``counts`` is filled with the number of rows by name of file. Raises ``ExportError``, and so never gives out the
@@ -71,7 +73,7 @@ def stream_zip(found: Found, counts: dict[str, int] | None = None, failed: Faile
     counts = {} if counts is None else counts
     sink = Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
-        for model, queryset in found:
+        for model, queryset in rows:
             declared = registry.declaration(model)
             name = file_name(str(declared.export_filename), label=declared.label, taken=counts)
             counts[name] = 0
@@ -82,11 +84,11 @@ def stream_zip(found: Found, counts: dict[str, int] | None = None, failed: Faile
                 io.TextIOWrapper(binary, "utf-8", newline="") as text,
             ):
                 yield sink.take()
-                for rows in _write_csv(text, declared, queryset):
-                    counts[name] += rows
+                for written in _write_csv(text, declared, queryset):
+                    counts[name] += written
                     if chunk := sink.take():  # after a short page, zlib keeps all to itself
                         yield chunk
-        if failed := getattr(found, "failed", {}) if failed is None else failed:
+        if failed := getattr(rows, "failed", {}) if failed is None else failed:
             archive.writestr(file_name(NOT_SEARCHED, label="gdpr_assist", taken=counts), _not_searched(failed))
     yield sink.take()
 

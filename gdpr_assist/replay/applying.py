@@ -41,7 +41,7 @@ GROWTH = 10
 class Erased:
     """What one transaction of a replay did, in rows."""
 
-    there: int = 0
+    rows: int = 0
     absent: int = 0
     # {model: how many of the rows that were there are named in an event of anonymising}
     named: Counter[type[Model]] = field(default_factory=Counter)
@@ -137,7 +137,7 @@ def _erase_all(operation: LoggedOperation, steps: list[Step], dry_run: bool) -> 
 def _note(done: Erased, step: Step, keys: list[Any], there: Collection[Any]) -> None:
     (event, *_), model = step
     found = sum(key in there for key in keys)
-    done.there += found
+    done.rows += found
     done.absent += len(keys) - found
     if event == EventLog.EVENT_ANONYMISE:
         done.named[model] += found

@@ -248,7 +248,7 @@ def _try(
 
 def _count(operations: list[LoggedOperation], erased: Erased, report: Report, dry_run: bool) -> None:
     report.applied += len(operations)
-    report.rows += erased.there
+    report.rows += erased.rows
     report.absent += erased.absent
     report.cascaded += erased.cascaded
     undecided = [each.id for each in operations if not each.is_committed]

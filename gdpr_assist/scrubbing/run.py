@@ -148,33 +148,33 @@ class Tally:
     total: int | None = None
     before: int = 0
     """How many rows an interrupted run has done."""
-    done: int = 0
+    scrubbed: int = 0
+    """How many rows this run has done."""
 
     def follow(self, size: int | None) -> Iterator[int]:
-        for done in execute_in_ranges(self.plan, size):
-            self.done = done
-            yield done
+        for scrubbed in execute_in_ranges(self.plan, size):
+            self.scrubbed = scrubbed
+            yield scrubbed
 
     def __str__(self) -> str:
         table = f"{self.plan.label} on {self.plan.using}"
         if self.total is None:
             return f"{table}: this run has changed no row yet."
         are = pluralize(self.total, "row is,rows are")
-        return (
-            f"{table}: {self.before + self.done} of {self.total} {are} done; what was in the making was rolled back."
-        )
+        done = self.before + self.scrubbed
+        return f"{table}: {done} of {self.total} {are} done; what was in the making was rolled back."
 
 
 @contextmanager
-def told(done: str | Tally, again: str = "") -> Iterator[None]:
+def told(progress: str | Tally, again: str = "") -> Iterator[None]:
     """Turn what breaks the block off into an ``AnonymiseError`` that says what is done, and how to go on."""
     try:
         yield
     except KeyboardInterrupt:
-        raise Interrupted(f"Interrupted. {done} {again}".rstrip()) from None
+        raise Interrupted(f"Interrupted. {progress} {again}".rstrip()) from None
     except Told:
         raise
     except AnonymiseError as error:
-        raise Told(f"{done} {error}") from None
+        raise Told(f"{progress} {error}") from None
     except Error as error:
-        raise Told(f"{failure(error)} {done} {again}".rstrip()) from None
+        raise Told(f"{failure(error)} {progress} {again}".rstrip()) from None

@@ -36,22 +36,22 @@ class Command(LogCommand):
         if hit := [state for state in STATES if state in found.states & asked]:
             self.fail("; ".join(f"{state}: {STATES[state]}" for state in hit))
 
-    def print(self, found: Status) -> None:
-        if found.trouble:
-            self.stdout.write(f"Event log {found.log}: {found.trouble}")
+    def print(self, report: Status) -> None:
+        if report.trouble:
+            self.stdout.write(f"Event log {report.log}: {report.trouble}")
         else:
-            self.stdout.write(f"Event log {found.log}: can be read")
-            self.stdout.write(f"  rows of 1.x, without an operation: {found.legacy}")
-            self.stdout.write(f"  operations of other databases: {found.foreign}")
-        for setting, value in found.lossy.items():
+            self.stdout.write(f"Event log {report.log}: can be read")
+            self.stdout.write(f"  rows of 1.x, without an operation: {report.legacy}")
+            self.stdout.write(f"  operations of other databases: {report.foreign}")
+        for setting, value in report.lossy.items():
             self.stdout.write(
                 f"  may lose its last events in a power cut: set {setting} to {value} "
                 f"({page('howto/protect_the_log')})"
             )
-        for each in found.databases:
+        for each in report.databases:
             if each.trouble:
                 self.stdout.write(f"Database {each.using}: {each.trouble}")
-            elif found.trouble:
+            elif report.trouble:
                 self.stdout.write(f"Database {each.using}: can be read; what it lacks, only the log could tell")
             else:
                 self.show(each)

@@ -93,16 +93,16 @@ class Command(BaseCommand):
                 "encrypting field has put there."
             )
 
-    def print_returned(self, found: Verification) -> None:
-        for each in found.returned:
+    def print_returned(self, verification: Verification) -> None:
+        for each in verification.returned:
             text = f"{each.using}: {each.label}: {_erased(each)}, and there again"
             if not each.is_certain:
                 text += "; not known whether these are other rows, as a key of this model may be used again"
             self.stdout.write(text)
-        if found.log_error:
+        if verification.log_error:
             self.stdout.write(
                 f"Not looked at: whether erased rows are there again, as the event log cannot be read "
-                f"({found.log_error}): {page('howto/protect_the_log', 'The owner')}"
+                f"({verification.log_error}): {page('howto/protect_the_log', 'The owner')}"
             )
 
 
