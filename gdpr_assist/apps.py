@@ -11,7 +11,7 @@ from django.db.models import Model
 from django.db.models.signals import class_prepared, post_delete, post_migrate, pre_delete, pre_save
 from django.dispatch import Signal
 
-from . import conf  # noqa: F401  (puts the settings' defaults in place)
+from . import defaults  # noqa: F401  (puts the settings' defaults in place)
 from .former import warn
 from .loading import at_first_call
 from .registry import registry

@@ -13,9 +13,9 @@ from django.utils.module_loading import import_string
 
 import gdpr_assist
 from gdpr_assist import checks, managers, signals
-from gdpr_assist.conf import GdprAssistConf
 from gdpr_assist.declaring import defaults
 from gdpr_assist.declaring.meta import PrivacyMeta
+from gdpr_assist.defaults import GdprAssistConf
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

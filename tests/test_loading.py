@@ -69,6 +69,7 @@ AT_START = {
     "declaring.owners",
     "declaring.rules",
     "declaring.search",
+    "defaults",
     "deletion",
     "exceptions",
     "former",

@@ -173,3 +173,12 @@ def test_package_is_imported_from_a_models_module_before_the_apps_are_loaded(tmp
         PYTHONPATH=os.pathsep.join([str(tmp_path), *filter(None, sys.path)]),
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_importing_it_needs_no_settings():
+    """As a settings module does, or whoever asks for the version."""
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    done = subprocess.run(
+        [sys.executable, "-c", "import gdpr_assist"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

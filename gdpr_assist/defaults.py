@@ -1,0 +1,34 @@
+"""The defaults of the ``GDPR_*`` settings; ``apps`` puts them in place."""
+
+from __future__ import annotations
+
+from appconf import AppConf
+
+
+class GdprAssistConf(AppConf):
+    # Name of the class in which a model declares its personal data
+    PRIVACY_CLASS_NAME = "PrivacyMeta"
+
+    # Name of the attribute of a registered model that holds an instance of that class
+    PRIVACY_INSTANCE_NAME = "_privacy_meta"
+
+    # Alias of the database that holds the event log, None for no log
+    LOG_DATABASE_NAME = "gdpr_log"
+
+    # Whether this database may be scrubbed by anonymise_db
+    CAN_ANONYMISE_DATABASE = False
+
+    # Whether anonymising is logged (deleting always is)
+    LOG_ON_ANONYMISE = True
+
+    # How long the log is kept, at least as long as any backup: a timedelta, None for ever
+    LOG_RETENTION = None
+
+    # Whether a warning about a model is an error
+    STRICT = False
+
+    # Names of receivers of pre_save and post_save that need not hear of an erasure, with * for any text
+    QUIET_RECEIVERS = ()
+
+    class Meta:
+        prefix = "gdpr"
