@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from django.db import transaction
+
 from .databases.placement import explained
+from .databases.rows import batch_size, chunks
+from .exceptions import PartlyErased
 from .execution.execute import Result
 from .execution.together import execute_together
+from .planning.markers import marked_texts
 from .planning.plans import Plan
 from .sensitive import sensitive
 from .signals import erased
@@ -25,17 +31,51 @@ def erase(plans: Sequence[Plan], *, by: Any = None) -> list[Result]:
     if by is None:
         return execute_together(plans)
     pinned = [plan.pinned() for plan in plans]
-    keys = [_unmarked(plan) for plan in pinned]
+    keys = _told_once(pinned)
+    # {alias: what receivers want to do once its rows are committed}
+    later: dict[str, list[Callable[[], None]]] = defaultdict(list)
 
     def tell(results: list[Result]) -> None:
         for plan, changed, result in zip(pinned, keys, results, strict=True):
-            erased.send(sender=plan.model, keys=changed, using=plan.using, operation=result.operation, by=by)
+            after = later[plan.using].append
+            erased.send(
+                sender=plan.model, keys=changed, using=plan.using, operation=result.operation, by=by, after=after
+            )
 
-    return execute_together(pinned, before_commit=tell)
+    try:
+        results = execute_together(pinned, before_commit=tell)
+    except PartlyErased as error:
+        _call(later, {result.using for result in error.results})
+        raise
+    _call(later, later.keys())
+    return results
+
+
+def _call(later: dict[str, list[Callable[[], None]]], aliases: Collection[str]) -> None:
+    """Call it, or have it called when a transaction around the erasure is committed. None of ours is open any more."""
+    for using in aliases:
+        for callback in later[using]:
+            transaction.on_commit(callback, using=using, robust=True)
+
+
+def _told_once(plans: list[Plan]) -> list[list[Any]]:
+    """Return for each plan the keys of its rows that were not anonymised before; each row of a model once."""
+    told: dict[tuple[Any, str, str], set[Any]] = defaultdict(set)
+    found = []
+    for plan in plans:
+        seen = told[plan.declaration.model, plan.using, plan.part]
+        found.append([key for key in _unmarked(plan) if key not in seen])
+        seen.update(found[-1])
+    return found
 
 
 def _unmarked(plan: Plan) -> list[Any]:
     """Return the keys of the rows that the plan will change."""
+    keys = list(plan.keys or ())
+    if plan.force:
+        return keys
+    left: set[str] = set()
     with explained(plan.using):
-        left = set() if plan.force else set(plan.marked().values_list("pk", flat=True))
-    return [key for key in plan.keys or () if key not in left]
+        for part in chunks(keys, batch_size(plan.using)):
+            left |= marked_texts(plan.declaration, part, plan.using, plan.part)
+    return [key for key in keys if str(key) not in left]

@@ -24,5 +24,6 @@ target_deleted = Signal()
 rows_anonymised = Signal()
 
 # In the transaction of an erasure. sender: the model class; keys: the primary keys of the rows that were anonymised;
-# using; operation: the id under which it is logged, or None; by: who asked for it
+# using; operation: the id under which it is logged, or None; by: who asked for it; after: takes a function that is
+# called once the rows are committed
 erased = Signal()

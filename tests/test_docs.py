@@ -159,3 +159,18 @@ def test_each_directive_is_one(page):
     """Without an empty line before it, it is text of the paragraph, and Sphinx says nothing."""
     text = page.read_text(encoding="utf-8")
     assert re.findall(r"^(?! *\.\. | *:)[ ]*\S.*\n( *\.\. [\w-]+::.*)$", text, flags=re.MULTILINE) == []
+
+
+def imports():
+    """Yield each import of ours that the documentation shows."""
+    for path in [*DOCS.rglob("*.rst"), DOCS.parent / "README.rst"]:
+        for module, names in re.findall(
+            r"^ +from (gdpr_assist[\w.]*) import ([\w, ]+)$", path.read_text(), flags=re.M
+        ):
+            for name in names.split(", "):
+                yield module, name
+
+
+@pytest.mark.parametrize(("module", "name"), sorted(set(imports())))
+def test_what_the_documentation_imports_is_there(module, name):
+    assert hasattr(import_module(module), name)

@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
-from django.db import connections
+from django.db import connections, transaction
 from model_bakery import baker
 
 from gdpr_assist import AnonymiseError
@@ -23,7 +23,7 @@ def heard():
     """What receivers of ``erased`` are told, in the order in which they are."""
     told = []
 
-    def hear(sender, keys, using, operation, by, **kwargs):
+    def hear(sender, keys, using, operation, by, after, **kwargs):
         assert connections[using].in_atomic_block
         told.append((sender, keys, using, operation, by))
 
@@ -55,6 +55,28 @@ def test_with_force_the_marked_rows_are_told_too(heard, officer):
     customer.anonymise()
     erase([plan(Customer.objects.all(), force=True)], by=officer)
     assert [keys for _, keys, *_ in heard] == [[customer.pk]]
+
+
+def test_a_row_of_two_plans_is_told_once(heard, officer):
+    customer = baker.make(Customer)
+    erase([plan(Customer.objects.all()), plan(Customer.objects.filter(pk=customer.pk))], by=officer)
+    assert [keys for _, keys, *_ in heard] == [[customer.pk], []]
+    assert LogEntry.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "gdpr_log"])
+def test_what_is_done_after_comes_when_the_rows_are_committed(officer):
+    customer = baker.make(Customer)
+    called = []
+
+    def hear(after, **kwargs):
+        after(lambda: called.append(connections["default"].in_atomic_block))
+
+    with listening(erased, hear):
+        with transaction.atomic():
+            erase([plan(customer)], by=officer)
+            assert called == []
+        assert called == [False]
 
 
 def test_a_proxy_is_told_as_what_was_asked_for(heard, officer):

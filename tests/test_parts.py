@@ -91,6 +91,17 @@ def test_an_unknown_part_is_an_error_that_names_those_there_are():
 
 
 @pytest.mark.django_db
+def test_parts_are_told_apart_by_case():
+    meta = type(registry.declaration(Letter).meta)
+    target = letter()
+    with redeclared(
+        Letter, type("PrivacyMeta", (meta,), {"_parts": {"Party": list(SENDER), "party": list(RECIPIENT)}})
+    ):
+        assert [execute(plan(target, part=part)).anonymised for part in ("Party", "party")] == [1, 1]
+    assert held(target, RECIPIENT) == {name: str(target.pk) for name in RECIPIENT}
+
+
+@pytest.mark.django_db
 def test_what_was_filled_again_is_told_and_cured_by_part():
     target = letter()
     for part in ("sender", "recipient"):

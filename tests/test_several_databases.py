@@ -61,6 +61,7 @@ def gone(using):
     commit = connection._commit
 
     def broken():
+        del connection._commit  # it is back for whoever comes next
         connection.connection.close()
         return commit()
 
@@ -68,7 +69,7 @@ def gone(using):
     try:
         yield
     finally:
-        del connection._commit
+        vars(connection).pop("_commit", None)
         connection.close()
 
 
@@ -140,6 +141,15 @@ def test_the_admins_history_has_what_is_committed(plans):
     erase(caught.value.remaining, by=officer)
 
     assert sorted(LogEntry.objects.values_list("object_id", flat=True)) == sorted([str(first), str(second)])
+
+
+def test_the_admins_history_survives_that_its_own_database_does_not_commit(plans):
+    """It is on default: what was committed on the other one by then is in it all the same."""
+    officer = baker.make(User)
+    _, second = (each.queryset.get().pk for each in plans)
+    with (broken_reference if VENDOR == "sqlite" else gone)("default"), pytest.raises(PartlyErased):
+        erase(planned()[::-1], by=officer)
+    assert list(LogEntry.objects.values_list("object_id", flat=True)) == [str(second)]
 
 
 def test_a_first_commit_that_fails_leaves_both_as_they_were(plans):

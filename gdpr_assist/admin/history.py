@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
-from django.db import DatabaseError, router, transaction
+from django.db import DatabaseError, connections, router, transaction
 from django.db.models import Model
 from django.utils.translation import gettext as _
 
@@ -33,7 +33,13 @@ def with_history(model: type[Model]) -> Iterator[None]:
 
 
 def write_history(
-    sender: type[Model], keys: Sequence[Any], using: str, operation: uuid.UUID | None, by: Any, **kwargs: Any
+    sender: type[Model],
+    keys: Sequence[Any],
+    using: str,
+    operation: uuid.UUID | None,
+    by: Any,
+    after: Callable[[Callable[[], None]], None],
+    **kwargs: Any,
 ) -> None:
     """erased: write an entry for each row if a user asked for it.
 
@@ -45,12 +51,14 @@ def write_history(
     if using == history:
         _write(sender, keys, operation, by.pk)
     else:
-        transaction.on_commit(lambda: _write_later(sender, keys, operation, by.pk), using=using, robust=True)
+        after(lambda: _write_later(sender, keys, operation, by.pk))
 
 
 def _write_later(model: type[Model], keys: Sequence[Any], operation: uuid.UUID | None, user_id: Any) -> None:
+    history = router.db_for_write(LogEntry)
+    connections[history].close_if_unusable_or_obsolete()  # its own COMMIT may have failed
     try:
-        with transaction.atomic(using=router.db_for_write(LogEntry)):
+        with transaction.atomic(using=history):
             _write(model, keys, operation, user_id)
     except DatabaseError as error:
         logger.error("The admin's history of an erasure could not be written (%s).", type(error).__name__)

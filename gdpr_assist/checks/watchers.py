@@ -39,7 +39,7 @@ def check_W025(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
             "W025",
             f"Receivers that were connected without a sender hear of every model ({listed}). So each row is loaded "
             "and saved by itself when it is anonymised, which takes about twenty times as long.",
-            "Connect them with sender=... for the models that they are about. Of one that keeps nothing of a row, "
-            "write its name into GDPR_QUIET_RECEIVERS: it is not called then.",
+            "Connect them with sender=... for the models that they are about. Of one of pre_save or post_save that "
+            "keeps nothing of a row, write its name into GDPR_QUIET_RECEIVERS: it is not called then.",
         )
     ]

@@ -224,7 +224,9 @@ class Files(Keeper):
         fields: dict[str, set[str]] = {}
         for plan in plans:
             for declaration in (plan.declaration, *map(registry.declaration, plan.descendants)):
-                for column in file_changes(declaration):
+                if plan.part and plan.part not in declaration.parts:
+                    continue
+                for column in file_changes(declaration, plan.part):
                     fields.setdefault(_shown(column.storage), set()).add(field_label(column))
         return [f"stored files in {place} ({', '.join(sorted(labels))})" for place, labels in fields.items()]
 

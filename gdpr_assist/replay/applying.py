@@ -24,6 +24,7 @@ from ..execution.marking import forget_markers
 from ..log import receipts, writing
 from ..log.reading import ROWS_PER_QUERY, Kind, LoggedOperation
 from ..log.reconciliation import with_receipts
+from ..planning.markers import marked_texts
 from ..planning.plans import plan
 from ..registry import registry
 from ..tables import EventLog
@@ -186,13 +187,20 @@ def _erase(operation: LoggedOperation, step: Step, rows: list[Any], done: Erased
                 delete(rows, operation.using)
             else:
                 for keys in chunks(rows, ROWS_PER_QUERY):
-                    # A part of what was marked as a whole, in the backup, is done again: that marker stays.
-                    execute(plan(all_rows(model, operation.using).filter(pk__in=keys), part=part, force=bool(part)))
+                    _anonymise(model, keys, part, operation.using)
     except Blocked as error:
         return error
     anonymised = {model: count for (event, model), count in heard.items() if event == EventLog.EVENT_ANONYMISE}
     done.anonymised.update(anonymised)
     return None
+
+
+def _anonymise(model: type[Model], keys: list[Any], part: str, using: str) -> None:
+    """Anonymise these rows, or a part of each: what the backup has marked as a whole keeps that marker."""
+    marked = marked_texts(registry.declaration(model), keys, using) if part else set()
+    for force in (True, False):
+        if chosen := [key for key in keys if (str(key) in marked) is force]:
+            execute(plan(all_rows(model, using).filter(pk__in=chosen), part=part, force=force))
 
 
 @contextmanager

@@ -97,7 +97,13 @@ def scrub(
         end_scrubs(work.plans)
     if not compact:
         return [compaction.left_out(using) for using in work.aliases]
-    return [text for using in work.aliases for text in _compact(work, using, compacting)]
+    left: list[str] = []
+    for using in work.aliases:
+        try:
+            left += _compact(work, using, compacting)
+        except AnonymiseError as error:
+            raise type(error)(" ".join([str(error), *left])) from None
+    return left
 
 
 def _cut_loose(work: Scrubbing) -> None:
