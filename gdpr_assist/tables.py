@@ -78,8 +78,8 @@ class PartField(_CharField):
         super().__init__(*args, **{"max_length": LONGEST_PART, "editable": False, **kwargs})
 
     def db_type(self, connection: Any) -> str | None:
-        collation = f" COLLATE {EXACT[connection.vendor]}" if connection.vendor in EXACT else ""
-        return f"{super().db_type(connection)}{collation} DEFAULT ''"
+        collation = EXACT.get(connection.vendor)
+        return f"{super().db_type(connection)}{f' COLLATE {collation}' if collation else ''} DEFAULT ''"
 
     def cast_db_type(self, connection: Any) -> str | None:
         return super().db_type(connection)

@@ -219,6 +219,23 @@ def test_another_value_that_a_trigger_computes_is_accepted_and_named_in_the_resu
     assert row(message)["text"] == "gone"
 
 
+@pytest.mark.parametrize("door", ["queryset", "ranges"])
+@pytest.mark.parametrize("mode", MODES)
+def test_what_a_trigger_computes_does_not_look_filled_again(mode, door):
+    baker.make(Message, text="Hello", _quantity=2)
+    with (
+        in_mode(mode, Message, "text"),
+        mock.patch.dict(TRIGGERS[VENDOR], computes=COMPUTES[VENDOR]),
+        stubborn("computes", Message, "text"),
+    ):
+        if door == "queryset":
+            Message.objects.anonymise()
+        else:
+            list(execute_in_ranges(plan(Message.objects.all(), force=True)))
+        assert plan(Message.objects.all()).marked().count() == 2
+        assert plan(Message.objects.all()).refilled().count() == 0
+
+
 @pytest.mark.parametrize("what", TRIGGERS[VENDOR])
 def test_a_cascade_that_the_database_does_not_let_through_deletes_nothing(what):
     customer = baker.make(Customer)

@@ -12,6 +12,7 @@ from django.db.models import Case, F, Field, Model, Q, Value, When
 from django.db.models.functions import Left, Length, Right
 from django.db.models.lookups import Exact
 
+from ..conf import privacy_instance_name
 from ..exceptions import FieldAnonymiseError
 from .digits import Joined, digest, digest_expression
 from .functions import RandomDigits
@@ -81,8 +82,11 @@ class _KeyText:
     @property
     def label(self) -> str:
         """The first name that the model had: from it the digits are made, and they outlive that it is renamed."""
-        meta = getattr(self.model, "_privacy_meta", None)
-        labels = [getattr(meta, "log_label", None) or self.model._meta.label, *getattr(meta, "former_labels", ())]
+        meta = getattr(self.model, privacy_instance_name(), None)
+        former = getattr(meta, "former_labels", ())
+        # A set has no order of its own, and another one in each process.
+        former = sorted(former) if isinstance(former, (set, frozenset)) else former
+        labels = [getattr(meta, "log_label", None) or self.model._meta.label, *former]
         return str(labels[-1])
 
     def value(self, instance: Model) -> str:

@@ -51,6 +51,7 @@ def _anonymise_own(plan: Plan, keys: list[Any], run: Run) -> None:
     found = [(keeper, copies) for keeper in run.keepers if (copies := keeper.find(plan, rows))]
     with with_key(plan, run), references_kept(plan, rows):
         check_changed(plan, rows, way_of(plan).change(plan, rows, run), len(keys))
+    run.write_notes(plan)
     for keeper, copies in found:
         run.erase_copies(keeper, copies)
     announce(plan, keys)

@@ -110,6 +110,7 @@ def _anonymise_range(plan: Plan, rows: QuerySet[Any], run: Run) -> int:
     with with_key(plan, run), references_kept(plan, rows):
         changed = way_of(plan).change(plan, rows, run)
     marked = insert_markers(plan, rows)
+    run.write_notes(plan)
     if changed < marked:
         raise unchanged(plan, marked - changed)
     return marked

@@ -35,6 +35,8 @@ class Run:
     _interference: dict[type[Model], Interference] = field(default_factory=dict)
     # {label of a model that says can_anonymise = False: how many rows of it belong to the objects}
     kept: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    # {names of columns, by comma: keys of rows of the plan under way in which they were computed}
+    _notes: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     # Labels of the columns that hold another value than the planned one
     computed: set[str] = field(default_factory=set)
 
@@ -61,12 +63,15 @@ class Run:
         return self._interference[model]
 
     def note(self, plan: Plan, computed: Computed) -> None:
-        """Note it in the markers too: such a column must not make a row look filled again, for ever."""
-        notes: dict[str, list[str]] = defaultdict(list)
+        """Keep it for the result, and until the markers of the rows are there."""
         for key, names in computed.items():
             self.computed |= {f"{plan.label}.{name}" for name in names}
-            notes[",".join(sorted(names & plan.told.keys()))].append(str(key))
-        for note, texts in notes.items():
-            if note:
-                there = markers(plan.declaration.model, plan.using).filter(object_id__in=among(texts), part=plan.part)
-                there.update(computed=note)
+            if note := ",".join(sorted(names & plan.told.keys())):
+                self._notes[note].append(str(key))
+
+    def write_notes(self, plan: Plan) -> None:
+        """Note in the markers what was computed: such a column must not make a row look filled again, for ever."""
+        for note, texts in self._notes.items():
+            rows = markers(plan.declaration.model, plan.using).filter(object_id__in=among(texts), part=plan.part)
+            rows.update(computed=note)
+        self._notes.clear()

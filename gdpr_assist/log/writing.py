@@ -120,8 +120,14 @@ def record_by_hand(event: str, instance: Model, using: str) -> None:
         raise AnonymiseError(f"{instance._meta.label}: the object has no primary key to log.")
     erasure = Erasure(using)
     erasure.add(event, instance._meta.concrete_model or type(instance), [instance.pk])
-    with transaction.atomic(using=using):
-        record(erasure)
+    try:
+        with transaction.atomic(using=using):
+            record(erasure)
+    except EventLogError:
+        raise EventLogError(
+            f"{instance._meta.label}: the event log could not be written (on the database alias {log_database()!r}). "
+            "What was erased by hand stays erased, and is not logged. Log it again once the log can be written."
+        ) from None
 
 
 def decide(operations: Iterable[uuid.UUID], committed: bool | None) -> None:
