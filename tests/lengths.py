@@ -3,7 +3,9 @@
 import sys
 from pathlib import Path
 
-PACKAGE = Path(__file__).parents[1] / "gdpr_assist"
+import gdpr_assist
+
+PACKAGE = Path(gdpr_assist.__file__).parent
 
 # In lines. A longer module has a reason below, and it is not that nobody has cut it in two yet.
 LONGEST = 250
