@@ -63,11 +63,11 @@ def test_afterwards_it_is_not(guests):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"append": "django.contrib.sites"},
-        {"prepend": "django.contrib.sites"},
+        {"append": "tests.apps.late"},
+        {"prepend": "tests.apps.late"},
         {"remove": "tests.apps.own"},
         {"remove": "gdpr_assist"},
-        {"remove": "gdpr_assist", "append": ["django.contrib.sites"]},
+        {"remove": "gdpr_assist", "append": ["tests.apps.late"]},
     ],
     ids=str,
 )
@@ -95,7 +95,7 @@ def test_our_app_may_go_and_come_back():
 
 def test_what_is_registered_within_is_wired_and_can_be_withdrawn():
     product = apps.get_model("shop.Product")
-    with modify_settings(INSTALLED_APPS={"append": "django.contrib.sites"}):
+    with modify_settings(INSTALLED_APPS={"append": "tests.apps.late"}):
         before = managers(product)
         with registry.registered(product, type("PrivacyMeta", (), {"fields": ["name"]})):
             assert hasattr(product, "anonymise")
@@ -104,7 +104,7 @@ def test_what_is_registered_within_is_wired_and_can_be_withdrawn():
 
 
 def test_migrating_within_gives_the_database_its_id():
-    with modify_settings(INSTALLED_APPS={"append": "django.contrib.sites"}):
+    with modify_settings(INSTALLED_APPS={"append": "tests.apps.late"}):
         DatabaseIdentity.objects.all().delete()
         call_command("migrate", "gdpr_assist", verbosity=0)
         assert DatabaseIdentity.objects.count() == 1
