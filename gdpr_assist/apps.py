@@ -21,6 +21,7 @@ from .signals import erased, model_registered, model_unregistered, target_delete
 anonymise_related = at_first_call("gdpr_assist.receivers.anonymise_related")
 begin_deletion = at_first_call("gdpr_assist.receivers.begin_deletion")
 begin_deletion_of_parent = at_first_call("gdpr_assist.receivers.begin_deletion_of_parent")
+check_code = at_first_call("gdpr_assist.checks.check_code")
 check_deployment = at_first_call("gdpr_assist.checks.check_deployment")
 check_models = at_first_call("gdpr_assist.checks.check_models")
 check_rows = at_first_call("gdpr_assist.checks.check_rows")
@@ -74,6 +75,7 @@ class GdprAssistConfig(AppConfig):
         register(check_site)
         register(check_models, Tags.models)
         register(check_templates, Tags.templates)
+        register(check_code, Tags.compatibility, deploy=True)
         register(check_rows, Tags.database)
         register(check_deployment, Tags.database, deploy=True)
 

@@ -16,7 +16,7 @@ from django.utils.functional import classproperty
 from .conf import privacy_class_name, privacy_instance_name
 from .databases.placement import explained
 from .declaring.meta import PrivacyMeta
-from .former import warn
+from .former import RELATION, NoRelation, warn
 from .loading import at_first_call
 from .marks import MARKED, Mark, with_marks
 from .registry import declares_itself, registry
@@ -288,7 +288,7 @@ def contribute(model: type[Model]) -> None:
     """
     if model in _before:
         return  # the apps were set up anew, as for a test that sets INSTALLED_APPS
-    names = {**METHODS, MARKED: mark, privacy_instance_name(): privacy_meta}
+    names = {**METHODS, MARKED: mark, privacy_instance_name(): privacy_meta, RELATION: NoRelation()}
     added = [name for name in names if not hasattr(model, name)]
     beside: dict[str, Any] = {name: each for name, each in vars(model).items() if isinstance(each, BaseManager)}
     _before[model] = (own_managers(model._meta), added, beside)

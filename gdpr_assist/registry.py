@@ -18,7 +18,7 @@ from .conf import privacy_class_name
 from .databases.rows import takes_conditions
 from .declaring.meta import PrivacyMeta, all_rows
 from .declaring.search import Failed, Matches, check_term, noted
-from .former import warn
+from .former import NoDict, warn
 from .loading import at_first_call
 from .sensitive import sensitive
 from .undocumented import multi_table_parents
@@ -55,7 +55,7 @@ class Registry:
     @property
     def models(self) -> list[type[Model]]:
         # Of an app that a test added to INSTALLED_APPS for a while, classes stay behind.
-        return [model for model in self._registrations if model._meta.app_label in apps.app_configs]
+        return NoDict(model for model in self._registrations if model._meta.app_label in apps.app_configs)
 
     def models_allowed_to_anonymise(self) -> list[type[Model]]:
         """Return the models that do not say ``can_anonymise = False``. Kept for existing code."""

@@ -147,3 +147,38 @@ def test_registering_a_class_with_its_own_declaration_does_nothing():
         gdpr_assist.register(Visitor, type("PrivacyMeta", (), {}))
     with pytest.raises(ValueError, match="already registered"):
         gdpr_assist.register(Visitor)
+
+
+@pytest.mark.parametrize("asked", [Customer, Customer(pk=1)])
+def test_the_relation_is_no_more(asked):
+    with pytest.raises(AttributeError, match=r"Customer has no anonymised_relation.* Ask obj\.is_anonymised\(\)"):
+        asked.anonymised_relation  # noqa: B018
+    assert not hasattr(asked, "anonymised_relation")
+
+
+@isolate_apps("tests.apps.shop")
+def test_a_column_of_that_name_is_the_projects_own():
+    class Visit(models.Model):
+        anonymised_relation = models.CharField(max_length=5)
+
+        class Meta:
+            app_label = "shop"
+
+    with registry.registered(Visit):
+        assert Visit(anonymised_relation="x").anonymised_relation == "x"
+
+
+class TestModelsAsADict:
+    @pytest.mark.parametrize("name", ["items", "keys", "values", "get", "setdefault"])
+    def test_its_methods(self, name):
+        with pytest.raises(AttributeError, match=r"list of models.*Write: for model in registry\.models"):
+            getattr(registry.models, name)
+
+    def test_a_model_as_its_key(self):
+        with pytest.raises(TypeError, match=r"no dict.*model\.get_privacy_meta\(\)"):
+            registry.models[Customer]
+
+    def test_what_a_list_has(self):
+        assert registry.models[0] in registry.models[:1] == list(registry.models)[:1]
+        with pytest.raises(AttributeError, match=r"has no attribute 'elephants'\.$"):
+            registry.models.elephants  # noqa: B018

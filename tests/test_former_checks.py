@@ -1,14 +1,18 @@
 """Checks that see what a site of 1.x has, and what means nothing any more."""
 
 import sys
+from io import StringIO
+from pathlib import Path
 from types import ModuleType
 
 import pytest
+from django.apps import apps
 from django.core import checks
 from django.core.management import CommandError, call_command
 from django.db.migrations.loader import MigrationLoader
 from django.test import override_settings
 
+from gdpr_assist.checks.code import check_W026, check_W027
 from gdpr_assist.checks.migrations import check_E001, check_E040
 from gdpr_assist.checks.overrides import check_W020
 from tests import settings
@@ -100,3 +104,111 @@ class TestW020:
 
     def test_none_of_our_own(self):
         assert check_W020() == []
+
+
+RELATION = "anonymised_relation"  # in two, or this file would be reported
+DICT = "from gdpr_assist.registry import registry as known\n"
+
+
+@pytest.fixture
+def written(tmp_path, monkeypatch):
+    """Install an app with files of this text."""
+
+    def write(text, *names):
+        app = tmp_path / "legacy"
+        for name in ("__init__.py", *names):
+            path = app / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text if name in names else "")
+        monkeypatch.syspath_prepend(tmp_path)
+        return override_settings(INSTALLED_APPS=["legacy", *settings.INSTALLED_APPS])
+
+    yield write
+    sys.modules.pop("legacy", None)
+
+
+class TestW026:
+    @pytest.mark.parametrize(
+        "code",
+        [
+            "customer.{}.exists()",
+            "Customer.objects.filter({}=None)",
+            "Customer.objects.filter(orders__{}__isnull=True)",
+            "Customer.objects.order_by('-{}')",
+            "getattr(customer, '{}')",
+        ],
+    )
+    def test_code_that_uses_it(self, written, code):
+        with written("# the\n" + code.format(RELATION), "deep/views.py"):
+            [found] = check_W026()
+        assert found.id == "gdpr_assist.W026"
+        assert found.level == checks.WARNING
+        assert f"{Path('legacy/deep/views.py')}, line 2: {RELATION} is no more" in found.msg
+
+    def test_a_template_that_uses_it(self, written):
+        with written(f"\n{{% if object.{RELATION}.exists %}}", "templates/legacy/customer.html"):
+            [found] = check_W026()
+        assert f"{Path('legacy/templates/legacy/customer.html')}, line 2" in found.msg
+
+    def test_what_does_not_use_it(self, written):
+        text = f"# {RELATION}\nmy_{RELATION} = 1\n'Once there was an {RELATION}.'\n"
+        with written(text, "models.py"):
+            assert check_W026() == []
+
+    def test_none_in_what_is_installed(self, written):
+        with written(f"x.{RELATION}", "site-packages/other.py"):
+            assert check_W026() == []
+
+    def test_what_is_no_code(self, written):
+        with written(f"{{{{ app_name }}}} = {RELATION}", "conf/views.py"):
+            assert check_W026() == []
+
+    def test_the_apps_that_are_asked_for(self, written):
+        with written(f"x.{RELATION}", "views.py"):
+            assert len(check_W026([apps.get_app_config("legacy")])) == 1
+            assert check_W026([apps.get_app_config("shop")]) == []
+
+    @pytest.mark.django_db
+    def test_only_at_a_deployment(self, written):
+        with written(f"x.{RELATION}", "views.py"):
+            err = StringIO()
+            call_command("check", tag=["compatibility"], stderr=err)
+            assert "W026" not in err.getvalue()
+            call_command("check", tag=["compatibility"], deploy=True, stderr=err)
+            assert "gdpr_assist.W026" in err.getvalue()
+
+
+class TestW027:
+    @pytest.mark.parametrize(
+        "code",
+        [
+            DICT + "known.models.items()",
+            DICT + "known.models[Customer]",
+            DICT + "known.models.get(Customer)",
+            "from gdpr_assist import registry\nregistry.registry.models.values()",
+            "import gdpr_assist.registry\ngdpr_assist.registry.registry.models.keys()",
+        ],
+    )
+    def test_gdpr_assist_W027(self, written, code):
+        with written(code, "views.py"):
+            [found] = check_W027()
+        assert found.id == "gdpr_assist.W027"
+        assert found.level == checks.WARNING
+        assert f"{Path('legacy/views.py')}, line 2: registry.models is a list" in found.msg
+
+    @pytest.mark.parametrize(
+        "code",
+        [
+            DICT + "known.models[0], known.models[-1], known.models[1:], len(known.models), known.models.copy()",
+            DICT + "[model for model in known.models], Customer in known.models",
+            DICT + "registry.models.items()",
+            "from elsewhere import registry  # of gdpr_assist\nregistry.models.items()",
+        ],
+    )
+    def test_what_lists_have_too(self, written, code):
+        with written(code, "views.py"):
+            assert check_W027() == []
+
+
+def test_nothing_of_the_tests_themselves():
+    assert check_W026() == check_W027() == []

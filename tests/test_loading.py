@@ -190,7 +190,7 @@ def registered():
 @pytest.mark.django_db
 @pytest.mark.parametrize("changes", [{"append": "tests.apps.late"}, {"remove": "tests.apps.own"}], ids=str)
 def test_apps_that_are_set_up_again_register_no_check_again(changes):
-    ours = ["check_deployment", "check_models", "check_rows", "check_site", "check_templates"]
+    ours = ["check_code", "check_deployment", "check_models", "check_rows", "check_site", "check_templates"]
     assert registered() == ours
     with modify_settings(INSTALLED_APPS=changes):
         assert registered() == ours

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.checks import CheckMessage
 
 from .clashes import check_E036, check_W015
+from .code import check_W026, check_W027
 from .constraints import check_E017
 from .declarations import (
     check_E002,
@@ -102,6 +103,9 @@ MODELS: list[Check] = [
 
 TEMPLATES: list[Check] = [check_W020]
 
+# Only by ``check --deploy``: every file of the project is read
+CODE: list[Check] = [check_W026, check_W027]
+
 # Asked only where a database is named
 ROWS: list[Check] = [
     check_E017,
@@ -125,6 +129,10 @@ def check_models(**kwargs: Any) -> list[CheckMessage]:
 
 def check_templates(**kwargs: Any) -> list[CheckMessage]:
     return _all(TEMPLATES, kwargs)
+
+
+def check_code(**kwargs: Any) -> list[CheckMessage]:
+    return _all(CODE, kwargs)
 
 
 def check_rows(**kwargs: Any) -> list[CheckMessage]:
