@@ -1,6 +1,7 @@
 """A row that is about two people: what one of them owns is erased, logged and done again by itself."""
 
 import datetime
+from unittest import mock
 
 import pytest
 from django.core.management import call_command
@@ -8,13 +9,16 @@ from django.db import connection
 from model_bakery import baker
 
 from gdpr_assist import AnonymiseError
+from gdpr_assist.erasure import erase
 from gdpr_assist.execution.execute import execute
 from gdpr_assist.models import EventLog, PrivacyAnonymised, Receipt
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.registry import registry
+from gdpr_assist.replay.returned import returned
 from gdpr_assist.scrubbing.verification import verify
 from gdpr_assist.signals import post_anonymise
 from tests.apps.own.models import Letter, Person
+from tests.apps.shop.models import GiftOrder, Order
 
 from .observing import listening, redeclared, row, unchanged
 
@@ -132,6 +136,46 @@ def test_one_part_that_was_filled_again_is_seen_though_the_row_is_not_anonymised
     assert found == {"own.Letter": 0, "own.Letter (sender)": 1, "own.Letter (recipient)": 0}
 
 
+@pytest.fixture
+def computing():
+    """Let Letter.save() put another value than the rule's into a column of each part."""
+    original = Letter.save
+
+    def save(self, *args, **options):
+        for name in {"sender_name", "recipient_address"} & set(options.get("update_fields", ())):
+            setattr(self, name, f"No. {self.pk}")
+        original(self, *args, **options)
+
+    with mock.patch.object(Letter, "save", save):
+        yield
+
+
+def refilled(part=""):
+    return plan(Letter.objects.all(), part=part).refilled().count()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("order", [("sender", "recipient"), ("recipient", "sender")], ids=str)
+def test_what_save_computed_of_both_parts_does_not_make_the_row_look_refilled(order, computing):
+    target = letter()
+    for part in order:
+        assert anonymise(target, part, "object").computed
+    assert [refilled(part) for part in ("", *order)] == [0, 0, 0]
+    Letter.objects.update(recipient_name="Grace")
+    assert [refilled(part) for part in ("", "sender", "recipient")] == [1, 0, 1]
+
+
+@pytest.mark.django_db
+def test_what_a_part_noted_is_forgotten_when_the_whole_is_anonymised_otherwise(computing):
+    target = letter()
+    anonymise(target, "recipient", "object")
+    assert PrivacyAnonymised.objects.get().computed == "recipient_address"
+    Letter.objects.all().anonymise()  # in sets: nothing is saved, and the rule's value is there
+    assert set(PrivacyAnonymised.objects.values_list("part", "computed")) == {("recipient", None), ("", None)}
+    Letter.objects.update(recipient_address="1 Harbour Road")
+    assert [refilled(part) for part in ("", "recipient")] == [1, 1]
+
+
 @pytest.mark.django_db
 def test_deleting_a_party_takes_that_part_alone():
     ada, grace = baker.make(Person, name="Ada"), baker.make(Person, name="Grace")
@@ -161,6 +205,65 @@ def test_deleting_the_row_forgets_all_its_markers():
     target.delete()
     again = letter(pk=key)
     assert (parts(again), anonymise(again, "sender").anonymised) == ([], 1)
+
+
+# -- objects of several tables -------------------------------------------------------------------
+
+BUYER = ["email"]
+RECEIVER = ["recipient", "delivery_note"]
+
+
+@pytest.fixture
+def split_orders():
+    """A gift order is about two people; of the greeting, which its own table has, the receiver is one."""
+    order, gift = (type(registry.declaration(model).meta) for model in (Order, GiftOrder))
+    with (
+        redeclared(Order, type("PrivacyMeta", (order,), {"_parts": {"buyer": BUYER, "receiver": RECEIVER}})),
+        redeclared(
+            GiftOrder,
+            type("PrivacyMeta", (gift,), {"_parts": {"buyer": BUYER, "receiver": [*RECEIVER, "greeting"]}}),
+        ),
+    ):
+        yield
+
+
+def gift_order():
+    return baker.make(
+        GiftOrder, email="ada@quill.example", recipient="Grace", delivery_note="Ring", greeting="Dear Grace"
+    )
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("split_orders")
+@pytest.mark.parametrize("model", [Order, GiftOrder])
+@pytest.mark.parametrize("way", ["set", "object"])
+def test_a_part_is_anonymised_in_all_tables_of_an_object(model, way):
+    target, other = gift_order(), gift_order()
+    found = model.objects.filter(pk=target.pk)
+    execute(plan(found.get() if way == "object" else found, part="receiver"))
+    text = str(target.pk)
+    assert held(target, ["recipient", "delivery_note", "greeting"]) == {
+        "recipient": text,
+        "delivery_note": "",
+        "greeting": text,
+    }
+    assert row(target)["email"] == "ada@quill.example"
+    assert row(other)["greeting"] == "Dear Grace"
+    both = (Order.objects.get(pk=target.pk), target)
+    assert [each.is_anonymised() for each in both] == [False, False]
+    assert [execute(plan(each, part="receiver")).skipped for each in both] == [1, 1]
+    assert execute(plan(found, part="buyer")).anonymised == 1
+    assert [each.is_anonymised() for each in both] == [True, True]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("split_orders")
+def test_the_part_of_a_parent_that_a_child_does_not_have_leaves_the_child_as_it_is():
+    target = gift_order()
+    with redeclared(GiftOrder, type("PrivacyMeta", (type(registry.declaration(GiftOrder).meta),), {"_parts": {}})):
+        execute(plan(Order.objects.all(), part="receiver"))
+    assert held(target, ["recipient", "greeting"]) == {"recipient": str(target.pk), "greeting": "Dear Grace"}
+    assert PrivacyAnonymised.objects.values_list("content_type__model", "part").get() == ("order", "receiver")
 
 
 # -- the log, and a replay -----------------------------------------------------------------------
@@ -250,6 +353,25 @@ def test_a_part_that_is_not_declared_any_more_is_told_and_the_rest_goes_on(backu
 
     assert "own.Letter: its declaration has no part 'sender' any more" in capsys.readouterr().out
     assert (held(target, SENDER), parts(other)) == (SENDER, ["recipient"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_part_that_is_back_in_a_table_is_anonymised_again_without_the_other():
+    """The lines are those of docs/howto/restore_a_backup."""
+    target, whole = letter(), letter()
+    anonymise(target, "sender")
+    whole.anonymise()
+    for each in (target, whole):
+        Letter.objects.filter(pk=each.pk).update(**SENDER, **RECIPIENT)
+    PrivacyAnonymised.objects.all().delete()
+
+    (found,) = returned()
+    assert found.anonymised_keys == {target.pk, whole.pk}
+    erase(list(found.plans()))
+
+    assert held(target, {**SENDER, **RECIPIENT}) == {"sender_name": str(target.pk), **RECIPIENT}
+    assert held(whole, RECIPIENT) == {name: str(whole.pk) for name in RECIPIENT}
+    assert returned() == []
 
 
 # -- in the database -----------------------------------------------------------------------------

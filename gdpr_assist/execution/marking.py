@@ -47,6 +47,15 @@ def insert_markers(plan: Plan, rows: QuerySet[Any]) -> int:
         return insert_select(fields, values, plan.using).run(cursor)
 
 
+def forget_notes(plan: Plan, keys: list[Any]) -> None:
+    """Remove what the markers of these rows, also those of other parts, note of the columns that change now."""
+    texts = among([str(key) for key in keys])
+    noted = markers(plan.declaration.model, plan.using).filter(object_id__in=texts).exclude(computed=None)
+    for note in set(noted.values_list("computed", flat=True)):
+        rest = [name for name in str(note).split(",") if name not in plan.fields]
+        noted.filter(computed=note).update(computed=",".join(rest) or None)
+
+
 def forget_markers(model: type[Model], keys: Iterable[Any], using: str, part: str = "") -> None:
     """Remove the markers of these rows: a new row with the key of a deleted one must not be born anonymised.
 

@@ -17,7 +17,7 @@ from ..signals import rows_anonymised
 from ..tables import EventLog
 from .claims import Claimed, all_claims
 from .effects import check_changed, references_kept
-from .marking import mark
+from .marking import forget_notes, mark
 from .run import Run
 from .values import raise_explained
 from .ways import way_of
@@ -48,6 +48,8 @@ def _anonymise_own(plan: Plan, keys: list[Any], run: Run) -> None:
     """Anonymise what the plan's own model declares of the rows with these keys, and what is kept of them elsewhere."""
     rows = all_rows(plan.model, plan.using).filter(pk__in=keys)
     mark(plan, keys, rows)
+    if plan.force or plan.declaration.parts:  # else the rows had no marker
+        forget_notes(plan, keys)
     found = [(keeper, copies) for keeper in run.keepers if (copies := keeper.find(plan, rows))]
     with with_key(plan, run), references_kept(plan, rows):
         check_changed(plan, rows, way_of(plan).change(plan, rows, run), len(keys))

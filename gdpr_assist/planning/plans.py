@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from operator import and_
@@ -153,12 +153,17 @@ class Plan:
         """
         if not self.told:
             return self.rows().none()
-        as_planned = reduce(and_, self.told.values())
-        for note in self.computed() if computed is None else computed:
-            noted = has_marker(self.declaration.model, self.using, self.part or None, computed=note)
-            rest = [condition for name, condition in self.told.items() if name not in note.split(",")]
-            as_planned |= reduce(and_, rest, Q(noted))
-        return self.marked().exclude(as_planned)
+        notes = self.computed() if computed is None else computed
+        return self.marked().exclude(
+            reduce(and_, (condition | self._is_noted(name, notes) for name, condition in self.told.items()))
+        )
+
+    def _is_noted(self, name: str, notes: Iterable[str]) -> Q:
+        """Return the condition that a marker of the row, of whichever part, notes the column ``name``."""
+        those = [note for note in notes if name in note.split(",")]
+        if not those:
+            return Q()
+        return Q(has_marker(self.declaration.model, self.using, self.part or None, computed__in=those))
 
     @property
     def reads_keys_first(self) -> bool:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from operator import and_
+from operator import and_, itemgetter
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -22,7 +22,7 @@ from ..log.ownership import is_migrated
 from ..log.reading import OPERATIONS_PER_QUERY, Kind, LoggedOperation, hold_events, logged_operations
 from ..log.reconciliation import Databases, with_receipts
 from ..planning.markers import marked_texts
-from ..planning.plans import plan
+from ..planning.plans import Plan, plan
 from ..registry import registry
 from ..tables import EventLog
 from .sequences import key_source
@@ -40,8 +40,8 @@ class Returned:
 
     model: type[Model]
     using: str
-    # The primary keys of the rows, by the event in which they were erased
-    keys: dict[str, set[Any]] = field(default_factory=lambda: defaultdict(set), repr=False)
+    # {(event, part): primary keys of the rows that were erased so}
+    keys: dict[tuple[str, str], set[Any]] = field(default_factory=lambda: defaultdict(set), repr=False)
     _conditions: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -50,12 +50,12 @@ class Returned:
 
     @property
     def deleted_keys(self) -> set[Any]:
-        return self.keys[EventLog.EVENT_DELETE]
+        return self._keys(EventLog.EVENT_DELETE)
 
     @property
     def anonymised_keys(self) -> set[Any]:
         """Without those that were deleted as well: they should not be there at all."""
-        return self.keys[EventLog.EVENT_ANONYMISE] - self.deleted_keys
+        return self._keys(EventLog.EVENT_ANONYMISE) - self.deleted_keys
 
     @property
     def is_certain(self) -> bool:
@@ -69,11 +69,18 @@ class Returned:
 
     def deleted(self) -> Iterator[Any]:
         """Yield the rows that were deleted, and are there again."""
-        return self._rows(self.deleted_keys)
+        for chunk in chunks(self.deleted_keys, ROWS_PER_QUERY):
+            yield from all_rows(self.model, self.using).filter(pk__in=chunk)
 
-    def anonymised(self) -> Iterator[Any]:
-        """Yield the rows that were anonymised, and are not any more; not those that were deleted as well."""
-        return self._rows(self.anonymised_keys)
+    def plans(self) -> Iterator[Plan]:
+        """Yield plans to anonymise again what was: whole rows, and of others the part that was erased.
+
+        Not the rows that were deleted as well.
+        """
+        for (event, part), keys in sorted(self.keys.items(), key=itemgetter(0)):
+            if event == EventLog.EVENT_ANONYMISE:
+                for chunk in chunks(keys - self.deleted_keys, ROWS_PER_QUERY):
+                    yield plan(all_rows(self.model, self.using).filter(pk__in=chunk), part=part)
 
     def look(self, event: str, part: str, texts: list[str]) -> None:
         """Note which of the rows with these logged keys are there, and not anonymised, or not this part of them."""
@@ -87,11 +94,10 @@ class Returned:
         if there and self._can_be_anonymised(part):
             marked = marked_texts(registry.declaration(self.model), there, self.using, part)
             there = {key for key in there if str(key) not in marked}
-        self.keys[event] |= there
+        self.keys[event, part] |= there
 
-    def _rows(self, keys: Iterable[Any]) -> Iterator[Any]:
-        for chunk in chunks(keys, ROWS_PER_QUERY):
-            yield from all_rows(self.model, self.using).filter(pk__in=chunk)
+    def _keys(self, event: str) -> set[Any]:
+        return set().union(*(keys for (its, _), keys in self.keys.items() if its == event))
 
     def _can_be_anonymised(self, part: str) -> bool:
         if self.model not in registry:
