@@ -16,6 +16,7 @@ from django.utils.functional import classproperty
 from .conf import privacy_class_name, privacy_instance_name
 from .databases.placement import explained
 from .declaring.meta import PrivacyMeta
+from .exceptions import AnonymiseError
 from .former import RELATION, NoRelation, warn
 from .loading import at_first_call
 from .marks import MARKED, Mark, with_marks
@@ -229,13 +230,19 @@ def is_anonymised(self: Model) -> bool:
 @sensitive
 def _log_gdpr_anonymise(self: Model) -> None:
     """Log that this object was anonymised, by code that bypasses the app. Raises ``EventLogError``."""
-    record_by_hand(EventLog.EVENT_ANONYMISE, self, _alias(self))
+    _record_by_hand(EventLog.EVENT_ANONYMISE, self)
 
 
 @sensitive
 def _log_gdpr_delete(self: Model) -> None:
     """Log that this object was deleted, by code that bypasses the app. Raises ``EventLogError``."""
-    record_by_hand(EventLog.EVENT_DELETE, self, _alias(self))
+    _record_by_hand(EventLog.EVENT_DELETE, self)
+
+
+def _record_by_hand(event: str, instance: Model) -> None:
+    if instance.pk is None:
+        raise AnonymiseError(f"{instance._meta.label}: the object has no primary key to log.")
+    record_by_hand(event, registry.log_label(type(instance)), instance.pk, _alias(instance))
 
 
 def _alias(instance: Model) -> str:

@@ -52,7 +52,7 @@ class Deletion(writing.Erasure):
         self.files += files_of(registry.declaration(model), instance, self.using, read=is_origin)
         self.deleted[model].append(instance.pk)
         self.going[type(instance)].append(instance.pk)
-        self.add(EventLog.EVENT_DELETE, model, [instance.pk])
+        self.add(EventLog.EVENT_DELETE, registry.log_label(model), [instance.pk])
         for parent in registry.unregistered_parents(model):
             self.of_children[parent].append(getattr(instance, str(parent._meta.pk.attname)))
 
@@ -65,7 +65,8 @@ class Deletion(writing.Erasure):
         """Log it. With ``keep_parents`` Django sends no signal for the parents, and they get no event."""
         self.is_recorded = True
         for parent, keys in self.of_children.items():
-            self.add(EventLog.EVENT_DELETE, parent, [key for key in keys if key in self.parents[parent]])
+            label = registry.log_label(parent)
+            self.add(EventLog.EVENT_DELETE, label, [key for key in keys if key in self.parents[parent]])
         with explained(self.using):
             for model, keys in self.deleted.items():
                 forget_markers(model, keys, self.using)

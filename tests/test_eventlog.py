@@ -691,7 +691,7 @@ def test_an_id_that_the_log_has_already_is_refused():
     known = customer().anonymise().operation
     Receipt.objects.all().delete()
     erasure = eventlog.Erasure("default", id=known)
-    erasure.add("delete", Customer, [4711])
+    erasure.add("delete", "shop.Customer", [4711])
     with untouched(), pytest.raises(EventLogError, match="IntegrityError"), transaction.atomic():
         eventlog.record(erasure)
 

@@ -7,15 +7,15 @@ from django.utils import timezone
 from gdpr_assist.log import reading as history
 from gdpr_assist.log.identity import database_id
 from gdpr_assist.log.reading import count_foreign, count_operations, hold_events, logged_operations
-from gdpr_assist.log.reconciliation import Databases
 from gdpr_assist.models import Operation
+from gdpr_assist.routing import here
 from tests.test_replay import ANONYMISE, DELETE, event, log
 
 pytestmark = pytest.mark.django_db
 
 
 def read(**options):
-    return list(logged_operations(Databases(), **options))
+    return list(logged_operations(here(), **options))
 
 
 class TestOrder:
@@ -42,14 +42,14 @@ class TestWhichOperations:
         ours, theirs = log(event(DELETE, "shop.Customer", 1), age=1), uuid.uuid4()
         also = log(event(DELETE, "shop.Customer", 1), database_id=theirs)
         assert [each.id for each in read()] == [ours]
-        assert count_foreign(Databases()) == 1
-        assert [each.id for each in logged_operations(Databases([theirs]))] == [ours, also]
-        assert count_foreign(Databases([theirs])) == 0
+        assert count_foreign(here()) == 1
+        assert [each.id for each in logged_operations(here([theirs]))] == [ours, also]
+        assert count_foreign(here([theirs])) == 0
 
     def test_the_database_id_counts_under_its_alias_only(self):
         log(event(DELETE, "shop.Customer", 1), using="other", database_id=database_id("default"))
         assert read() == []
-        assert (count_foreign(Databases()), count_operations()) == (1, 1)
+        assert (count_foreign(here()), count_operations()) == (1, 1)
 
     def test_since(self):
         _, later = (log(event(DELETE, "shop.Customer", age), age=age) for age in (3, 1))

@@ -17,9 +17,10 @@ from gdpr_assist.databases.servers import reads_uncommitted
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.log import receipts
 from gdpr_assist.log import writing as eventlog
-from gdpr_assist.log.reconciliation import Databases, missing, with_receipts
+from gdpr_assist.log.reconciliation import missing, with_receipts
 from gdpr_assist.log.status import status
 from gdpr_assist.models import Operation, Receipt
+from gdpr_assist.routing import here
 from tests.apps.shop.models import Customer
 from tests.databases import database_is, log_is, refused, untouched, without_tables
 from tests.logbook import customer, logged, operations
@@ -130,9 +131,9 @@ def test_what_another_replay_has_not_committed_is_missing(dirty_reads, writer):
     """So it is not pruned from the log, nor counted as applied."""
     operation = log(event(DELETE, "shop.Customer", 1), age=50)
     other = writer(operation)
-    assert list(missing("default", Databases())) == [operation]
+    assert list(missing("default", here())) == [operation]
     assert with_receipts(Operation.objects.using("gdpr_log").all()) == set()
-    assert status().databases[0].missing == 1
+    assert status(here()).databases[0].missing == 1
     other.rollback()
 
 

@@ -7,8 +7,9 @@ from django.utils import timezone
 
 from gdpr_assist.log.ownership import ADVICE, check_log, is_migrated, warnings
 from gdpr_assist.log.receipts import write_receipt
-from gdpr_assist.log.reconciliation import Databases, shown
+from gdpr_assist.log.reconciliation import shown
 from gdpr_assist.models import Operation
+from gdpr_assist.routing import here
 from tests.databases import untouched
 from tests.test_replay import DELETE, event, log
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 def test_nothing_where_all_is_of_this_database():
     write_receipt(log(event(DELETE, "shop.Customer", 1)), "default", timezone.now())
-    assert warnings(Databases()) == []
+    assert warnings(here()) == []
 
 
 def test_operations_under_another_database_id():
@@ -26,20 +27,20 @@ def test_operations_under_another_database_id():
     first, last = (log(event(DELETE, "shop.Customer", age), database_id=theirs, age=age) for age in (9, 2))
     log(event(DELETE, "shop.Customer", 3))
     times = [shown(Operation.objects.using("gdpr_log").get(pk=key).started) for key in (first, last)]
-    check_log(Databases())
+    check_log(here())
     with untouched():
-        [warning] = warnings(Databases())
+        [warning] = warnings(here())
         assert warning == (
             f"2 operations are of another database under the alias 'default', from {times[0]} to {times[1]}. {ADVICE}"
         )
-    assert warnings(Databases([theirs])) == []
+    assert warnings(here([theirs])) == []
 
 
 def test_receipts_that_the_log_does_not_know():
     log(event(DELETE, "shop.Customer", 1))
     write_receipt(uuid.uuid4(), "default", timezone.now())
-    check_log(Databases())
-    [warning] = warnings(Databases())
+    check_log(here())
+    [warning] = warnings(here())
     assert warning == (
         "The database 'default' has 1 receipt that the log does not know. "
         "The log was restored, or it is the wrong one."

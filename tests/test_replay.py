@@ -21,11 +21,11 @@ from gdpr_assist.log.legacy import operations as of_1x
 from gdpr_assist.log.ownership import needed
 from gdpr_assist.log.reading import count_foreign, logged_operations
 from gdpr_assist.log.receipts import write_receipt
-from gdpr_assist.log.reconciliation import Databases
 from gdpr_assist.models import DatabaseIdentity, EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
 from gdpr_assist.registry import registry
 from gdpr_assist.replay import replay as module
 from gdpr_assist.replay.replay import Report, complete_1x, replay
+from gdpr_assist.routing import here
 from gdpr_assist.signals import post_anonymise
 from tests.apps.fields.models import UUIDKey
 from tests.apps.own.models import Contract, Person, SignedDocument
@@ -63,9 +63,9 @@ def busy_error(text):
 
 def rerun(dry_run=False):
     """Replay the whole log, with all events of 1.x; return the report."""
-    databases = Databases()
+    databases = here()
     report = Report(foreign=count_foreign(databases))
-    backlogs = [everything(using, databases) for using in needed()]
+    backlogs = [everything(using, databases) for using in needed(databases)]
     for _ in replay(chain(of_1x(backlogs), logged_operations(databases)), report, dry_run=dry_run):
         pass
     if not dry_run:

@@ -9,9 +9,9 @@ from django.core.management import call_command
 from model_bakery import baker
 
 from gdpr_assist.log.identity import database_id
-from gdpr_assist.log.reconciliation import Databases
 from gdpr_assist.registry import registry
 from gdpr_assist.replay.sequences import raise_sequences
+from gdpr_assist.routing import here
 from tests.apps.fields.models import TextKey
 from tests.apps.shop.models import GiftOrder, Supplier
 from tests.apps.thirdparty.models import Device
@@ -34,7 +34,7 @@ def number():
 
 
 def raised():
-    return raise_sequences(Databases())
+    return raise_sequences(here())
 
 
 @pytest.mark.parametrize("kind", [ANONYMISE, DELETE])
@@ -117,7 +117,7 @@ def test_a_multi_table_child_gets_its_keys_from_its_parent(number):
 def test_unless_they_are_named(number):
     theirs = uuid.uuid4()
     log(event(DELETE, "shop.Customer", number), database_id=theirs)
-    assert raise_sequences(Databases([theirs])) == ["shop.Customer"]
+    assert raise_sequences(here([theirs])) == ["shop.Customer"]
     assert customer().pk == number + 1
 
 

@@ -12,8 +12,8 @@ from gdpr_assist.databases import compaction, isolation, presence, servers, tran
 from gdpr_assist.databases import locks as waiting
 from gdpr_assist.databases.failures import failure
 from gdpr_assist.databases.interference import interference
-from gdpr_assist.log.reconciliation import Databases
 from gdpr_assist.replay import sequences
+from gdpr_assist.routing import here
 from tests.apps.shop.models import Customer
 
 pytestmark = pytest.mark.django_db
@@ -58,7 +58,7 @@ def test_its_files_may_hold_old_values(unknown):
 
 
 def test_its_sequences_stay(unknown):
-    assert sequences.raise_sequences(Databases()) == []
+    assert sequences.raise_sequences(here()) == []
 
 
 def test_its_constraints_are_checked_when_it_likes(unknown):

@@ -14,8 +14,9 @@ from ..databases.aliases import data_aliases
 from ..databases.placement import BESIDE_ROWS, cure
 from ..databases.servers import not_transactional, reads_uncommitted
 from ..log.ownership import is_migrated
-from ..log.status import DatabaseStatus, status, unclaimed
+from ..log.status import DatabaseStatus, labels, status
 from ..registry import registry
+from ..routing import here
 from ..tables import EventLog, Operation, Outcome
 from ..undocumented import multi_table_parents
 from .log import check_E024
@@ -30,7 +31,7 @@ def check_deployed(app_configs: Any = None, databases: Iterable[str] | None = No
     log = log_database()
     if log is None or log not in connections or not databases or check_E024():
         return []
-    found = status()
+    found = status(here())
     if found.trouble:
         return [
             message(
@@ -42,7 +43,7 @@ def check_deployed(app_configs: Any = None, databases: Iterable[str] | None = No
         ]
     messages = [each for state in found.databases if state.using in databases for each in _state_messages(state)]
     if log in databases:
-        messages += map(_unclaimed, unclaimed())
+        messages += [_unclaimed(label) for label in labels() if registry.find(label) is None]
     return messages
 
 

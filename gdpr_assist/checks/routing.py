@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage
 from django.db import models, router
 
 from ..databases.placement import cure, kept_off
-from ..log.ownership import written
+from ..routing import written
 from .messages import declarations, message
 
 

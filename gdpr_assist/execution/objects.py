@@ -58,7 +58,8 @@ def _anonymise_own(plan: Plan, keys: list[Any], run: Run) -> None:
         run.erase_copies(keeper, copies)
     announce(plan, keys)
     if logs_anonymising():
-        run.erasure.add(EventLog.EVENT_ANONYMISE, plan.declaration.model, keys, plan.part)
+        label = registry.log_label(plan.declaration.model)
+        run.erasure.add(EventLog.EVENT_ANONYMISE, label, keys, plan.part)
 
 
 def announce(plan: Plan, keys: list[Any]) -> None:

@@ -3,15 +3,53 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from functools import cache
 
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models import Q
 
 from ..conf import log_database
 from ..exceptions import AnonymiseError
-from ..tables import DatabaseIdentity, Upgrade
+from ..tables import DatabaseIdentity, Operation, Upgrade
 from .receipts import forget_receipts
+
+
+@dataclass(kw_only=True, eq=False)
+class Databases:
+    """The databases here: which operations belong to which, and where rows of a label are.
+
+    The log knows labels, not models. Whoever knows the models, as ``routing.here``, says what it needs of them.
+    """
+
+    written: Collection[str]
+    """The aliases on which the router writes declared models."""
+
+    alias_of: Callable[[str], str]
+    """Where the router puts the rows of a label of the log today: 1.x did not note it."""
+
+    others: frozenset[uuid.UUID] = frozenset()
+    """Database ids that count as ours too."""
+
+    def __post_init__(self) -> None:
+        # {alias: the id of that database, None if it has none}; read once
+        self.known = cache(known_database_id)
+        # {alias: the database ids that count as ours there}
+        self.ids = cache(self._ids)
+
+    def _ids(self, using: str) -> frozenset[uuid.UUID]:
+        if using not in connections or using == log_database():
+            return frozenset()
+        known = self.known(using)
+        return self.others | ({known} if known else set())
+
+    def own(self, operation: Operation) -> bool:
+        return operation.database_id in self.ids(operation.using)
+
+    def can_settle(self, operation: Operation) -> bool:
+        """Whether a missing receipt tells something: not of an operation of ``others``, which may still be alive."""
+        return operation.database_id == self.known(operation.using)
 
 
 def database_id(using: str) -> uuid.UUID:

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from django.db import DEFAULT_DB_ALIAS, Error, connections, router
+from django.db import Error, connections
 from django.db.models import Count, Max, QuerySet
 from django.utils import timezone
 
 from ..conf import log_database
 from ..databases.rows import chunks, pages
 from ..exceptions import AnonymiseError
-from ..registry import registry
 from ..tables import EventLog, Operation, Upgrade
 from . import identity, receipts
+from .identity import Databases
 from .ownership import ADVICE, foreign, is_migrated, needed
 from .reading import OPERATIONS_PER_QUERY, LoggedOperation
-from .reconciliation import Databases, missing, with_receipts
+from .reconciliation import missing, with_receipts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,18 +65,18 @@ def marks(using: str, databases: Databases) -> Marks:
 def due(using: str, databases: Databases) -> Backlog:
     """Return what is to be applied: gdpr_upgrade said that the database had it, and it has it no more."""
     known = marks(using, databases)
-    return _backlog(using, known.here or 0, known.told or 0)
+    return _backlog(using, databases, known.here or 0, known.told or 0)
 
 
 def unclaimed(using: str, databases: Databases) -> Backlog:
     """Return the events of which nobody said whether the database has them."""
     known = marks(using, databases)
-    return _backlog(using, max(known.here or 0, known.told or 0), _last())
+    return _backlog(using, databases, max(known.here or 0, known.told or 0), _last())
 
 
 def everything(using: str, databases: Databases) -> Backlog:
     """Return both of these together."""
-    return _backlog(using, marks(using, databases).here or 0, _last())
+    return _backlog(using, databases, marks(using, databases).here or 0, _last())
 
 
 def operations(backlogs: list[Backlog]) -> Iterator[LoggedOperation]:
@@ -109,7 +109,7 @@ def mark_applied(labels: Collection[str], databases: Databases) -> None:
     """
     if not labels:
         return
-    backlogs = [everything(using, databases) for using in needed()]
+    backlogs = [everything(using, databases) for using in needed(databases)]
     chosen = [
         Backlog(using=each.using, low=each.low, high=each.high, counts={label: number})
         for each in backlogs
@@ -138,7 +138,7 @@ def knows(using: str) -> bool:
 
 def check_identity(databases: Databases) -> None:
     """Raise ``AnonymiseError`` if a database lost its id: a backup of 1.x was restored."""
-    for using in needed():
+    for using in needed(databases):
         known = _known_ids(using)
         if databases.known(using) is None and known and not known & databases.others:
             raise AnonymiseError(
@@ -149,26 +149,25 @@ def check_identity(databases: Databases) -> None:
 
 def adopt(databases: Databases) -> Databases:
     """Give a database that lost its id the one that a person named for it; return which operations are ours now."""
-    for using in needed():
+    for using in needed(databases):
         named = databases.others & _known_ids(using)
         if databases.known(using) is None and len(named) == 1:
             identity.adopt_database_id(next(iter(named)), using)
-    return Databases(databases.others)
+    return replace(databases)  # which asks anew for the ids
 
 
-def upgrade(*, is_another: bool = False) -> list[Backlog]:
+def upgrade(databases: Databases, *, is_another: bool = False) -> list[Backlog]:
     """Note, here and in the log, that each database has all events of 1.x; return which these are.
 
     Raises ``AnonymiseError``, and writes nothing, if one was restored: then a replay has to apply them.
     ``is_another``: a person says that it was not, but is another database than the log has under its alias.
     """
-    databases = Databases()
-    backlogs = [everything(using, databases) for using in needed()]
+    backlogs = [everything(using, databases) for using in needed(databases)]
     for each in backlogs:
         _check_not_restored(each.using, databases, is_another)
     for each in backlogs:
         identity.database_id(each.using)  # one without an id is a new one now
-        identity.write_upgrade(each.using, each.high, expected=marks(each.using, Databases()).told)
+        identity.write_upgrade(each.using, each.high, expected=marks(each.using, replace(databases)).told)
     return backlogs
 
 
@@ -189,10 +188,10 @@ def _check_not_restored(using: str, databases: Databases, is_another: bool) -> N
         )
 
 
-def _backlog(using: str, low: int, high: int) -> Backlog:
+def _backlog(using: str, databases: Databases, low: int, high: int) -> Backlog:
     rows = _events(low, high).order_by().values_list("app_label", "model_name").annotate(number=Count("pk"))
     labelled = sorted((f"{app_label}.{model_name}", number) for app_label, model_name, number in rows)
-    counts = {label: number for label, number in labelled if _alias(label) == using}
+    counts = {label: number for label, number in labelled if databases.alias_of(label) == using}
     return Backlog(using=using, low=low, high=high, counts=counts)
 
 
@@ -202,12 +201,6 @@ def _events(low: int, high: int) -> QuerySet[EventLog]:
 
 def _last() -> int:
     return EventLog.objects.using(log_database()).filter(operation=None).aggregate(last=Max("pk"))["last"] or 0
-
-
-def _alias(label: str) -> str:
-    """Return where the router puts the model today: 1.x did not note it."""
-    model = registry.find(label)
-    return router.db_for_write(model) if model else DEFAULT_DB_ALIAS
 
 
 def _known_ids(using: str) -> set[uuid.UUID]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db import connections, router
-from django.db.models import Count, Model
+from django.db import connections
+from django.db.models import Count
 from django.template.defaultfilters import pluralize
 
 from ..conf import log_database
@@ -18,9 +17,9 @@ from ..databases.isolation import in_all_schemas
 from ..databases.rows import pages
 from ..exceptions import AnonymiseError
 from ..pages import page
-from ..registry import registry
 from ..tables import DatabaseIdentity, EventLog, Operation, Receipt, Upgrade
-from .reconciliation import OPERATIONS_PER_QUERY, Databases, shown, unlogged, with_receipts
+from .identity import Databases
+from .reconciliation import OPERATIONS_PER_QUERY, shown, unlogged, with_receipts
 
 # No id in it, as whoever reads it may be told that of a database in use.
 ADVICE = (
@@ -55,22 +54,13 @@ def is_migrated(using: str) -> bool:
     return model._meta.db_table in connections[using].introspection.table_names()
 
 
-def written(models: Iterable[type[Model]] | None = None) -> dict[str, list[type[Model]]]:
-    """Return the aliases on which the router writes registered models, or ``models``, with these. Asks no database."""
-    found: dict[str, list[type[Model]]] = {}
-    for model in registry.models if models is None else models:
-        with suppress(Exception):  # of a router that can tell only within a request, or for one tenant
-            found.setdefault(router.db_for_write(model), []).append(model)
-    return found
-
-
-def needed() -> list[str]:
+def needed(databases: Databases) -> list[str]:
     """Return the aliases on which there is, or will be, something to erase.
 
-    The log has operations of them, or the router writes a registered model there.
+    The log has operations of them, or the router writes a declared model there.
     """
     logged = set(Operation.objects.using(log_database()).values_list("using", flat=True).distinct())
-    return [using for using in data_aliases() if using in logged | written().keys()]
+    return [using for using in data_aliases() if using in logged.union(databases.written)]
 
 
 def foreign(using: str, databases: Databases) -> list[Foreign]:
@@ -97,8 +87,8 @@ def foreign(using: str, databases: Databases) -> list[Foreign]:
 def stakes(databases: Databases) -> list[str]:
     """Return what the ids that were named would bring here: operations with their times, and rows by model."""
     listed = []
-    for using in needed():
-        for each in foreign(using, Databases()):
+    for using in needed(databases):
+        for each in foreign(using, replace(databases, others=frozenset())):
             if each.database_id in databases.others:
                 listed += [f"{each.database_id}: {each}", *_rows(each)]
     return listed
@@ -118,7 +108,7 @@ def neighbours(using: str) -> set[uuid.UUID]:
 
 def check_database_ids(databases: Databases) -> None:
     """Raise ``AnonymiseError`` for an id that the log has no operation of, and for one that is in use here."""
-    for using in needed() if databases.others else []:
+    for using in needed(databases) if databases.others else []:
         if in_use := databases.others & (neighbours(using) - {databases.known(using)}):
             raise AnonymiseError(
                 f"{', '.join(sorted(map(str, in_use)))} is the id of another schema in the database {using!r}, which "
@@ -134,22 +124,22 @@ def check_database_ids(databases: Databases) -> None:
 
 def check_log(databases: Databases) -> None:
     """Raise ``AnonymiseError`` if the log is another database's: nothing would be applied, and nobody would know."""
-    own = {using for using in needed() if _has_operations(using, databases)}
-    theirs = [each for using in needed() if using not in own for each in foreign(using, databases)]
+    own = {using for using in needed(databases) if _has_operations(using, databases)}
+    theirs = [each for using in needed(databases) if using not in own for each in foreign(using, databases)]
     if theirs:
         listed = "\n".join(f"  {each}" for each in theirs)
         raise AnonymiseError(
             f"No operation in the log is of this database, but there are of others:\n{listed}\n"
             f"Is this the right log? {ADVICE}"
         )
-    if not own and (lacking := list(_lacking(needed()))):
+    if not own and (lacking := list(_lacking(needed(databases)))):
         raise AnonymiseError(f"{' '.join(lacking)} Is this the right log?")
 
 
 def warnings(databases: Databases) -> list[str]:
     """Return what somebody should know who runs a replay, though it is no reason to refuse it."""
-    found = [f"{each}. {ADVICE}" for using in needed() for each in foreign(using, databases)]
-    return found + [f"{text} The log was restored, or it is the wrong one." for text in _lacking(needed())]
+    found = [f"{each}. {ADVICE}" for using in needed(databases) for each in foreign(using, databases)]
+    return found + [f"{text} The log was restored, or it is the wrong one." for text in _lacking(needed(databases))]
 
 
 def _has_operations(using: str, databases: Databases) -> bool:

@@ -14,11 +14,12 @@ from ..databases.aliases import data_aliases
 from ..databases.rows import chunks, pages
 from ..tables import Operation, Receipt
 from . import receipts, writing
+from .identity import Databases
 from .ownership import is_migrated
-from .reconciliation import OPERATIONS_PER_QUERY, Databases, log_retention, logged, with_receipts
+from .reconciliation import OPERATIONS_PER_QUERY, log_retention, logged, with_receipts
 
 
-def prune(*, dry_run: bool = False) -> tuple[int, int]:
+def prune(databases: Databases, *, dry_run: bool = False) -> tuple[int, int]:
     """Remove settled operations older than the retention time; return how many, and how many receipts.
 
     An operation that was committed stays while its database has no receipt: it is still to be applied there. A
@@ -32,7 +33,6 @@ def prune(*, dry_run: bool = False) -> tuple[int, int]:
     """
     now, retention = timezone.now(), log_retention()
     aliases = [using for using in data_aliases() if is_migrated(using)]
-    databases = Databases()
     old = _settled_before(now - retention, aliases)
     last = {found for using in aliases if (found := _last(old.filter(using=using), databases))}
     if not dry_run:

@@ -15,7 +15,8 @@ from ..conf import log_database
 from ..databases.rows import chunks, pages
 from ..databases.statements import among
 from ..tables import EventLog, Operation, stored_ids
-from .reconciliation import Databases, describe
+from .identity import Databases
+from .reconciliation import describe
 
 # Older SQLite takes 999 parameters.
 OPERATIONS_PER_QUERY = 800

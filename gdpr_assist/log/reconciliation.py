@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from django.db import connections
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -18,7 +17,8 @@ from ..conf import log_database, retention_setting
 from ..databases.rows import chunks, pages
 from ..exceptions import AnonymiseError
 from ..tables import EventLog, Operation, Outcome, Receipt
-from . import identity, receipts, writing
+from . import receipts, writing
+from .identity import Databases
 
 OPERATIONS_PER_QUERY = 500
 
@@ -39,30 +39,6 @@ class Settled:
     """Of other databases, left alone."""
     corrected: list[Operation] = field(default_factory=list)
     """The log said that they were rolled back, and they took effect."""
-
-
-class Databases:
-    """Which operations belong to which database here; ``others`` are database ids that count as ours too."""
-
-    def __init__(self, others: Collection[uuid.UUID] = ()) -> None:
-        self.others = frozenset(others)
-        # {alias: the id of that database, None if it has none}; read once
-        self.known = cache(identity.known_database_id)
-        # {alias: the database ids that count as ours there}
-        self.ids = cache(self._ids)
-
-    def _ids(self, using: str) -> frozenset[uuid.UUID]:
-        if using not in connections or using == log_database():
-            return frozenset()
-        known = self.known(using)
-        return self.others | ({known} if known else set())
-
-    def own(self, operation: Operation) -> bool:
-        return operation.database_id in self.ids(operation.using)
-
-    def can_settle(self, operation: Operation) -> bool:
-        """Whether a missing receipt tells something: not of an operation of ``others``, which may still be alive."""
-        return operation.database_id == self.known(operation.using)
 
 
 def reconcile(databases: Databases, *, is_restored: bool = False, dry_run: bool = False) -> Settled:

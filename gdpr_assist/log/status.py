@@ -14,11 +14,11 @@ from ..databases.aliases import data_aliases
 from ..databases.placement import cure, kept_off
 from ..databases.servers import lossy_settings
 from ..pages import page
-from ..registry import registry
 from ..tables import EventLog, Operation
 from . import legacy
-from .ownership import foreign, is_migrated, needed, written
-from .reconciliation import Databases, contradicted, describe, kinds, missing, pruned, unlogged, unsettled
+from .identity import Databases
+from .ownership import foreign, is_migrated, needed
+from .reconciliation import contradicted, describe, kinds, missing, pruned, unlogged, unsettled
 
 # What gdpr_status --fail-on takes, with what each means
 STATES = {
@@ -111,33 +111,32 @@ class Status:
         return found.union(*(each.states for each in self.databases))
 
 
-def status() -> Status:
+def status(databases: Databases) -> Status:
     """Return the state of the log, which must be configured, and of all databases but the log."""
     log = str(log_database())
     try:
         of_1x = EventLog.objects.using(log).filter(operation=None).count()
         lossy = lossy_settings(log)
     except Error as error:
-        return Status(log=log, trouble=_trouble(log) or _unreadable(error, MAY_READ), databases=tuple(_without_log()))
-    databases = Databases()
-    found = tuple(_database(using, databases) for using in data_aliases() if _is_ours(using))
+        trouble = _trouble(log) or _unreadable(error, MAY_READ)
+        return Status(log=log, trouble=trouble, databases=tuple(_without_log(databases)))
+    found = tuple(_database(using, databases) for using in data_aliases() if _is_ours(using, databases))
     ours = sum(each.committed + each.rolled_back + each.undecided + each.unknown for each in found)
     dark = [each.using for each in found if each.trouble]
     of_others = Operation.objects.using(log).exclude(using__in=dark).count() - ours
     return Status(log=log, foreign=of_others, legacy=of_1x, lossy=lossy, databases=found)
 
 
-def unclaimed() -> list[str]:
-    """Return the labels in the log that no registered model claims: a replay could not apply their events."""
+def labels() -> list[str]:
+    """Return the labels that the log has events of."""
     rows = EventLog.objects.using(log_database()).order_by().values_list("app_label", "model_name").distinct()
-    labels = {f"{app_label}.{model_name}" for app_label, model_name in rows}
-    return sorted(label for label in labels if registry.find(label) is None)
+    return sorted({f"{app_label}.{model_name}" for app_label, model_name in rows})
 
 
-def _without_log() -> Iterator[DatabaseStatus]:
+def _without_log(databases: Databases) -> Iterator[DatabaseStatus]:
     for using in data_aliases():
         trouble = _trouble(using)
-        if using in written() or trouble is None or trouble.what != NOT_MIGRATED:
+        if using in databases.written or trouble is None or trouble.what != NOT_MIGRATED:
             yield DatabaseStatus(using=using, trouble=trouble)
 
 
@@ -155,10 +154,10 @@ def _unreadable(error: Error, cure: str) -> Trouble:
     return Trouble(f"cannot be read ({type(error).__name__})", cure)
 
 
-def _is_ours(using: str) -> bool:
+def _is_ours(using: str, databases: Databases) -> bool:
     """Whether there are receipts on this alias, or should be."""
     try:
-        return using in needed() or is_migrated(using)
+        return using in needed(databases) or is_migrated(using)
     except Error:
         return True  # and is reported as unreachable
 

@@ -17,7 +17,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db import Error, IntegrityError, connections, transaction
-from django.db.models import Model
 from django.utils import timezone
 from django.utils.connection import ConnectionDoesNotExist
 from django.utils.functional import cached_property
@@ -25,8 +24,7 @@ from django.utils.functional import cached_property
 from ..conf import log_database
 from ..databases.placement import explained
 from ..databases.statements import insert_values
-from ..exceptions import AnonymiseError, EventLogError
-from ..registry import registry
+from ..exceptions import EventLogError
 from ..tables import DatabaseIdentity, EventLog, Operation, Outcome, stored_key
 from ..undocumented import is_of_testcase
 from . import receipts
@@ -36,8 +34,8 @@ ROWS_PER_QUERY = 1000
 # An erasure of more events than this writes them to the log in parts, before it is complete.
 EVENTS_IN_MEMORY = 10_000
 
-# While the log is suspended: {(event, model): how many rows were erased}
-_suspended: ContextVar[Counter[tuple[str, type[Model]]] | None] = ContextVar("gdpr_assist_log_suspended", default=None)
+# While the log is suspended: {(event, model label in the log): how many rows were erased}
+_suspended: ContextVar[Counter[tuple[str, str]] | None] = ContextVar("gdpr_assist_log_suspended", default=None)
 
 
 # (event, app label, model name, primary key as text, part of the row)
@@ -64,17 +62,17 @@ class Erasure:
         """What the database behind the alias says of itself; one that was flushed gets an id and a key here."""
         return DatabaseIdentity.objects.using(self.using).get_or_create(pk=1)[0]
 
-    def add(self, event: str, model: type[Model], keys: Iterable[Any], part: str = "") -> None:
-        """Note that these rows, or a part of each, are erased.
+    def add(self, event: str, label: str, keys: Iterable[Any], part: str = "") -> None:
+        """Note that these rows, or a part of each, are erased. The log has them under ``label``: "app.Model".
 
         Raises ``EventLogError`` if so many are noted that they must be written.
         """
         if (heard := _suspended.get()) is not None:
             keys = list(keys)
-            heard[event, model] += len(keys)
+            heard[event, label] += len(keys)
         if not is_logging():
             return
-        app_label, model_name = registry.log_label(model).split(".")
+        app_label, model_name = label.split(".")
         before = len(self.pending)
         self.pending += [(event, app_label, model_name, stored_key(key), part) for key in keys]
         self.count += len(self.pending) - before
@@ -88,9 +86,9 @@ def is_logging() -> bool:
 
 
 @contextmanager
-def suspended() -> Iterator[Counter[tuple[str, type[Model]]]]:
+def suspended() -> Iterator[Counter[tuple[str, str]]]:
     """Log nothing within the block: for a replay, and for scrubbing a copy. Yield what would have been logged."""
-    heard: Counter[tuple[str, type[Model]]] = Counter()
+    heard: Counter[tuple[str, str]] = Counter()
     token = _suspended.set(heard)
     try:
         yield heard
@@ -111,21 +109,19 @@ def record(erasure: Erasure) -> None:
     transaction.on_commit(lambda: _confirm(erasure.id, erasure.using), using=erasure.using, robust=True)
 
 
-def record_by_hand(event: str, instance: Model, using: str) -> None:
+def record_by_hand(event: str, label: str, key: Any, using: str) -> None:
     """Log one event of an erasure that bypassed the app; it counts once the transaction around this call commits.
 
-    Raises ``EventLogError``, and ``AnonymiseError`` for an object that is not saved.
+    Raises ``EventLogError``.
     """
-    if instance.pk is None:
-        raise AnonymiseError(f"{instance._meta.label}: the object has no primary key to log.")
     erasure = Erasure(using)
-    erasure.add(event, instance._meta.concrete_model or type(instance), [instance.pk])
+    erasure.add(event, label, [key])
     try:
         with transaction.atomic(using=using):
             record(erasure)
     except EventLogError:
         raise EventLogError(
-            f"{instance._meta.label}: the event log could not be written (on the database alias {log_database()!r}). "
+            f"{label}: the event log could not be written (on the database alias {log_database()!r}). "
             "What was erased by hand stays erased, and is not logged. Log it again once the log can be written."
         ) from None
 

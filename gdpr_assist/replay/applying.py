@@ -190,8 +190,9 @@ def _erase(operation: LoggedOperation, step: Step, rows: list[Any], done: Erased
                     _anonymise(model, keys, part, operation.using)
     except Blocked as error:
         return error
-    anonymised = {model: count for (event, model), count in heard.items() if event == EventLog.EVENT_ANONYMISE}
-    done.anonymised.update(anonymised)
+    for (logged, label), count in heard.items():
+        if logged == EventLog.EVENT_ANONYMISE and (anonymised := registry.find(label)):
+            done.anonymised[anonymised] += count
     return None
 
 

@@ -15,10 +15,11 @@ from ..conf import log_database
 from ..databases.rows import chunks
 from ..exceptions import AnonymiseError
 from ..log import receipts, writing
+from ..log.identity import Databases
 from ..log.legacy import Backlog, check_identity, complete
 from ..log.ownership import check_database_ids, check_log, needed
 from ..log.reading import OPERATIONS_PER_QUERY, Kind, LoggedOperation, hold_events, logged_operations
-from ..log.reconciliation import Databases, shown, with_receipts
+from ..log.reconciliation import shown, with_receipts
 from ..sensitive import sensitive
 from ..tables import Receipt
 from .applying import AlreadyApplied, Blocked, CannotApply, Erased, Locked, apply, model_of
@@ -55,7 +56,7 @@ class Report:
 
 def check_ready(databases: Databases) -> None:
     """Raise ``AnonymiseError`` if the log is another database's, or a migration is pending."""
-    for using in needed():
+    for using in needed(databases):
         _check_migrated(using, None)
     _check_migrated(log_database(), "gdpr_assist")
     check_database_ids(databases)

@@ -9,10 +9,11 @@ from datetime import datetime
 from itertools import chain
 
 from ..log import legacy
+from ..log.identity import Databases
 from ..log.legacy import Backlog
 from ..log.ownership import needed
 from ..log.reading import count_foreign, count_operations, logged_operations
-from ..log.reconciliation import Databases, reconcile
+from ..log.reconciliation import reconcile
 from .replay import Report, complete_1x, mark_applied, replay
 from .sequences import raise_sequences
 
@@ -58,7 +59,7 @@ def prepare(
         if marked_applied:
             mark_applied(marked_applied, databases)
         legacy.mark_applied(marked_applied_1x, databases)
-    aliases = [] if since else needed()
+    aliases = [] if since else needed(databases)
     applied = legacy.everything if apply_1x else legacy.due
     return Restore(
         databases=databases,

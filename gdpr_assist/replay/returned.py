@@ -20,10 +20,11 @@ from ..databases.rows import chunks
 from ..declaring.meta import all_rows
 from ..log.ownership import is_migrated
 from ..log.reading import OPERATIONS_PER_QUERY, Kind, LoggedOperation, hold_events, logged_operations
-from ..log.reconciliation import Databases, with_receipts
+from ..log.reconciliation import with_receipts
 from ..planning.markers import marked_texts
 from ..planning.plans import Plan, plan
 from ..registry import registry
+from ..routing import here
 from ..tables import EventLog
 from .sequences import key_source
 
@@ -150,7 +151,7 @@ def _place(model: type[Model] | None, using: str, models: Collection[type[Model]
 
 def _done(using: str) -> Iterator[LoggedOperation]:
     """Yield what took effect in this database: the small operations together, as one, and each large one."""
-    for batch in chunks(logged_operations(Databases(), using=using), OPERATIONS_PER_QUERY):
+    for batch in chunks(logged_operations(here(), using=using), OPERATIONS_PER_QUERY):
         there = with_receipts(batch)
         done = [each for each in batch if each.id in there]
         hold_events(done)

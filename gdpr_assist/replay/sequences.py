@@ -10,7 +10,7 @@ from django.db.models.functions import Cast
 
 from ..conf import log_database
 from ..databases.sequences import raise_sequence
-from ..log.reconciliation import Databases
+from ..log.identity import Databases
 from ..registry import registry
 from ..tables import EventLog, Operation
 

@@ -14,6 +14,7 @@ from gdpr_assist.log.receipts import legacy_id, write_receipt
 from gdpr_assist.log.reconciliation import shown
 from gdpr_assist.log.status import status
 from gdpr_assist.models import EventLog, Operation, Outcome, Receipt
+from gdpr_assist.routing import here
 from tests.databases import database_is, on_statement, refused, untouched, without_tables
 from tests.logbook import customer, operations, receipts
 from tests.test_replay import ANONYMISE, DELETE, event, legacy, log
@@ -294,7 +295,7 @@ class TestAnOlderBackup:
         assert f"still has. What was erased up to {day(last)} may be back" in out
 
     def test_gdpr_status_says_so(self, last, older, capsys):
-        assert status().databases[0].pruned == Operation.objects.using("gdpr_log").get(pk=last).started
+        assert status(here()).databases[0].pruned == Operation.objects.using("gdpr_log").get(pk=last).started
         with pytest.raises(CommandError, match="restored"):
             call_command("gdpr_status", "--fail-on", "restored")
         shown_there = capsys.readouterr().out
@@ -304,7 +305,7 @@ class TestAnOlderBackup:
         rerun()
         out, failure = rerun("--mark-applied", str(last))
         assert (failure, "Failed: 0\n" in out) == ("", True)
-        assert status().databases[0].states == set()
+        assert status(here()).databases[0].states == set()
 
     def test_the_next_prune_leaves_it_until_then(self, last, older):
         with untouched("gdpr_log"):

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from gdpr_assist.log.identity import database_id
 from gdpr_assist.log.receipts import write_receipt
-from gdpr_assist.log.reconciliation import Databases, missing, shown
+from gdpr_assist.log.reconciliation import missing, shown
 from gdpr_assist.log.writing import decide
 from gdpr_assist.models import Operation, Outcome, Receipt
+from gdpr_assist.routing import here
 from tests.databases import log_is, refused, untouched
 from tests.logbook import customer, logged
 from tests.test_replay import ANONYMISE, DELETE, event, log
@@ -327,5 +328,5 @@ def test_what_ends_while_it_is_looked_at_is_not_missing():
         return result
 
     with connections["gdpr_log"].execute_wrapper(end), connections["default"].execute_wrapper(end):
-        assert list(missing("default", Databases())) == []
+        assert list(missing("default", here())) == []
     assert ended == [operation]

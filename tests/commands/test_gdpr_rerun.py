@@ -16,10 +16,11 @@ from model_bakery import baker
 from gdpr_assist.log import reading as history
 from gdpr_assist.log.ownership import ADVICE, check_log
 from gdpr_assist.log.receipts import write_receipt
-from gdpr_assist.log.reconciliation import Databases, shown
+from gdpr_assist.log.reconciliation import shown
 from gdpr_assist.log.status import status
 from gdpr_assist.models import EventLog, Operation, Outcome, Receipt
 from gdpr_assist.registry import registry
+from gdpr_assist.routing import here
 from tests.apps.shop.models import Customer, Invoice, Supplier
 from tests.databases import database_is, log_is, refused, untouched, without_tables
 from tests.logbook import customer
@@ -354,7 +355,7 @@ class TestRefusals:
         """As for sites whose routers name another alias for each model."""
         monkeypatch.setitem(connections.databases, "unused", {"ENGINE": "django.db.backends.dummy"})
         log(event(DELETE, "shop.Customer", 1), using="unused", database_id=uuid.uuid4())
-        check_log(Databases())
+        check_log(here())
 
     def test_without_a_log(self, settings):
         settings.GDPR_LOG_DATABASE_NAME = None
@@ -481,7 +482,7 @@ class TestSchemas:
         person = customer()
         log(event(DELETE, person), database_id=tenant)
         assert run() == lines(foreign=1)
-        assert [each.foreign for each in status().databases] == [0, 0]
+        assert [each.foreign for each in status(here()).databases] == [0, 0]
         assert Customer.all_objects.filter(pk=person.pk).exists()
 
     def test_its_id_is_refused(self, tenant):

@@ -8,6 +8,7 @@ from django.core.management.base import CommandParser
 
 from gdpr_assist.log.pruning import prune
 from gdpr_assist.management.log import LogCommand
+from gdpr_assist.routing import here
 
 
 class Command(LogCommand):
@@ -18,6 +19,6 @@ class Command(LogCommand):
 
     def run(self, options: dict[str, Any]) -> None:
         self.check_writes()
-        operations, receipts = prune(dry_run=options["dry_run"])
+        operations, receipts = prune(here(), dry_run=options["dry_run"])
         done = "to be removed" if options["dry_run"] else "removed"
         self.table({f"Operations {done}": operations, f"Receipts {done}": receipts})

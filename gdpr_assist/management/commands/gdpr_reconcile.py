@@ -8,8 +8,9 @@ from django.core.management.base import CommandParser
 from django.template.defaultfilters import pluralize
 
 from gdpr_assist.log.ownership import check_database_ids
-from gdpr_assist.log.reconciliation import Databases, Settled, describe, dismiss, kinds, reconcile
+from gdpr_assist.log.reconciliation import Settled, describe, dismiss, kinds, reconcile
 from gdpr_assist.management.log import LogCommand, add_database_id, operation_id
+from gdpr_assist.routing import here
 
 
 class Command(LogCommand):
@@ -31,7 +32,7 @@ class Command(LogCommand):
         if options["dry_run"] and options["dismiss"]:
             self.fail("--dry-run writes nothing: leave out --dismiss.")
         self.check_writes()
-        databases = Databases(options["database_id"])
+        databases = here(options["database_id"])
         check_database_ids(databases)
         if options["dismiss"]:
             dismiss(options["dismiss"], databases)

@@ -13,11 +13,11 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from gdpr_assist.log.ownership import stakes, warnings
-from gdpr_assist.log.reconciliation import Databases
 from gdpr_assist.management.asking import check_yes
 from gdpr_assist.management.log import LogCommand, add_database_id, operation_id
 from gdpr_assist.replay.replay import Report, check_ready
 from gdpr_assist.replay.restore import Restore, prepare, restore
+from gdpr_assist.routing import here
 
 
 class Command(LogCommand):
@@ -69,7 +69,7 @@ class Command(LogCommand):
 
     def run(self, options: dict[str, Any]) -> None:
         self.check_writes()
-        databases, dry_run = Databases(options["database_id"]), options["dry_run"]
+        databases, dry_run = here(options["database_id"]), options["dry_run"]
         check_ready(databases)
         self.ask([] if dry_run or options["noinput"] else stakes(databases))
         self.warn(*warnings(databases))

@@ -10,6 +10,7 @@ from gdpr_assist.log.reconciliation import shown
 from gdpr_assist.log.status import STATES, DatabaseStatus, Status, status
 from gdpr_assist.management.log import LogCommand
 from gdpr_assist.pages import page
+from gdpr_assist.routing import here
 
 
 class Command(LogCommand):
@@ -29,7 +30,7 @@ class Command(LogCommand):
         )
 
     def run(self, options: dict[str, Any]) -> None:
-        found = status()
+        found = status(here())
         if self.verbosity:
             self.print(found)
         asked = {*options["fail_on"], "unreachable"} if options["fail_on"] else set()

@@ -8,6 +8,7 @@ from django.core.management.base import CommandParser
 
 from gdpr_assist.log.legacy import upgrade
 from gdpr_assist.management.log import LogCommand
+from gdpr_assist.routing import here
 
 
 class Command(LogCommand):
@@ -26,6 +27,6 @@ class Command(LogCommand):
 
     def run(self, options: dict[str, Any]) -> None:
         self.check_writes()
-        for backlog in upgrade(is_another=options["another_database"]):
+        for backlog in upgrade(here(), is_another=options["another_database"]):
             if self.verbosity:
                 self.stdout.write(f"{backlog.using}: has all events of 1.x, {len(backlog)} of them noted now")

@@ -1,0 +1,32 @@
+"""On which databases the router puts the rows of declared models; asks no database."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+
+from django.db import DEFAULT_DB_ALIAS, router
+from django.db.models import Model
+
+from .log.identity import Databases
+from .registry import registry
+
+
+def here(others: Collection[uuid.UUID] = ()) -> Databases:
+    """Return the databases here, as the log takes them; ``others`` are database ids that count as ours too."""
+    return Databases(written=frozenset(written()), alias_of=_alias_of, others=frozenset(others))
+
+
+def written(models: Iterable[type[Model]] | None = None) -> dict[str, list[type[Model]]]:
+    """Return the aliases on which the router writes registered models, or ``models``, with these."""
+    found: dict[str, list[type[Model]]] = {}
+    for model in registry.models if models is None else models:
+        with suppress(Exception):  # of a router that can tell only within a request, or for one tenant
+            found.setdefault(router.db_for_write(model), []).append(model)
+    return found
+
+
+def _alias_of(label: str) -> str:
+    model = registry.find(label)
+    return router.db_for_write(model) if model else DEFAULT_DB_ALIAS
