@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.db import connections
 
+from gdpr_assist.log.status import STATES
 from tests.settings import DB
 
 pytestmark = pytest.mark.skipif(DB != "postgresql", reason="django-tenants needs PostgreSQL")
@@ -106,3 +107,12 @@ def test_the_whole_way(site):
     for schema in ("north", "south"):
         site.of(schema, "gdpr_status", "--fail-on", "undecided", "restored", "log-restored", "foreign")
         site.of(schema, "gdpr_verify")
+
+    # What is undecided for one tenant is that tenant's concern, and its id is named to nobody.
+    erased = "Guest.objects.get(name='Bea').delete(); transaction.set_rollback(True)"
+    site.shell("south", f"from django.db import transaction\nwith transaction.atomic(): {erased}")
+    assert "  undecided: 1, the oldest of" in site.of("south", "gdpr_status")
+    shown = site.of("north", "gdpr_status", "--fail-on", *STATES)
+    assert "  undecided: 0\n" in shown
+    assert "of no id that this database has" not in shown
+    assert theirs not in shown

@@ -17,7 +17,7 @@ from ..pages import page
 from ..tables import EventLog, Operation
 from . import legacy
 from .identity import Databases
-from .ownership import foreign, is_migrated, needed
+from .ownership import foreign, is_migrated, needed, neighbours
 from .reconciliation import contradicted, describe, kinds, missing, pruned, unlogged, unsettled
 
 # What gdpr_status --fail-on takes, with what each means
@@ -190,8 +190,23 @@ def _database(using: str, databases: Databases) -> DatabaseStatus:
 
 
 def _strays(using: str, databases: Databases) -> Iterator[str]:
-    """Describe what cannot be settled here: it is of another database, or its id was rolled back with it."""
+    """Describe what cannot be settled here: it is of another database, or its id was rolled back with it.
+
+    The latter has nothing that was committed, and nobody could find it without its id. That of a database which may be
+    in use is not named, and what is of another schema of this one, as of another tenant, is nobody's concern here.
+    """
     rows = unsettled().filter(using=using).exclude(database_id__in=databases.ids(using)).order_by("started")
-    for operation in rows[:STRAYS_SHOWN]:
+    if not rows.exists():
+        return
+    shown = list(rows.exclude(database_id__in=neighbours(using))[:STRAYS_SHOWN])
+    committed = Operation.objects.using(log_database()).filter(outcome__committed=True)
+    may_live = committed.filter(database_id__in={each.database_id for each in shown}).order_by()
+    ids = set(may_live.values_list("database_id", flat=True).distinct())
+    for operation in shown:
+        whose = (
+            "the id of another database"
+            if operation.database_id in ids
+            else f"the database id {operation.database_id}"
+        )
         described = describe(operation.pk, operation.started, kinds(operation.pk))
-        yield f"{described}, under the database id {operation.database_id}"
+        yield f"{described}, under {whose}"

@@ -320,3 +320,24 @@ def test_from_a_shell(site):
     done = site.run("gdpr_status", "--fail-on", "restored", "unreachable")
     assert done.stdout.splitlines()[0] == "Event log gdpr_log: cannot be read (DatabaseError): is it reachable?"
     assert done.stderr == f"CommandError: unreachable: {STATES['unreachable']}\n"
+
+
+class TestUndecidedUnderAnotherId:
+    def strays(self):
+        return [line for line in run().splitlines() if "of no id that this database has" in line]
+
+    def test_one_that_nothing_was_committed_under(self):
+        lost = uuid.uuid4()
+        operation = log(event(DELETE, "shop.Customer", 1), database_id=lost, outcome=None)
+        [line] = self.strays()
+        assert str(operation) in line
+        assert line.endswith(f"under the database id {lost}")
+
+    def test_the_id_of_one_that_may_be_in_use_is_not_named(self):
+        theirs = uuid.uuid4()
+        log(event(DELETE, "shop.Customer", 1), database_id=theirs)
+        operation = log(event(DELETE, "shop.Customer", 2), database_id=theirs, outcome=None)
+        [line] = self.strays()
+        assert str(operation) in line
+        assert line.endswith("under the id of another database")
+        assert str(theirs) not in run()
