@@ -7,6 +7,7 @@ import uuid
 import zipfile
 from datetime import date, datetime, timezone
 from decimal import Decimal
+from functools import partial
 
 import django
 import pytest
@@ -17,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from model_bakery import baker
 
 from gdpr_assist.exceptions import ExportError
-from gdpr_assist.export import archive as export
+from gdpr_assist.export import archive, records
 from gdpr_assist.export.archive import NOT_SEARCHED, stream_zip, write_zip
 from gdpr_assist.export.cleaning import cell, file_name
 from gdpr_assist.registry import registry
@@ -119,7 +120,7 @@ class TestFiles:
         for number in range(5):
             customer(email=f"{number}@quill.example")
         for size, pages in ((10, 1), (2, 3)):
-            monkeypatch.setattr(export, "ROWS_PER_PAGE", size)
+            monkeypatch.setattr(records, "ROWS_PER_PAGE", size)
             with CaptureQueriesContext(connections["default"]) as queries:
                 assert len(exported(Customer)["shop-Customer.csv"]) == 6
             assert len(queries) == pages
@@ -217,7 +218,7 @@ def names(queryset):
 class TestPages:
     @pytest.fixture(autouse=True)
     def _small(self, monkeypatch):
-        monkeypatch.setattr(export, "ROWS_PER_PAGE", 2)
+        monkeypatch.setattr(records, "ROWS_PER_PAGE", 2)
 
     @pytest.fixture
     def five(self):
@@ -281,13 +282,13 @@ class TestStream:
         Device.objects.bulk_create(rows, batch_size=1000)
 
     def test_what_was_read_is_given_out_before_more_is_read(self, monkeypatch, devices):
-        monkeypatch.setattr(export, "ROWS_PER_PAGE", 2500)
+        monkeypatch.setattr(records, "ROWS_PER_PAGE", 2500)
         with registry.registered(Device, meta()), CaptureQueriesContext(connections["default"]) as queries:
             read = [len(queries) for chunk in pieces(Device.objects.all()) if chunk]
         assert read == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 
     def test_memory_does_not_grow_with_the_rows(self, monkeypatch, devices):
-        monkeypatch.setattr(export, "ROWS_PER_PAGE", 500)
+        monkeypatch.setattr(records, "ROWS_PER_PAGE", 500)
         with registry.registered(Device, meta()):
             few, many = peak(Device.objects.order_by("pk").filter(pk__lte=_key(1_000))), peak(Device.objects.all())
         assert many < few * 1.3
@@ -318,6 +319,54 @@ def peak(queryset):
         tracemalloc.stop()
 
 
+class TestFormats:
+    @pytest.fixture
+    def _lines(self, monkeypatch):
+        """A format as a project's developer would add one: what is known of a row, as JSON in a line."""
+
+        def write(file, columns, pages):
+            for page in pages:
+                file.writelines(f"{json.dumps({name: record[name] for name in columns})}\n" for record in page)
+                yield len(page)
+
+        monkeypatch.setitem(archive.FORMATS, "jsonl", write)
+
+    def written(self, **more):
+        file = io.BytesIO()
+        counts = write_zip(file, [(Device, Device.objects.all())], **more)
+        with zipfile.ZipFile(file) as found:
+            return counts, {name: found.read(name).decode() for name in found.namelist()}
+
+    @pytest.mark.usefixtures("_lines")
+    @pytest.mark.parametrize(
+        ("declared", "name"),
+        [
+            ({}, "thirdparty-Device.jsonl"),
+            ({"export_filename": "devices.csv"}, "devices.jsonl"),
+            ({"export_filename": "devices.txt"}, "devices.txt"),
+            ({"export_filename": "///"}, "thirdparty.Device.jsonl"),
+        ],
+        ids=str,
+    )
+    def test_is_chosen_by_its_name(self, declared, name):
+        Device.objects.create(owner="Ada", address="192.0.2.1")
+        with registry.registered(Device, meta(fields=["owner"], **declared)):
+            text = '{"owner": "Ada", "address": "192.0.2.1"}\n'
+            assert self.written(format="jsonl") == ({name: 1}, {name: text})
+
+    def test_is_csv_where_none_is_named(self):
+        Device.objects.create(owner="=Ada", address="192.0.2.1")
+        with registry.registered(Device, meta(export_fields=["owner"])):
+            assert self.written() == self.written(format="csv")
+            assert self.written()[1] == {"thirdparty-Device.csv": "owner\r\n'=Ada\r\n"}
+
+    @pytest.mark.usefixtures("_lines")
+    @pytest.mark.parametrize("write", [lambda **more: write_zip(io.BytesIO(), [], **more), partial(stream_zip, [])])
+    def test_an_unknown_name_is_refused_with_those_there_are(self, write):
+        with pytest.raises(ValueError, match=r"^There is no format 'xml' of an export\. Known are: csv, jsonl\.$"):
+            write(format="xml")
+
+
 class TestErrors:
     """An export that breaks off must not pass for a whole one, nor tell what it read."""
 
@@ -325,7 +374,7 @@ class TestErrors:
 
     @pytest.fixture(autouse=True)
     def _broken(self, monkeypatch):
-        monkeypatch.setattr(export, "ROWS_PER_PAGE", 2)
+        monkeypatch.setattr(records, "ROWS_PER_PAGE", 2)
         for number in range(5):
             Device.objects.create(owner=self.SECRET if number == 3 else "Ada", address="192.0.2.1")
 

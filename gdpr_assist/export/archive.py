@@ -1,32 +1,36 @@
-"""What is known of some rows as CSV files in a zip, page by page; writes no rows."""
+"""What is known of some rows as a zip, with one file for each model, in a format that is chosen by its name.
+
+Written as the rows are read, and never held as a whole. Writes no rows.
+"""
 
 from __future__ import annotations
 
-import csv
 import io
-import json
 import traceback
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from typing import IO, Any
 
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 
-from ..databases.rows import pages, takes_conditions
 from ..declaring.declaration import Declaration
-from ..declaring.meta import PrivacyMeta
 from ..declaring.search import Failed
 from ..exceptions import ExportError
 from ..registry import registry
 from ..sensitive import sensitive
-from .cleaning import cell, file_name
+from . import csv
+from .cleaning import file_name
+from .records import Record, columns, records
 
 RowsByModel = Iterable[tuple[type[Model], QuerySet[Any]]]
 
-ROWS_PER_PAGE = 2000
+# Writes columns and pages of records to a file; yields the number of each page
+Format = Callable[[IO[str], list[str], Iterable[list[Record]]], Iterator[int]]
+
+# {name of the format, which is also the suffix of its files: how it is written}
+FORMATS: dict[str, Format] = {"csv": csv.write}
 
 # The file that names the models that could not be searched
 NOT_SEARCHED = "could-not-be-searched.txt"
@@ -49,33 +53,47 @@ class Sink(io.RawIOBase):
 
 
 @sensitive
-def write_zip(file: IO[bytes], rows: RowsByModel, failed: Failed | None = None) -> dict[str, int]:
-    """Write a zip with one CSV file for each model to ``file``; return the number of rows by name of file.
+def write_zip(
+    file: IO[bytes], rows: RowsByModel, failed: Failed | None = None, *, format: str = "csv"
+) -> dict[str, int]:
+    """Write a zip with one file for each model to ``file``; return the number of rows by name of file.
 
     A text in it names the models that could not be searched: those of ``failed``, or of ``rows.failed`` if ``rows``
     is what ``registry.search()`` returned. Raises ``ExportError``; what ``file`` holds then cannot be opened as a zip.
+    ``ValueError`` for a ``format`` that there is not.
     """
     counts: dict[str, int] = {}
-    for chunk in stream_zip(rows, counts, failed):
+    for chunk in stream_zip(rows, counts, failed, format=format):
         file.write(chunk)
     return counts
 
 
-@sensitive
 def stream_zip(
-    rows: RowsByModel, counts: dict[str, int] | None = None, failed: Failed | None = None
+    rows: RowsByModel,
+    counts: dict[str, int] | None = None,
+    failed: Failed | None = None,
+    *,
+    format: str = "csv",
 ) -> Iterator[bytes]:
     """Yield the same zip in pieces; each is given out before the next rows are read.
 
     ``counts`` is filled with the number of rows by name of file. Raises ``ExportError``, and so never gives out the
     directory at the end, without which nothing takes the pieces for a zip.
+    ``ValueError``, before the first piece, for a ``format`` that there is not.
     """
-    counts = {} if counts is None else counts
+    if format not in FORMATS:
+        raise ValueError(f"There is no format {format!r} of an export. Known are: {', '.join(sorted(FORMATS))}.")
+    return _pieces(rows, {} if counts is None else counts, failed, format)
+
+
+@sensitive
+def _pieces(rows: RowsByModel, counts: dict[str, int], failed: Failed | None, format: str) -> Iterator[bytes]:
     sink = Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         for model, queryset in rows:
             declared = registry.declaration(model)
-            name = file_name(str(declared.export_filename), label=declared.label, taken=counts)
+            given = _with_suffix(str(declared.export_filename), format)
+            name = file_name(given, label=declared.label, taken=counts, suffix=f".{format}")
             counts[name] = 0
             with (
                 _broken_off(declared),
@@ -84,7 +102,7 @@ def stream_zip(
                 io.TextIOWrapper(binary, "utf-8", newline="") as text,
             ):
                 yield sink.take()
-                for written in _write_csv(text, declared, queryset):
+                for written in FORMATS[format](text, columns(declared, queryset), records(declared, queryset)):
                     counts[name] += written
                     if chunk := sink.take():  # after a short page, zlib keeps all to itself
                         yield chunk
@@ -93,37 +111,14 @@ def stream_zip(
     yield sink.take()
 
 
+def _with_suffix(name: str, format: str) -> str:
+    """Return the declared name of a file, which is one for CSV unless a project says otherwise, for the format."""
+    return f"{name.removesuffix('.csv')}.{format}" if name.endswith(".csv") else name
+
+
 def _not_searched(failed: Failed) -> str:
     lines = [f"{model._meta.label} ({error})\n" for model, error in failed.items()]
     return _("These models could not be searched. What they hold may be missing here.") + "\n\n" + "".join(lines)
-
-
-def _write_csv(file: IO[str], declared: Declaration, queryset: QuerySet[Any]) -> Iterator[int]:
-    """Write the rows of ``queryset`` as ``PrivacyMeta.export`` gives them; yield the number of each page.
-
-    The columns are the declared ones; where a custom ``export`` gives others, all that any row has: those rows are
-    read twice.
-    """
-    names = list(declared.export_fields)
-    if type(declared.meta).export is not PrivacyMeta.export:
-        given = (name for page in _exported(declared, queryset) for row in page for name in row)
-        names = list(dict.fromkeys(given)) or names
-    writer = csv.DictWriter(file, names, restval="")
-    writer.writerow({name: _cell(name) for name in names})
-    for page in _exported(declared, queryset):
-        writer.writerows({name: _cell(value) for name, value in row.items()} for row in page)
-        yield len(page)
-
-
-def _exported(declared: Declaration, queryset: QuerySet[Any]) -> Iterator[list[dict[str, Any]]]:
-    """Yield what is known of each row, in pages; of a row once, however often the queryset's joins find it."""
-    for page in _pages(queryset):
-        rows = {row.pk: row for row in page}
-        yield [declared.meta.export(row) for row in rows.values()]
-
-
-def _pages(queryset: QuerySet[Any]) -> Iterable[list[Any]]:
-    return pages(queryset, ROWS_PER_PAGE) if takes_conditions(queryset) else [list(queryset)]
 
 
 @contextmanager
@@ -136,21 +131,3 @@ def _broken_off(declared: Declaration) -> Iterator[None]:
         raise ExportError(
             f"{declared.label}: the export broke off: {type(error).__name__} (line {frame.lineno} of {frame.name})."
         ) from None
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, (dict, list)):
-        return cell(json.dumps(value, default=str, ensure_ascii=False))
-    text = str(value)
-    return text if isinstance(value, (int, float, Decimal)) and _is_number(text) else cell(text)
-
-
-def _is_number(text: str) -> bool:
-    """Whether ``text`` is a number, also as Python writes a small one; a class may have a text of its own."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -50,18 +50,18 @@ def _is_formula(text: str) -> bool:
     return False
 
 
-def file_name(name: str, *, label: str, taken: Collection[str]) -> str:
+def file_name(name: str, *, label: str, taken: Collection[str], suffix: str = ".csv") -> str:
     """Return ``name`` as the name of a file that every file system takes, and that is none of ``taken``.
 
-    ``label``, of the model, stands in front where the name is taken, in whatever letters, and in its place where
-    nothing is left of it.
+    ``label``, of the model, stands in front where the name is taken, in whatever letters, and in its place, with
+    ``suffix``, where nothing is left of it.
     """
     folded = {each.casefold() for each in taken}
-    return next(each for each in _candidates(name, label) if each.casefold() not in folded)
+    return next(each for each in _candidates(name, label, suffix) if each.casefold() not in folded)
 
 
-def _candidates(name: str, label: str) -> Iterator[str]:
-    name = _valid(name) or _valid(f"{label}.csv")
+def _candidates(name: str, label: str, suffix: str) -> Iterator[str]:
+    name = _valid(name) or _valid(f"{label}{suffix}")
     yield name
     yield _valid(f"{label}-{name}")
     for number in count(2):

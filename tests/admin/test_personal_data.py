@@ -20,7 +20,7 @@ from django.urls import resolve, reverse
 
 from gdpr_assist.admin import results, selection
 from gdpr_assist.exceptions import ExportError
-from gdpr_assist.export import archive as export
+from gdpr_assist.export import records
 from gdpr_assist.models import EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
 from gdpr_assist.registry import registry
 from gdpr_assist.tables import stored_key
@@ -506,7 +506,7 @@ def test_rows_are_read_while_the_export_is_sent(officer):
 
 def test_a_whole_table_may_be_more_than_a_form_can_name(officer, monkeypatch):
     monkeypatch.setattr(selection, "LARGEST_SELECTION", 3)
-    monkeypatch.setattr(export, "ROWS_PER_PAGE", 2)
+    monkeypatch.setattr(records, "ROWS_PER_PAGE", 2)
     ticked = orders(5)
     whole = {"all": ContentType.objects.get_for_model(Order).pk, "term": "ada@example.org"}
     assert said(act(officer, "export", *ticked))[0].startswith("Too many rows are selected")
