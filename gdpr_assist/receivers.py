@@ -15,7 +15,7 @@ from django.db.models import Model, QuerySet
 from .copies.files import StoredFile, delete_files, files_of
 from .databases import presence
 from .databases.placement import explained
-from .exceptions import AnonymiseError, EventLogError
+from .exceptions import AnonymiseError
 from .execution.effects import check_deleted
 from .execution.execute import execute
 from .execution.marking import forget_markers
@@ -111,25 +111,25 @@ def _begun(block: Any, using: str) -> Deletion:
 def end_deletion(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
     """post_delete of a registered model: the first one of a run logs the whole run, still before COMMIT."""
     deletion = _under_way(using)
-    if deletion is None or not deletion.deleted:
-        deletion = Deletion(using)
-        deletion.delete(instance)
-    else:
+    if deletion is not None and deletion.deleted:
         deletion.check(sender)
-    if deletion.is_recorded:
-        return
-    if innermost_block(using) is not None:
-        deletion.record()
-        return
-    try:
-        with transaction.atomic(using=using):
+        if not deletion.is_recorded:
             deletion.record()
-    except EventLogError:
-        raise EventLogError(
-            f"{sender._meta.label}: the event log could not be written. The row may be gone nevertheless: the signals "
-            "of its deletion were sent outside of a transaction, so nothing was rolled back. Once the log can be "
-            "written, log it with _log_gdpr_delete()."
-        ) from None
+    elif innermost_block(using) is not None:
+        _log_alone(instance, using)
+    else:
+        advice = (
+            "The row may be gone nevertheless: the signals of its deletion were sent outside of a transaction, so "
+            "nothing was rolled back. When it can be logged, log it with _log_gdpr_delete()."
+        )
+        with writing.done_already(sender._meta.label, using, advice), transaction.atomic(using=using):
+            _log_alone(instance, using)
+
+
+def _log_alone(instance: Model, using: str) -> None:
+    deletion = Deletion(using)
+    deletion.delete(instance)
+    deletion.record()
 
 
 @sensitive

@@ -1,11 +1,13 @@
 """on_delete=ANONYMISE(...): deleting a target anonymises what points at it."""
 
+import re
+
 import django
 import pytest
 from django.contrib.admin.utils import NestedObjects
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import connection, models, transaction
+from django.db import OperationalError, connection, models, transaction
 from django.db.migrations.writer import MigrationWriter
 from django.db.models import ProtectedError
 from django.db.models.deletion import Collector
@@ -47,7 +49,7 @@ from tests.apps.shop.models import (
     Voucher,
     house_company,
 )
-from tests.databases import log_is, refused
+from tests.databases import FAULTS, log_is
 
 from .observing import (
     address,
@@ -817,17 +819,40 @@ def test_a_replay_lists_what_a_cascade_has_anonymised_and_no_event_names(capsys)
 
 @pytest.mark.django_db(transaction=True)
 class TestSignalsOfOthers:
-    def test_outside_a_transaction_a_log_that_is_down_is_not_said_to_have_saved_the_row(self):
-        """A package that deletes by itself, and then sends Django's signals."""
+    def told(self):
+        """A package deletes by itself, and then sends Django's signals; return what it is told."""
         customer = baker.make(Customer)
         Customer.all_objects.filter(pk=customer.pk)._raw_delete("default")
-
-        with log_is(refused), pytest.raises(EventLogError) as caught:
+        with pytest.raises(EventLogError) as caught:
             post_delete.send(sender=Customer, instance=customer, using="default", origin=None)
-
-        assert str(caught.value).startswith("shop.Customer: the event log could not be written. The row may be gone")
-        assert "nothing was erased" not in str(caught.value)
+        told = str(caught.value)
+        assert told.startswith("shop.Customer: ")
+        assert "The row may be gone nevertheless" in told
+        assert "log it with _log_gdpr_delete()" in told
+        assert re.findall(r"nothing was [\w ]+", told, re.IGNORECASE) == ["nothing was rolled back"]
         assert not Receipt.objects.exists()
+        return told
+
+    @pytest.mark.parametrize("fault", FAULTS)
+    def test_outside_a_transaction_a_log_that_is_down_is_not_said_to_have_saved_the_row(self, fault):
+        with log_is(fault):
+            assert "the event log could not be written (on the database alias 'gdpr_log')" in self.told()
+
+    def test_nor_is_one_on_which_a_transaction_is_open(self):
+        with transaction.atomic(using="gdpr_log"):
+            assert "the event log could not be written" in self.told()
+
+    def test_nor_is_an_error_of_the_database(self):
+        def full(execute, sql, *args):
+            if sql.startswith("INSERT") and Receipt._meta.db_table in sql:
+                raise OperationalError("Ada")
+            return execute(sql, *args)
+
+        with connection.execute_wrapper(full):
+            told = self.told()
+        assert "The database default (" in told
+        assert "cannot be used (OperationalError)" in told
+        assert "Ada" not in told
 
     def test_outside_a_transaction_the_row_is_logged_by_itself(self):
         customer = baker.make(Customer)

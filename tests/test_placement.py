@@ -8,9 +8,10 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connections
 from django.db.models import Model
 from django.db.models.deletion import Collector
+from django.db.models.signals import post_delete
 from django.test import override_settings
 
-from gdpr_assist import AnonymiseError
+from gdpr_assist import AnonymiseError, EventLogError
 from gdpr_assist.databases.placement import BESIDE_ROWS, explained, kept_off
 from gdpr_assist.models import PrivacyAnonymised
 from gdpr_assist.pages import page
@@ -58,10 +59,6 @@ def refusal(crm, table="django_content_type"):
     )
 
 
-def log_by_hand(row):
-    row._log_gdpr_delete()
-
-
 def collect(row):
     collector = Collector(using=row._state.db, origin=row)
     collector.collect([row])
@@ -101,7 +98,7 @@ def test_what_needs_them_says_so(site, erase):
     assert caught.value.__suppress_context__
 
 
-@pytest.mark.parametrize("erase", [Supplier.anonymise, Model.delete, log_by_hand], ids=["anonymise", "delete", "hand"])
+@pytest.mark.parametrize("erase", [Supplier.anonymise, Model.delete], ids=["anonymise", "delete"])
 def test_so_does_what_lacks_one_of_them(site, erase):
     """Content types and markers are there, receipts and the id of the database are not."""
     with connections[site].schema_editor() as editor:
@@ -111,6 +108,35 @@ def test_so_does_what_lacks_one_of_them(site, erase):
     with untouched(site), pytest.raises(AnonymiseError) as caught:
         erase(row)
     assert str(caught.value) == refusal(site, "gdpr_assist_databaseidentity")
+
+
+def signals_alone(row):
+    post_delete.send(sender=Supplier, instance=row, using=row._state.db, origin=None)
+
+
+@pytest.mark.parametrize(
+    ("log", "advice"),
+    [
+        (signals_alone, "The row may be gone nevertheless"),
+        (lambda row: row._log_gdpr_delete(), "What was erased by hand is not logged."),
+    ],
+    ids=["signals", "hand"],
+)
+@pytest.mark.parametrize("there", [[], [ContentType, PrivacyAnonymised]], ids=["none", "markers"])
+def test_what_is_erased_already_is_not_said_to_be_unchanged(site, log, advice, there):
+    with connections[site].schema_editor() as editor:
+        for model in there:
+            editor.create_model(model)
+    row = Supplier.objects.get()
+    with untouched(site), pytest.raises(EventLogError) as caught:
+        log(row)
+    told = str(caught.value)
+    assert told.startswith(
+        f"shop.Supplier: the database {site!r} lacks a table that an erasure needs. The routers keep "
+    )
+    assert advice in told
+    assert "nothing was changed" not in told
+    assert "nothing was erased" not in told
 
 
 def test_of_what_routers_allow_the_cure_is_to_migrate(site, settings):

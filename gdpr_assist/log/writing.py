@@ -22,9 +22,10 @@ from django.utils.connection import ConnectionDoesNotExist
 from django.utils.functional import cached_property
 
 from ..conf import log_database
-from ..databases.placement import explained
+from ..databases.failures import failure
+from ..databases.placement import cure, explained
 from ..databases.statements import insert_values
-from ..exceptions import EventLogError
+from ..exceptions import AnonymiseError, EventLogError
 from ..tables import DatabaseIdentity, EventLog, Operation, Outcome, stored_key
 from ..undocumented import is_of_testcase
 from . import receipts
@@ -116,14 +117,27 @@ def record_by_hand(event: str, label: str, key: Any, using: str) -> None:
     """
     erasure = Erasure(using)
     erasure.add(event, label, [key])
+    advice = "What was erased by hand is not logged. When it can be, log it again."
+    with done_already(label, using, advice), transaction.atomic(using=using):
+        record(erasure)
+
+
+@contextmanager
+def done_already(label: str, using: str, advice: str) -> Iterator[None]:
+    """Around the logging of what was erased before: no error may say that nothing was erased, or changed.
+
+    Raises ``EventLogError`` with the cause, and with ``advice``, for whatever the log or the database raises.
+    """
     try:
-        with transaction.atomic(using=using):
-            record(erasure)
+        yield
+        return
     except EventLogError:
-        raise EventLogError(
-            f"{label}: the event log could not be written (on the database alias {log_database()!r}). "
-            "What was erased by hand stays erased, and is not logged. Log it again once the log can be written."
-        ) from None
+        why = f"the event log could not be written (on the database alias {log_database()!r})."
+    except AnonymiseError:  # of explained()
+        why = f"the database {using!r} lacks a table that an erasure needs. {cure(using)}"
+    except Error as error:
+        why = failure(error)
+    raise EventLogError(f"{label}: {why} {advice}")
 
 
 def decide(operations: Iterable[uuid.UUID], committed: bool | None) -> None:
