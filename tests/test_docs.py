@@ -13,9 +13,11 @@ from django.utils.module_loading import import_string
 
 import gdpr_assist
 from gdpr_assist import checks, managers, signals
+from gdpr_assist import models as models_of_ours
 from gdpr_assist.declaring import defaults
 from gdpr_assist.declaring.meta import PrivacyMeta
 from gdpr_assist.defaults import GdprAssistConf
+from gdpr_assist.log.status import STATES
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -111,6 +113,28 @@ def test_each_field_class_with_a_rule_is_in_the_table():
 @pytest.mark.parametrize("name", managers.METHODS)
 def test_each_method_is_in_the_reference(name):
     assert f".. py:method:: Model.{name}(" in read("reference/methods.rst")
+
+
+def test_importable_names_are_those_of_the_module():
+    section = sections(read("reference/methods.rst"))["Importable names"]
+    listed = re.findall(r"``([A-Z]\w+)``", section)
+    assert sorted(listed) == sorted(set(listed)) == models_of_ours.__all__
+
+
+def test_states_are_those_of_gdpr_status():
+    section = sections(read("reference/commands.rst"))["gdpr_status"]
+    assert re.findall(r"^    ``([\w-]+)``$", section, re.MULTILINE) == list(STATES)
+
+
+def asked_for(text: str) -> set[str]:
+    """Return the states after ``--fail-on`` in the first command that has it."""
+    return set(re.findall(r"--fail-on ([a-z -]+)$", text, re.MULTILINE)[0].split())
+
+
+def test_monitoring_and_the_end_of_a_restore_ask_for_each_state():
+    assert asked_for(read("howto/protect_the_log.rst")) == set(STATES)
+    # Whether somebody said what 1.x erased is no matter of this restore.
+    assert asked_for(read("howto/restore_a_backup.rst")) == set(STATES) - {"upgrade"}
 
 
 @pytest.mark.parametrize("name", ["pre_anonymise", "post_anonymise"])
