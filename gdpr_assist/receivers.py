@@ -12,7 +12,7 @@ from django.apps import apps
 from django.db import router, transaction
 from django.db.models import Model, QuerySet
 
-from .copies.files import StoredFile, delete_files, files_of
+from .copies.keeper import Found, Keepers
 from .databases import presence
 from .databases.placement import explained
 from .exceptions import AnonymiseError
@@ -41,7 +41,8 @@ class Deletion(writing.Erasure):
         self.parents: dict[type[Model], set[Any]] = defaultdict(set)
         # {the same: keys of its rows that are those of registered children}
         self.of_children: dict[type[Model], list[Any]] = defaultdict(list)
-        self.files: list[StoredFile] = []
+        self.keepers = Keepers(using)
+        self.copies: list[Found] = []
         self.is_recorded = False
         # {model, or proxy: keys of its rows that Django has not said to be gone yet}
         self.going: dict[type[Model], list[Any]] = defaultdict(list)
@@ -49,7 +50,7 @@ class Deletion(writing.Erasure):
     def delete(self, instance: Model, *, is_origin: bool = False) -> None:
         """Note a row that goes. In memory, the one that ``delete()`` was called on may not be as in the database."""
         model = concrete(type(instance))
-        self.files += files_of(registry.declaration(model), instance, self.using, read=is_origin)
+        self.copies += self.keepers.find_deleted(registry.declaration(model), instance, read=is_origin)
         self.deleted[model].append(instance.pk)
         self.going[type(instance)].append(instance.pk)
         self.add(EventLog.EVENT_DELETE, registry.log_label(model), [instance.pk])
@@ -70,9 +71,8 @@ class Deletion(writing.Erasure):
         with explained(self.using):
             for model, keys in self.deleted.items():
                 forget_markers(model, keys, self.using)
+        self.keepers.erase(self.copies)  # one that refuses must do so before the log has the events
         writing.record(self)
-        if self.files:
-            transaction.on_commit(lambda: delete_files(self.files, self.using), using=self.using, robust=True)
 
 
 # {the atomic block of a Collector's run: its deletion}

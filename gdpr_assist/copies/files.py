@@ -176,24 +176,6 @@ def _shown(storage: Any) -> str:
     return f"{kind.__module__}.{kind.__qualname__}" + (f" {bucket}" if bucket else "")
 
 
-def files_of(declaration: Declaration, instance: Model, using: str, *, read: bool) -> list[StoredFile]:
-    """Return the files that go with ``instance``, which is about to be deleted.
-
-    With ``read``, or where the object was loaded without them, they are those that its row names: an object may hold
-    another name that was never saved.
-    """
-    fields, held, model = personal_file_fields(declaration), instance.__dict__, declaration.model
-    if not fields:
-        return []
-    if read or any(each.attname not in held for each in fields):
-        files = _named(fields, model, all_rows(model, using).filter(pk=instance.pk))
-    else:
-        names = [(each, str(held[each.attname] or "")) for each in fields]
-        files = [StoredFile(each, name, model, instance.pk) for each, name in names if name]
-    row = copy.copy(instance) if files else None  # after the deletion, the object has no primary key
-    return [replace(each, row=row) for each in files]
-
-
 def _named(fields: list[FileField], model: type[Model], rows: QuerySet[Any]) -> list[StoredFile]:
     if not fields:
         return []
@@ -231,14 +213,29 @@ class Files(Keeper):
         return [f"stored files in {place} ({', '.join(sorted(labels))})" for place, labels in fields.items()]
 
     def concerns(self, declaration: Declaration) -> bool:
-        return bool(file_changes(declaration))
+        return bool(personal_file_fields(declaration))
 
     def find(self, plan: Plan, rows: QuerySet[Any]) -> list[StoredFile]:
         """Return the files that ``rows`` name and the plan will make them forget."""
         return _named(file_changes(plan.declaration, plan.part), plan.declaration.model, rows)
 
+    def find_deleted(self, instance: Model, *, read: bool) -> list[StoredFile]:
+        """Return the files that go with the row: those that it names itself, if the object was loaded without them.
+
+        An object may also hold another name, that was never saved; hence ``read``.
+        """
+        declaration, held = registry.declaration(type(instance)), instance.__dict__
+        fields, model = personal_file_fields(declaration), declaration.model
+        if read or any(each.attname not in held for each in fields):
+            files = _named(fields, model, all_rows(model, self.using).filter(pk=instance.pk))
+        else:
+            names = [(each, str(held[each.attname] or "")) for each in fields]
+            files = [StoredFile(each, name, model, instance.pk) for each, name in names if name]
+        row = copy.copy(instance) if files else None  # after the deletion, the object has no primary key
+        return [replace(each, row=row) for each in files]
+
     def erase(self, copies: Iterable[StoredFile]) -> Erased:
-        erased = delete_files(copies, self.using, self.names)
+        erased = _delete_files(copies, self.using, self.names)
         failed = [each.what for each in erased.retained if each.reason != NAMED]
         if failed and self.erases_before_commit:
             raise AnonymiseError(
@@ -250,7 +247,7 @@ class Files(Keeper):
 
 
 @sensitive
-def delete_files(files: Iterable[StoredFile], using: str, names: Names | None = None) -> Erased:
+def _delete_files(files: Iterable[StoredFile], using: str, names: Names | None = None) -> Erased:
     """Delete those files that no row on ``using`` names any more, seen from the transaction that is open.
 
     What cannot be deleted is logged without its name, which may hold that of a person; the others still go. ``names``

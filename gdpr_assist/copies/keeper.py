@@ -1,17 +1,23 @@
-"""What a keeper is, and which there are. ``apps`` registers those of the app itself."""
+"""What a keeper is, which there are, and when they erase. ``apps`` registers those of the app itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import Model, QuerySet
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
     from ..declaring.declaration import Declaration
     from ..planning.plans import Plan
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +39,10 @@ class Erased(NamedTuple):
 
 
 class Keeper(Protocol):
-    """Knows one kind of copies. There is one object of it for each execution on a database."""
+    """Knows one kind of copies. There is one object of it for each execution, or deletion, on a database.
+
+    It is asked before the rows change or go, and erases afterwards what it found.
+    """
 
     erases_before_commit: bool
     """In the transaction of the rows, else after it: what does not roll back goes when nothing can fail any more."""
@@ -47,16 +56,95 @@ class Keeper(Protocol):
         ...
 
     def concerns(self, declaration: Declaration) -> bool:
-        """Return whether rows of the model may have any of it. Asks no database."""
+        """Return whether rows of the model may have any of it: only then it is asked. Asks no database."""
         ...
 
-    def find(self, plan: Plan, rows: QuerySet[Any]) -> Any:
-        """Return what there is of ``rows``, which are about to be changed; something false for nothing."""
+    def find(self, plan: Plan, rows: QuerySet[Any]) -> Sequence[Any]:
+        """Return what there is of ``rows``, which ``plan`` is about to change."""
         ...
 
-    def erase(self, copies: Any) -> Erased:
-        """Erase what ``find`` returned. Raises ``AnonymiseError`` where the rows must not be changed without it."""
+    def find_deleted(self, instance: Model, *, read: bool) -> Sequence[Any]:
+        """Return what there is of the row of ``instance``, which is about to be deleted.
+
+        Called for each row, so what is the same for many is better looked up by ``erase``, which gets all of them.
+        With ``read`` the object in memory may hold other values than its row. Where whoever deletes sends Django's
+        signals himself, the row may be gone by now.
+        """
         ...
+
+    def erase(self, copies: list[Any]) -> Erased:
+        """Erase what was found, of one or of several models.
+
+        What it raises undoes the change or the deletion, if it erases before the COMMIT: an ``AnonymiseError`` says
+        why. After the COMMIT, it is logged, and all of ``copies`` counted as retained.
+        """
+        ...
+
+
+class Found(NamedTuple):
+    """What a keeper has of some rows."""
+
+    keeper: Keeper
+    label: str
+    """Of the model of the rows."""
+
+    copies: list[Any]
+
+
+class Keepers:
+    """The keepers of one execution, or of one deletion, on a database; and what they retain."""
+
+    def __init__(self, using: str, *, is_scrub: bool = False) -> None:
+        self.using = using
+        self.retained: list[Retained] = []
+        self._keepers = [kind(using, is_scrub=is_scrub) for kind in _loaded()]
+        # {model: those that may have something of its rows}
+        self._concerned: dict[type[Model], list[Keeper]] = {}
+
+    def concerned(self, declaration: Declaration) -> list[Keeper]:
+        """Return those that may have something of rows of the model. Asks no database."""
+        model = declaration.model
+        if model not in self._concerned:
+            self._concerned[model] = [each for each in self._keepers if each.concerns(declaration)]
+        return self._concerned[model]
+
+    def find(self, plan: Plan, rows: QuerySet[Any]) -> list[Found]:
+        """Return what they have of ``rows``, which ``plan`` is about to change."""
+        asked = self.concerned(plan.declaration)
+        return [Found(each, plan.label, copies) for each in asked if (copies := list(each.find(plan, rows)))]
+
+    def find_deleted(self, declaration: Declaration, instance: Model, *, read: bool) -> list[Found]:
+        """Return what they have of the row of ``instance``, which is about to be deleted."""
+        return [
+            Found(each, declaration.label, copies)
+            for each in self.concerned(declaration)
+            if (copies := list(each.find_deleted(instance, read=read)))
+        ]
+
+    def erase(self, found: list[Found]) -> None:
+        """Have each keeper erase what it found, now or after the COMMIT, and note what it retains."""
+        for keeper in self._keepers:
+            ours = [each for each in found if each.keeper is keeper]
+            if ours and keeper.erases_before_commit:
+                self._erase(keeper, ours)
+            elif ours:
+                transaction.on_commit(partial(self._erase_or_retain, keeper, ours), using=self.using, robust=True)
+
+    def _erase(self, keeper: Keeper, found: list[Found]) -> None:
+        self.retained += keeper.erase([copy for each in found for copy in each.copies]).retained
+
+    def _erase_or_retain(self, keeper: Keeper, found: list[Found]) -> None:
+        """Nothing can be undone any more: note an error, without its text, which may hold a value."""
+        try:
+            self._erase(keeper, found)
+        except Exception as error:  # noqa: BLE001  (whatever a project's code may raise)
+            name, kind = type(keeper).__qualname__, type(error).__name__
+            counts: Counter[str] = Counter()
+            for each in found:
+                counts[each.label] += len(each.copies)
+            logger.error("%s could not erase what it has of %s (%s).", name, ", ".join(counts), kind)
+            reason = f"{name} could not erase it ({kind})"
+            self.retained += [Retained(what=label, count=count, reason=reason) for label, count in counts.items()]
 
 
 Kind = TypeVar("Kind", bound=type[Keeper] | str)
@@ -65,15 +153,13 @@ _kinds: list[type[Keeper] | str] = []
 
 
 def register(kind: Kind) -> Kind:
-    """Add a kind of keepers, once; also as a decorator of its class. A dotted name is loaded when it is needed."""
+    """Add a kind of keepers; also as a decorator of its class. A dotted name is loaded when it is needed.
+
+    One that is added again, by its name or as a class, is the same.
+    """
     if kind not in _kinds:
         _kinds.append(kind)
     return kind
-
-
-def keepers(using: str, *, is_scrub: bool) -> list[Keeper]:
-    """Return a keeper of each kind for an execution on ``using``."""
-    return [kind(using, is_scrub=is_scrub) for kind in _loaded()]
 
 
 def describe(plans: Iterable[Plan]) -> list[str]:
@@ -83,4 +169,4 @@ def describe(plans: Iterable[Plan]) -> list[str]:
 
 
 def _loaded() -> list[type[Keeper]]:
-    return [import_string(kind) if isinstance(kind, str) else kind for kind in _kinds]
+    return list(dict.fromkeys(import_string(kind) if isinstance(kind, str) else kind for kind in _kinds))

@@ -76,7 +76,7 @@ def execute(plan: Plan, *, within: writing.Erasure | None = None, marked: int | 
         skipped=seen - anonymised,
         operation=logged,
         kept=dict(run.kept),
-        retained=run.retained,
+        retained=run.keepers.retained,
         computed=tuple(sorted(run.computed)),
     )
 

@@ -50,12 +50,11 @@ def _anonymise_own(plan: Plan, keys: list[Any], run: Run) -> None:
     mark(plan, keys, rows)
     if plan.force or plan.declaration.parts:  # else the rows had no marker
         forget_notes(plan, keys)
-    found = [(keeper, copies) for keeper in run.keepers if (copies := keeper.find(plan, rows))]
+    copies = run.keepers.find(plan, rows)
     with with_key(plan, run), references_kept(plan, rows):
         check_changed(plan, rows, way_of(plan).change(plan, rows, run), len(keys))
     run.write_notes(plan)
-    for keeper, copies in found:
-        run.erase_copies(keeper, copies)
+    run.keepers.erase(copies)
     announce(plan, keys)
     if logs_anonymising():
         label = registry.log_label(plan.declaration.model)

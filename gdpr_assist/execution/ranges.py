@@ -101,7 +101,7 @@ def _needs_keys(plan: Plan, run: Run) -> bool:
         or plan.way.sends_signals
         or plan.has_relatives
         or rows_anonymised.has_listeners(plan.declaration.model)
-        or any(keeper.concerns(plan.declaration) for keeper in run.keepers)
+        or bool(run.keepers.concerned(plan.declaration))
     )
 
 

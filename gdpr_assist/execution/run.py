@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any
 
-from django.db import transaction
 from django.db.models import Model
 
-from ..copies.keeper import Keeper, Retained, keepers
+from ..copies.keeper import Keepers
 from ..databases.interference import Interference, interference
 from ..databases.statements import among
 from ..log.writing import Erasure
@@ -27,9 +25,7 @@ class Run:
     is_scrub: bool = False
     """Whether it scrubs a copy, range by range."""
 
-    keepers: list[Keeper] = field(init=False)
-    retained: list[Retained] = field(default_factory=list)
-    """What stays beside the rows, with the reason; some of it is known only after the COMMIT."""
+    keepers: Keepers = field(init=False)
 
     # {model: what may interfere with changing it}; asked of the catalogue once
     _interference: dict[type[Model], Interference] = field(default_factory=dict)
@@ -41,18 +37,7 @@ class Run:
     computed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.keepers = keepers(self.erasure.using, is_scrub=self.is_scrub)
-
-    def erase_copies(self, keeper: Keeper, copies: Any) -> None:
-        """Have ``keeper`` erase the ``copies`` that it found, now or after the COMMIT, and note what it retains."""
-
-        def erase() -> None:
-            self.retained += keeper.erase(copies).retained
-
-        if keeper.erases_before_commit:
-            erase()
-        else:
-            transaction.on_commit(erase, using=self.erasure.using, robust=True)
+        self.keepers = Keepers(self.erasure.using, is_scrub=self.is_scrub)
 
     def interference(self, plan: Plan) -> Interference:
         """Ask of all tables that an object may have a part in, once."""
