@@ -14,10 +14,8 @@ from django.utils import timezone
 from model_bakery import baker
 
 from gdpr_assist import AnonymiseError, EventLogError
-from gdpr_assist.databases import rows as batching
-from gdpr_assist.log import identity
-from gdpr_assist.log import receipts as proofs
-from gdpr_assist.log import writing as eventlog
+from gdpr_assist.log import identity, writing
+from gdpr_assist.log.receipts import forget_receipts, legacy_id, write_receipt
 from gdpr_assist.models import DatabaseIdentity, EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
 from gdpr_assist.signals import post_anonymise
 from tests.apps.fields.models import TextKey
@@ -554,8 +552,8 @@ def test_a_log_without_autocommit_is_refused_too():
 class TestParts:
     @pytest.fixture(autouse=True)
     def few_events_in_memory(self, transactional_db, monkeypatch):
-        monkeypatch.setattr(eventlog, "EVENTS_IN_MEMORY", 2)
-        monkeypatch.setattr(batching, "LARGEST_BATCH", 3)  # 2 keys in a batch
+        monkeypatch.setattr(writing, "EVENTS_IN_MEMORY", 2)
+        monkeypatch.setattr("gdpr_assist.databases.rows.LARGEST_BATCH", 3)  # 2 keys in a batch
         identity.database_id("default")  # as migrating does
 
     def people(self, count=5):
@@ -690,18 +688,18 @@ def test_an_id_that_the_log_has_already_is_refused():
     """At the first attempt it can only be another erasure's; nothing may be counted as logged then."""
     known = customer().anonymise().operation
     Receipt.objects.all().delete()
-    erasure = eventlog.Erasure("default", id=known)
+    erasure = writing.Erasure("default", id=known)
     erasure.add("delete", "shop.Customer", [4711])
     with untouched(), pytest.raises(EventLogError, match="IntegrityError"), transaction.atomic():
-        eventlog.record(erasure)
+        writing.record(erasure)
 
 
 @pytest.mark.django_db
 def test_a_database_that_becomes_another_keeps_the_receipts_of_rows_of_1x():
     """These rows belong to any database: without their receipts they would be applied again."""
     EventLog(event="delete", app_label="shop", model_name="Customer", target_pk="1").save(using="gdpr_log")
-    of_1x = proofs.legacy_id(EventLog.objects.using("gdpr_log").get().pk)
-    proofs.write_receipt(of_1x, "default", timezone.now())
+    of_1x = legacy_id(EventLog.objects.using("gdpr_log").get().pk)
+    write_receipt(of_1x, "default", timezone.now())
     customer().anonymise()
-    proofs.forget_receipts("default")
+    forget_receipts("default")
     assert receipts() == {of_1x}

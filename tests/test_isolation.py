@@ -15,8 +15,7 @@ from gdpr_assist.checks import check_W018
 from gdpr_assist.databases.isolation import check_commits
 from gdpr_assist.databases.servers import reads_uncommitted
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.log import receipts
-from gdpr_assist.log import writing as eventlog
+from gdpr_assist.log import receipts, writing
 from gdpr_assist.log.reconciliation import missing, with_receipts
 from gdpr_assist.log.status import status
 from gdpr_assist.models import Operation, Receipt
@@ -157,7 +156,7 @@ def test_a_rerun_beside_another_applies_what_that_one_rolls_back(dirty_reads, wr
 def test_what_a_probe_writes_is_no_receipt(dirty_reads, writer):
     """A savepoint rolled back by hand leaves the callback behind; a reconciliation may try the receipt then."""
     other = writer(log(event(DELETE, customer()), outcome=None))
-    eventlog._confirm(*operations(), "default")
+    writing._confirm(*operations(), "default")
     other.rollback()
     assert [outcome for *_, outcome in logged()] == [None]
 

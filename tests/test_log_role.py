@@ -3,7 +3,7 @@
 import pytest
 from django.db import DatabaseError, transaction
 
-from gdpr_assist.log import writing as eventlog
+from gdpr_assist.log import writing
 from tests.logbook import anonymised, customer, logged, operations
 
 
@@ -13,7 +13,7 @@ def test_the_app_can_add_to_the_log_and_no_more(request):
         pytest.skip("only with --log-role")
     person = customer()
     person.anonymise()
-    for change in (lambda ids: eventlog.decide(ids, committed=False), eventlog.remove_operations):
+    for change in (lambda ids: writing.decide(ids, committed=False), writing.remove_operations):
         with pytest.raises(DatabaseError, match="denied"), transaction.atomic(using="gdpr_log"):
             change(list(operations()))
     assert logged() == [("default", {anonymised(person)}, None)]

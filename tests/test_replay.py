@@ -14,8 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from model_bakery import baker
 
-from gdpr_assist.log import identity
-from gdpr_assist.log import reading as history
+from gdpr_assist.log import identity, reading
 from gdpr_assist.log.legacy import everything
 from gdpr_assist.log.legacy import operations as of_1x
 from gdpr_assist.log.ownership import needed
@@ -677,7 +676,7 @@ class TestRowsThatProtectOneAnother:
 class TestOrder:
     def test_a_large_operation_waits_for_the_small_ones_before_it(self, monkeypatch):
         """A unique name becomes one that another row has, so that row must have gone."""
-        monkeypatch.setattr(history, "EVENTS_IN_MEMORY", 1)
+        monkeypatch.setattr(reading, "EVENTS_IN_MEMORY", 1)
         people = [User.objects.create(username=name) for name in ("ada", "bea")]
         named = User.objects.create(username=keyed(people[0]))
         log(event(DELETE, named), age=2)
@@ -730,7 +729,7 @@ class TestTogether:
 
     def test_the_numbers_of_a_step_that_had_to_wait(self, monkeypatch):
         """What was done of it before something stood in its way is done again, and counted once."""
-        monkeypatch.setattr(history, "ROWS_PER_QUERY", 2)
+        monkeypatch.setattr(reading, "ROWS_PER_QUERY", 2)
         people = [customer(email=f"{number}@quill.example") for number in range(5)]
         invoice = Invoice.objects.create(customer=people[-1], total=1)
         with registry.registered(Invoice, type("PrivacyMeta", (), {"fields": ["total"], "keep": ["customer"]})):

@@ -8,8 +8,7 @@ import pytest
 from django.db import IntegrityError, OperationalError, connections
 
 import gdpr_assist
-from gdpr_assist.databases import compaction, isolation, presence, servers, transactions
-from gdpr_assist.databases import locks as waiting
+from gdpr_assist.databases import compaction, isolation, locks, presence, servers, transactions
 from gdpr_assist.databases.failures import failure
 from gdpr_assist.databases.interference import interference
 from gdpr_assist.replay import sequences
@@ -40,9 +39,9 @@ def test_no_table_of_vendors_is_indexed():
 
 
 def test_an_error_of_it_is_not_taken_for_a_lock(unknown):
-    assert waiting.is_busy(OperationalError("ORA-00060: deadlock detected"), unknown) is False
+    assert locks.is_busy(OperationalError("ORA-00060: deadlock detected"), unknown) is False
     assert presence.says_absent(OperationalError("ORA-00942"), unknown) is False
-    waiting.limit_wait(unknown)
+    locks.limit_wait(unknown)
 
 
 def test_it_is_assumed_to_interfere(unknown):

@@ -27,7 +27,7 @@ from .marking import forget_markers, insert_markers
 from .objects import anonymise, with_key
 from .refusals import explained_refusals
 from .run import Run
-from .ways import way_of
+from .ways import rows_per_range, way_of
 
 
 @sensitive
@@ -77,7 +77,7 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
     done = 0
     run = Run(writing.Erasure(plan.using), is_scrub=True)
     if not _needs_keys(plan, run):
-        for rows in _ranges(plan, size or way_of(plan).rows_per_range(plan.using)):
+        for rows in _ranges(plan, size or rows_per_range(plan)):
             with writing.suspended(), explained_refusals(plan), transaction.atomic(using=plan.using):
                 done += _anonymise_range(plan, rows, run)
             yield done

@@ -35,13 +35,14 @@ class Way(Protocol):
         """Change ``rows`` as ``plan`` says; return how many of them were changed in each table that has a part."""
         ...
 
-    def rows_per_range(self, using: str) -> int:
-        """Return how many rows make a range, where nobody needs to know their keys."""
-        ...
-
 
 def way_of(plan: Plan) -> Way:
     return WAYS[plan.way.kind]
+
+
+def rows_per_range(plan: Plan) -> int:
+    """Return how many rows make a range, where nobody needs to know their keys: none is saved, and none is told of."""
+    return IN_SETS[plan.way.kind].rows_per_range(plan.using)
 
 
 class InSets:
@@ -126,11 +127,9 @@ class RowByRow:
                     setattr(plan.instance, name, value)
         return len(saved)
 
-    def rows_per_range(self, using: str) -> int:
-        return batch_size(using)
 
-
-WAYS: dict[Kind, Way] = {"set": InSets(), "mixed": Mixed(), "rows": RowByRow()}
+IN_SETS: dict[Kind, InSets] = {"set": InSets(), "mixed": Mixed()}
+WAYS: dict[Kind, Way] = {**IN_SETS, "rows": RowByRow()}
 
 
 def _columns(plan: Plan) -> Iterable[dict[str, Any]]:

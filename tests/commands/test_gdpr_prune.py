@@ -7,9 +7,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connections
 from django.utils import timezone
 
-from gdpr_assist.log import identity
-from gdpr_assist.log import receipts as proofs
-from gdpr_assist.log import writing as eventlog
+from gdpr_assist.log import identity, writing
 from gdpr_assist.log.receipts import legacy_id, write_receipt
 from gdpr_assist.log.reconciliation import shown
 from gdpr_assist.log.status import status
@@ -140,7 +138,7 @@ class TestStays:
 
     def test_what_cannot_be_told(self):
         operation = log(event(DELETE, "shop.Customer", 1), age=100, outcome=None)
-        eventlog.decide([operation], None)
+        writing.decide([operation], None)
         self.check()
 
     def test_what_is_of_another_database(self):
@@ -162,7 +160,7 @@ def test_a_receipt_stays_as_long_as_the_log_has_its_operation(last, monkeypatch)
         raise OperationalError("gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(eventlog, "remove_operations", fail)
+        patch.setattr(writing, "remove_operations", fail)
         with pytest.raises(CommandError, match=r"^A database failed \(OperationalError\)\. Then run"):
             run()
     assert operations() == receipts() == {last, operation}
@@ -177,7 +175,7 @@ def test_interrupted_between_log_and_receipts_it_is_resumed(last, monkeypatch):
         raise OperationalError("gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(proofs, "remove_receipts", fail)
+        patch.setattr("gdpr_assist.log.receipts.remove_receipts", fail)
         with pytest.raises(CommandError):
             run()
     assert operations() == {last}

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from model_bakery import baker
 
-from gdpr_assist.log import reading as history
+from gdpr_assist.log import reading
 from gdpr_assist.log.ownership import ADVICE, check_log
 from gdpr_assist.log.receipts import write_receipt
 from gdpr_assist.log.reconciliation import shown
@@ -280,7 +280,7 @@ class TestLargeLogs:
 
     def test_one_operation_of_many_rows_is_read_in_pages(self, monkeypatch):
         """Its events are never in memory at once."""
-        monkeypatch.setattr(history, "EVENTS_IN_MEMORY", 1)
+        monkeypatch.setattr(reading, "EVENTS_IN_MEMORY", 1)
         people = Customer.all_objects.bulk_create(
             [Customer(name="Ada", email=f"{number}@quill.example") for number in range(self.ROWS)]
         )

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from gdpr_assist import AnonymiseError
 from gdpr_assist.log import identity
-from gdpr_assist.log import receipts as proofs
+from gdpr_assist.log.receipts import legacy_id, write_receipt
 from gdpr_assist.models import DatabaseIdentity, EventLog, Receipt, Upgrade
 from tests.apps.shop.models import Customer
 from tests.databases import untouched
@@ -89,7 +89,7 @@ class TestBeforeTheUpgrade:
         assert "To be applied: 1\n" in printed
 
     def test_those_with_a_receipt_of_their_own_are_not_applied(self, person):
-        proofs.write_receipt(proofs.legacy_id(last_event()), "default", timezone.now())
+        write_receipt(legacy_id(last_event()), "default", timezone.now())
         assert "Already applied: 1\n" in run("gdpr_rerun", "--apply-1x")
         assert is_there(person)
 

@@ -12,7 +12,7 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from gdpr_assist.execution import claims
-from gdpr_assist.log import writing as eventlog
+from gdpr_assist.log import writing
 from gdpr_assist.models import EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
 from tests.apps.shop.models import Address, Comment, Customer, Order
 from tests.faults import own_databases
@@ -195,7 +195,7 @@ class InParts(Scenario):
 
     def act(self, size):
         with (
-            mock.patch.object(eventlog, "EVENTS_IN_MEMORY", 1),
+            mock.patch.object(writing, "EVENTS_IN_MEMORY", 1),
             mock.patch.object(claims, "batch_size", return_value=1),
         ):
             targets().anonymise()

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from gdpr_assist.log import identity
-from gdpr_assist.log import receipts as proofs
+from gdpr_assist.log.receipts import forget_receipts, write_receipt
 from gdpr_assist.log.status import STATES
 from gdpr_assist.models import DatabaseIdentity, EventLog, Operation, Outcome
 from tests.apps.shop.models import Comment, Customer
@@ -184,7 +184,7 @@ class TestBothAreOlder:
         people[1].anonymise()
         backup.restore()
         for operation in noted:
-            proofs.write_receipt(operation, "default", Operation.objects.using("gdpr_log").get(pk=operation).started)
+            write_receipt(operation, "default", Operation.objects.using("gdpr_log").get(pk=operation).started)
         log.restore()
         with untouched():
             assert (status()["missing here"], status()["missing in the log"]) == (0, 0)
@@ -211,7 +211,7 @@ class TestBothAreOlder:
         second = max(receipts(), key=lambda each: Operation.objects.using("gdpr_log").get(pk=each).started)
         backup.restore()
         log.restore()
-        proofs.write_receipt(second, "default", Operation.objects.using("gdpr_log").get().started)
+        write_receipt(second, "default", Operation.objects.using("gdpr_log").get().started)
         assert (status()["missing here"], status()["missing in the log"]) == (1, 1)
         assert command("gdpr_rerun").startswith("Applied: 1\n")
         assert (status()["missing here"], status()["missing in the log"]) == (0, 1)
@@ -261,7 +261,7 @@ class TestAnotherDatabase:
         """``anonymise_db`` gives a copy an id of its own, and takes its receipts."""
         people[0].anonymise()
         identity.renew_database_id("default")
-        proofs.forget_receipts("default")
+        forget_receipts("default")
         with untouched(), pytest.raises(CommandError, match="No operation in the log is of this database"):
             command("gdpr_rerun")
         with untouched():

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import Error, OperationalError, connection, connections, transaction
 
-from gdpr_assist.databases import locks as waiting
+from gdpr_assist.databases import locks
 from gdpr_assist.log import identity
 from gdpr_assist.log.reconciliation import Settled
 from gdpr_assist.models import Receipt
@@ -399,7 +399,7 @@ class TestWaitedForInVain:
 
     @pytest.fixture(autouse=True)
     def soon(self, monkeypatch):
-        monkeypatch.setitem(waiting.LIMITS, "postgresql", "SET LOCAL lock_timeout = '100ms'")
+        monkeypatch.setitem(locks.LIMITS, "postgresql", "SET LOCAL lock_timeout = '100ms'")
 
     def reconcile(self, *args):
         out = StringIO()
@@ -502,7 +502,7 @@ class TestReplayBesideOthers:
 
     @pytest.fixture(autouse=True)
     def soon(self, monkeypatch):
-        monkeypatch.setitem(waiting.LIMITS, "postgresql", "SET LOCAL lock_timeout = '100ms'")
+        monkeypatch.setitem(locks.LIMITS, "postgresql", "SET LOCAL lock_timeout = '100ms'")
 
     def rerun(self, *args):
         """Return what is printed, and the error at the end."""

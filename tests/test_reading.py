@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from gdpr_assist.log import reading as history
+from gdpr_assist.log import reading
 from gdpr_assist.log.identity import database_id
 from gdpr_assist.log.reading import count_foreign, count_operations, hold_events, logged_operations
 from gdpr_assist.models import Operation
@@ -25,7 +25,7 @@ class TestOrder:
 
     def test_of_the_same_moment(self, monkeypatch):
         """None is left out, and none comes twice, where the pages meet."""
-        monkeypatch.setattr(history, "OPERATIONS_PER_QUERY", 2)
+        monkeypatch.setattr(reading, "OPERATIONS_PER_QUERY", 2)
         ids = {log(event(DELETE, "shop.Customer", key)) for key in range(1, 6)}
         Operation.objects.using("gdpr_log").update(started=timezone.now())
         found = [each.id for each in read()]
@@ -65,7 +65,7 @@ class TestWhichOperations:
 class TestEvents:
     @pytest.fixture(params=[1, 20], ids=["read as they are needed", "held"])
     def operations(self, request, monkeypatch):
-        monkeypatch.setattr(history, "EVENTS_IN_MEMORY", request.param)
+        monkeypatch.setattr(reading, "EVENTS_IN_MEMORY", request.param)
         log(
             event(DELETE, "shop.Order", 7), event(ANONYMISE, "shop.Customer", 2), event(DELETE, "shop.Order", 3), age=2
         )
@@ -82,4 +82,4 @@ class TestEvents:
         assert list(operations[1].keys((DELETE, "shop.Order", ""))) == [["9"]]
 
     def test_only_small_operations_are_held(self, operations):
-        assert [each.held is not None for each in operations] == [history.EVENTS_IN_MEMORY == 20, True]
+        assert [each.held is not None for each in operations] == [reading.EVENTS_IN_MEMORY == 20, True]
