@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
-from argparse import ArgumentTypeError
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, connections
 
 from gdpr_assist.conf import log_database
@@ -47,29 +46,11 @@ class LogCommand(BaseCommand):
     def fail(self, text: str) -> NoReturn:
         raise CommandError(text)
 
+    def say(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.stdout.write(line)
+
     def table(self, lines: dict[str, int]) -> None:
         """Print numbers: as a table on a terminal, as lines elsewhere; not with ``-v 0``."""
         if self.verbosity:
             self.console.table(lines, "Operations")
-
-
-def add_database_id(parser: CommandParser, help_: str) -> None:
-    """Add ``--database-id``, formerly ``--instance``: other ids of the database that count as its own."""
-    parser.add_argument(
-        "--database-id",
-        "--instance",
-        dest="database_id",
-        action="append",
-        default=[],
-        type=operation_id,
-        metavar="UUID",
-        help=help_,
-    )
-
-
-def operation_id(text: str) -> uuid.UUID:
-    """Return the uuid that ``text`` is, for an argument of a command."""
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        raise ArgumentTypeError("not an id as gdpr_rerun prints it") from None

@@ -12,6 +12,7 @@ from django.db import Error
 from django.template.defaultfilters import pluralize
 
 from ..databases import compaction
+from ..databases.aliases import data_aliases
 from ..databases.failures import failure
 from ..databases.isolation import check_commits
 from ..exceptions import AnonymiseError
@@ -41,6 +42,12 @@ class Scrubbing:
     restart: bool
     """Whether rows that such a run has done are scrubbed again."""
 
+    asked: list[str]
+    """The aliases that were chosen: some may hold none of the tables, or be another name of a database."""
+
+    left_out: list[str]
+    """Labels of models that are left as they are, since somebody said so."""
+
     @property
     def aliases(self) -> list[str]:
         return list(dict.fromkeys(plan.using for plan in self.plans))
@@ -58,8 +65,15 @@ def prepare(
 
     Raises ``AnonymiseError`` as ``choice.plans`` does, and, unless it is a ``dry_run``, if nothing would be committed.
     """
+    databases, but = list(databases or ()), list(but)
     plans = choice.plans(databases, only=only, but=but)
-    work = Scrubbing(plans=plans, begun={} if restart else choice.interrupted(plans), restart=restart)
+    work = Scrubbing(
+        plans=plans,
+        begun={} if restart else choice.interrupted(plans),
+        restart=restart,
+        asked=data_aliases(databases),
+        left_out=but,
+    )
     if not dry_run:
         check_commits(work.aliases)
     return work

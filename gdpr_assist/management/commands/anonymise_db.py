@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connections
 from django.template.defaultfilters import pluralize
 
 from gdpr_assist.conf import can_anonymise_database
-from gdpr_assist.copies import keeper
-from gdpr_assist.databases.aliases import data_aliases, twin
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.former import warn
-from gdpr_assist.log.reconciliation import shown
+from gdpr_assist.management.arguments import positive
 from gdpr_assist.management.asking import check_yes
 from gdpr_assist.management.console import console
 from gdpr_assist.planning.plans import Plan
-from gdpr_assist.planning.preview import preview
-from gdpr_assist.scrubbing.choice import never_scrubbed
-from gdpr_assist.scrubbing.run import Interrupted, Scrubbing, prepare, scrub, told
+from gdpr_assist.scrubbing.preview import described, warning
+from gdpr_assist.scrubbing.run import Interrupted, prepare, scrub, told
 
 # What a shell gives for a process that Ctrl-C has ended
 INTERRUPTED = 130
-
-NOTHING = "left as it is, none of the tables is there"
 
 
 class Command(BaseCommand):
@@ -102,9 +95,11 @@ class Command(BaseCommand):
                 restart=options["restart"],
                 dry_run=dry_run,
             )
-            self.show(work, options)
+            for line in described(work):
+                self.say(line)
             if options["interactive"] and not dry_run:
-                self.ask(work)
+                self.stdout.write(warning(work))
+                check_yes()
         if dry_run:
             for using in work.aliases if options["compact"] else []:
                 self.say(f"{using}: would be compacted.")
@@ -125,42 +120,6 @@ class Command(BaseCommand):
         if self.verbosity:
             self.stdout.write(text)
 
-    def show(self, work: Scrubbing, options: dict[str, Any]) -> None:
-        for plan in work.plans:
-            started, numbers = work.begun.get((plan.using, plan.label)), preview(plan)
-            text = str(numbers)
-            if started is not None:
-                done = numbers.marked - numbers.refilled
-                text = (
-                    f"{numbers.counted}; goes on where the run of {shown(started)} stopped: {done} of {numbers.rows} "
-                    "rows are done (--restart scrubs them again)"
-                )
-            self.say(f"{plan.using}: {text}")
-        for declared in never_scrubbed():
-            self.say(f"{declared.label}: kept as it is, its PrivacyMeta says can_anonymise = False.")
-        for label in options["exclude_model"]:
-            self.say(f"{label}: left as it is, with all personal data in it.")
-        for using in sorted(set(data_aliases(options["database"])) - set(work.aliases)):
-            same = twin(using, work.aliases)
-            why = f"the same database as {same}, which is scrubbed once" if same else NOTHING
-            self.say(f"{using}: {why}.")
-        for text in keeper.describe(work.plans):
-            self.say(f"Erased with the rows: {text}.")
-
-    def ask(self, work: Scrubbing) -> None:
-        names = ", ".join(f"{connections[using].settings_dict['NAME']} ({using})" for using in work.aliases)
-        copies = keeper.describe(work.plans)
-        also = f", and erases with the rows {'; '.join(copies)}" if copies else ""
-        self.stdout.write(f"This anonymises all of the above in {names}{also}. It cannot be undone.")
-        check_yes()
-
     def follow(self, plan: Plan, steps: Iterator[int], total: int) -> None:
         count = self.console.follow(steps, plan.label, total)
         self.say(f"{plan.using}: {plan.label}: {count} anonymised")
-
-
-def positive(text: str) -> int:
-    """Return the number that ``text`` is, for an argument of a command."""
-    if not text.isdecimal() or int(text) == 0:
-        raise ArgumentTypeError("not a whole number of at least 1")
-    return int(text)

@@ -9,7 +9,8 @@ from django.template.defaultfilters import pluralize
 
 from gdpr_assist.log.ownership import check_database_ids
 from gdpr_assist.log.reconciliation import Settled, describe, dismiss, kinds, reconcile
-from gdpr_assist.management.log import LogCommand, add_database_id, operation_id
+from gdpr_assist.management.arguments import add_database_id, operation_id
+from gdpr_assist.management.log import LogCommand
 from gdpr_assist.routing import here
 
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
-from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, time
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 
 from gdpr_assist.log.ownership import stakes, warnings
+from gdpr_assist.management.arguments import add_database_id, moment, operation_id
 from gdpr_assist.management.asking import check_yes
-from gdpr_assist.management.log import LogCommand, add_database_id, operation_id
-from gdpr_assist.replay.replay import Report, check_ready
-from gdpr_assist.replay.restore import Restore, prepare, restore
+from gdpr_assist.management.log import LogCommand
+from gdpr_assist.management.reports import numbers_of_replay, of_backlogs, of_replay
+from gdpr_assist.replay.replay import check_ready
+from gdpr_assist.replay.restore import prepare, restore
 from gdpr_assist.routing import here
 
 
@@ -81,12 +78,19 @@ class Command(LogCommand):
             marked_applied_1x=options["mark_applied_1x"],
             dry_run=dry_run,
         )
-        self.list(work)
+        self.say(of_backlogs(work))
+        if any(work.unclaimed):
+            self.warn(
+                "Events of 1.x are left alone, as nobody said whether this database has them. If it was not restored, "
+                "run gdpr_upgrade. If it was, from a backup of before gdpr_upgrade, add --apply-1x: they are applied "
+                "to the rows that have their keys now."
+            )
         report, steps = work.report, restore(work, include_undecided=options["include_undecided"])
         try:
             self.console.follow(steps, "Operations", work.total)
         finally:  # what was done was done, also if the rest fails
-            self.print(report, dry_run)
+            self.say(of_replay(report))
+            self.table(numbers_of_replay(report, dry_run=dry_run))
         if report.failed or report.undecided or report.busy:
             self.fail(
                 f"Not everything is done: {len(report.failed)} failed, {len(report.undecided)} undecided and "
@@ -96,19 +100,6 @@ class Command(LogCommand):
     def warn(self, *texts: str) -> None:
         for text in texts:
             self.stderr.write(self.style.WARNING(text))
-
-    def list(self, work: Restore) -> None:
-        """Print the events of 1.x by model: those to be applied, and those that are left alone."""
-        for what, backlogs in (("to be applied", work.backlogs), ("left alone", work.unclaimed)):
-            for backlog in backlogs:
-                for label, number in backlog.counts.items():
-                    self.stdout.write(f"Events of 1.x, {what} on {backlog.using}: {label}: {number}")
-        if any(work.unclaimed):
-            self.warn(
-                "Events of 1.x are left alone, as nobody said whether this database has them. If it was not restored, "
-                "run gdpr_upgrade. If it was, from a backup of before gdpr_upgrade, add --apply-1x: they are applied "
-                "to the rows that have their keys now."
-            )
 
     def ask(self, listed: Sequence[str]) -> None:
         """Before erasures under another database id are done here; rows that were never erased may have these keys."""
@@ -120,48 +111,3 @@ class Command(LogCommand):
             "backup of that one. If that one is in use, it deletes what nobody asked to delete."
         )
         check_yes()
-
-    def print(self, report: Report, dry_run: bool) -> None:
-        old: Counter[tuple[str, str]] = Counter()
-        for operation, label, reason in report.failed:
-            if operation.is_of_1x:
-                old[label, reason] += 1
-            else:
-                self.stdout.write(f"Failed: {operation}: {label}: {reason}")
-        for (label, reason), number in old.items():
-            self.stdout.write(f"Failed: {label}: {number} of 1.x: {reason}, or add --mark-applied-1x {label}")
-        for operation, reason in report.busy:
-            self.stdout.write(f"Busy: {operation}: {reason}; run again later")
-        for operation in report.undecided:
-            self.stdout.write(f"Undecided: {operation}")
-        if report.undecided:
-            self.stdout.write(
-                "Say of each undecided operation that did not take effect: gdpr_reconcile --dismiss OPERATION. "
-                "Then apply all that are left with gdpr_rerun --include-undecided."
-            )
-        for label, count in sorted(report.cascaded.items()):
-            self.stdout.write(f"Also anonymised by cascade, or as a part of the same object: {label}: {count}")
-        self.table(
-            {
-                "To be applied" if dry_run else "Applied": report.applied,
-                "Already applied": report.already,
-                "Failed": len(report.failed),
-                "Undecided": len(report.undecided),
-                "Busy": len(report.busy),
-                "Of other databases, left alone": report.foreign,
-                "Rows to be erased" if dry_run else "Rows erased": report.rows,
-                "Rows that were not there": report.absent,
-            }
-        )
-
-
-def moment(text: str) -> datetime:
-    """Return the moment that ``text`` names, in the current time zone unless it says another."""
-    try:
-        day = parse_date(text)
-        found = datetime.combine(day, time()) if day else parse_datetime(text)
-    except ValueError:  # a day that there is not
-        found = None
-    if found is None:
-        raise ArgumentTypeError("not a date or time; write 2026-11-24 or 2026-11-24T03:00")
-    return timezone.make_aware(found) if timezone.is_naive(found) else found

@@ -1,0 +1,52 @@
+"""What a scrub would do, in words: for a dry run, and for whoever is asked. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.db import connections
+
+from ..copies import keeper
+from ..databases.aliases import twin
+from ..log.reconciliation import shown
+from ..planning.plans import Plan
+from ..planning.preview import preview
+from .choice import never_scrubbed
+from .run import Scrubbing
+
+
+def described(work: Scrubbing) -> Iterator[str]:
+    """Yield a line for each table with its numbers, for what is left as it is, and for what goes with the rows."""
+    for plan in work.plans:
+        yield f"{plan.using}: {_numbers(work, plan)}"
+    for declared in never_scrubbed():
+        yield f"{declared.label}: kept as it is, its PrivacyMeta says can_anonymise = False."
+    for label in work.left_out:
+        yield f"{label}: left as it is, with all personal data in it."
+    for using in sorted(set(work.asked) - set(work.aliases)):
+        same = twin(using, work.aliases)
+        if same:
+            yield f"{using}: the same database as {same}, which is scrubbed once."
+        else:
+            yield f"{using}: left as it is, none of the tables is there."
+    for text in keeper.describe(work.plans):
+        yield f"Erased with the rows: {text}."
+
+
+def _numbers(work: Scrubbing, plan: Plan) -> str:
+    started, numbers = work.begun.get((plan.using, plan.label)), preview(plan)
+    if started is None:
+        return str(numbers)
+    done = numbers.marked - numbers.refilled
+    return (
+        f"{numbers.counted}; goes on where the run of {shown(started)} stopped: {done} of {numbers.rows} "
+        "rows are done (--restart scrubs them again)"
+    )
+
+
+def warning(work: Scrubbing) -> str:
+    """Return what somebody has to know who is asked whether to do it."""
+    names = ", ".join(f"{connections[using].settings_dict['NAME']} ({using})" for using in work.aliases)
+    copies = keeper.describe(work.plans)
+    also = f", and erases with the rows {'; '.join(copies)}" if copies else ""
+    return f"This anonymises all of the above in {names}{also}. It cannot be undone."
