@@ -18,6 +18,7 @@ from .databases.placement import explained
 from .exceptions import AnonymiseError
 from .execution.effects import check_deleted
 from .execution.execute import execute
+from .execution.kept import keep
 from .execution.marking import forget_markers
 from .log import identity, legacy, writing
 from .managers import take_off_declaration
@@ -139,8 +140,12 @@ def anonymise_related(sender: type[Model], queryset: QuerySet[Any], keys: Sequen
     Where the key is a party's own, that part of the rows alone: what they hold of others stays.
     """
     if sender in registry and not registry.declaration(sender).meta.can_anonymise:
+        count = queryset.count()
+        keep(sender._meta.label, count)
         logger.info(
-            "%s: rows whose target is deleted are left as they are (can_anonymise = False).", sender._meta.label
+            "%s: %s rows whose target is deleted are left as they are (can_anonymise = False).",
+            sender._meta.label,
+            count,
         )
     elif sender in registry:
         deletion = _under_way(queryset.db)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.apps import apps
 from django.contrib import messages
 from django.contrib.admin.utils import model_ngettext
 from django.db.models import Model
@@ -51,6 +53,9 @@ def templates(opts: Options[Any]) -> list[str]:
 def context(plans: Iterable[Plan]) -> dict[str, Any]:
     """Return what the page says about ``plans``."""
     previews = [preview(plan) for plan in plans]
+    kept: Counter[str] = Counter()
+    for each in previews:
+        kept.update(each.kept)
     return {
         "title": _("Anonymise data"),
         "subtitle": None,
@@ -59,6 +64,7 @@ def context(plans: Iterable[Plan]) -> dict[str, Any]:
         "unmarked": sum(each.unmarked for each in previews),
         "marked": sum(each.marked for each in previews),
         "refilled": sum(each.refilled for each in previews),
+        "parts_kept": left_for_good(kept),
     }
 
 
@@ -77,6 +83,11 @@ def outcome(plans: Sequence[Plan], results: Sequence[Result]) -> str:
     sentences = [_done(sum(done.values()), _listed(done))]
     if any(left.values()):
         sentences.append(_left(sum(left.values()), _listed(left)))
+    kept: Counter[str] = Counter()
+    for result in results:
+        kept.update(result.kept)
+    if kept:
+        sentences.append(left_for_good(kept))
     operations = dict.fromkeys(result.operation for result in results if result.operation)
     sentences += [_("Operation %(id)s.") % {"id": operation} for operation in operations]
     return " ".join(sentences)
@@ -101,6 +112,18 @@ def _left(count: int, rows: str) -> str:
         count,
     )
     return text % {"count": count, "rows": rows}
+
+
+def left_for_good(kept: Mapping[str, int]) -> str:
+    """Return what is reached and left as it is, {label of the model: rows}; empty if that is nothing."""
+    count = sum(kept.values())
+    text = ngettext(
+        "%(count)s row is left as it is, because its model says so (can_anonymise = False): %(rows)s.",
+        "%(count)s rows are left as they are, because their models say so (can_anonymise = False): %(rows)s.",
+        count,
+    )
+    rows = _listed({apps.get_model(label): number for label, number in kept.items()})
+    return text % {"count": count, "rows": rows} if count else ""
 
 
 def _listed(counts: dict[type[Model], int]) -> str:

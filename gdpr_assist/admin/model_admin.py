@@ -27,11 +27,13 @@ from .selection import LARGEST_SELECTION, PACKED, key_from_text, pack, posted
 
 if TYPE_CHECKING:
     from ..erasure import erase
+    from ..execution.kept import hearing_of_kept
     from ..planning.plans import Plan, plan, target_alias
 
     Base = admin.ModelAdmin[Any]
 else:
     erase = at_first_call("gdpr_assist.erasure.erase")
+    hearing_of_kept = at_first_call("gdpr_assist.execution.kept.hearing_of_kept")
     plan = at_first_call("gdpr_assist.planning.plans.plan")
     target_alias = at_first_call("gdpr_assist.planning.plans.target_alias")
 
@@ -130,12 +132,15 @@ class ModelAdmin(Base):
         admin's history.
         """
         try:
-            with with_history(self.model) if is_atomic else nullcontext():
-                return view(request, *args)
+            with hearing_of_kept() as kept, with_history(self.model) if is_atomic else nullcontext():
+                answer = view(request, *args)
         except refusals as error:
             if is_atomic:
                 list(messages.get_messages(request))  # that something was deleted, say, is not so any more
             return self._back(request, told(error), messages.ERROR)
+        if kept:
+            self.message_user(request, confirmation.left_for_good(kept), messages.WARNING)
+        return answer
 
     def _plan(self, request: HttpRequest, keys: Iterable[Any], force: bool = False) -> Plan:
         """The plan for those of ``keys`` that this admin shows to the user.

@@ -17,6 +17,7 @@ from ..planning.plans import Plan
 from ..sensitive import sensitive
 from ..undocumented import related_objects, set_related_objects
 from .claims import all_claims
+from .kept import hearing_of_kept
 from .objects import anonymise
 from .refusals import explained_refusals
 from .run import Run
@@ -34,7 +35,8 @@ class Result:
     """The id under which it was logged; None if it was not."""
 
     kept: dict[str, int] = field(default_factory=dict)
-    """{label: rows} of the same objects in multi-table models that say ``can_anonymise = False``: left as they are."""
+    """{label: rows} of models that say ``can_anonymise = False``: left as they are, though they were reached, as
+    tables of the same objects or by a cascade."""
 
     retained: list[Retained] = field(default_factory=list)
     """What stays beside the rows, as a file that another row names: filled when the transaction is committed."""
@@ -56,7 +58,7 @@ def execute(plan: Plan, *, within: writing.Erasure | None = None, marked: int | 
     run = Run(erasure)
     seen = anonymised = 0
     block = transaction.atomic(using=plan.using, savepoint=within is None)
-    with _restored(plan.instance), explained_refusals(plan), block:
+    with _restored(plan.instance), explained_refusals(plan), hearing_of_kept() as kept, block:
         for claimed in all_claims(plan, run):
             seen += len(claimed)
             anonymised += anonymise(plan, claimed, run, {plan.declaration.model})
@@ -75,7 +77,7 @@ def execute(plan: Plan, *, within: writing.Erasure | None = None, marked: int | 
         anonymised=anonymised,
         skipped=seen - anonymised,
         operation=logged,
-        kept=dict(run.kept),
+        kept=dict(kept),
         retained=run.keepers.retained,
         computed=tuple(sorted(run.computed)),
     )

@@ -17,6 +17,7 @@ from ..signals import rows_anonymised
 from ..tables import EventLog
 from .claims import Claimed, all_claims
 from .effects import check_changed, references_kept
+from .kept import keep
 from .marking import forget_notes, mark
 from .run import Run
 from .values import raise_explained
@@ -108,8 +109,7 @@ def _anonymise_part(whole: Plan, rows: QuerySet[Any], run: Run, seen: set[type[M
     """Anonymise ``rows``, which are a part of the objects of ``whole`` in another table."""
     seen.add(rows.model)
     if not registry.declaration(rows.model).meta.can_anonymise:
-        if count := rows.count():
-            run.kept[rows.model._meta.label] += count
+        keep(rows.model._meta.label, rows.count())
         return
     if whole.part and whole.part not in registry.declaration(rows.model).parts:
         return  # nothing of it is there

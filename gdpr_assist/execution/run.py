@@ -29,8 +29,6 @@ class Run:
 
     # {model: what may interfere with changing it}; asked of the catalogue once
     _interference: dict[type[Model], Interference] = field(default_factory=dict)
-    # {label of a model that says can_anonymise = False: how many rows of it belong to the objects}
-    kept: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     # {names of columns, by comma: keys of rows of the plan under way in which they were computed}
     _notes: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     # Labels of the columns that hold another value than the planned one

@@ -106,8 +106,11 @@ def of_replay(report: Report) -> Iterator[str]:
             "Say of each undecided operation that did not take effect: gdpr_reconcile --dismiss OPERATION. "
             "Then apply all that are left with gdpr_rerun --include-undecided."
         )
-    for label, count in sorted(report.cascaded.items()):
-        yield f"Also anonymised by cascade, or as a part of the same object: {label}: {count}"
+    for what, counts in (
+        ("Also anonymised by cascade, or as a part of the same object", report.cascaded),
+        ("Reached and left as they are, as can_anonymise = False says", report.kept),
+    ):
+        yield from (f"{what}: {label}: {count}" for label, count in sorted(counts.items()))
 
 
 def numbers_of_replay(report: Report, *, dry_run: bool) -> dict[str, int]:

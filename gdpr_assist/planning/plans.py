@@ -196,7 +196,9 @@ class Plan:
         return text
 
     def __str__(self) -> str:
-        return self.described()
+        relatives = registry.relatives(self.declaration.model)
+        kept = ", ".join(each._meta.label for each in relatives if not _can_anonymise(each))
+        return self.described() + (f"; what {kept} holds of them stays (can_anonymise = False)" if kept else "")
 
 
 @sensitive

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
+from django.db.models import Model, Q, QuerySet
 from django.template.defaultfilters import pluralize
 
 from ..databases.placement import explained
+from ..declaring.meta import all_rows
+from ..registry import registry
 from ..sensitive import sensitive
 from .markers import markers
 from .plans import Plan
@@ -26,6 +31,9 @@ class Preview:
 
     computed: tuple[str, ...] = ()
     """Columns that hold, in some of the marked rows, what a project's ``save()`` has computed."""
+
+    kept: dict[str, int] = field(default_factory=dict)
+    """{label: rows} of the same objects in multi-table models that say ``can_anonymise = False``: they stay."""
 
     @property
     def unmarked(self) -> int:
@@ -51,6 +59,8 @@ class Preview:
             text += "" if self.plan.force else ": anonymise them with force"
         if self.marked and self.plan.untold:
             text += f"; whether {', '.join(self.plan.untold)} was filled again cannot be told"
+        for label, count in self.kept.items():
+            text += f"; {count} row{pluralize(count)} of {label} left as they are (can_anonymise = False)"
         return text
 
 
@@ -58,14 +68,35 @@ class Preview:
 def preview(plan: Plan) -> Preview:
     """Return the numbers of ``plan``. Raises ``AnonymiseError`` on an alias without the tables of an erasure."""
     with explained(plan.using):
-        rows = plan.count()
+        rows, kept = plan.count(), dict(_kept(plan.rows(), {plan.declaration.model}))
         if not markers(plan.declaration.model, plan.using).exists():
-            return Preview(plan=plan, rows=rows)
+            return Preview(plan=plan, rows=rows, kept=kept)
         notes = plan.computed()
         return Preview(
             plan=plan,
             rows=rows,
+            kept=kept,
             marked=plan.marked().count(),
             refilled=plan.refilled(notes).count(),
             computed=tuple(dict.fromkeys(name for note in notes for name in note.split(","))),
         )
+
+
+def _kept(rows: QuerySet[Any], seen: set[type[Model]]) -> Iterator[tuple[str, int]]:
+    """Yield which tables of the same objects stay as they are, with the number of their rows, as an execution does.
+
+    ``seen`` are the models that were looked at. Asks nothing where all tables may be anonymised.
+    """
+    if all(registry.declaration(each).meta.can_anonymise for each in registry.relatives(rows.model)):
+        return
+    parents = [(each, Q(pk__in=rows.values(link.attname))) for each, link in registry.parents(rows.model)]
+    children = [(each, Q(**{f"{link.name}__in": rows})) for each, link in registry.children(rows.model)]
+    for model, condition in (*parents, *children):
+        if model in seen:
+            continue
+        seen.add(model)
+        found = all_rows(model, rows.db).filter(condition)
+        if registry.declaration(model).meta.can_anonymise:
+            yield from _kept(found, seen)
+        elif count := found.count():
+            yield model._meta.label, count

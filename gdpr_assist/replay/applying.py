@@ -20,6 +20,7 @@ from ..declaring.meta import all_rows
 from ..exceptions import AnonymiseError
 from ..execution.deleting import delete
 from ..execution.execute import execute
+from ..execution.kept import hearing_of_kept
 from ..execution.marking import forget_markers
 from ..log import receipts, writing
 from ..log.reading import ROWS_PER_QUERY, Kind, LoggedOperation
@@ -48,6 +49,8 @@ class Erased:
     named: Counter[type[Model]] = field(default_factory=Counter)
     # {model: how many rows were anonymised, by whichever way}
     anonymised: Counter[type[Model]] = field(default_factory=Counter)
+    # {model label: how many rows were left as they are, as their models say can_anonymise = False}
+    kept: Counter[str] = field(default_factory=Counter)
 
     @property
     def cascaded(self) -> Counter[str]:
@@ -181,6 +184,7 @@ def _erase(operation: LoggedOperation, step: Step, rows: list[Any], done: Erased
         with (
             _explained(step, operation.using),
             writing.suspended() as heard,
+            hearing_of_kept() as kept,
             transaction.atomic(using=operation.using),
         ):
             if event == EventLog.EVENT_DELETE:
@@ -190,6 +194,7 @@ def _erase(operation: LoggedOperation, step: Step, rows: list[Any], done: Erased
                     _anonymise(model, keys, part, operation.using)
     except Blocked as error:
         return error
+    done.kept += kept
     for (logged, label), count in heard.items():
         if logged == EventLog.EVENT_ANONYMISE and (anonymised := registry.find(label)):
             done.anonymised[anonymised] += count

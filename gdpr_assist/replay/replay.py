@@ -41,6 +41,8 @@ class Report:
     absent: int = 0
     # {model label: rows that were anonymised since a key of theirs points at a deleted row, and that no event names}
     cascaded: Counter[str] = field(default_factory=Counter)
+    # {model label: rows that were reached, and left as they are, since their models say can_anonymise = False}
+    kept: Counter[str] = field(default_factory=Counter)
     foreign: int = 0
     # [(operation, model label, why)]
     failed: list[tuple[LoggedOperation, str, str]] = field(default_factory=list)
@@ -252,6 +254,7 @@ def _count(operations: list[LoggedOperation], erased: Erased, report: Report, dr
     report.rows += erased.rows
     report.absent += erased.absent
     report.cascaded += erased.cascaded
+    report.kept += erased.kept
     undecided = [each.id for each in operations if not each.is_committed]
     if undecided and not dry_run:
         writing.decide(undecided, True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from django.apps import apps
@@ -21,6 +21,14 @@ from ..tables import Scrub
 def never_scrubbed() -> list[Declaration]:
     """Return the declarations whose rows are personal and stay: ``can_anonymise`` is False."""
     return [declared for declared in registry if not declared.meta.can_anonymise]
+
+
+def kept(databases: Iterable[str]) -> Iterator[tuple[str, str, int]]:
+    """Yield (alias, label, rows) of those of them that have any on these databases."""
+    for declared in never_scrubbed():
+        for using in databases:
+            if _is_on(declared, using) and (count := all_rows(declared.model, using).count()):
+                yield using, declared.label, count
 
 
 def chosen(only: Iterable[str] = (), but: Iterable[str] = ()) -> list[Declaration]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from django.db import connections
+from django.template.defaultfilters import pluralize
 
 from ..copies import keeper
 from ..databases.aliases import twin
 from ..log.reconciliation import shown
 from ..planning.plans import Plan
 from ..planning.preview import preview
-from .choice import never_scrubbed
+from .choice import kept
 from .run import Scrubbing
 
 
@@ -19,8 +20,12 @@ def described(work: Scrubbing) -> Iterator[str]:
     """Yield a line for each table with its numbers, for what is left as it is, and for what goes with the rows."""
     for plan in work.plans:
         yield f"{plan.using}: {_numbers(work, plan)}"
-    for declared in never_scrubbed():
-        yield f"{declared.label}: kept as it is, its PrivacyMeta says can_anonymise = False."
+    for using, label, count in kept(work.asked):
+        are = pluralize(count, "it is,they are")
+        yield (
+            f"{using}: {label}: {count} row{pluralize(count)} kept as {are}, as its PrivacyMeta says "
+            "can_anonymise = False."
+        )
     for label in work.left_out:
         yield f"{label}: left as it is, with all personal data in it."
     for using in sorted(set(work.asked) - set(work.aliases)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from django.db import Error
@@ -32,13 +32,28 @@ class Verification:
     """Why the log could not be read: the class of the error. Then nothing is known of what is back."""
 
 
+def _say_nothing(found: Preview) -> None:
+    pass
+
+
 def verify(
-    databases: Iterable[str] | None = None, *, only: Iterable[str] = (), but: Iterable[str] = ()
+    databases: Iterable[str] | None = None,
+    *,
+    only: Iterable[str] = (),
+    but: Iterable[str] = (),
+    follow: Callable[[Preview], object] = _say_nothing,
 ) -> Verification:
-    """Look at every chosen model on every chosen alias that holds its table: see ``choice.plans``, also for errors."""
+    """Look at every chosen model on every chosen alias that holds its table: see ``choice.plans``, also for errors.
+
+    ``follow`` is given the numbers of each table as soon as they are known.
+    """
     databases, only = list(databases or ()), list(only)
     plans = choice.plans(databases, only=only, but=but, children=True)
-    previews = [preview(each) for whole in plans for each in (whole, *_parts(whole))]
+    previews = []
+    for whole in plans:
+        for each in (whole, *_parts(whole)):
+            previews.append(preview(each))
+            follow(previews[-1])
     try:
         back = returned(databases, _models(plans, is_chosen=bool(only)))
     except Error as error:

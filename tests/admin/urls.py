@@ -10,7 +10,7 @@ from django.urls import path
 import gdpr_assist.admin
 from gdpr_assist.models import PersonalData
 from tests.apps.fields.models import TextKey
-from tests.apps.shop.models import AuditEntry, Category, Customer, ForeignCustomer, Order, Reservation
+from tests.apps.shop.models import AuditEntry, Boat, Category, Customer, ForeignCustomer, Order, Reservation
 
 site = admin.AdminSite(name="shop_admin")
 
@@ -64,7 +64,7 @@ class ForeignCustomerAdmin(gdpr_assist.admin.ModelAdmin):
     inlines = [OrdersInline]
 
 
-@admin.register(AuditEntry, Category, Reservation, TextKey, site=site)
+@admin.register(AuditEntry, Boat, Category, Reservation, TextKey, site=site)
 class PlainAdmin(gdpr_assist.admin.ModelAdmin):
     """Category is not registered with gdpr_assist, AuditEntry cannot be anonymised."""
 

@@ -231,8 +231,11 @@ class TestScrubbing:
 
     def test_models_that_stay_as_they_are_are_named(self):
         entry = baker.make(AuditEntry, actor="ottoline@quill.example")
-        printed = scrub()
-        assert "shop.AuditEntry: kept as it is, its PrivacyMeta says can_anonymise = False." in printed.splitlines()
+        baker.make(AuditEntry, _quantity=2, _using="other")
+        printed = run("--noinput").splitlines()
+        says = "as its PrivacyMeta says can_anonymise = False."
+        assert f"default: shop.AuditEntry: 1 row kept as it is, {says}" in printed
+        assert f"other: shop.AuditEntry: 2 rows kept as they are, {says}" in printed
         assert row(entry)["actor"] == "ottoline@quill.example"
 
     def test_one_database(self):

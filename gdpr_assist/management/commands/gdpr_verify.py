@@ -59,8 +59,10 @@ class Command(BaseCommand):
 
     def look(self, options: dict[str, Any]) -> list[str]:
         """Print the numbers of each model; return what is wrong with them."""
-        found = verify(options["database"], only=options["model"], but=options["exclude_model"])
-        self.print_tables(found.previews)
+        found = verify(
+            options["database"], only=options["model"], but=options["exclude_model"], follow=self.print_table
+        )
+        self.print_unknown(found.previews)
         self.print_returned(found)
         failures = []
         if back := [f"{_erased(each)} of {each.label} on {each.using}" for each in found.returned if each.is_certain]:
@@ -80,12 +82,14 @@ class Command(BaseCommand):
             )
         return failures
 
-    def print_tables(self, previews: list[Preview]) -> None:
-        for each in previews:
-            text = f"{_rows(each.rows)}, {each.marked} anonymised, {each.refilled} refilled"
-            if each.unknown:
-                text += f"; not known of {', '.join(each.unknown)}"
-            self.stdout.write(f"{each.plan.using}: {each.plan.name}: {text}")
+    def print_table(self, each: Preview) -> None:
+        text = f"{_rows(each.rows)}, {each.marked} anonymised, {each.refilled} refilled"
+        if each.unknown:
+            text += f"; not known of {', '.join(each.unknown)}"
+        self.stdout.write(f"{each.plan.using}: {each.plan.name}: {text}")
+        self.stdout.flush()  # the next table may take long
+
+    def print_unknown(self, previews: list[Preview]) -> None:
         if unknown := dict.fromkeys(f"{each.plan.label}.{name}" for each in previews for name in each.unknown):
             self.stdout.write(
                 f"Not known, and not counted as in order: whether {', '.join(unknown)} hold anything "
