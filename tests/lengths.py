@@ -1,5 +1,6 @@
 """How long the modules of the package are, and why some are longer than others: ``python -m tests.lengths``."""
 
+import ast
 import sys
 from pathlib import Path
 
@@ -9,6 +10,9 @@ PACKAGE = Path(gdpr_assist.__file__).parent
 
 # In lines. A longer module has a reason below, and it is not that nobody has cut it in two yet.
 LONGEST = 250
+
+# In lines of code, besides imports, docstrings and ``add_arguments``: a command parses, calls, and prints.
+LONGEST_COMMAND = 60
 
 REASONS = {
     "admin/personal_data.py": "one page: its form, its view, and what each button of it does",
@@ -32,6 +36,26 @@ def lengths():
         if "migrations" not in path.parts
     }
     return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def commands():
+    """Return {module of a command: lines of code}, without what only says what it is and what it takes."""
+    paths = (PACKAGE / "management/commands").glob("*.py")
+    return {path.stem: _code(path.read_text(encoding="utf-8")) for path in paths}
+
+
+def _code(text):
+    rest = filter(_is_no_code, ast.walk(ast.parse(text)))
+    left_out = {number for node in rest for number in range(node.lineno, node.end_lineno + 1)}
+    lines = enumerate(text.splitlines(), start=1)
+    return sum(1 for number, line in lines if number not in left_out and line.strip() and line.strip()[0] != "#")
+
+
+def _is_no_code(node):
+    if isinstance(node, ast.FunctionDef):
+        return node.name == "add_arguments"
+    is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return is_text or isinstance(node, ast.Import | ast.ImportFrom)
 
 
 def report():

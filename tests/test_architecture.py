@@ -238,6 +238,12 @@ def test_a_long_module_has_its_reason():
     assert {path for path, number in lengths.lengths().items() if number > lengths.LONGEST} == lengths.REASONS.keys()
 
 
+def test_a_command_is_a_door():
+    commands = lengths.commands()
+    assert {"anonymise_db", "gdpr_rerun"} < commands.keys()
+    assert {name: number for name, number in commands.items() if number > lengths.LONGEST_COMMAND} == {}
+
+
 def test_each_module_says_what_it_is():
     docs = {
         name: ast.get_docstring(tree)

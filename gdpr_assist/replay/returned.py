@@ -59,6 +59,12 @@ class Returned:
         return self._keys(EventLog.EVENT_ANONYMISE) - self.deleted_keys
 
     @property
+    def counted(self) -> str:
+        """How many of them were erased in which way, in words."""
+        numbers = {"deleted": len(self.deleted_keys), "anonymised": len(self.anonymised_keys)}
+        return " and ".join(f"{number} {event}" for event, number in numbers.items() if number)
+
+    @property
     def is_certain(self) -> bool:
         """Whether the database or chance makes the keys, so that hardly any later row has the key of an erased one.
 

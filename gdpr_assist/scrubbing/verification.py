@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from django.db import Error
 from django.db.models import Model
+from django.template.defaultfilters import pluralize
 
 from ..conf import log_database
 from ..databases.errors import raised_by
 from ..declaring.meta import all_rows
+from ..pages import page
 from ..planning.plans import Plan, plan
 from ..planning.preview import Preview, preview
 from ..registry import registry
@@ -61,6 +63,32 @@ def verify(
             raise
         return Verification(previews=previews, returned=[], log_error=type(error).__name__)
     return Verification(previews=previews, returned=back)
+
+
+def failures(found: Verification, *, every: bool) -> Iterator[str]:
+    """Yield what is wrong, each with its cure; with ``every``, also that there are rows which are not anonymised."""
+    if back := [f"{each.counted} of {each.label} on {each.using}" for each in found.returned if each.is_certain]:
+        yield (
+            f"There again, as it seems, though the log says that they were erased: {', '.join(back)}. Was a table "
+            "restored, or data loaded? Erase these rows again "
+            f"({page('howto/restore_a_backup', 'If only a table was restored')})."
+        )
+    whole = [each for each in found.previews if every and not each.plan.part]
+    if left := [f"{each.unmarked} of {_rows(each.rows)} of {_table(each)}" for each in whole if each.unmarked]:
+        yield f"Not anonymised: {', '.join(left)}. On a copy, run anonymise_db."
+    if refilled := [f"{_rows(each.refilled)} of {_table(each)}" for each in found.previews if each.refilled]:
+        yield (
+            f"Filled again since they were anonymised: {', '.join(refilled)}. On a copy, run anonymise_db; "
+            f"elsewhere, anonymise these rows with force=True ({page('reference/methods', 'Refilled rows')})."
+        )
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{pluralize(count)}"
+
+
+def _table(found: Preview) -> str:
+    return f"{found.plan.name} on {found.plan.using}"
 
 
 def _parts(whole: Plan) -> list[Plan]:

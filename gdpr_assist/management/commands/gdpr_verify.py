@@ -15,8 +15,7 @@ from gdpr_assist.databases.failures import failure
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.pages import page
 from gdpr_assist.planning.preview import Preview
-from gdpr_assist.replay.returned import Returned
-from gdpr_assist.scrubbing.verification import Verification, verify
+from gdpr_assist.scrubbing.verification import Verification, failures, verify
 
 
 class Command(BaseCommand):
@@ -49,13 +48,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            failures = self.look(options)
+            wrong = self.look(options)
         except AnonymiseError as error:
             raise CommandError(str(error)) from None
         except Error as error:
             raise CommandError(failure(error)) from None
-        if failures:
-            raise CommandError(" ".join(failures))
+        if wrong:
+            raise CommandError(" ".join(wrong))
 
     def look(self, options: dict[str, Any]) -> list[str]:
         """Print the numbers of each model; return what is wrong with them."""
@@ -64,26 +63,10 @@ class Command(BaseCommand):
         )
         self.print_unknown(found.previews)
         self.print_returned(found)
-        failures = []
-        if back := [f"{_erased(each)} of {each.label} on {each.using}" for each in found.returned if each.is_certain]:
-            failures.append(
-                f"There again, as it seems, though the log says that they were erased: {', '.join(back)}. Was a table "
-                "restored, or data loaded? Erase these rows again "
-                f"({page('howto/restore_a_backup', 'If only a table was restored')})."
-            )
-        whole = [each for each in found.previews if not each.plan.part]
-        left = [f"{each.unmarked} of {_rows(each.rows)} of {_table(each)}" for each in whole if each.unmarked]
-        if left and options["all"]:
-            failures.append(f"Not anonymised: {', '.join(left)}. On a copy, run anonymise_db.")
-        if refilled := [f"{_rows(each.refilled)} of {_table(each)}" for each in found.previews if each.refilled]:
-            failures.append(
-                f"Filled again since they were anonymised: {', '.join(refilled)}. On a copy, run anonymise_db; "
-                f"elsewhere, anonymise these rows with force=True ({page('reference/methods', 'Refilled rows')})."
-            )
-        return failures
+        return list(failures(found, every=options["all"]))
 
     def print_table(self, each: Preview) -> None:
-        text = f"{_rows(each.rows)}, {each.marked} anonymised, {each.refilled} refilled"
+        text = f"{each.rows} row{pluralize(each.rows)}, {each.marked} anonymised, {each.refilled} refilled"
         if each.unknown:
             text += f"; not known of {', '.join(each.unknown)}"
         self.stdout.write(f"{each.plan.using}: {each.plan.name}: {text}")
@@ -99,7 +82,7 @@ class Command(BaseCommand):
 
     def print_returned(self, verification: Verification) -> None:
         for each in verification.returned:
-            text = f"{each.using}: {each.label}: {_erased(each)}, and there again"
+            text = f"{each.using}: {each.label}: {each.counted}, and there again"
             if not each.is_certain:
                 text += "; not known whether these are other rows, as a key of this model may be used again"
             self.stdout.write(text)
@@ -108,16 +91,3 @@ class Command(BaseCommand):
                 f"Not looked at: whether erased rows are there again, as the event log cannot be read "
                 f"({verification.log_error}): {page('howto/protect_the_log', 'The owner')}"
             )
-
-
-def _erased(each: Returned) -> str:
-    numbers = {"deleted": len(each.deleted_keys), "anonymised": len(each.anonymised_keys)}
-    return " and ".join(f"{number} {event}" for event, number in numbers.items() if number)
-
-
-def _rows(count: int) -> str:
-    return f"{count} row{pluralize(count)}"
-
-
-def _table(found: Preview) -> str:
-    return f"{found.plan.name} on {found.plan.using}"
