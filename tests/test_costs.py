@@ -1,12 +1,17 @@
 """What erasing costs: how many statements, on the main database and on the log; those of transactions not counted."""
 
+from contextlib import suppress
+from io import StringIO
+
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from gdpr_assist.execution.ranges import execute_in_ranges
+from gdpr_assist.log.reading import OPERATIONS_PER_QUERY
 from gdpr_assist.models import EventLog
 from gdpr_assist.planning.plans import plan
 from tests.apps.fields.models import UUIDKey
@@ -228,3 +233,56 @@ def test_a_range_of_a_model_with_children_asks_each_child_once():
     main, _ = asked(lambda: list(execute_in_ranges(plan(Order.objects.all(), force=True), 10)))
 
     assert looked_once(first_words(main)) == ["SELECT", "INSERT", "UPDATE", "SELECT", "SELECT"] * 3
+
+
+# -- the events of 1.x ---------------------------------------------------------------------------
+
+
+def of_1x(model_name, count):
+    """Write events as 1.x did, and rows with their keys."""
+    Customer.all_objects.all()._raw_delete("default")
+    EventLog.objects.using("gdpr_log").all().delete()
+    people = [Customer(pk=number, name="Ada", email=f"{number}@quill.example") for number in range(1, count + 1)]
+    Customer.objects.bulk_create(people)
+    EventLog.objects.using("gdpr_log").bulk_create(
+        EventLog(event=EventLog.EVENT_ANONYMISE, app_label="shop", model_name=model_name, target_pk=str(each.pk))
+        for each in people
+    )
+
+
+@pytest.mark.parametrize("model_name", ["Customer", "Gone"], ids=["live", "removed"])
+class TestEventsOf1x:
+    """A site of 1.x may have a million of them: no statement for each, a few for each page of them."""
+
+    def rerun(self):
+        printed = StringIO()
+        with suppress(CommandError):  # of the model that is gone
+            call_command("gdpr_rerun", "--dry-run", "--apply-1x", stdout=printed)
+        return printed.getvalue()
+
+    def upgrade(self):
+        call_command("gdpr_upgrade", stdout=StringIO())
+
+    def counts(self, model_name, action, *numbers_of_events):
+        for count in numbers_of_events:
+            of_1x(model_name, count)
+            yield numbers(action)
+
+    def test_a_dry_run_sees_all(self, model_name):
+        of_1x(model_name, 40)
+        line = {"Customer": "To be applied: 40\n", "Gone": "Failed: shop.Gone: 40 of 1.x: there is no such model"}
+        assert line[model_name] in self.rerun()
+
+    def test_a_dry_run(self, model_name):
+        few, many = self.counts(model_name, self.rerun, 40, 400)
+        assert few == many
+        main, log = many
+        pages = 2
+        [(more, more_of_log)] = self.counts(model_name, self.rerun, 400 + pages * OPERATIONS_PER_QUERY)
+        assert more - main <= 2 * pages
+        assert more_of_log - log <= pages
+
+    def test_an_upgrade(self, model_name):
+        self.upgrade()  # what it makes once
+        few, many, more = self.counts(model_name, self.upgrade, 40, 400, 1400)
+        assert few == many == more

@@ -8,7 +8,7 @@ from io import StringIO
 
 import pytest
 from django.core.checks import run_checks
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, get_commands
 from django.db import connections, transaction
 
 from gdpr_assist.checks import check_W018
@@ -171,6 +171,19 @@ def test_at_other_levels_no_statement_is_added(django_assert_num_queries):
         receipts.committed_receipts([uuid.uuid4()], "default")
 
 
+# {command: the aliases that it writes to, of one with data and the log}
+WRITES = {
+    "anonymise_db": ["default"],
+    "gdpr_new_id": ["default"],
+    "gdpr_prune": ["default", "gdpr_log"],
+    "gdpr_reconcile": ["default", "gdpr_log"],
+    "gdpr_rerun": ["default", "gdpr_log"],
+    "gdpr_status": [],
+    "gdpr_upgrade": ["default", "gdpr_log"],
+    "gdpr_verify": [],
+}
+
+
 class TestAutocommit:
     def off(self, database):
         database.settings_dict = {**database.settings_dict, "AUTOCOMMIT": False}
@@ -178,24 +191,35 @@ class TestAutocommit:
     def test_a_connection_that_commits_by_itself(self):
         check_commits(ALIASES)
 
-    @pytest.mark.parametrize(
-        "command",
-        [("gdpr_rerun",), ("gdpr_reconcile",), ("gdpr_prune",), ("gdpr_new_id", "--noinput")],
-        ids=lambda command: command[0],
-    )
-    @pytest.mark.parametrize("using", ["default", "gdpr_log"])
+    def test_each_command_has_an_answer(self):
+        assert {name for name, app in get_commands().items() if app == "gdpr_assist"} == WRITES.keys()
+
+    def call(self, command):
+        asks = {"anonymise_db": {"interactive": False, "compact": False}, "gdpr_new_id": {"noinput": True}}
+        call_command(command, stdout=StringIO(), **asks.get(command, {}))
+
+    @pytest.mark.parametrize(("command", "using"), [(name, using) for name in WRITES for using in WRITES[name]])
     def test_commands_that_write_refuse(self, command, using, settings):
         settings.GDPR_CAN_ANONYMISE_DATABASE = True
         settings.GDPR_LOG_RETENTION = timedelta(days=30)
-        if command[0] == "gdpr_new_id" and using == "gdpr_log":
-            return  # it writes nothing there
         log(event(ANONYMISE, customer()))
         with untouched(), database_is(using, self.off), pytest.raises(CommandError) as caught:
-            call_command(*command, stdout=StringIO())
-        assert str(caught.value) == (
+            self.call(command)
+        said, nothing = str(caught.value), "Nothing was changed. "
+        assert said.count(nothing) == 1
+        assert said.replace(nothing, "") == (
             f"AUTOCOMMIT is off on the database alias '{using}': what is written there would be rolled back when the "
-            f"command ends. Nothing was changed. Take AUTOCOMMIT out of DATABASES['{using}']."
+            f"command ends. Take AUTOCOMMIT out of DATABASES['{using}']."
         )
+
+    @pytest.mark.parametrize(
+        ("command", "using"),
+        [(name, using) for name in WRITES for using in ("default", "gdpr_log") if using not in WRITES[name]],
+    )
+    def test_what_a_command_only_reads_may_be_so(self, command, using, settings):
+        settings.GDPR_CAN_ANONYMISE_DATABASE = True
+        with untouched(using), database_is(using, self.off):
+            self.call(command)
 
     def test_switched_off_at_run_time(self):
         with transaction.atomic():

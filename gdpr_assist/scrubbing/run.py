@@ -138,9 +138,7 @@ def _scrub_table(plan: Plan, size: int | None, follow: Follow) -> None:
         try:
             follow(plan, tally.follow(size), tally.total - tally.before)
         except AnonymiseError as error:
-            # What is true of the one transaction of an erasure is not of a scrub.
-            text = str(error).replace(" Nothing was changed.", "")
-            raise Told(f"{text} {tally} Mend this. {AGAIN}") from None
+            raise Told(f"{_without_its_own(error)} {tally} Mend this. {AGAIN}") from None
 
 
 def _compact(work: Scrubbing, using: str, compacting: Callable[[str], object]) -> list[str]:
@@ -195,6 +193,11 @@ def told(progress: str | Tally, again: str = "") -> Iterator[None]:
     except Told:
         raise
     except AnonymiseError as error:
-        raise Told(f"{progress} {error}") from None
+        raise Told(f"{progress} {_without_its_own(error)}") from None
     except Error as error:
         raise Told(f"{failure(error)} {progress} {again}".rstrip()) from None
+
+
+def _without_its_own(error: AnonymiseError) -> str:
+    """Return what ``error`` says without what it says is done: that of one transaction is not true of a scrub."""
+    return str(error).replace(" Nothing was changed.", "")
