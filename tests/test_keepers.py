@@ -4,6 +4,7 @@ import logging
 
 import pytest
 from django.db import connections, transaction
+from django.db.models.signals import post_delete, pre_delete
 from model_bakery import baker
 
 from gdpr_assist import AnonymiseError
@@ -132,6 +133,15 @@ def test_what_it_keeps_of_rows_that_are_deleted_goes_too(audit, addresses, delet
     delete(addresses)
     assert entries() == ["Grace Road", "court"]
     assert rows(Address) == []
+
+
+def test_it_hears_of_what_others_delete_in_their_own_way(audit, addresses):
+    """They send Django's signals, without an origin and outside of a transaction."""
+    address = addresses[0]
+    pre_delete.send(sender=Address, instance=address, using="default")
+    Address.objects.filter(pk=address.pk)._raw_delete("default")
+    post_delete.send(sender=Address, instance=address, using="default")
+    assert entries() == ["Grace Road", "court"]
 
 
 def test_what_it_keeps_of_a_deletion_that_is_rolled_back_stays(audit, addresses):

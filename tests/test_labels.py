@@ -5,7 +5,7 @@ import pytest
 from model_bakery import baker
 
 from gdpr_assist.registry import registry
-from tests.apps.shop.models import Customer, GiftOrder, Order, Supplier
+from tests.apps.shop.models import Comment, Customer, GiftOrder, Order, Supplier
 from tests.apps.thirdparty.models import Device
 from tests.logbook import committing, customer, deleted, logged
 from tests.observing import row
@@ -56,6 +56,13 @@ class TestLogLabel:
         with declared(log_label="inventory.Gadget"):
             assert numbers(rerun()) == (1, 0, 0)
         assert not Device.objects.exists()
+
+    def test_a_replay_tells_what_went_by_cascade_under_the_models_own_label(self, monkeypatch):
+        monkeypatch.setattr(registry.declaration(Comment).meta, "log_label", "forum.Post", raising=False)
+        person = customer()
+        baker.make(Comment, author=person)
+        log(event(DELETE, person))
+        assert rerun().cascaded == {"shop.Comment": 1}
 
 
 class TestFormerLabels:
