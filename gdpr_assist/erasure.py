@@ -7,10 +7,11 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Model
 
 from .databases.placement import explained
 from .databases.rows import batch_size, chunks
-from .exceptions import PartlyErased
+from .exceptions import AnonymiseError, PartlyErased
 from .execution.execute import Result
 from .execution.together import execute_together
 from .planning.markers import marked_texts
@@ -30,6 +31,11 @@ def erase(plans: Sequence[Plan], *, by: Any = None) -> list[Result]:
     """
     if by is None:
         return execute_together(plans)
+    if isinstance(by, Model) and (by.pk is None or by._state.adding):
+        raise AnonymiseError(
+            f"erase(by=...): this {by._meta.label} is not saved, so nobody could say who asked; nothing was changed. "
+            "Give one that is, or leave it out."
+        )
     pinned = [plan.pinned() for plan in plans]
     keys = _told_once(pinned)
     # {alias: what receivers want to do once its rows are committed}

@@ -113,6 +113,17 @@ def test_a_user_gets_an_entry_in_the_admins_history_for_each_row(officer):
     assert list(entries) == [(officer.pk, str(each.pk), f"shop.Customer {each.pk}") for each in customers]
 
 
+@pytest.mark.parametrize("by", [User(), User(pk=4711)], ids=["no key", "a key of its own"])
+def test_a_user_who_is_not_saved_is_refused_before_anything_is_changed(heard, by):
+    customer = baker.make(Customer, name="Ada")
+    with pytest.raises(
+        AnonymiseError, match=r"^erase\(by=\.\.\.\): this auth\.User is not saved, .* nothing was changed"
+    ):
+        erase([plan(customer)], by=by)
+    assert rows(Customer)[0]["name"] == "Ada"
+    assert (markers(Customer), EventLog.objects.count(), heard) == ([], 0, [])
+
+
 def test_anything_else_that_asked_gets_none(heard):
     erase([plan(baker.make(Customer))], by="the nightly job")
     assert heard[0][-1] == "the nightly job"

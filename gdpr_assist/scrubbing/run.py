@@ -112,9 +112,9 @@ def scrub(
     if not compact:
         return [compaction.left_out(using) for using in work.aliases]
     left: list[str] = []
-    for using in work.aliases:
+    for number in range(len(work.aliases)):
         try:
-            left += _compact(work, using, compacting)
+            left += _compact(work, work.aliases[number:], compacting)
         except AnonymiseError as error:
             raise type(error)(" ".join([str(error), *left])) from None
     return left
@@ -141,17 +141,20 @@ def _scrub_table(plan: Plan, size: int | None, follow: Follow) -> None:
             raise Told(f"{_without_its_own(error)} {tally} Mend this. {AGAIN}") from None
 
 
-def _compact(work: Scrubbing, using: str, compacting: Callable[[str], object]) -> list[str]:
+def _compact(work: Scrubbing, aliases: list[str], compacting: Callable[[str], object]) -> list[str]:
+    """Compact the first of ``aliases``; if that fails, all of them hold old values still."""
+    using, *others = aliases
     plans = [plan for plan in work.plans if plan.using == using]
-    compacting(using)
     with told(
-        f"All rows are anonymised, but the files of {using} still hold old values. Run the command again: it "
-        "anonymises them once more, and compacts."
+        f"All rows are anonymised, but the files of {', '.join(aliases)} still hold old values. Run the command "
+        "again: it anonymises them once more, and compacts."
     ):
+        compacting(using)
         try:
             return compaction.compact([model for plan in plans for model in (plan.model, *plan.descendants)], using)
-        except AnonymiseError as error:
-            raise Told(str(error)) from None  # it says all by itself
+        except AnonymiseError as error:  # it says all of this one by itself
+            also = [f"The files of {', '.join(others)} hold old values too."] if others else []
+            raise Told(" ".join([str(error), *also])) from None
 
 
 class Told(AnonymiseError):
@@ -200,4 +203,4 @@ def told(progress: str | Tally, again: str = "") -> Iterator[None]:
 
 def _without_its_own(error: AnonymiseError) -> str:
     """Return what ``error`` says without what it says is done: that of one transaction is not true of a scrub."""
-    return str(error).replace(" Nothing was changed.", "")
+    return str(error).replace(" Nothing was changed.", "").replace("; nothing was changed", "")

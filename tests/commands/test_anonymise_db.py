@@ -344,7 +344,7 @@ class TestCompacting:
 
         with monkeypatch.context() as patch:
             patch.setattr(compaction, "compact", fail)
-            with pytest.raises(CommandError, match=r"^The disk is full\.$"):
+            with pytest.raises(CommandError, match=r"^The disk is full\. The files of other hold old"):
                 run("--noinput", "--model=shop.Customer")
         Customer.objects.filter(pk=person.pk).update(notes="likes engines")
         run("--noinput", "--no-compact", "--model=shop.Customer")
@@ -719,6 +719,55 @@ class TestBreakingOff:
         run("--noinput", "--database=default", "--model=shop.Comment")
         assert row(comment)["display_name"] == "Anonymous user"
         assert not Scrub.objects.exists()
+
+
+@pytest.mark.usefixtures("copy")
+class TestCompactionThatEnds:
+    """Of two databases, at the second: the files of the first are as they should be."""
+
+    def scrub(self, **how):
+        with pytest.raises(AnonymiseError) as caught:
+            steps.scrub(steps.prepare(only=["shop.Comment"]), **how)
+        return caught.value
+
+    @pytest.mark.parametrize("at", ["default", "other"])
+    def test_ctrl_c_while_it_is_said_which_is_next(self, at, monkeypatch):
+        monkeypatch.setattr(compaction, "compact", lambda models, using: [])
+
+        def say(using):
+            if using == at:
+                raise KeyboardInterrupt
+
+        error = self.scrub(compacting=say)
+        files = {"default": "default, other", "other": "other"}[at]
+        assert type(error) is steps.Interrupted
+        assert str(error) == (
+            f"Interrupted. All rows are anonymised, but the files of {files} still hold old values. Run the command "
+            "again: it anonymises them once more, and compacts."
+        )
+
+    def test_a_table_that_cannot_be_rewritten(self, monkeypatch):
+        def refuse(models, using):
+            raise AnonymiseError(f"{using}: in use.")
+
+        monkeypatch.setattr(compaction, "compact", refuse)
+        assert str(self.scrub()) == "default: in use. The files of other hold old values too."
+
+
+@pytest.mark.usefixtures("copy")
+def test_a_table_that_is_not_there_does_not_say_that_nothing_was_changed(monkeypatch):
+    def absent(plan, size):
+        yield 2
+        raise AnonymiseError("The database 'x' has no table y, which an erasure needs; nothing was changed. Migrate.")
+
+    baker.make(Comment)
+    monkeypatch.setattr(steps, "execute_in_ranges", absent)
+    with pytest.raises(CommandError) as caught:
+        run("--noinput", "--database=default", "--model=shop.Comment")
+    said = str(caught.value)
+    assert said.startswith(
+        "The database 'x' has no table y, which an erasure needs. Migrate. shop.Comment on default: 2 of 1"
+    )
 
 
 @pytest.mark.usefixtures("copy")

@@ -5,15 +5,17 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connections
+from django.db import OperationalError, connections
 from model_bakery import baker
 
 from gdpr_assist.erasure import erase
 from gdpr_assist.models import EventLog, PrivacyAnonymised
 from gdpr_assist.pages import DOCUMENTATION
 from gdpr_assist.planning.plans import plan
+from gdpr_assist.planning.preview import preview
 from gdpr_assist.registry import registry
 from gdpr_assist.replay.returned import returned
+from gdpr_assist.scrubbing import verification
 from tests.apps.fields.models import TextKey, UUIDKey
 from tests.apps.shop.models import AuditEntry, Comment, Customer, GiftOrder, Supplier
 from tests.apps.thirdparty.models import Letter
@@ -46,6 +48,31 @@ class TestVerify:
         assert "default: shop.Customer: 2 rows, 1 anonymised, 0 refilled" in printed
         assert "other: shop.Customer: 1 row, 0 anonymised, 0 refilled" in printed
         assert not any(line.startswith("gdpr_log") for line in printed)
+
+    def test_each_table_is_printed_before_the_next_is_looked_at(self, monkeypatch):
+        """Of a large database somebody wants to see that it goes on, and a pipe must not hold it back."""
+        seen = []
+
+        class Terminal(StringIO):
+            def flush(self):
+                seen.append(len(self.getvalue().splitlines()))
+
+        numbers = []
+
+        def look(each):
+            assert seen == list(range(1, len(numbers) + 1))
+            numbers.append(each)
+            if len(numbers) == 3:
+                raise OperationalError("it is down")
+            return preview(each)
+
+        out = Terminal()
+        monkeypatch.setattr(verification, "preview", look)
+        with pytest.raises(CommandError, match="OperationalError"):
+            call_command("gdpr_verify", stdout=out)
+        assert [line.split(":")[1] for line in out.getvalue().splitlines()] == [
+            f" {each.label}" for each in numbers[:2]
+        ]
 
     @pytest.mark.parametrize("options", [["--model=shop.Customer", "--model=SHOP.order"], ["--model=shop.Order"]])
     def test_chosen_models_with_their_children(self, options):
