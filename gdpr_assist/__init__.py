@@ -1,10 +1,17 @@
 """Public names, importable from any ``models.py``; loads no models."""
 
+from typing import TYPE_CHECKING, Any
+
+from django.utils.module_loading import import_string
+
 from .declaring.meta import PrivacyMeta
 from .declaring.rules import Replacement, rule
 from .deletion import ANONYMISE
 from .exceptions import AnonymiseError, EventLogError, PartlyErased
 from .registry import registry as _registry
+
+if TYPE_CHECKING:
+    from .declaring.clauses import Generic, Identifier, Keep, Party
 
 __version__ = "2.0.0.dev0"
 
@@ -12,7 +19,11 @@ __all__ = [
     "ANONYMISE",
     "AnonymiseError",
     "EventLogError",
+    "Generic",
+    "Identifier",
+    "Keep",
     "PartlyErased",
+    "Party",
     "PrivacyMeta",
     "Replacement",
     "register",
@@ -20,3 +31,9 @@ __all__ = [
 ]
 
 register = _registry.register
+
+
+def __getattr__(name: str) -> Any:
+    if name not in {"Generic", "Identifier", "Keep", "Party"}:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_string(f"gdpr_assist.declaring.clauses.{name}")  # by a site that says whose its rows are

@@ -41,12 +41,22 @@ def quiet_receivers() -> Sequence[str]:
 
     Raises ``ImproperlyConfigured`` for what is no list of texts: of a text alone, each letter would be a name.
     """
-    names: Any = settings.GDPR_QUIET_RECEIVERS
-    if not isinstance(names, (list, tuple, set, frozenset)) or not all(isinstance(name, str) for name in names):
-        raise ImproperlyConfigured(
-            'GDPR_QUIET_RECEIVERS is no list of names of receivers. Write a list of texts, as ["search.signals.*"].'
-        )
-    return list(names)
+    return _texts("GDPR_QUIET_RECEIVERS", "names of receivers", '["search.signals.*"]')
+
+
+def not_personal() -> Sequence[str]:
+    """Return the labels of models of which no row is about a person; ``app.*`` stands for all of an app.
+
+    Raises ``ImproperlyConfigured`` for what is no list of texts.
+    """
+    return _texts("GDPR_NOT_PERSONAL", "labels of models", '["shop.Product", "catalogue.*"]')
+
+
+def _texts(name: str, what: str, example: str) -> list[str]:
+    given: Any = getattr(settings, name)
+    if isinstance(given, (list, tuple, set, frozenset)) and all(isinstance(each, str) for each in given):
+        return list(given)
+    raise ImproperlyConfigured(f"{name} is no list of {what}. Write a list of texts, as {example}.")
 
 
 def log_database() -> str | None:

@@ -30,5 +30,8 @@ class GdprAssistConf(AppConf):
     # Names of receivers of pre_save and post_save that need not hear of an erasure, with * for any text
     QUIET_RECEIVERS = ()
 
+    # Labels of models of which no row is about a person, as "app.Model" or "app.*"
+    NOT_PERSONAL = ()
+
     class Meta:
         prefix = "gdpr"

@@ -73,9 +73,15 @@ def listening(signal, receiver, sender=None):
         assert signal.disconnect(receiver, sender=sender)
 
 
-def redeclared(model, meta_class):
-    """Let ``meta_class`` declare a model that is registered, for the time of a block."""
-    return mock.patch.dict(registry._declarations, {model: declare(model, meta_class)})
+def redeclared(model, meta_class, parts=None):
+    """Let ``meta_class`` declare a model that is registered, for the time of a block.
+
+    ``parts`` are {name: columns}, instead of those of the people in ``subject``.
+    """
+    declared = declare(model, meta_class)
+    if parts is not None:
+        vars(declared)["parts"] = {name: frozenset(columns) for name, columns in parts.items()}
+    return mock.patch.dict(registry._declarations, {model: declared})
 
 
 def queries(action, using="default"):

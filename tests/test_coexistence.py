@@ -238,7 +238,7 @@ def test_no_class_of_ours_is_among_the_bases(model):
 def test_no_field_and_no_relation_is_added(model):
     if model._meta.app_label in ("gdpr_assist", "contenttypes"):
         return
-    assert model._meta.private_fields == []
+    assert not [each for each in model._meta.private_fields if type(each).__module__.startswith("gdpr_assist")]
     ours = [
         field
         for field in model._meta.get_fields(include_hidden=True)

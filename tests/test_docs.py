@@ -24,6 +24,7 @@ DOCS = ROOT / "docs"
 COMMANDS = [
     "anonymise_db",
     "gdpr_new_id",
+    "gdpr_paths",
     "gdpr_prune",
     "gdpr_reconcile",
     "gdpr_rerun",

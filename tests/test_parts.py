@@ -98,9 +98,7 @@ def test_an_unknown_part_is_an_error_that_names_those_there_are():
 def test_parts_are_told_apart_by_case():
     meta = type(registry.declaration(Letter).meta)
     target = letter()
-    with redeclared(
-        Letter, type("PrivacyMeta", (meta,), {"_parts": {"Party": list(SENDER), "party": list(RECIPIENT)}})
-    ):
+    with redeclared(Letter, meta, parts={"Party": list(SENDER), "party": list(RECIPIENT)}):
         assert [execute(plan(target, part=part)).anonymised for part in ("Party", "party")] == [1, 1]
     assert held(target, RECIPIENT) == {name: str(target.pk) for name in RECIPIENT}
 
@@ -218,11 +216,8 @@ def split_orders():
     """A gift order is about two people; of the greeting, which its own table has, the receiver is one."""
     order, gift = (type(registry.declaration(model).meta) for model in (Order, GiftOrder))
     with (
-        redeclared(Order, type("PrivacyMeta", (order,), {"_parts": {"buyer": BUYER, "receiver": RECEIVER}})),
-        redeclared(
-            GiftOrder,
-            type("PrivacyMeta", (gift,), {"_parts": {"buyer": BUYER, "receiver": [*RECEIVER, "greeting"]}}),
-        ),
+        redeclared(Order, order, parts={"buyer": BUYER, "receiver": RECEIVER}),
+        redeclared(GiftOrder, gift, parts={"buyer": BUYER, "receiver": [*RECEIVER, "greeting"]}),
     ):
         yield
 
@@ -260,7 +255,7 @@ def test_a_part_is_anonymised_in_all_tables_of_an_object(model, way):
 @pytest.mark.usefixtures("split_orders")
 def test_the_part_of_a_parent_that_a_child_does_not_have_leaves_the_child_as_it_is():
     target = gift_order()
-    with redeclared(GiftOrder, type("PrivacyMeta", (type(registry.declaration(GiftOrder).meta),), {"_parts": {}})):
+    with redeclared(GiftOrder, type(registry.declaration(GiftOrder).meta), parts={}):
         execute(plan(Order.objects.all(), part="receiver"))
     assert held(target, ["recipient", "greeting"]) == {"recipient": str(target.pk), "greeting": "Dear Grace"}
     assert PrivacyAnonymised.objects.values_list("content_type__model", "part").get() == ("order", "receiver")
@@ -347,8 +342,7 @@ def test_a_part_that_is_not_declared_any_more_is_told_and_the_rest_goes_on(backu
     restore(before)
 
     meta = type(registry.declaration(Letter).meta)
-    changed = type("PrivacyMeta", (meta,), {"_parts": {"recipient": meta._parts["recipient"]}})
-    with redeclared(Letter, changed), pytest.raises(Exception, match="1 failed"):
+    with redeclared(Letter, meta, parts={"recipient": list(RECIPIENT)}), pytest.raises(Exception, match="1 failed"):
         rerun()
 
     assert "own.Letter: its declaration has no part 'sender' any more" in capsys.readouterr().out

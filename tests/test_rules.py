@@ -819,7 +819,7 @@ def test_part_by_part_leaves_what_the_whole_leaves(model):
 
     def parted(values, split, is_row_by_row):
         save(model, values)
-        with redeclared(model, type("PrivacyMeta", (type(meta),), {"_parts": split})):
+        with redeclared(model, type(meta), parts=split):
             for part in split:
                 for target in model._base_manager.all() if is_row_by_row else [model._base_manager.all()]:
                     execute(plan(target, part=part))

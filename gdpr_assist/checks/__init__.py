@@ -41,6 +41,19 @@ from .inner_classes import check_E028, check_W013
 from .log import check_E009, check_E011, check_E020, check_E020_of_servers, check_E021, check_E024, check_W002
 from .migrations import check_E001, check_E040
 from .overrides import check_W020
+from .people import (
+    check_E043,
+    check_E044,
+    check_E045,
+    check_E046,
+    check_E047,
+    check_E048,
+    check_E049,
+    check_W028,
+    check_W029,
+    check_W030,
+    check_W031,
+)
 from .routing import check_E027, check_W008, check_W023
 from .searches import check_W006
 from .watchers import check_E042, check_W025
@@ -60,6 +73,7 @@ SITE: list[Check] = [
     check_W023,
     check_E042,
     check_W025,
+    check_E049,
 ]
 
 MODELS: list[Check] = [
@@ -99,6 +113,16 @@ MODELS: list[Check] = [
     check_W014,
     check_W015,
     check_W024,
+    check_E043,
+    check_E044,
+    check_E045,
+    check_E046,
+    check_E047,
+    check_E048,
+    check_W028,
+    check_W029,
+    check_W030,
+    check_W031,
 ]
 
 TEMPLATES: list[Check] = [check_W020]

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Field, ForeignKey, Model
+from django.db.models.constants import LOOKUP_SEP
 from django.db.models.fields.reverse_related import ForeignObjectRel
 
 from ..exceptions import AnonymiseError, FieldAnonymiseError
+from .clauses import Clauses
 from .meta import PrivacyMeta, exported_fields, personal_fields
 from .methods import method, method_mistakes
 from .mistakes import Mistake, key_mistakes, meaning_mistakes, shape_mistakes
+from .people import read_clauses
 from .replacing import replacement_for
 from .rules import Replacement, field_label
 from .spelling import spelling_mistakes
@@ -49,6 +52,9 @@ class Declaration:
 
     mistakes: tuple[Mistake, ...]
 
+    clauses: Clauses = field(default_factory=Clauses)
+    """Whose the rows are, and how a person is known."""
+
     @property
     def label(self) -> str:
         return self.model._meta.label
@@ -74,8 +80,12 @@ class Declaration:
 
     @cached_property
     def parts(self) -> dict[str, frozenset[str]]:
-        """{name of a part: names of the columns, keys too, that one of the people owns whom a row is about}."""
-        return {part: frozenset(names) for part, names in getattr(self.meta, "_parts", {}).items()}
+        """{path of a party that owns something: names of its columns, and of the key that leads to it}."""
+        return {
+            path: frozenset([*party.erases, path.split(LOOKUP_SEP)[0]])
+            for path, party in self.clauses.parties.items()
+            if party.erases
+        }
 
     def changes_of(self, part: str) -> tuple[Change, ...]:
         """Return the changes of a part of the rows, of ``""`` all."""
@@ -131,6 +141,8 @@ def declare(model: type[Model], meta_class: type) -> Declaration:
     if mistakes:  # names cannot be read from these
         return Declaration(model=model, meta=meta, changes=(), mistakes=tuple(mistakes))
     mistakes += [*meaning_mistakes(meta), *spelling_mistakes(meta), *method_mistakes(meta)]
+    clauses, of_people = read_clauses(meta)
+    mistakes += of_people
     changes = []
     if meta.can_anonymise:
         mistakes += key_mistakes(meta)
@@ -145,7 +157,7 @@ def declare(model: type[Model], meta_class: type) -> Declaration:
                 mistakes.append(Mistake("E004", str(error), "Change the rule, or write an anonymiser."))
     mistakes += filter(None, map(_doubt, changes))
     changes.sort(key=lambda change: change.anonymiser is None)
-    return Declaration(model=model, meta=meta, changes=tuple(changes), mistakes=tuple(mistakes))
+    return Declaration(model=model, meta=meta, changes=tuple(changes), mistakes=tuple(mistakes), clauses=clauses)
 
 
 def _doubt(change: Change) -> Mistake | None:

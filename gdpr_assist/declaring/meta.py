@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.models import Field, Model, QuerySet
@@ -39,6 +39,10 @@ class PrivacyMeta:
     export_fields: Iterable[str] | None = None
     export_exclude: Iterable[str] = ()
     export_filename: str | None = None
+    subject: Any = None
+    identifiers: Mapping[str, Any] | None = None
+    actors: Iterable[str] = ()
+    on_erasure: Any = "anonymise"
     log_label: str | None = None
     former_labels: Iterable[str] = ()
 

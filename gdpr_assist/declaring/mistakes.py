@@ -26,7 +26,7 @@ class Mistake:
     hint: str
 
 
-_LISTS = ("fields", "keep", "search_fields", "export_fields", "export_exclude", "former_labels")
+_LISTS = ("fields", "keep", "search_fields", "export_fields", "export_exclude", "actors", "former_labels")
 
 
 def shape_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:

@@ -19,7 +19,9 @@ PREFIX = "anonymise_"
 KNOWN = frozenset(name for name in dir(PrivacyMeta) if not name.startswith("_")) | {"model"}
 
 # Those that an inner class of another purpose may well have too
-COMMON = frozenset({"fields", "keep", "search_fields", "search", "export", "model", "bulk"})
+COMMON = frozenset(
+    {"fields", "keep", "search_fields", "search", "export", "model", "bulk", "subject", "identifiers", "actors"}
+)
 
 # What is said of erasing, before or after the name of a field
 VERB = "(?:(?:an|pseud)onym[a-z]*?|anon|scrub|erase|redact)"

@@ -285,6 +285,7 @@ class Person(models.Model):
     class PrivacyMeta:
         fields = ["name", "portrait"]
         search_fields = ["name"]
+        subject = "self"
 
 
 class Document(models.Model):
@@ -296,6 +297,7 @@ class Document(models.Model):
         fields = ["scan"]
         keep = ["person", "form"]
         search_fields = ["person__name"]
+        subject = "person"
 
 
 class SignedDocument(Document):
@@ -305,6 +307,7 @@ class SignedDocument(Document):
         fields = ["signature", "scan"]
         keep = ["person", "form"]
         search_fields = ["person__name"]
+        subject = "person"
 
 
 class Contract(models.Model):
@@ -317,6 +320,7 @@ class Contract(models.Model):
         fields = ["scan"]
         keep = ["person"]
         search_fields = ["person__name"]
+        subject = "person"
         delete_files = False
 
 
@@ -339,7 +343,7 @@ class Letter(models.Model):
         fields = ["sender_name", "sender_signature", "recipient_name", "recipient_address"]
         keep = ["sender", "recipient", "posted"]
         search_fields = ["sender_name", "recipient_name"]
-        _parts = {
-            "sender": ["sender", "sender_name", "sender_signature"],
-            "recipient": ["recipient", "recipient_name", "recipient_address"],
+        subject = {
+            "sender": gdpr_assist.Party(erases=["sender_name", "sender_signature"]),
+            "recipient": gdpr_assist.Party(erases=["recipient_name", "recipient_address"]),
         }

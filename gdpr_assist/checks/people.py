@@ -1,0 +1,217 @@
+"""Checks of what is declared of people, across models: each reads declarations only, and asks no database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from django.core.checks import CheckMessage
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.db.models import CASCADE, EmailField, Model
+
+from ..conf import not_personal
+from ..declaring.clauses import DELETED, Generic, Keep
+from ..declaring.declaration import Declaration
+from ..paths import Key, clauses_of, end_of, keys_to_people, people, person_of
+from ..registry import concrete, registry
+from .messages import declarations, declared, message
+
+check_E043 = declared("E043", "What is declared of people is of the wrong type, or leads nowhere.")
+check_E045 = declared("E045", "A party that owns and sees nothing, or a personal field that is not one party's.")
+check_E046 = declared("E046", "A key with ANONYMISE to somebody who owns nothing of the row.")
+
+
+def check_E044(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A path ends at a model of which nobody knows whose its rows are."""
+    return [
+        message(
+            "E044",
+            f"{each.label}: PrivacyMeta.subject names {path}, which ends at {end._meta.label}: that is neither a "
+            "person nor says whose its rows are.",
+            f'Give {end._meta.label} a subject ("self" if each row is a person), or go on to a model that has one.',
+            each.model,
+        )
+        for each in declarations(app_configs)
+        for path, end in _ends(each)
+        if not clauses_of(end).knows_people
+    ]
+
+
+def _ends(declared: Declaration) -> Iterator[tuple[str, type[Model]]]:
+    for path in declared.clauses.paths:
+        if not isinstance(path, Generic):
+            with suppress(FieldDoesNotExist):  # reported by E043
+                yield path, end_of(declared.model, path)
+
+
+def check_E047(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """An identifier of a kind that no person offers finds nothing."""
+    offered = {kind for model in registry.models if _tells_of_a_person(model) for kind in _kinds(model)}
+    return [
+        message(
+            "E047",
+            f"{each.label}: PrivacyMeta.identifiers has the kind {kind}, which no person has.",
+            f"Add {kind} to the identifiers of a person, or of a model whose subject is a key to one. "
+            f"The kinds of these are {', '.join(sorted(offered)) or 'none'}.",
+            each.model,
+        )
+        for each in declarations(app_configs)
+        for kind in _kinds(each.model)
+        if kind not in offered
+    ]
+
+
+def _kinds(model: type[Model]) -> list[str]:
+    return list(clauses_of(model).identifiers or {})
+
+
+def _tells_of_a_person(model: type[Model]) -> bool:
+    """Whether the values of a row are a person's: it is one, or its own key leads to one."""
+    ends = (end for path, end in _ends(registry.declaration(model)) if "__" not in path)
+    return any(person_of(each) for each in (model, *ends))
+
+
+def check_E048(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Rows that are to be deleted with their person take rows with them that are to be kept."""
+    return [
+        message(
+            "E048",
+            f'{each.label}: PrivacyMeta.on_erasure is "delete", which by cascade deletes rows of '
+            f"{kept._meta.label}; these are kept ({ground}).",
+            f"Anonymise {each.label} instead, or give the key of {kept._meta.label} another on_delete.",
+            each.model,
+        )
+        for each in declarations(app_configs)
+        if each.clauses.on_erasure == DELETED
+        for kept in _cascade(each.model)
+        if (ground := _ground(kept))
+    ]
+
+
+def _ground(model: type[Model]) -> str:
+    clauses = clauses_of(model)
+    grounds = [clauses.on_erasure] if isinstance(clauses.on_erasure, Keep) else clauses.kept.values()
+    return ", ".join(dict.fromkeys(each.ground for each in grounds))
+
+
+def _cascade(model: type[Model]) -> list[type[Model]]:
+    """Return the models of which rows are deleted by cascade when one of ``model`` is."""
+    found: list[type[Model]] = [model]
+    for each in found:
+        for relation in each._meta.related_objects:
+            other = concrete(relation.related_model)
+            if getattr(relation, "on_delete", None) is CASCADE and other not in found:
+                found.append(other)
+    return found[1:]
+
+
+def check_E049(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """``GDPR_NOT_PERSONAL`` is no list of labels."""
+    try:
+        not_personal()
+    except ImproperlyConfigured:
+        return [
+            message(
+                "E049",
+                "GDPR_NOT_PERSONAL is no list of labels of models.",
+                'Write a list of texts, as ["shop.Product", "catalogue.*"].',
+            )
+        ]
+    return []
+
+
+def check_W028(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A key that leads to a person, and of which nothing is said."""
+    if check_E049():
+        return []
+    return [
+        message(
+            "W028",
+            f"{key.label} {_leads(key)}, and nothing says what these rows are to that person.",
+            "Name the key in PrivacyMeta.subject if the rows are about that person, in actors if the person only did "
+            "something to them; or list the model in GDPR_NOT_PERSONAL. manage.py gdpr_paths --propose writes the "
+            "lines.",
+            key.model,
+        )
+        for key in keys_to_people()
+        if not key.answer and (app_configs is None or key.model._meta.app_config in app_configs)
+    ]
+
+
+def _leads(key: Key) -> str:
+    return "may lead to a person" if key.target is None else f"leads to {key.target._meta.label}"
+
+
+def check_W029(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Nothing is said of the values by which a person is known, or by which a row with an address knows one."""
+    if not people():
+        return []
+    return [
+        message("W029", f"{each.label}: PrivacyMeta.identifiers is not there, {why}", cure, each.model)
+        for each in declarations(app_configs)
+        if each.clauses.identifiers is None
+        for why, cure in _unknown(each)
+    ]
+
+
+def _unknown(declared: Declaration) -> Iterator[tuple[str, str]]:
+    cure = 'Write identifiers = {"email": "%s"} in PrivacyMeta, or identifiers = {} if there are none.'
+    if names := _addresses(declared):
+        yield (
+            f"and {', '.join(names)} is personal: rows without a key to a person are found by nobody.",
+            cure % names[0],
+        )
+    elif declared.clauses.is_person:
+        yield "and each row is a person: rows of hers without a key to her are found by nobody.", cure % "user__email"
+
+
+def _addresses(declared: Declaration) -> list[str]:
+    personal = {change.field.name for change in declared.changes}
+    return [
+        field.name
+        for field in declared.model._meta.concrete_fields
+        if isinstance(field, EmailField) and field.name in personal
+    ]
+
+
+def check_W030(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A person's identifier that anybody could have claimed."""
+    return [
+        message(
+            "W030",
+            f"{each.label}: PrivacyMeta.identifiers[{kind!r}] does not say whether it is verified: who registers with "
+            "somebody else's would get that person's rows.",
+            f'Write Identifier("{identifier.lookups[0]}", verified=True) if the site confirms it before an account '
+            "can be used, or the condition under which it is confirmed as a Q object.",
+            each.model,
+        )
+        for each in declarations(app_configs)
+        if each.clauses.is_person
+        for kind, identifier in (each.clauses.identifiers or {}).items()
+        if identifier.verified is False
+    ]
+
+
+def check_W031(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A row of a person points at a personal row of which nothing says whose it is."""
+    return [
+        message(
+            "W031",
+            f"{each.label}.{field.name} leads to {target._meta.label}, which is registered and does not say whose its "
+            "rows are: they stay when the person goes.",
+            f"Give {target._meta.label} a subject, as a path backwards: subject = "
+            f'"{getattr(field.remote_field, "name", "")}".',
+            target,
+        )
+        for each in declarations(app_configs)
+        if each.clauses.says_whose
+        for field in each.model._meta.local_fields
+        if field.is_relation and isinstance(field.related_model, type) and not _is_parent_link(field)
+        if (target := concrete(field.related_model)) in registry and not clauses_of(target).knows_people
+        if registry.declaration(target).changes
+    ]
+
+
+def _is_parent_link(field: Any) -> bool:
+    return bool(getattr(field.remote_field, "parent_link", False))

@@ -1,0 +1,37 @@
+"""The keys of a model, and the ways along them; asks no database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Model
+from django.db.models.constants import LOOKUP_SEP
+
+
+def follow(model: type[Model], path: str) -> list[Any]:
+    """Return the relations on ``path``, a lookup path from ``model`` to another one, forwards or backwards.
+
+    Raises ``FieldDoesNotExist`` with the label of the model at which it ends too early.
+    """
+    found = []
+    for name in path.split(LOOKUP_SEP):
+        try:
+            relation: Any = model._meta.get_field(name)
+        except FieldDoesNotExist:
+            relation = None
+        if relation is None or not isinstance(relation.related_model, type):
+            raise FieldDoesNotExist(model._meta.label)
+        found.append(relation)
+        model = relation.related_model
+    return found
+
+
+def relations(model: type[Model]) -> list[str]:
+    """Return the names of the relations of ``model``, forwards and backwards."""
+    return sorted(each.name for each in model._meta.get_fields() if each.related_model)
+
+
+def generic_keys(model: type[Model]) -> list[Any]:
+    """Return the generic keys of ``model``. Their class cannot be imported before the models are loaded."""
+    return [each for each in model._meta.private_fields if hasattr(each, "ct_field") and hasattr(each, "fk_field")]

@@ -1,0 +1,93 @@
+"""``manage.py gdpr_paths``: which keys lead to a person, and what is said of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+from django.template.defaultfilters import pluralize
+
+from gdpr_assist.management.proposals import proposals
+from gdpr_assist.pages import page
+from gdpr_assist.paths import Key, keys_to_people, people
+
+
+class Command(BaseCommand):
+    help = (
+        "List every key that leads to a person, or to a row that leads to one, with what is said of it. The exit "
+        "status is 1 if nothing is said of some."
+    )
+    # Those of this app say the same.
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--propose", action="store_true", help="Print the missing lines, to be corrected and pasted."
+        )
+        parser.add_argument(
+            "--baseline",
+            type=Path,
+            metavar="FILE",
+            help="Let pass what this file lists. Written if it is not there, and made shorter as keys are answered.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not people():
+            raise CommandError(
+                'No model is declared as a person: no PrivacyMeta says subject = "self". Declare the model of the '
+                f"people, as auth.User, first ({page('howto/whose_it_is')})."
+            )
+        keys = keys_to_people()
+        if options["propose"]:
+            for line in proposals():
+                self.stdout.write(line)
+            return
+        self.print_table(keys)
+        left = [key.label for key in keys if not key.answer]
+        if options["baseline"]:
+            left = self.compare(options["baseline"], left)
+        if left:
+            raise CommandError(
+                f"Nothing is said of {len(left)} key{pluralize(len(left))}: {', '.join(left)}. "
+                "gdpr_paths --propose writes the lines."
+            )
+
+    def print_table(self, keys: Sequence[Key]) -> None:
+        rows = [(key.label, key.target._meta.label if key.target else "anything", key.answer or "-") for key in keys]
+        rows.insert(0, ("KEY", "LEADS TO", "ANSWER"))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            self.stdout.write("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+    def compare(self, file: Path, left: list[str]) -> list[str]:
+        """Return what is not in ``file``; leave out of that what is answered by now."""
+        if not file.exists():
+            self.write(file, left)
+            return []
+        known = self.read(file)
+        if still := sorted(known & set(left)):
+            self.stdout.write(f"Known from {file.name}: {len(still)} without an answer.")
+        if len(still) < len(known):
+            self.write(file, still)
+        return [label for label in left if label not in known]
+
+    def read(self, file: Path) -> set[str]:
+        try:
+            known = json.loads(file.read_text())
+        except (OSError, ValueError) as error:
+            raise CommandError(
+                f"{file.name} cannot be read ({type(error).__name__}). Remove it to begin anew."
+            ) from None
+        if not isinstance(known, list) or not all(isinstance(label, str) for label in known):
+            raise CommandError(f"{file.name} is no baseline: it holds no list of keys. Remove it to begin anew.")
+        return set(known)
+
+    def write(self, file: Path, labels: list[str]) -> None:
+        try:
+            file.write_text(json.dumps(sorted(labels), indent=2) + "\n")
+        except OSError as error:
+            raise CommandError(f"{file.name} cannot be written ({type(error).__name__}).") from None
+        self.stdout.write(f"{file.name}: {len(labels)} key{pluralize(len(labels))} without an answer.")

@@ -1,0 +1,199 @@
+"""From a model to its people: the lookups, and the proof that every key that leads to one has an answer.
+
+Asks no database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Model
+from django.db.models.constants import LOOKUP_SEP
+
+from .conf import not_personal
+from .declaring.clauses import Clauses, Generic
+from .declaring.relations import follow, generic_keys
+from .registry import concrete, registry
+
+NOTHING = Clauses()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """One way from a row to a person."""
+
+    lookup: str
+    """The lookup path to the person, or to the row that holds the generic key; empty for the row itself."""
+
+    person: type[Model] | None
+    """The model of the person; None behind a generic key, which may lead to any."""
+
+    party: str = ""
+    """Whose part of the row it is; empty for all of it."""
+
+    generic: Generic | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """One value by which a row knows its person without a key."""
+
+    kind: str
+    lookup: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """A key that leads to a person, or to a row that does."""
+
+    model: type[Model]
+    name: str
+    """Of the key."""
+
+    target: type[Model] | None
+    """None for a generic key, which may lead anywhere."""
+
+    answer: str
+    """What is said of it; empty for nothing."""
+
+    @property
+    def label(self) -> str:
+        return f"{self.model._meta.label}.{self.name}"
+
+
+def clauses_of(model: type[Model]) -> Clauses:
+    """Return what is declared of the people of ``model``."""
+    return registry.declaration(model).clauses if model in registry else NOTHING
+
+
+def person_of(model: type[Model]) -> type[Model] | None:
+    """Return the model of which each row of ``model`` is a person: of multi-table ones the topmost; None for none."""
+    above = (person_of(parent) for parent, _ in registry.parents(model))
+    return next(filter(None, above), None) or (concrete(model) if clauses_of(model).is_person else None)
+
+
+def people() -> list[type[Model]]:
+    """Return the models of which each row is a person."""
+    return [model for model in registry.models if person_of(model) is model]
+
+
+def routes(model: type[Model]) -> list[Route]:
+    """Return the ways from a row of ``model`` to its people.
+
+    A path that ends at a row which is no person goes on by that row's own paths.
+    """
+    return list(dict.fromkeys(_routes(concrete(model), "", "", frozenset())))
+
+
+def known_by(model: type[Model]) -> list[Known]:
+    """Return by which values a row of ``model`` knows its person: its own, and those of the rows it leads to."""
+    return list(dict.fromkeys(_known(concrete(model), "", frozenset())))
+
+
+def _routes(model: type[Model], before: str, party: str, passed: frozenset[type[Model]]) -> Iterator[Route]:
+    if person := person_of(model):
+        yield Route(lookup=before, person=person, party=party)
+        if before:
+            return  # and not on to the people that this one knows
+    clauses = clauses_of(model)
+    for path in clauses.paths:
+        whose = party or (str(path) if path in clauses.parties else "")
+        if isinstance(path, Generic):
+            yield Route(lookup=before, person=None, party=whose, generic=path)
+        elif (end := end_of(model, path)) not in passed | {model}:
+            yield from _routes(end, _joined(before, path), whose, passed | {model})
+
+
+def _known(model: type[Model], before: str, passed: frozenset[type[Model]]) -> Iterator[Known]:
+    if before and person_of(model):
+        return  # what a person is known by is asked of the person
+    clauses = clauses_of(model)
+    for kind, identifier in (clauses.identifiers or {}).items():
+        for lookup in identifier.lookups:
+            yield Known(kind=kind, lookup=_joined(before, lookup))
+    for path in clauses.paths:
+        if not isinstance(path, Generic) and (end := end_of(model, path)) not in passed | {model}:
+            yield from _known(end, _joined(before, path), passed | {model})
+
+
+def end_of(model: type[Model], path: str) -> type[Model]:
+    """Return the model at the end of ``path``. Raises ``FieldDoesNotExist`` if it leads to none."""
+    return concrete(follow(model, path)[-1].related_model)
+
+
+def _joined(before: str, path: str) -> str:
+    return f"{before}{LOOKUP_SEP}{path}" if before else path
+
+
+# -- the proof -----------------------------------------------------------------------------------
+
+
+def keys_to_people(others: Iterable[type[Model]] = ()) -> list[Key]:
+    """Return every key of the project that leads to a person, or to a row that leads to one, with its answer.
+
+    ``others`` are models that are taken for such rows too.
+    """
+    targets = {model for model in registry.models if clauses_of(model).says_whose}.union(others)
+    return [key for model in _models() for key in _keys(model, targets)]
+
+
+def unanswered() -> list[Key]:
+    """Return those keys of which nothing is said."""
+    return [key for key in keys_to_people() if not key.answer]
+
+
+def _models() -> Iterator[type[Model]]:
+    """Yield every model with rows of its own that may be about people."""
+    for model in apps.get_models():
+        if not model._meta.proxy and not model._meta.swapped and model._meta.app_label != "gdpr_assist":
+            yield model
+
+
+def _keys(model: type[Model], targets: Iterable[type[Model]]) -> Iterator[Key]:
+    """Yield the keys of the table of ``model`` that lead to one of ``targets``."""
+    for field in (*model._meta.local_fields, *model._meta.local_many_to_many):
+        target: Any = field.related_model
+        is_link = getattr(field.remote_field, "parent_link", False)
+        if isinstance(target, type) and not is_link and _may_be(concrete(target), targets):
+            yield Key(model=model, name=field.name, target=concrete(target), answer=_answer(model, field))
+    for key in generic_keys(model) if targets else ():
+        if key.model is model or key.model._meta.abstract:
+            yield Key(model=model, name=key.name, target=None, answer=_answer(model, key))
+
+
+def _may_be(target: type[Model], targets: Iterable[type[Model]]) -> bool:
+    """Whether a row of ``target`` may be one of ``targets``: also of a multi-table parent of one, or of a child."""
+    return any(issubclass(target, each) or issubclass(each, target) for each in targets)
+
+
+def _answer(model: type[Model], key: Any) -> str:
+    clauses = clauses_of(model)
+    if key.name in clauses.actors:
+        return "acted"
+    if any(_begins_with(model, path, key) for path in clauses.paths) or _is_answered_there(model, key):
+        return "subject"
+    app = f"{model._meta.app_label}.*"
+    return "not personal" if {app.lower(), model._meta.label_lower} & {each.lower() for each in not_personal()} else ""
+
+
+def _is_answered_there(model: type[Model], key: Any) -> bool:
+    """Whether the model at the other end says whose its rows are by way of ``model``: backwards, or through it."""
+    back = getattr(key, "remote_field", None)
+    if back is None:
+        return False
+    end: type[Model] = back.model
+    ways = [back, *(each for each in end._meta.local_many_to_many if each.remote_field.through is model)]
+    return any(_begins_with(end, path, way) for path in clauses_of(end).paths for way in ways)
+
+
+def _begins_with(model: type[Model], path: Any, key: Any) -> bool:
+    if isinstance(path, Generic):
+        return (path.content_type, path.object_id) == (getattr(key, "ct_field", ""), getattr(key, "fk_field", ""))
+    try:
+        return bool(follow(model, path)[0] == key)
+    except FieldDoesNotExist:
+        return False

@@ -1,0 +1,119 @@
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from gdpr_assist.registry import registry
+from tests.apps.people.models import Account, Profile, Sale, SaleLine
+from tests.test_people import changed
+
+
+def run(*args):
+    out = StringIO()
+    call_command("gdpr_paths", *args, stdout=out)
+    return out.getvalue()
+
+
+def test_each_key_stands_in_the_table_with_its_answer():
+    lines = [line.split() for line in run().splitlines()]
+    assert lines[0] == ["KEY", "LEADS", "TO", "ANSWER"]
+    assert ["people.Sale.packed_by", "people.StaffAccount", "acted"] in lines
+    assert ["people.Remark.about", "anything", "subject"] in lines
+    assert ["people.Counter.account", "people.Account", "not", "personal"] in lines
+
+
+def test_a_key_without_an_answer_ends_it_with_an_error():
+    out = StringIO()
+    with changed(Sale, actors=()), pytest.raises(CommandError) as caught:
+        call_command("gdpr_paths", stdout=out)
+    assert str(caught.value) == (
+        "Nothing is said of 1 key: people.Sale.packed_by. gdpr_paths --propose writes the lines."
+    )
+    assert ["people.Sale.packed_by", "people.StaffAccount", "-"] in [
+        line.split() for line in out.getvalue().splitlines()
+    ]
+
+
+def test_where_nobody_is_a_person_it_refuses(monkeypatch):
+    monkeypatch.setattr(registry, "_registrations", {})
+    with pytest.raises(
+        CommandError, match=r"^No model is declared as a person: no PrivacyMeta says subject = \"self\"\."
+    ):
+        run()
+
+
+# -- proposals -----------------------------------------------------------------------------------
+
+
+def test_nothing_is_proposed_where_all_is_said():
+    assert run("--propose") == ""
+
+
+def test_all_missing_lines_are_proposed_in_one_go(settings):
+    """Also of what leads only to a row that a proposal makes a person's."""
+    settings.GDPR_NOT_PERSONAL = []
+    with changed(Sale, subject=None, actors=()), changed(SaleLine, subject=None):
+        written = run("--propose")
+    assert "# people.Sale: in its PrivacyMeta\n" in written
+    assert 'subject = "buyer"\nactors = ["packed_by"]\n' in written
+    assert '# people.SaleLine: in its PrivacyMeta\nsubject = "sale"\n' in written
+    assert (
+        'class CounterPrivacy:\n    fields = []\n    keep = []\n    subject = "account"\n\n'
+        'gdpr_assist.register(apps.get_model("people.Counter"), CounterPrivacy)\n'
+    ) in written
+
+
+def test_what_is_said_already_stays_in_the_line():
+    with changed(Profile, subject="self"), changed(Account, actors=["friends"]):
+        written = run("--propose")
+    assert 'subject = ["self", "account"]\n' in written
+    assert 'actors = ["friends", "brought_by"]\n' in written
+
+
+def test_the_proposed_lines_answer_every_key():
+    taken = {Sale: {"subject": "buyer", "actors": ["packed_by"]}, SaleLine: {"subject": "sale"}}
+    with changed(Sale, subject=None, actors=()), changed(SaleLine, subject=None):
+        with pytest.raises(CommandError):
+            run()
+        with changed(Sale, **taken[Sale]), changed(SaleLine, **taken[SaleLine]):
+            run()
+
+
+# -- the baseline --------------------------------------------------------------------------------
+
+
+def test_a_baseline_lets_pass_what_was_there_and_only_gets_shorter(tmp_path):
+    file = tmp_path / "paths.json"
+    with changed(Sale, actors=()), changed(SaleLine, subject=None):
+        assert run("--baseline", str(file)).endswith("paths.json: 2 keys without an answer.\n")
+        assert json.loads(file.read_text()) == ["people.Sale.packed_by", "people.SaleLine.sale"]
+        assert run("--baseline", str(file)).endswith("Known from paths.json: 2 without an answer.\n")
+    with changed(Sale, actors=()):
+        run("--baseline", str(file))
+        assert json.loads(file.read_text()) == ["people.Sale.packed_by"]
+    with changed(Sale, actors=()), changed(SaleLine, subject=None), pytest.raises(CommandError) as caught:
+        run("--baseline", str(file))
+    assert str(caught.value).startswith("Nothing is said of 1 key: people.SaleLine.sale. ")
+    assert json.loads(file.read_text()) == ["people.Sale.packed_by"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("no json", r"^paths\.json cannot be read \(JSONDecodeError\)\. Remove it to begin anew\.$"),
+        ('{"a": 1}', r"^paths\.json is no baseline: it holds no list of keys\. Remove it to begin anew\.$"),
+        ("[7]", r"^paths\.json is no baseline"),
+    ],
+)
+def test_a_file_that_is_no_baseline_is_left_as_it_is(text, message, tmp_path):
+    file = tmp_path / "paths.json"
+    file.write_text(text)
+    with pytest.raises(CommandError, match=message):
+        run("--baseline", str(file))
+    assert file.read_text() == text
+
+
+def test_a_folder_that_there_is_not(tmp_path):
+    with pytest.raises(CommandError, match=r"^paths\.json cannot be written \(FileNotFoundError\)\.$"):
+        run("--baseline", str(tmp_path / "nowhere" / "paths.json"))
