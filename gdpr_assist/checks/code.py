@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.core.checks import CheckMessage
 from django.template import engines
 
@@ -54,10 +56,19 @@ def _files(app_configs: Any, *suffixes: str) -> Iterator[tuple[Path, str]]:
     """Yield what the project has written, with its text: all of it, or that of the given apps."""
     folders = {Path(each.path) for each in app_configs or apps.get_app_configs()}
     if app_configs is None:
-        folders |= {Path(each) for engine in engines.all() for each in engine.template_dirs}
+        folders |= {Path(each) for engine in engines.all() for each in engine.template_dirs} | _of_the_urls()
     paths = {path for folder in folders if _is_own(folder) for path in folder.rglob("*") if path.suffix in suffixes}
     for path in sorted(filter(_is_own, paths)):
         yield path, path.read_text(encoding="utf-8", errors="replace")
+
+
+def _of_the_urls() -> set[Path]:
+    """Return the folder of the project's URLs: what is no app is there, or below."""
+    try:
+        spec = find_spec(getattr(settings, "ROOT_URLCONF", ""))
+    except (ImportError, ValueError):
+        return set()  # the check of the URLs says so
+    return {Path(spec.origin).parent} if spec and spec.origin else set()
 
 
 def _is_own(path: Path) -> bool:
