@@ -35,7 +35,10 @@ class PartlyErased(AnonymiseError):
 
 
 class EventLogError(AnonymiseError):
-    """The event log could not be written; the erasure was refused and nothing was erased."""
+    """The event log could not be written; the erasure was refused and nothing was erased.
+
+    Unless the erasure had happened before it was logged: then the message says so.
+    """
 
 
 class ExportError(Exception):
