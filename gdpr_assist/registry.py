@@ -21,7 +21,7 @@ from .declaring.search import Failed, Matches, check_term, noted
 from .former import NoDict, warn
 from .loading import at_first_call
 from .sensitive import sensitive
-from .undocumented import multi_table_parents
+from .undocumented import alias_and_hints, gives_values, multi_table_parents
 
 if TYPE_CHECKING:
     from .declaring.declaration import Declaration, declare
@@ -319,9 +319,10 @@ def rows(declared: Declaration, matches: Any) -> QuerySet[Any]:
     Raises ``TypeError`` for anything but rows of the model: those of another one have primary keys that are other
     people's here.
     """
+    using = None
     if isinstance(matches, QuerySet):
-        is_rows = getattr(matches, "_fields", None) is None  # no values()
-        is_ours = is_rows and issubclass(matches.model, declared.model)
+        using, _ = alias_and_hints(matches)
+        is_ours = not gives_values(matches) and issubclass(matches.model, declared.model)
         if is_ours and takes_conditions(matches):
             return matches
     else:
@@ -330,7 +331,7 @@ def rows(declared: Declaration, matches: Any) -> QuerySet[Any]:
     if not is_ours:
         raise TypeError(f"{declared.label}: PrivacyMeta.search() must return rows of {declared.label}.")
     keys = [instance.pk for instance in matches]
-    return all_rows(declared.model, getattr(matches, "_db", None)).filter(pk__in=keys)
+    return all_rows(declared.model, using).filter(pk__in=keys)
 
 
 def concrete(model: type[Model]) -> type[Model]:

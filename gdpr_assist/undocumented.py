@@ -6,13 +6,16 @@ A new version of Django is looked at here first.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import connections
-from django.db.models import Manager, Model, QuerySet
+from django.db.models import Field, Manager, Model, QuerySet
 from django.db.models.expressions import Col
 from django.db.models.options import Options
 from django.dispatch import Signal
+
+if TYPE_CHECKING:  # a models.py may not load the admin
+    from django.contrib.admin import AdminSite, ModelAdmin
 
 Rows = TypeVar("Rows", bound=QuerySet[Any])
 
@@ -22,6 +25,22 @@ Rows = TypeVar("Rows", bound=QuerySet[Any])
 def multi_table_parents(model: type[Model]) -> list[type[Model]]:
     """Return the multi-table parents of ``model``, those of its parents too."""
     return list(model._meta.get_parent_list())
+
+
+def link_to(model: type[Model], parent: type[Model]) -> Any:
+    """Return the field of ``model`` that leads to its row in the table of a multi-table parent, near or far."""
+    return model._meta.get_ancestor_link(parent)
+
+
+def end_of_lookup(rows: QuerySet[Any], parts: list[str]) -> tuple[Any, list[str]]:
+    """Return the field that a lookup, in parts, leads to, and the parts that are left: its transforms and its name."""
+    _path, field, _targets, rest = rows.query.names_to_path(parts, rows.model._meta)
+    return field, list(rest)
+
+
+def largest_key(field: Field[Any, Any], using: str) -> int | None:
+    """Return the largest number that the column of an integer field holds; None if there is no such limit."""
+    return connections[using].ops.integer_field_range(field.get_internal_type())[1]
 
 
 def all_choices(field: Any) -> list[tuple[Any, Any]]:
@@ -106,6 +125,11 @@ def load_all_columns(rows: QuerySet[Any]) -> None:
     rows.query.clear_deferred_loading()
 
 
+def is_joined(rows: QuerySet[Any]) -> bool:
+    """Whether the rows are read from more than one table."""
+    return sum(map(bool, rows.query.alias_refcount.values())) > 1
+
+
 def has_conditions(rows: QuerySet[Any]) -> bool:
     return bool(rows.query.where)
 
@@ -135,7 +159,12 @@ def compiled(rows: QuerySet[Any], using: str) -> tuple[str, Any]:
     return sql, parameters
 
 
-# -- transactions and signals ---
+# -- the admin, transactions and signals ---
+
+
+def admin_of(site: AdminSite, model: type[Model]) -> ModelAdmin[Any] | None:
+    """Return the admin of ``model`` on this site; ``get_model_admin`` is in Django from 5.0 on only, and raises."""
+    return site._registry.get(model)
 
 
 def innermost_block(using: str) -> Any:

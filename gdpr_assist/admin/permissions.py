@@ -8,6 +8,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from ..registry import registry
+from ..undocumented import admin_of
 
 
 def can_be_anonymised(model: type[Model]) -> bool:
@@ -17,7 +18,7 @@ def can_be_anonymised(model: type[Model]) -> bool:
 
 def may_view(request: HttpRequest, site: AdminSite, model: type[Model]) -> bool:
     """Whether the user may see rows of ``model``: its own admin decides, else the user's permission."""
-    model_admin = site._registry.get(model)
+    model_admin = admin_of(site, model)
     if model_admin is not None:
         return model_admin.has_view_permission(request)
     return _has_permission(request, model, "view") or _has_permission(request, model, "change")
@@ -27,7 +28,7 @@ def may_anonymise(request: HttpRequest, site: AdminSite, model: type[Model]) -> 
     """Whether the user may anonymise rows of ``model``: its own admin decides if it has a say in it, else the user's
     permission. (An admin that lets nobody edit orders does not mean that nobody may erase the names in them.)
     """
-    decide = getattr(site._registry.get(model), "has_anonymise_permission", None)
+    decide = getattr(admin_of(site, model), "has_anonymise_permission", None)
     if decide is not None:
         return bool(decide(request))
     return can_be_anonymised(model) and _has_permission(request, model, "change")

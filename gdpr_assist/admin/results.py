@@ -30,6 +30,7 @@ from ..marks import MARKED, with_marks
 from ..planning.plans import target_alias
 from ..registry import registry
 from ..tables import stored_key
+from ..undocumented import admin_of
 from .permissions import can_be_anonymised, may_anonymise
 
 COLUMNS = 5
@@ -164,7 +165,7 @@ def _cell(instance: Model, name: str) -> str:
 
 
 def _url(request: HttpRequest, site: AdminSite, model: type[Model], instance: Model) -> str | None:
-    model_admin = site._registry.get(model)
+    model_admin = admin_of(site, model)
     if model_admin is None or not model_admin.has_view_or_change_permission(request, instance):
         return None
     opts = model._meta

@@ -15,6 +15,7 @@ from django.db.models.expressions import OrderBy
 from django.db.models.functions import Upper
 
 from ..databases.servers import is_postgresql
+from ..undocumented import end_of_lookup
 from .declaration import Declaration
 from .meta import all_rows
 from .search import lookup_of
@@ -94,7 +95,7 @@ def missing(declared: Declaration) -> Iterator[Missing]:
     """Yield the lookups that no declared index serves. Those with transforms, and of other types, are left out."""
     for written in declared.meta.search_fields:
         parts = lookup_of(written).split(LOOKUP_SEP)
-        _path, field, _targets, rest = all_rows(declared.model).query.names_to_path(parts, declared.model._meta)
+        field, rest = end_of_lookup(all_rows(declared.model), parts)
         if isinstance(field, models.Field) and not field.many_to_many and len(rest) < 2:
             cure = _cure(field, written, rest[0] if rest else "exact")
             if cure:

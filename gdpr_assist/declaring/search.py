@@ -14,7 +14,7 @@ from django.db.models import Model, Q, QuerySet, Subquery
 from django.db.models.lookups import IsNull
 from django.utils.text import smart_split, unescape_string_literal
 
-from ..undocumented import first_condition
+from ..undocumented import first_condition, is_joined
 
 BITS_OF_A_BIG_INTEGER = 64
 
@@ -112,7 +112,7 @@ def _conditions(rows: QuerySet[Any], lookups: Iterable[str], term: str) -> tuple
         for value in _values(rows, lookup, term):
             condition = Q(**{lookup: value})
             found = rows.filter(condition)
-            if _is_joined(found):
+            if is_joined(found):
                 related.append(found)
             else:
                 own |= condition
@@ -164,7 +164,3 @@ def _is_no_value(comparison: Any) -> bool:
     value = getattr(comparison, "rhs", None)
     is_huge = isinstance(value, int) and value.bit_length() >= BITS_OF_A_BIG_INTEGER
     return is_huge or value == "" or isinstance(comparison, IsNull)
-
-
-def _is_joined(found: QuerySet[Any]) -> bool:
-    return sum(map(bool, found.query.alias_refcount.values())) > 1

@@ -21,6 +21,7 @@ from ..planning.plans import plan as make_plan
 from ..sensitive import sensitive
 from ..signals import rows_anonymised
 from ..tables import Scrub
+from ..undocumented import link_to
 from .claims import all_claims
 from .effects import references_kept, unchanged
 from .marking import forget_markers, insert_markers
@@ -53,7 +54,7 @@ def begin_scrub(plan: Plan) -> Scrub | None:
 def _forget_refilled(plan: Plan, model: type[Model]) -> None:
     """Remove the markers of refilled rows of ``model``, and of the rows of its parents through which it is reached."""
     owners = [each for each in (plan.declaration.model, *plan.descendants) if issubclass(model, each)]
-    links: list[Any] = [model._meta.pk if each is model else model._meta.get_ancestor_link(each) for each in owners]
+    links: list[Any] = [model._meta.pk if each is model else link_to(model, each) for each in owners]
     refilled = make_plan(all_rows(model, plan.using)).refilled()
     rows = refilled.values_list("pk", *(link.attname for link in links))
     for page in pages(rows, batch_size(plan.using), key=itemgetter(0)):

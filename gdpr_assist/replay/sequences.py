@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import connections, router
+from django.db import router
 from django.db.models import AutoField, BigIntegerField, Max, Model, Q
 from django.db.models.functions import Cast
 
@@ -13,6 +13,7 @@ from ..databases.sequences import raise_sequence
 from ..log.identity import Databases
 from ..registry import registry
 from ..tables import EventLog, Operation
+from ..undocumented import largest_key
 
 WHOLE_NUMBER = r"^[0-9]{1,18}$"
 
@@ -21,8 +22,8 @@ def raise_sequences(databases: Databases) -> list[str]:
     """Raise what stands below the highest logged key of these databases; return the labels of the models."""
     raised = []
     for (using, field), key in _highest(databases).items():
-        highest = connections[using].ops.integer_field_range(field.get_internal_type())[1]
-        is_too_high = bool(highest) and key >= highest
+        largest = largest_key(field, using)
+        is_too_high = largest is not None and key >= largest
         if not is_too_high and raise_sequence(using, field.model._meta.db_table, str(field.column), key):
             raised.append(field.model._meta.label)
     return raised
