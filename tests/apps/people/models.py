@@ -112,7 +112,8 @@ class Chat(models.Model):
 class Remark(models.Model):
     """About anything."""
 
-    content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE)
+    # No constraint: tables of apps without migrations are made before those of content types.
+    content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, db_constraint=False)
     object_id = models.CharField(max_length=50)
     about = GenericForeignKey("content_type", "object_id")
     text = models.TextField()
