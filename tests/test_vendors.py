@@ -5,12 +5,14 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from django.db import IntegrityError, OperationalError, connections
+from django.db import DataError, IntegrityError, OperationalError, connections
+from model_bakery import baker
 
 import gdpr_assist
-from gdpr_assist.databases import compaction, isolation, locks, presence, servers, transactions
+from gdpr_assist.databases import compaction, errors, isolation, locks, presence, servers, statements, transactions
 from gdpr_assist.databases.failures import failure
 from gdpr_assist.databases.interference import interference
+from gdpr_assist.models import Receipt
 from gdpr_assist.replay import sequences
 from gdpr_assist.routing import here
 from tests.apps.shop.models import Customer
@@ -18,6 +20,37 @@ from tests.apps.shop.models import Customer
 pytestmark = pytest.mark.django_db
 
 PACKAGE = Path(gdpr_assist.__file__).parent
+
+
+# Where each is asked of an unknown vendor is below, or in a test of the room that it is in.
+TABLES = {
+    "compaction": {"BY_HAND", "COMPACT"},
+    "errors": {"CAUSES"},
+    "interference": {"ASK", "HIDING_NOTHING"},
+    "isolation": {"NEXT_READ", "SCHEMAS"},
+    "locks": {"BUSY", "LIMITS"},
+    "presence": {"ABSENT"},
+    "sequences": {"RAISE"},
+    "servers": {"DURABLE", "ENGINES", "IDENTITIES", "LEVELS", "SCHEMAS"},
+    "statements": {"INSERT", "REFUSALS", "UPDATE"},
+    "transactions": {"CHECK_NOW", "REFUSES_LATE"},
+}
+
+
+def vendors_in(value):
+    """Return the vendors that a table, or a set of them, begins with."""
+    keys = value.keys if isinstance(value, ast.Dict) else value.elts if isinstance(value, ast.Set) else []
+    return {each.value for each in keys if isinstance(each, ast.Constant)} & {"sqlite", "postgresql", "mysql"}
+
+
+def test_these_are_all_tables_of_vendors():
+    found = {}
+    for path in (PACKAGE / "databases").glob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, (ast.Assign, ast.AnnAssign)) and vendors_in(node.value):
+                target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+                found.setdefault(path.stem, set()).add(target.id)
+    assert found == TABLES
 
 
 @pytest.fixture
@@ -72,3 +105,37 @@ def test_an_error_of_it_is_named(unknown):
 def test_its_level_of_isolation_is_not_asked_for(unknown):
     assert servers.reads_uncommitted(unknown) is False
     isolation.read_committed(unknown)
+
+
+def test_nothing_is_known_of_its_server(unknown):
+    assert servers.identity(unknown) is None
+    assert servers.schemas(unknown) is None
+    assert servers.not_transactional(unknown) == servers.lossy_settings(unknown) == {}
+    assert servers.is_postgresql(unknown) is False
+
+
+def test_its_errors_have_no_cause_that_is_known_here(unknown):
+    assert errors.cause(OperationalError("ORA-00060: deadlock detected"), unknown) == ""
+    assert errors.refusal(OperationalError("ORA-16000"), unknown) == ""
+    refused = [statements.refuses_value(error, unknown) for error in (DataError(), OperationalError(1366, ""))]
+    assert refused == [True, False]
+
+
+def test_it_has_no_other_schemas_that_could_be_in_use(unknown):
+    assert isolation.in_all_schemas("id", "gdpr_assist_receipt", unknown) == set()
+
+
+def test_its_rows_are_written_by_django_itself(unknown):
+    fields = [Customer._meta.get_field("name")]
+    assert statements.write_back(Customer, fields, [(1, "Ada")], unknown) is None
+    (one,) = statements.insert_values(fields, [("Ada",), ("Grace",)], unknown)
+    assert (one.many, one.parameters) == (False, ["Ada", "Grace"])
+
+
+@pytest.mark.skipif(connections["default"].vendor == "mysql", reason="the type of its ids goes by the name")
+def test_its_rows_are_erased(unknown):
+    """One by one; of a set, Django would write the functions of another database."""
+    baker.make(Customer, name="Ada").anonymise()
+    customer = Customer.objects.get()
+    assert customer.name == str(customer.pk)
+    assert (customer.is_anonymised(), Receipt.objects.count()) == (True, 1)
