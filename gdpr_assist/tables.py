@@ -70,7 +70,7 @@ class ExactCharField(_CharField):
 class PartField(_CharField):
     """The name of a part of a row, ``""`` for all of it: a column with that default in the database.
 
-        So a process of 1.x, or of an older version, can still write rows in a rolling deploy; Django itself has such
+    So a process of 1.x, or of an older version, can still write rows in a rolling deploy; Django itself has such
     defaults from 5.0 on only, and drops one that SQL has given whenever it makes the table anew.
     """
 

@@ -199,3 +199,38 @@ def imports():
 @pytest.mark.parametrize(("module", "name"), sorted(set(imports())))
 def test_what_the_documentation_imports_is_there(module, name):
     assert hasattr(import_module(module), name)
+
+
+# -- where to look ------------------------------------------------------------------------------
+
+PACKAGE = Path(gdpr_assist.__file__).parent
+CONTRIBUTING = sections((ROOT / "CONTRIBUTING.rst").read_text(encoding="utf-8"))
+
+
+def column(text: str, number: int) -> str:
+    """Return a column of the table in ``text``."""
+    (first,) = {line for line in text.splitlines() if re.fullmatch("=+ +[= ]+", line)}
+    starts = [match.start() for match in re.finditer("=+", first)] + [None]
+    lines = "".join(text.split(first)[1:-1]).splitlines()
+    return "\n".join(line[starts[number] : starts[number + 1]] for line in lines)
+
+
+def named(text: str) -> list[str]:
+    return re.findall(r"``([\w/.]+)``", text)
+
+
+def test_each_room_is_in_the_list():
+    rooms = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    listed = named(column(sections(read("explanation/how_it_works.rst"))["Rooms"], 0))
+    assert sorted(listed) == sorted(rooms - {"__init__"})
+
+
+def test_where_to_look_is_there():
+    paths = named(column(CONTRIBUTING["Where is ..."], 1))
+    assert {"planning/ways.py", "execution/ways.py", "checks/"} <= set(paths)
+    assert [path for path in paths if "/" in path or "." in path if not (PACKAGE / path).exists()] == []
+
+
+def test_each_app_of_the_tests_is_in_the_list():
+    apps = {path.parent.name for path in (ROOT / "tests/apps").glob("*/__init__.py")}
+    assert set(named(column(CONTRIBUTING["Databases"], 0))) == apps

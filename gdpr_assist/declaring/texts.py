@@ -163,7 +163,7 @@ def from_key(field: Field[Any, Any], prefix: str = "", suffix: str = "") -> Repl
 
 
 def unusable_password(field: Field[Any, Any]) -> Replacement:
-    """A hash that no password has, as ``setunusable_password()`` gives, and another one in every row.
+    """A hash that no password has, as ``set_unusable_password()`` gives, and another one in every row.
 
     Sessions are bound to the hash, so those of the user end with it. It is cut to the length of the column.
     """
