@@ -4,9 +4,11 @@ from contextlib import contextmanager
 from unittest import mock
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import OperationalError, connection, models, transaction
+from django.db import OperationalError, connection, connections, models, router, transaction
 from django.db.models import Value
+from django.db.utils import ConnectionHandler
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from model_bakery import baker
@@ -291,10 +293,15 @@ def gives_no_rows(self, term):
     return 7
 
 
+def names_no_database(self, term):
+    return Device.objects.using("nowhere")
+
+
 @pytest.mark.parametrize(
     "search",
     [
         raises(ValueError("Ada")),
+        names_no_database,
         raises(KeyError("Ada")),
         raises(RecursionError()),
         asks_in_vain,
@@ -310,6 +317,19 @@ def test_a_search_that_fails_is_noted_and_the_rest_is_found(ada, search):
     assert list(found.failed) == [Device]
     assert found.failed[Device].isidentifier()
     assert Customer.objects.get() == ada  # the transaction goes on
+
+
+@pytest.mark.parametrize("search", [raises(ValueError("Ada")), lambda self, term: Device.objects.all()])
+def test_a_database_that_cannot_be_reached_is_noted_and_the_others_are_searched(ada, monkeypatch, search):
+    away = ConnectionHandler({**settings.DATABASES, "away": connections["other"].settings_dict})["away"]
+    monkeypatch.setattr(away, "connect", mock.Mock(side_effect=OperationalError("nobody there")))
+    monkeypatch.setattr(connections._connections, "away", away, raising=False)
+    monkeypatch.setitem(connections.settings, "away", away.settings_dict)
+    monkeypatch.setattr(router, "db_for_read", lambda model, **hints: "away" if model is Device else "default")
+    with device(search=search):
+        found = registry.search("ada@x.test")
+    assert [model for model, _matches in found] == [Customer]
+    assert list(found.failed) == [Device]
 
 
 def test_what_one_search_notes_does_not_hold_for_the_next(ada):

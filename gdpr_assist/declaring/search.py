@@ -65,7 +65,7 @@ def noted(failed: Failed | None, model: type[Model], using: str | None) -> Itera
             is_begun = True
             yield
     except Exception as error:  # whatever a project's code or a database may raise
-        if failed is None or not is_begun:  # without a connection, no model can be searched
+        if failed is None or not is_begun:  # without a savepoint, the whole transaction is lost
             raise
         failed[model] = type(error).__name__
 
@@ -153,7 +153,12 @@ def _either(rows: QuerySet[Any], own: Q, related: list[QuerySet[Any]]) -> Q:
 
 
 def _is_in_transaction(using: str) -> bool:
-    return connections[using].in_atomic_block or not connections[using].get_autocommit()
+    """Opens no connection: one that cannot be opened fails for the models of that database alone."""
+    if using not in connections:
+        return False
+    connection = connections[using]
+    commits = connection.autocommit if connection.connection else connection.settings_dict["AUTOCOMMIT"]
+    return connection.in_atomic_block or not commits
 
 
 def _is_no_value(comparison: Any) -> bool:
