@@ -48,6 +48,7 @@ class ANONYMISE:
     """``on_delete=ANONYMISE(action)``: anonymise the row, then do ``action``: SET_NULL, SET_DEFAULT or SET(...).
 
     Raises ``ValueError`` for any other action: those delete the row, refuse, or leave the work to the database.
+    ``TypeError``: more than one is given.
     """
 
     # Nothing is read while a deletion is collected; update() finds the rows.
@@ -58,6 +59,8 @@ class ANONYMISE:
             raise AnonymiseError(
                 f"{field_label(collected[0])} has on_delete=ANONYMISE without an action; nothing was deleted. {WRITE}"
             )
+        if collected:
+            raise TypeError(f"ANONYMISE takes one action. {WRITE}")
         if action not in (models.SET_NULL, models.SET_DEFAULT) and not _is_set(action):
             raise ValueError(
                 f"Cannot ANONYMISE({_name(action)}): the row stays, and its key must get a value. {WRITE}"

@@ -687,6 +687,8 @@ class TestE028:
             {"export_fields": ["owner"]},
             {"anonymise_owner": lambda self, instance: ""},
             {"anonymize_owner": lambda self, instance: ""},
+            {"exportFields": ["owner"]},
+            {"Fields": ["owner"], "searchfields": ["owner"]},
             {"fields": ["owner"], "keep": ["address"]},
             {"fields": ["owner"], "search_fields": ["owner"]},
         ],
@@ -696,7 +698,7 @@ class TestE028:
         monkeypatch.setattr(Device, "DataProtection", type("DataProtection", (), attributes), raising=False)
         assert "the inner class DataProtection looks like a declaration" in only("E028").msg
 
-    @pytest.mark.parametrize("name", ["GDPR", "Privacy", "PersonalData", "Anonymisation"])
+    @pytest.mark.parametrize("name", ["GDPR", "Privacy", "PrivateMeta", "PersonalData", "Anonymisation"])
     def test_one_that_speaks_of_it(self, monkeypatch, name):
         monkeypatch.setattr(Device, name, type(name, (), {"fields": ["owner"]}), raising=False)
         assert f"the inner class {name} looks like a declaration" in only("E028").msg
@@ -732,6 +734,7 @@ class TestE028:
             ("Kind", models.TextChoices("Kind", "a b")),
             ("PrivacyMode", models.TextChoices("PrivacyMode", "open closed")),
             ("PrivacyMode", type("PrivacyMode", (), {"OPEN": 1})),
+            ("Privacy", type("Privacy", (), {"levels": ["open", "closed"]})),
             ("PrivacyMeta_", type("Form", (forms.Form,), {"fields": ["owner"], "keep": ["owner"]})),
             ("Admin", type("Admin", (), {"fields": ["owner"], "search_fields": ["owner"], "list_display": ["owner"]})),
             ("Elsewhere", type("Elsewhere", (), {"fields": ["title"], "keep": 30})),
@@ -743,9 +746,19 @@ class TestE028:
         monkeypatch.setattr(Device, name, written, raising=False)
         assert reported() == {}
 
-    def test_gdpr_assist_W013_one_that_may_be_meant(self, monkeypatch):
-        monkeypatch.setattr(Device, "Columns", type("Columns", (), {"fields": ["owner"]}), raising=False)
-        assert "the inner class Columns looks like a declaration" in only("W013").msg
+    @pytest.mark.parametrize(
+        ("name", "attributes"),
+        [
+            ("Columns", {"fields": ["owner"]}),
+            ("Columns", {"searchFields": ["owner"]}),
+            ("GDPR", {"personal": ["owner"]}),
+            ("Privacy", {"erase": "owner", "days": 30}),
+        ],
+        ids=str,
+    )
+    def test_gdpr_assist_W013_one_that_may_be_meant(self, monkeypatch, name, attributes):
+        monkeypatch.setattr(Device, name, type(name, (), attributes), raising=False)
+        assert f"the inner class {name} looks like a declaration" in only("W013").msg
 
 
 class TestE029:

@@ -88,6 +88,11 @@ def test_an_anonymise_within_an_anonymise_is_refused():
         ANONYMISE(ANONYMISE(models.SET_NULL))
 
 
+def test_more_than_one_action_is_refused():
+    with pytest.raises(TypeError, match=r"^ANONYMISE takes one action\. Write ANONYMISE\(models\.SET_NULL\), "):
+        ANONYMISE(models.SET_NULL, models.SET_DEFAULT)
+
+
 @pytest.mark.parametrize(
     ("nonsense", "name"),
     [((), ""), (("SET_NULL",), "'SET_NULL'"), ((5,), "5"), ((models.SET,), "SET"), ((ANONYMISE,), "ANONYMISE")],

@@ -59,12 +59,15 @@ def resembles(name: str, written: type, model: type[Model]) -> str:
     if name == "Meta" or type(written) is not type or issubclass(written, BaseException):
         return ""  # forms, serializers and choices are not made by ``type`` itself
     public = {each for each in dir(written) if not each.startswith("_")}
-    ours = {each for each in public if each in KNOWN or _plain(each).startswith(_plain(PREFIX))}
+    ours = {each for each in public if _plain(each) in map(_plain, KNOWN) or _plain(each).startswith(_plain(PREFIX))}
     is_alike = SequenceMatcher(None, _plain(name), _plain(privacy_class_name())).ratio() >= ALIKE
-    if is_alike or ours - COMMON or (ours and re.search("privacy|gdpr|personal|anonymi", _plain(name))):
+    is_about_people = re.search("privacy|privat|gdpr|personal|anonymi", _plain(name))
+    is_sure = any(_plain(each) not in map(_plain, COMMON) for each in ours)
+    if is_alike or is_sure or (ours and is_about_people):
         return "E028"
     fields = _fields(model)
-    if public - ours or not any(_named(_static(written, each), fields) for each in ours):
+    asked = public if is_about_people else ours
+    if public - asked or not any(_named(_static(written, each), fields) for each in asked):
         return ""
     return "E028" if len(ours) > 1 else "W013"
 
