@@ -119,9 +119,9 @@ def mark_applied(labels: Collection[str], databases: Databases) -> None:
     if unknown := sorted(set(labels).difference(*(each.counts for each in chosen))):
         raise AnonymiseError(f"There are no events of 1.x of {', '.join(unknown)} to apply; nothing was marked.")
     for batch in chunks(operations(chosen), OPERATIONS_PER_QUERY):
-        there = with_receipts(batch)
+        proven = with_receipts(batch)
         for using in {each.using for each in batch}:
-            lacking = [(each.id, each.started) for each in batch if each.using == using and each.id not in there]
+            lacking = [(each.id, each.started) for each in batch if each.using == using and each.id not in proven]
             receipts.write_receipts(lacking, using)
 
 

@@ -69,17 +69,17 @@ def foreign(using: str, databases: Databases) -> list[Foreign]:
     After ``gdpr_rerun --database-id`` it is here, and no longer foreign.
     """
     rows = Operation.objects.using(log_database()).filter(using=using).exclude(outcome__committed=False)
-    found: dict[uuid.UUID, list[datetime]] = {}
+    by_id: dict[uuid.UUID, list[datetime]] = {}
     for batch in pages(rows.exclude(database_id__in=databases.ids(using)), OPERATIONS_PER_QUERY):
-        there = with_receipts(batch)
+        proven = with_receipts(batch)
         for each in batch:
-            if each.id not in there:
-                found.setdefault(each.database_id, []).append(each.started)
-    for living in found.keys() & neighbours(using) if found else ():
-        del found[living]
+            if each.id not in proven:
+                by_id.setdefault(each.database_id, []).append(each.started)
+    for living in by_id.keys() & neighbours(using) if by_id else ():
+        del by_id[living]
     groups = [
         Foreign(using=using, database_id=database_id, count=len(times), first=min(times), last=max(times))
-        for database_id, times in found.items()
+        for database_id, times in by_id.items()
     ]
     return sorted(groups, key=lambda group: group.first)
 

@@ -34,7 +34,7 @@ def prune(databases: Databases, *, dry_run: bool = False) -> tuple[int, int]:
     now, retention = timezone.now(), log_retention()
     aliases = [using for using in data_aliases() if is_migrated(using)]
     old = _settled_before(now - retention, aliases)
-    last = {found for using in aliases if (found := _last(old.filter(using=using), databases))}
+    last = {newest for using in aliases if (newest := _last(old.filter(using=using), databases))}
     if not dry_run:
         writing.remove_events(last)  # before those that it stands for
     old = old.exclude(pk__in=last)
@@ -50,27 +50,27 @@ def _settled_before(moment: datetime, aliases: list[str]) -> QuerySet[Operation]
 def _done_with(operations: Iterable[Operation], databases: Databases) -> list[uuid.UUID]:
     """Those of ``operations``, all settled, that are not still to be applied."""
     ours = [each for each in operations if databases.own(each)]
-    there = with_receipts(ours)
-    return [each.id for each in ours if each.id in there or not each.outcome.committed]
+    proven = with_receipts(ours)
+    return [each.id for each in ours if each.id in proven or not each.outcome.committed]
 
 
 def _last(old: QuerySet[Operation], databases: Databases) -> uuid.UUID | None:
     """Return the newest of ``old`` that took effect in its database."""
     newest = old.filter(outcome__committed=True).order_by("-started", "-pk")
     for batch in chunks(newest.iterator(), OPERATIONS_PER_QUERY):
-        there = with_receipts(each for each in batch if databases.own(each))
-        if found := next((each.id for each in batch if each.id in there), None):
-            return found
+        proven = with_receipts(each for each in batch if databases.own(each))
+        if last := next((each.id for each in batch if each.id in proven), None):
+            return last
     return None
 
 
 def _prune_operations(old: QuerySet[Operation], databases: Databases, dry_run: bool) -> int:
     removed = 0
     for page in pages(old, OPERATIONS_PER_QUERY):
-        done = _done_with(page, databases)
-        removed += len(done)
+        surplus = _done_with(page, databases)
+        removed += len(surplus)
         if not dry_run:
-            writing.remove_operations(done)
+            writing.remove_operations(surplus)
     return removed
 
 
@@ -80,11 +80,11 @@ def _prune_receipts(
     removed = 0
     for page in pages(Receipt.objects.using(using).filter(written__lt=before), OPERATIONS_PER_QUERY):
         keys = [each.operation for each in page if not receipts.is_legacy(each.operation)]
-        there = logged(keys)
+        needed = logged(keys)
         if dry_run:
-            there.difference_update(_done_with(old.filter(pk__in=keys), databases))
-        done = [key for key in keys if key not in there]
-        removed += len(done)
+            needed.difference_update(_done_with(old.filter(pk__in=keys), databases))
+        surplus = [key for key in keys if key not in needed]
+        removed += len(surplus)
         if not dry_run:
-            receipts.remove_receipts(done, using)
+            receipts.remove_receipts(surplus, using)
     return removed

@@ -55,10 +55,10 @@ def reconcile(databases: Databases, *, is_restored: bool = False, dry_run: bool 
     for batch in pages(unsettled().select_related("outcome"), OPERATIONS_PER_QUERY):
         ours = [each for each in batch if databases.own(each)]
         settled.foreign += len(batch) - len(ours)
-        there = with_receipts(ours)
-        found: dict[bool | None, list[Operation]] = defaultdict(list)
+        proven = with_receipts(ours)
+        by_outcome: dict[bool | None, list[Operation]] = defaultdict(list)
         for operation in ours:
-            here: bool | None = operation.id in there
+            here: bool | None = operation.id in proven
             if not here and (is_unknown(operation) or not databases.can_settle(operation)):
                 settled.unknown.append(operation)  # and stays so
                 continue
@@ -67,12 +67,12 @@ def reconcile(databases: Databases, *, is_restored: bool = False, dry_run: bool 
             if here is None:
                 settled.busy.append(operation)
             else:
-                found[True if here else None if looks_restored(operation.using) else False].append(operation)
-        settled.committed += len(found[True])
-        settled.rolled_back += len(found[False])
-        settled.unknown += found[None]
+                by_outcome[True if here else None if looks_restored(operation.using) else False].append(operation)
+        settled.committed += len(by_outcome[True])
+        settled.rolled_back += len(by_outcome[False])
+        settled.unknown += by_outcome[None]
         if not dry_run:
-            for committed, operations in found.items():
+            for committed, operations in by_outcome.items():
                 writing.decide([each.id for each in operations], committed)
     settled.corrected = list(_correct(databases, dry_run))
     return settled
@@ -99,15 +99,15 @@ def dismiss(operations: list[uuid.UUID], databases: Databases) -> None:
 
 def _refusal(operation: uuid.UUID, databases: Databases) -> str:
     """Return why ``operation`` cannot be dismissed; empty if it can."""
-    found = Operation.objects.using(log_database()).select_related("outcome").filter(pk=operation).first()
-    if found is None:
+    entry = Operation.objects.using(log_database()).select_related("outcome").filter(pk=operation).first()
+    if entry is None:
         return "is not in the log"
-    outcome: Outcome | None = getattr(found, "outcome", None)
+    outcome: Outcome | None = getattr(entry, "outcome", None)
     if outcome is not None and outcome.committed is not None:
         return f"is settled: it was {'committed' if outcome.committed else 'rolled back'}"
-    if not databases.own(found):
-        return f"is of another database under the alias {found.using!r}"
-    took_effect = receipts.took_effect(operation, found.using)
+    if not databases.own(entry):
+        return f"is of another database under the alias {entry.using!r}"
+    took_effect = receipts.took_effect(operation, entry.using)
     if took_effect is None:
         return "is still in its transaction"
     return "took effect, as its receipt says; gdpr_reconcile notes that" if took_effect else ""
@@ -116,8 +116,8 @@ def _refusal(operation: uuid.UUID, databases: Databases) -> str:
 def kinds(operation: uuid.UUID) -> list[tuple[str, str, str]]:
     """Return [(event, model label in the log, part of the rows)] of ``operation``."""
     events = EventLog.objects.using(log_database()).filter(operation=operation).order_by()
-    found = events.values_list("event", "app_label", "model_name", "part").distinct()
-    return [(event, f"{app_label}.{model_name}", part) for event, app_label, model_name, part in found]
+    rows = events.values_list("event", "app_label", "model_name", "part").distinct()
+    return [(event, f"{app_label}.{model_name}", part) for event, app_label, model_name, part in rows]
 
 
 def describe(operation: uuid.UUID, started: datetime | None, events: Iterable[tuple[str, str, str]]) -> str:
@@ -165,8 +165,8 @@ def missing(using: str, databases: Databases) -> Iterator[uuid.UUID]:
         # the receipts: an operation that ends between the two has its receipt by then.
         keys = [each.id for each in batch]
         committed = set(Outcome.objects.using(log).filter(pk__in=keys, committed=True).values_list("pk", flat=True))
-        there = with_receipts(each for each in batch if each.id in committed)
-        yield from (key for key in keys if key in committed and key not in there)
+        proven = with_receipts(each for each in batch if each.id in committed)
+        yield from (key for key in keys if key in committed and key not in proven)
 
 
 def pruned(operations: Iterable[uuid.UUID]) -> Iterator[Operation]:
@@ -176,8 +176,8 @@ def pruned(operations: Iterable[uuid.UUID]) -> Iterator[Operation]:
     """
     log = log_database()
     for batch in chunks(operations, OPERATIONS_PER_QUERY):
-        there = EventLog.objects.using(log).filter(operation__in=batch).order_by().values("operation")
-        yield from Operation.objects.using(log).filter(pk__in=batch).exclude(pk__in=there)
+        with_events = EventLog.objects.using(log).filter(operation__in=batch).order_by().values("operation")
+        yield from Operation.objects.using(log).filter(pk__in=batch).exclude(pk__in=with_events)
 
 
 def contradicted(databases: Databases, using: str | None = None) -> Iterator[Operation]:
@@ -187,8 +187,8 @@ def contradicted(databases: Databases, using: str | None = None) -> Iterator[Ope
     """
     rolled_back = Operation.objects.using(log_database()).filter(outcome__committed=False)
     for batch in pages(rolled_back.filter(using=using) if using else rolled_back, OPERATIONS_PER_QUERY):
-        there = with_receipts(each for each in batch if databases.own(each))
-        yield from (each for each in batch if each.id in there)
+        proven = with_receipts(each for each in batch if databases.own(each))
+        yield from (each for each in batch if each.id in proven)
 
 
 def unlogged(using: str) -> Iterator[uuid.UUID]:
@@ -198,8 +198,8 @@ def unlogged(using: str) -> Iterator[uuid.UUID]:
         rows = rows.filter(written__gte=timezone.now() - log_retention())
     for batch in pages(rows, OPERATIONS_PER_QUERY):
         keys = [each.operation for each in batch if not receipts.is_legacy(each.operation)]
-        there = logged(keys)
-        yield from receipts.committed_receipts([key for key in keys if key not in there], using)
+        known = logged(keys)
+        yield from receipts.committed_receipts([key for key in keys if key not in known], using)
 
 
 def logged(operations: Iterable[uuid.UUID]) -> set[uuid.UUID]:

@@ -23,7 +23,7 @@ def never_scrubbed() -> list[Declaration]:
     return [declared for declared in registry if not declared.meta.can_anonymise]
 
 
-def kept(databases: Iterable[str]) -> Iterator[tuple[str, str, int]]:
+def never_scrubbed_rows(databases: Iterable[str]) -> Iterator[tuple[str, str, int]]:
     """Yield (alias, label, rows) of those of them that have any on these databases."""
     for declared in never_scrubbed():
         for using in databases:
@@ -37,9 +37,9 @@ def chosen(only: Iterable[str] = (), but: Iterable[str] = ()) -> list[Declaratio
     Multi-table children go with their parents. Raises ``AnonymiseError`` for a label of no registered model, of a
     child, and of a model that says ``can_anonymise = False``; for a label in both; and if no model is left.
     """
-    there = [declared for declared in registry if declared.meta.can_anonymise]
-    labelled = {each.model for each in there}
-    roots = [each for each in there if not any(parent in labelled for parent, _ in registry.parents(each.model))]
+    candidates = [declared for declared in registry if declared.meta.can_anonymise]
+    labelled = {each.model for each in candidates}
+    roots = [each for each in candidates if not any(parent in labelled for parent, _ in registry.parents(each.model))]
     labels = {declared.label.lower() for declared in roots}
     if refusals := [_refusal(label, roots) for label in (*only, *but) if label.lower() not in labels]:
         raise AnonymiseError(
@@ -91,35 +91,35 @@ def plans(
     aliases = data_aliases(databases)
     roots = chosen(only, list(but))
     models = _with_children(roots)
-    found = {using: [each for each in models if _is_on(each, using)] for using in aliases}
-    _check_none_is_empty(found, databases)
-    _check_none_is_missing(found, models, roots if only else [])
+    tables = {using: [each for each in models if _is_on(each, using)] for using in aliases}
+    _check_none_is_empty(tables, databases)
+    _check_none_is_missing(tables, models, roots if only else [])
     planned = models if children else roots
     return [
         plan(all_rows(declared.model, using), force=True)
-        for using, there in _each_once(found).items()
+        for using, on_alias in _once(tables).items()
         for declared in planned
-        if declared in there
+        if declared in on_alias
     ]
 
 
-def _each_once(found: dict[str, list[Declaration]]) -> dict[str, list[Declaration]]:
+def _once(tables: dict[str, list[Declaration]]) -> dict[str, list[Declaration]]:
     """Leave out what is on an alias of a database that has another alias with the same tables."""
     once: dict[str, list[Declaration]] = {}
-    for using in sorted(found, key=lambda using: mirrored(using) in found):
-        there = found[using]
-        while there and (other := twin(using, [each for each in once if any(one in once[each] for one in there)])):
-            there = [each for each in there if each not in once[other]]
-        once[using] = there
-    return {using: once[using] for using in found}
+    for using in sorted(tables, key=lambda using: mirrored(using) in tables):
+        left = tables[using]
+        while left and (other := twin(using, [alias for alias in once if any(one in once[alias] for one in left)])):
+            left = [declared for declared in left if declared not in once[other]]
+        once[using] = left
+    return {using: once[using] for using in tables}
 
 
 def _with_children(roots: list[Declaration]) -> list[Declaration]:
-    found = list(roots)
-    for declared in found:
+    models = list(roots)
+    for declared in models:
         children = [registry.declaration(child) for child, _ in registry.children(declared.model)]
-        found += [child for child in children if child.meta.can_anonymise and child not in found]
-    return found
+        models += [child for child in children if child.meta.can_anonymise and child not in models]
+    return models
 
 
 def _may_be_on(declared: Declaration, using: str) -> bool:
@@ -130,10 +130,10 @@ def _is_on(declared: Declaration, using: str) -> bool:
     return _may_be_on(declared, using) and has_table(declared.model, using)
 
 
-def _check_none_is_empty(found: dict[str, list[Declaration]], databases: list[str]) -> None:
+def _check_none_is_empty(tables: dict[str, list[Declaration]], databases: list[str]) -> None:
     """Refuse an alias without any of the tables, unless nobody asked for it and there are others that have some."""
-    for using, there in found.items():
-        if not there and (using in databases or not any(found.values())):
+    for using, on_alias in tables.items():
+        if not on_alias and (using in databases or not any(tables.values())):
             raise AnonymiseError(
                 f"{using}: none of the tables of the chosen models is there. It is empty, or the wrong database, or "
                 f"routers allow none of them on it. Correct its entry in DATABASES, migrate it (migrate "
@@ -142,24 +142,24 @@ def _check_none_is_empty(found: dict[str, list[Declaration]], databases: list[st
 
 
 def _check_none_is_missing(
-    found: dict[str, list[Declaration]], models: list[Declaration], named: list[Declaration]
+    tables: dict[str, list[Declaration]], models: list[Declaration], named: list[Declaration]
 ) -> None:
     """Refuse a model without a table; not one that routers keep on aliases which were not chosen, unless named."""
-    elsewhere = set(data_aliases()) - set(found)
+    elsewhere = set(data_aliases()) - set(tables)
     missing = [
         each.label
         for each in models
-        if not any(each in there for there in found.values())
+        if not any(each in on_alias for on_alias in tables.values())
         and (
             each in named
-            or any(_may_be_on(each, using) for using in found)
+            or any(_may_be_on(each, using) for using in tables)
             or not any(_may_be_on(each, using) for using in elsewhere)
         )
     ]
     if missing:
         raise AnonymiseError(
-            f"No table of {', '.join(missing)} is on {', '.join(found)}. Migrate, or correct DATABASES, or choose the "
-            "databases with --database; leave out with --exclude-model what has no table."
+            f"No table of {', '.join(missing)} is on {', '.join(tables)}. Migrate, or correct DATABASES, or choose "
+            "the databases with --database; leave out with --exclude-model what has no table."
         )
 
 

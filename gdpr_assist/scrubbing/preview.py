@@ -12,7 +12,7 @@ from ..databases.aliases import twin
 from ..log.reconciliation import shown
 from ..planning.plans import Plan
 from ..planning.preview import preview
-from .choice import kept
+from .choice import never_scrubbed_rows
 from .run import Scrubbing
 
 
@@ -20,7 +20,7 @@ def described(work: Scrubbing) -> Iterator[str]:
     """Yield a line for each table with its numbers, for what is left as it is, and for what goes with the rows."""
     for plan in work.plans:
         yield f"{plan.using}: {_numbers(work, plan)}"
-    for using, label, count in kept(work.asked):
+    for using, label, count in never_scrubbed_rows(work.asked):
         are = pluralize(count, "it is,they are")
         yield (
             f"{using}: {label}: {count} row{pluralize(count)} kept as {are}, as its PrivacyMeta says "

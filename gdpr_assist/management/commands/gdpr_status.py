@@ -29,9 +29,9 @@ class Command(LogCommand):
         )
 
     def run(self, options: dict[str, Any]) -> None:
-        found = status(here())
+        state = status(here())
         if self.verbosity:
-            self.say(of_status(found))
+            self.say(of_status(state))
         asked = {*options["fail_on"], "unreachable"} if options["fail_on"] else set()
-        if hit := [state for state in STATES if state in found.states & asked]:
-            self.fail("; ".join(f"{state}: {STATES[state]}" for state in hit))
+        if hit := [name for name in STATES if name in state.states & asked]:
+            self.fail("; ".join(f"{name}: {STATES[name]}" for name in hit))

@@ -58,12 +58,12 @@ class Command(BaseCommand):
 
     def look(self, options: dict[str, Any]) -> list[str]:
         """Print the numbers of each model; return what is wrong with them."""
-        found = verify(
+        verification = verify(
             options["database"], only=options["model"], but=options["exclude_model"], follow=self.print_table
         )
-        self.print_unknown(found.previews)
-        self.print_returned(found)
-        return list(failures(found, every=options["all"]))
+        self.print_unknown(verification.previews)
+        self.print_returned(verification)
+        return list(failures(verification, every=options["all"]))
 
     def print_table(self, each: Preview) -> None:
         text = f"{each.rows} row{pluralize(each.rows)}, {each.marked} anonymised, {each.refilled} refilled"
