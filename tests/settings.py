@@ -111,7 +111,7 @@ TEMPLATES = [
     },
 ]
 
-ROOT_URLCONF = "tests.urls"
+ROOT_URLCONF = "tests.site.urls"
 SECRET_KEY = "only for tests"
 STATIC_URL = "static/"
 MEDIA_ROOT = SCRATCH / "media"

@@ -55,9 +55,9 @@ def exported(response):
 # -- the page ----------------------------------------------------------------------------------
 
 
-@pytest.mark.urls("tests.urls")
+@pytest.mark.urls("tests.site.urls")
 def test_the_default_site_has_the_tool(officer, settings):
-    settings.ROOT_URLCONF = "tests.urls"
+    settings.ROOT_URLCONF = "tests.site.urls"
     url = reverse("admin:gdpr_assist_personaldata_changelist")
     assert url == "/admin/gdpr_assist/personaldata/"
     index = officer.get("/admin/").content.decode()
