@@ -1,5 +1,6 @@
 """Sites of 1.x and new ones end with the same schema. Each test migrates databases of its own."""
 
+import copy
 import uuid
 from io import StringIO
 
@@ -357,6 +358,40 @@ def without_spare_index(schemas):
         {table: (columns, [each for each in constraints if each != spare]) for table, (columns, constraints) in each}
         for each in (tables.items() for tables in schemas)
     ]
+
+
+class TestWritesOf1x:
+    """In a rolling deploy processes of 1.x go on, and so do historical models in migrations: they know no parts."""
+
+    def write(self, site, key):
+        main, log = site
+        kind, _ = kinds(main)
+        execute(
+            log,
+            "INSERT INTO gdpr_assist_eventlog (event, app_label, model_name, target_pk) VALUES "
+            f"('delete', 'shop', 'Customer', '{key}')",
+        )
+        execute(
+            main,
+            f"INSERT INTO gdpr_assist_privacyanonymised (content_type_id, object_id) VALUES ({kind}, '{key}')",
+        )
+        assert EventLog.objects.using(log).get(target_pk=key).part == ""
+        assert PrivacyAnonymised.objects.using(main).get(object_id=key).part == ""
+
+    @pytest.mark.parametrize("applied", [0, 4], ids=["new", "1.4"])
+    def test_are_taken_by_the_database_also_after_a_table_was_made_anew(self, applied, site):
+        if applied:
+            old_site(site, applied)
+        migrate(*site)
+        self.write(site, "1")
+        # SQLite makes a table anew whatever column is changed; MariaDB states a column as a whole.
+        for alias, model, name in zip(site, (PrivacyAnonymised, EventLog), ("object_id", "app_label"), strict=True):
+            old = model._meta.get_field(name)
+            longer = copy.copy(old)
+            longer.max_length += 10
+            with connections[alias].schema_editor() as editor:
+                editor.alter_field(model, old, longer)
+        self.write(site, "2")
 
 
 class TestBackwards:
