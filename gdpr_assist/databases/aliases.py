@@ -19,19 +19,19 @@ def data_aliases(chosen: Iterable[str] | None = None) -> list[str]:
 
     Raises ``AnonymiseError`` for one that there is not, and for the log's.
     """
-    there = [
+    known = [
         alias for alias in connections if alias != log_database() and connections.databases[alias]["ENGINE"] != EMPTY
     ]
     if log_database() in (chosen := list(chosen or ())):
         raise AnonymiseError(
             f"{log_database()} is the event log; it holds no personal data and is never scrubbed. There are: "
-            f"{', '.join(there)}."
+            f"{', '.join(known)}."
         )
-    if unknown := sorted(set(chosen) - set(there)):
+    if unknown := sorted(set(chosen) - set(known)):
         raise AnonymiseError(
-            f"No database with personal data has the alias {', '.join(unknown)}. There are: {', '.join(there)}."
+            f"No database with personal data has the alias {', '.join(unknown)}. There are: {', '.join(known)}."
         )
-    return chosen or there
+    return chosen or known
 
 
 def twin(using: str, others: Iterable[str]) -> str | None:

@@ -96,10 +96,10 @@ def replay(
     """
     blocked: list[tuple[LoggedOperation, Blocked]] = []
     for batch in chunks(operations, OPERATIONS_PER_QUERY):
-        there = with_receipts(batch)
-        report.already += len(there)
+        proven = with_receipts(batch)
+        report.already += len(proven)
         yield report
-        missing = [each for each in batch if each.id not in there]
+        missing = [each for each in batch if each.id not in proven]
         hold_events(missing)
         hopeless = _hopeless(missing)
         wanted = []
@@ -195,18 +195,18 @@ def mark_applied(operations: Iterable[uuid.UUID], databases: Databases) -> None:
     For committed operations that cannot be applied. Raises ``AnonymiseError`` for any other; then nothing is written.
     """
     asked = set(operations)
-    found = {each.id: each for each in logged_operations(databases) if each.id in asked}
+    logged = {each.id: each for each in logged_operations(databases) if each.id in asked}
     for operation in operations:
-        if operation not in found or not found[operation].is_committed:
+        if operation not in logged or not logged[operation].is_committed:
             raise AnonymiseError(
                 f"{operation} is not a committed operation of this database; nothing was marked. An undecided one is "
                 "dismissed with gdpr_reconcile --dismiss."
             )
-    for using in {each.using for each in found.values()}:
-        ours = [each for each in found.values() if each.using == using]
-        there = with_receipts(ours)
+    for using in {each.using for each in logged.values()}:
+        ours = [each for each in logged.values() if each.using == using]
+        proven = with_receipts(ours)
         with transaction.atomic(using=using):
-            receipts.write_receipts([(each.id, each.started) for each in ours if each.id not in there], using)
+            receipts.write_receipts([(each.id, each.started) for each in ours if each.id not in proven], using)
 
 
 def _try_together(

@@ -97,11 +97,11 @@ class Returned:
         rows = all_rows(self.model, self.using).filter(pk__in=wanted)
         if event == EventLog.EVENT_ANONYMISE and (as_planned := self._as_planned(part)) is not None:
             rows = rows.exclude(as_planned)
-        there = wanted.intersection(rows.values_list("pk", flat=True))
-        if there and self._can_be_anonymised(part):
-            marked = marked_texts(registry.declaration(self.model), there, self.using, part)
-            there = {key for key in there if str(key) not in marked}
-        self.keys[event, part] |= there
+        back = wanted.intersection(rows.values_list("pk", flat=True))
+        if back and self._can_be_anonymised(part):
+            marked = marked_texts(registry.declaration(self.model), back, self.using, part)
+            back = {key for key in back if str(key) not in marked}
+        self.keys[event, part] |= back
 
     def _keys(self, event: str) -> set[Any]:
         return set().union(*(keys for (its, _), keys in self.keys.items() if its == event))
@@ -158,13 +158,13 @@ def _place(model: type[Model] | None, using: str, models: Collection[type[Model]
 def _done(using: str) -> Iterator[LoggedOperation]:
     """Yield what took effect in this database: the small operations together, as one, and each large one."""
     for batch in chunks(logged_operations(here(), using=using), OPERATIONS_PER_QUERY):
-        there = with_receipts(batch)
-        done = [each for each in batch if each.id in there]
-        hold_events(done)
-        held: list[tuple[Kind, str]] = [event for each in done for event in each.held or ()]
+        proven = with_receipts(batch)
+        operations = [each for each in batch if each.id in proven]
+        hold_events(operations)
+        held: list[tuple[Kind, str]] = [event for each in operations for event in each.held or ()]
         if held:
-            yield replace(done[0], held=held)
-        yield from (each for each in done if each.held is None)
+            yield replace(operations[0], held=held)
+        yield from (each for each in operations if each.held is None)
 
 
 def _keys(model: type[Model], texts: list[str]) -> Iterator[Any]:
