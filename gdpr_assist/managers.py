@@ -41,11 +41,14 @@ class PrivacyQuerySet(QuerySet[Any]):
     """A queryset whose rows can be anonymised."""
 
     @sensitive
-    def anonymise(self, force: bool = False) -> Result:
+    def anonymise(self, force: bool = False, for_bulk: bool | None = None) -> Result:
         """Anonymise the rows: all of them in one transaction, or after an exception none.
 
         Rows that were anonymised before are left as they are, unless ``force``. Raises ``AnonymiseError``.
+        ``for_bulk`` of 1.x is taken, and means nothing any more.
         """
+        if for_bulk is not None:
+            warn("anonymise(for_bulk=...)", "Leave it out: how rows are changed is decided by who watches them.")
         return execute(plan(self, force=force))
 
     anonymise.alters_data = True  # type: ignore[attr-defined]
@@ -83,8 +86,8 @@ class AnonymisingManager:
             queryset = recast(queryset, queryset_class(queryset.__class__))
         return queryset
 
-    def anonymise(self, force: bool = False) -> Result:
-        result: Result = self.get_queryset().anonymise(force=force)
+    def anonymise(self, force: bool = False, for_bulk: bool | None = None) -> Result:
+        result: Result = self.get_queryset().anonymise(force=force, for_bulk=for_bulk)
         return result
 
     anonymise.alters_data = True  # type: ignore[attr-defined]

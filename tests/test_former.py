@@ -61,6 +61,15 @@ def test_anonymise_for_bulk(value):
     assert markers(Customer) == [str(person.pk)]
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("rows", [lambda: Customer.objects, Customer.objects.all])
+def test_anonymise_for_bulk_of_many(rows):
+    person = customer()
+    with warns:
+        rows().anonymise(for_bulk=True)
+    assert markers(Customer) == [str(person.pk)]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_anonymise_db_bulk(settings):
     settings.GDPR_CAN_ANONYMISE_DATABASE = True
