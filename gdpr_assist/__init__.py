@@ -12,6 +12,7 @@ from .registry import registry as _registry
 
 if TYPE_CHECKING:
     from .declaring.clauses import Generic, Identifier, Keep, Party
+    from .subjects.subject import Subject
 
 __version__ = "2.0.0.dev0"
 
@@ -26,6 +27,7 @@ __all__ = [
     "Party",
     "PrivacyMeta",
     "Replacement",
+    "Subject",
     "register",
     "rule",
 ]
@@ -33,7 +35,14 @@ __all__ = [
 register = _registry.register
 
 
+# {name: where it is}: loaded by a site that says whose its rows are
+_LATER = {
+    **dict.fromkeys(["Generic", "Identifier", "Keep", "Party"], "gdpr_assist.declaring.clauses"),
+    "Subject": "gdpr_assist.subjects.subject",
+}
+
+
 def __getattr__(name: str) -> Any:
-    if name not in {"Generic", "Identifier", "Keep", "Party"}:
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_string(f"gdpr_assist.declaring.clauses.{name}")  # by a site that says whose its rows are
+    return import_string(f"{_LATER[name]}.{name}")

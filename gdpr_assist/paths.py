@@ -42,7 +42,9 @@ class Route:
 class Known:
     """One value by which a row knows its person without a key."""
 
-    kind: str
+    identifier: str
+    """Which kind of them."""
+
     lookup: str
 
 
@@ -114,7 +116,7 @@ def _known(model: type[Model], before: str, passed: frozenset[type[Model]]) -> I
     clauses = clauses_of(model)
     for kind, identifier in (clauses.identifiers or {}).items():
         for lookup in identifier.lookups:
-            yield Known(kind=kind, lookup=_joined(before, lookup))
+            yield Known(identifier=kind, lookup=_joined(before, lookup))
     for path in clauses.paths:
         if not isinstance(path, Generic) and (end := end_of(model, path)) not in passed | {model}:
             yield from _known(end, _joined(before, path), passed | {model})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -37,6 +37,9 @@ class Deletion(writing.Erasure):
 
     def __init__(self, using: str) -> None:
         super().__init__(using)
+        self.whole = writing.under_way(using)
+        """The erasure that the deletion is a part of."""
+
         self.deleted: dict[type[Model], list[Any]] = defaultdict(list)
         # {a multi-table parent that is not registered: keys of its rows that go}
         self.parents: dict[type[Model], set[Any]] = defaultdict(set)
@@ -47,6 +50,9 @@ class Deletion(writing.Erasure):
         self.is_recorded = False
         # {model, or proxy: keys of its rows that Django has not said to be gone yet}
         self.going: dict[type[Model], list[Any]] = defaultdict(list)
+
+    def add(self, event: str, label: str, keys: Iterable[Any], part: str = "") -> None:
+        super().add(event, label, keys, part) if self.whole is None else self.whole.add(event, label, keys, part)
 
     def delete(self, instance: Model, *, is_origin: bool = False) -> None:
         """Note a row that goes. In memory, the one that ``delete()`` was called on may not be as in the database."""
@@ -73,7 +79,8 @@ class Deletion(writing.Erasure):
             for model, keys in self.deleted.items():
                 forget_markers(model, keys, self.using)
         self.keepers.erase(self.copies)  # one that refuses must do so before the log has the events
-        writing.record(self)
+        if self.whole is None:
+            writing.record(self)
 
 
 # {the atomic block of a Collector's run: its deletion}

@@ -29,6 +29,7 @@ COMMANDS = [
     "gdpr_reconcile",
     "gdpr_rerun",
     "gdpr_status",
+    "gdpr_subject",
     "gdpr_upgrade",
     "gdpr_verify",
 ]
@@ -94,7 +95,8 @@ def test_options_are_those_of_the_command(name):
 
 @pytest.mark.parametrize("name", gdpr_assist.__all__)
 def test_each_public_name_is_in_the_reference(name):
-    assert re.search(rf"^\.\. py:\w+:: gdpr_assist\.{name}\b", read("reference/declaration.rst"), re.MULTILINE)
+    pages = read("reference/declaration.rst") + read("reference/subject.rst")
+    assert re.search(rf"^\.\. py:\w+:: gdpr_assist\.{name}\b", pages, re.MULTILINE)
 
 
 def test_each_attribute_of_a_declaration_is_in_the_reference():

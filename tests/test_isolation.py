@@ -175,10 +175,12 @@ def test_at_other_levels_no_statement_is_added(django_assert_num_queries):
 WRITES = {
     "anonymise_db": ["default"],
     "gdpr_new_id": ["default"],
+    "gdpr_paths": [],
     "gdpr_prune": ["default", "gdpr_log"],
     "gdpr_reconcile": ["default", "gdpr_log"],
     "gdpr_rerun": ["default", "gdpr_log"],
     "gdpr_status": [],
+    "gdpr_subject": ["default", "gdpr_log"],
     "gdpr_upgrade": ["default", "gdpr_log"],
     "gdpr_verify": [],
 }
@@ -196,7 +198,8 @@ class TestAutocommit:
 
     def call(self, command):
         asks = {"anonymise_db": {"interactive": False, "compact": False}, "gdpr_new_id": {"noinput": True}}
-        call_command(command, stdout=StringIO(), **asks.get(command, {}))
+        words = ["erase", "--email=ada@quill.example"] if command == "gdpr_subject" else []
+        call_command(command, *words, stdout=StringIO(), **asks.get(command, {}))
 
     @pytest.mark.parametrize(("command", "using"), [(name, using) for name in WRITES for using in WRITES[name]])
     def test_commands_that_write_refuse(self, command, using, settings):

@@ -285,7 +285,7 @@ def test_a_model_that_says_nothing_has_no_way():
 
 def test_rows_know_their_person_by_the_values_of_the_rows_they_lead_to():
     def values(model):
-        return [(each.kind, each.lookup) for each in known_by(model)]
+        return [(each.identifier, each.lookup) for each in known_by(model)]
 
     assert values(Sale) == [("email", "email"), ("phone", "phone")]
     assert values(SaleLine) == values(Parcel) == [("email", "sale__email"), ("phone", "sale__phone")]

@@ -23,6 +23,7 @@ NAMES = [
     ("gdpr_assist", "Party"),
     ("gdpr_assist", "PrivacyMeta"),
     ("gdpr_assist", "Replacement"),
+    ("gdpr_assist", "Subject"),
     ("gdpr_assist", "register"),
     ("gdpr_assist", "rule"),
     ("gdpr_assist.admin", "ModelAdmin"),

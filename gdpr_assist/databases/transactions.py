@@ -24,9 +24,13 @@ def check_now(using: str) -> None:
             cursor.execute(statement)
 
 
-def in_order_of_commit(aliases: Iterable[str]) -> list[str]:
-    """Return ``aliases``, each once, those first whose COMMIT may still be refused by a constraint."""
-    return sorted(dict.fromkeys(aliases), key=lambda using: connections[using].vendor not in REFUSES_LATE)
+def in_order_of_commit(aliases: Iterable[str], last: str | None = None) -> list[str]:
+    """Return ``aliases``, each once, those first whose COMMIT may still be refused by a constraint, ``last`` last."""
+
+    def place(using: str) -> tuple[bool, bool]:
+        return connections[using].vendor not in REFUSES_LATE, using == last
+
+    return sorted(dict.fromkeys(aliases), key=place)
 
 
 def is_within_transaction(using: str) -> bool:

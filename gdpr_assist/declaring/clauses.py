@@ -11,6 +11,9 @@ from django.db.models import Q
 # As the path of a model of which each row is a person
 SELF = "self"
 
+# The part of a row that is not kept
+FREE = "free"
+
 # What becomes of a row when its person is erased
 ANONYMISED = "anonymise"
 DELETED = "delete"

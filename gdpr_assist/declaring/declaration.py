@@ -13,7 +13,7 @@ from django.db.models.constants import LOOKUP_SEP
 from django.db.models.fields.reverse_related import ForeignObjectRel
 
 from ..exceptions import AnonymiseError, FieldAnonymiseError
-from .clauses import Clauses
+from .clauses import FREE, Clauses
 from .meta import PrivacyMeta, exported_fields, personal_fields
 from .methods import method, method_mistakes
 from .mistakes import Mistake, key_mistakes, meaning_mistakes, shape_mistakes
@@ -80,10 +80,17 @@ class Declaration:
 
     @cached_property
     def parts(self) -> dict[str, frozenset[str]]:
-        """{path of a party that owns something: names of its columns, and of the key that leads to it}."""
+        """{path of a party that owns something: names of its columns, and of the key that leads to it}.
+
+        Without what is kept. Where a row is one person's, what is not kept of it is a part too.
+        """
+        clauses = self.clauses
+        if clauses.kept and not clauses.parties:
+            keys = (path.split(LOOKUP_SEP)[0] for path in clauses.paths if isinstance(path, str))
+            return {FREE: frozenset([*(change.field.name for change in self.changes), *keys]) - clauses.kept.keys()}
         return {
-            path: frozenset([*party.erases, path.split(LOOKUP_SEP)[0]])
-            for path, party in self.clauses.parties.items()
+            path: frozenset([*party.erases, path.split(LOOKUP_SEP)[0]]) - clauses.kept.keys()
+            for path, party in clauses.parties.items()
             if party.erases
         }
 

@@ -10,7 +10,7 @@ from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationErro
 from django.db.models import Model, Q
 from django.db.models.constants import LOOKUP_SEP
 
-from .clauses import DELETED, SELF, Clauses, Generic, Party
+from .clauses import DELETED, FREE, SELF, Clauses, Generic, Party
 from .meta import PrivacyMeta, all_rows, personal_fields
 from .mistakes import Mistake
 from .relations import follow, generic_keys, relations
@@ -61,7 +61,7 @@ def _generic_mistakes(meta: PrivacyMeta, path: Generic) -> Iterable[Mistake]:
 
 def _party_mistakes(meta: PrivacyMeta, path: str, party: Party) -> Iterable[Mistake]:
     label, personal = meta.model._meta.label, personal_fields(meta)
-    if path == SELF or len(path) > LONGEST_PART:
+    if path in (SELF, FREE) or len(path) > LONGEST_PART:
         yield Mistake(
             "E045",
             f"{label}: PrivacyMeta.subject has a party {path}, which cannot stand in the event log.",

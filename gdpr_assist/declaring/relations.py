@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Model
+from django.db.models import EmailField, Model, Q
 from django.db.models.constants import LOOKUP_SEP
 
 
@@ -35,3 +35,11 @@ def relations(model: type[Model]) -> list[str]:
 def generic_keys(model: type[Model]) -> list[Any]:
     """Return the generic keys of ``model``. Their class cannot be imported before the models are loaded."""
     return [each for each in model._meta.private_fields if hasattr(each, "ct_field") and hasattr(each, "fk_field")]
+
+
+def matching_value(model: type[Model], lookup: str, value: Any) -> Q:
+    """Return the condition that the column at the end of ``lookup`` holds ``value``; an address in whatever case."""
+    *path, name = lookup.split(LOOKUP_SEP)
+    end = follow(model, LOOKUP_SEP.join(path))[-1].related_model if path else model
+    is_address = isinstance(end._meta.get_field(name), EmailField)
+    return Q(**{f"{lookup}__iexact" if is_address else lookup: value})

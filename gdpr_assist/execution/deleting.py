@@ -1,12 +1,16 @@
-"""Deletes rows again that were deleted: for a replay."""
+"""Deletes rows as Django does: again, for a replay, and those that go with a person."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.db.models.deletion import Collector
 
+from ..databases.rows import batch_size, chunks
 from ..declaring.meta import all_rows
 from ..sensitive import sensitive
 from .effects import check_deleted
@@ -25,3 +29,28 @@ def delete(rows: Sequence[Model], using: str) -> None:
     collector.collect(rows, keep_parents=True)
     collector.delete()
     check_deleted(type(rows[0]), keys, using)
+
+
+@dataclass
+class Deletion:
+    """Rows that are to go. Their keys are read before the first row of others changes, which may lead to them."""
+
+    rows: QuerySet[Any] = field(repr=False)
+    keys: list[Any] = field(default_factory=list, repr=False)
+
+    def read_keys(self) -> None:
+        self.keys = list(self.rows.order_by("pk").values_list("pk", flat=True))
+
+    @sensitive
+    def run(self) -> Mapping[str, int]:
+        """Delete them, with cascades and signals; return {label: rows} of all that went.
+
+        Raises ``AnonymiseError`` if the database lets one of them be, and what Django raises for rows that are
+        protected.
+        """
+        model, using = self.rows.model, self.rows.db
+        gone: Counter[str] = Counter()
+        for keys in chunks(self.keys, batch_size(using)):
+            gone.update(all_rows(model, using).filter(pk__in=keys).delete()[1])
+        check_deleted(model, self.keys, using)
+        return gone

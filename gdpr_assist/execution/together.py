@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -18,29 +18,46 @@ from .execute import Result, execute
 
 @sensitive
 def execute_together(
-    plans: Sequence[Plan], *, before_commit: Callable[[list[Result]], None] | None = None
+    plans: Sequence[Plan],
+    *,
+    aliases: Iterable[str] = (),
+    last: str | None = None,
+    first: Callable[[], None] | None = None,
+    then: Callable[[], None] | None = None,
+    before_commit: Callable[[list[Result]], None] | None = None,
 ) -> list[Result]:
     """Execute ``plans`` as one erasure: one transaction and one operation on each of their databases.
 
     For a person's rows in several models. All keys are read first, so that a plan which finds its rows through those
     of another one still finds them. ``before_commit`` is called with the results; what it raises undoes all.
 
+    ``first`` is called in the transactions before the keys are read, to lock rows; ``then`` after the plans, to delete
+    rows, which is logged in the same operations. ``aliases`` are databases that these two need beside those of the
+    plans. The database ``last`` commits last, if its constraints can be checked before.
+
     Raises ``AnonymiseError``; then nothing was changed. Several databases cannot commit together: if one refuses after
     another came through, ``PartlyErased`` says what is done.
     """
-    pinned = [plan.pinned() for plan in plans]
-    erasures = {using: writing.Erasure(using) for using in in_order_of_commit(plan.using for plan in pinned)}
+    pinned = [] if first else [plan.pinned() for plan in plans]
+    order = in_order_of_commit([*(plan.using for plan in plans), *aliases], last)
+    erasures = {using: writing.Erasure(using) for using in order}
     _check_outermost(list(erasures))
     with ExitStack() as transactions:
         blocks = {using: transaction.atomic(using=using) for using in erasures}
         for using in reversed(erasures):
             transactions.enter_context(blocks[using])
+        if first:
+            first()
+            pinned = [plan.pinned() for plan in plans]
         # A multi-table child is anonymised with its parent, and would be counted as done before.
         marked = [plan.marked().count() if plan.has_relatives else None for plan in plans]
         results = [
             execute(plan, within=erasures[plan.using], marked=before)
             for plan, before in zip(pinned, marked, strict=True)
         ]
+        if then is not None:
+            with writing.joined(erasures):
+                then()
         if before_commit is not None:
             before_commit(results)
         for using, erasure in erasures.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -38,6 +38,9 @@ EVENTS_IN_MEMORY = 10_000
 # While the log is suspended: {(event, model label in the log): how many rows were erased}
 _suspended: ContextVar[Counter[tuple[str, str]] | None] = ContextVar("gdpr_assist_log_suspended", default=None)
 
+
+# While deletions belong to an erasure that is under way: {alias: that erasure}
+_joined: ContextVar[Mapping[str, Erasure] | None] = ContextVar("gdpr_assist_log_joined", default=None)
 
 # (event, app label, model name, primary key as text, part of the row)
 Event = tuple[str, str, str, str, str]
@@ -95,6 +98,21 @@ def suspended() -> Iterator[Counter[tuple[str, str]]]:
         yield heard
     finally:
         _suspended.reset(token)
+
+
+@contextmanager
+def joined(erasures: Mapping[str, Erasure]) -> Iterator[None]:
+    """Have what is deleted within the block logged with these erasures, by alias: it is one operation with them."""
+    token = _joined.set(erasures)
+    try:
+        yield
+    finally:
+        _joined.reset(token)
+
+
+def under_way(using: str) -> Erasure | None:
+    """Return the erasure that takes what is deleted now on this alias."""
+    return (_joined.get() or {}).get(using)
 
 
 def record(erasure: Erasure) -> None:

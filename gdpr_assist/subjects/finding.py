@@ -1,0 +1,167 @@
+"""The rows that are about a person: one query for each model, along its declared paths and values. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Model, Q, QuerySet
+
+from ..databases.aliases import data_aliases, mirrored
+from ..declaring.clauses import Generic
+from ..declaring.keys import key_text
+from ..declaring.meta import all_rows
+from ..declaring.relations import matching_value
+from ..declaring.search import Matching
+from ..paths import Route, clauses_of, known_by, person_of, routes
+from ..registry import registry
+from .person import Keys, Known, Tables, nobodys
+
+# The way to a row that is the person
+ITSELF = "is the person"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Rows of one model on one alias that are about the person, or a part of each."""
+
+    model: type[Model]
+    using: str
+    part: str
+    """The party that the person is in these rows; empty where they are hers alone."""
+
+    rows: QuerySet[Any] = field(repr=False)
+    ways: tuple[str, ...]
+    """How they were found: ``"by customer"``, ``"by email"``."""
+
+    @property
+    def label(self) -> str:
+        return self.model._meta.label
+
+    def narrowed(self, narrow: Callable[[type[Model], QuerySet[Any]], QuerySet[Any]]) -> Found:
+        """Return it with those of its rows that ``narrow`` leaves."""
+        return replace(self, rows=narrow(self.model, self.rows))
+
+    def __str__(self) -> str:
+        return f"{self.label}{f' ({self.part})' if self.part else ''} on {self.using}: {', '.join(self.ways)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    part: str
+    words: str
+    rows: QuerySet[Any]
+
+
+def find_rows(keys: Keys, using: str, values: Iterable[Known], tables: Tables) -> list[Found]:
+    """Return the rows that are about the person whose own rows, on ``using``, have ``keys``.
+
+    By key on that alias, and where the person's own table is not; by value on every alias. A value that is not certain
+    finds nothing here.
+    """
+    certain = [each for each in values if each.is_certain]
+    found: list[Found] = []
+    for alias in data_aliases():
+        if not mirrored(alias):  # a replica has nothing of its own
+            there = [model for model in registry.models if tables.has(model, alias)]
+            found += [each for model in there for each in _of(model, alias, keys, using, certain, tables)]
+    return [*found, *_generic(found, keys, using, tables)]
+
+
+def _of(
+    model: type[Model], alias: str, keys: Keys, using: str, values: list[Known], tables: Tables
+) -> Iterator[Found]:
+    ways = [*_by_key(model, alias, keys, using, tables), *_by_value(model, alias, values)]
+    yield from joined_ways(model, alias, ways)
+
+
+def joined_ways(model: type[Model], alias: str, ways: list[Way]) -> Iterator[Found]:
+    for part in dict.fromkeys(way.part for way in ways):
+        those = [way for way in ways if way.part == part]
+        queries = [way.rows.order_by().values("pk") for way in those]
+        one = len(those) == 1
+        rows = those[0].rows if one else all_rows(model, alias).filter(pk__in=Matching(queries[0].union(*queries[1:])))
+        yield Found(
+            model=model, using=alias, part=part, rows=rows, ways=tuple(dict.fromkeys(way.words for way in those))
+        )
+
+
+def _by_key(model: type[Model], alias: str, keys: Keys, using: str, tables: Tables) -> Iterator[Way]:
+    rows = all_rows(model, alias)
+    for route in routes(model):
+        if route.person is None or not (mine := keys.get(route.person)):
+            continue
+        if alias != using and tables.has(route.person, alias):
+            continue  # where a key 7 is somebody else
+        words = f"by {route.lookup}" if route.lookup else ITSELF
+        yield Way(part=route.party, words=words, rows=rows.filter(**{f"{route.lookup or 'pk'}__in": mine}))
+
+
+def _by_value(model: type[Model], alias: str, values: list[Known]) -> Iterator[Way]:
+    if person_of(model) or clauses_of(model).parties:
+        return
+    for each in known_by(model):
+        those = [value.value for value in values if value.identifier == each.identifier]
+        if those:
+            condition = Q(*(matching_value(model, each.lookup, value) for value in those), _connector=Q.OR)
+            yield Way(part="", words=f"by {each.identifier}", rows=nobodys(model, alias).filter(condition))
+
+
+def _generic(found: list[Found], keys: Keys, using: str, tables: Tables) -> Iterator[Found]:
+    """Yield the rows whose generic key leads to the person, or to one of the rows that were ``found``."""
+    for model in registry.models:
+        for route in routes(model):
+            if route.generic:
+                for alias in dict.fromkeys(each.using for each in found):
+                    if tables.has(model, alias):
+                        targets = [each.rows for each in found if each.using == alias and not each.part]
+                        yield from joined_ways(model, alias, list(_pointing(model, alias, route, targets)))
+
+
+def _pointing(model: type[Model], alias: str, route: Route, targets: list[QuerySet[Any]]) -> Iterator[Way]:
+    generic: Generic = route.generic  # type: ignore[assignment]
+    before = f"{route.lookup}__" if route.lookup else ""
+    for rows in targets:
+        kind = ContentType.objects.db_manager(alias).get_for_model(rows.model)
+        text = key_text(rows.model)
+        those = rows.order_by().values_list("pk" if text is None else text, flat=True)
+        condition = {f"{before}{generic.content_type}": kind.pk, f"{before}{generic.object_id}__in": those}
+        yield Way(part=route.party, words=f"by {before}{generic}", rows=all_rows(model, alias).filter(**condition))
+
+
+def doubtful(keys: Keys, values: Iterable[Known], tables: Tables) -> Iterator[tuple[str, str, int]]:
+    """Yield (label, why, number) of rows that hold a value of the person, and are not taken to be hers.
+
+    The value is not certain, or a key of the row leads to somebody else.
+    """
+    values = list(values)
+    for alias in data_aliases():
+        for model in registry.models:
+            if not mirrored(alias) and tables.has(model, alias) and not person_of(model):
+                yield from _doubtful(model, alias, keys, values)
+
+
+def _doubtful(model: type[Model], alias: str, keys: Keys, values: list[Known]) -> Iterator[tuple[str, str, int]]:
+    for each in known_by(model):
+        hers = [value for value in values if value.identifier == each.identifier]
+        if not hers:
+            continue
+        condition = {is_certain: _any_of(model, each.lookup, hers, is_certain) for is_certain in (True, False)}
+        if condition[False] and (count := nobodys(model, alias).filter(condition[False]).count()):
+            yield model._meta.label, f"by {each.identifier}, which is not certain to be hers alone", count
+        others = all_rows(model, alias).filter(condition[True] | condition[False])
+        others = others.exclude(pk__in=nobodys(model, alias).values("pk"))
+        for route in routes(model):
+            if route.lookup and route.person and (mine := keys.get(route.person)):
+                others = others.exclude(
+                    pk__in=all_rows(model, alias).filter(**{f"{route.lookup}__in": mine}).values("pk")
+                )
+        if count := others.count():
+            yield model._meta.label, f"by {each.identifier}, but a key leads to somebody else", count
+
+
+def _any_of(model: type[Model], lookup: str, values: list[Known], is_certain: bool) -> Q:
+    those = [each.value for each in values if each.is_certain is is_certain]
+    return Q(*(matching_value(model, lookup, value) for value in those), _connector=Q.OR) if those else Q()

@@ -1,0 +1,180 @@
+"""The rows that are one person, and the values that she is known by. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connections, router
+from django.db.models import BooleanField, Case, Model, Q, QuerySet, Value, When
+
+from ..databases.presence import has_table
+from ..declaring.clauses import Generic, Identifier
+from ..declaring.meta import all_rows
+from ..declaring.relations import matching_value
+from ..paths import Route, clauses_of, person_of, routes
+from ..planning.plans import plan
+from ..registry import registry
+
+# {model of people: primary keys of the rows that are this person}
+Keys = Mapping[type[Model], frozenset[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A value that a person is known by. Not printed."""
+
+    identifier: str
+    """Which kind of them."""
+
+    value: Any = field(repr=False)
+    is_certain: bool
+    """It is hers alone, and confirmed where the declaration says when it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A model whose rows hold values of a person: it is one, or its own key leads to one."""
+
+    model: type[Model]
+    lookup: str
+    """To the person."""
+
+    person: type[Model]
+
+    @property
+    def is_person(self) -> bool:
+        return self.lookup == "pk"
+
+    @property
+    def identifiers(self) -> Mapping[str, Identifier]:
+        return clauses_of(self.model).identifiers or {}
+
+
+class Tables:
+    """Which tables are on an alias; asked of its catalogue once."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, set[str]] = {}
+
+    def has(self, model: type[Model], using: str) -> bool:
+        if not router.allow_migrate_model(using, model):
+            return False
+        if using not in self._names:
+            self._names[using] = {name.lower() for name in connections[using].introspection.table_names()}
+        # A name with its schema is in no list.
+        return model._meta.db_table.lower() in self._names[using] or has_table(model, using)
+
+
+def joined(keys: Keys, using: str, tables: Tables) -> Keys:
+    """Return ``keys`` with those of the rows that a declared key joins to them: an account and its profile."""
+    found = {model: set(those) for model, those in keys.items()}
+    links = list(_links(using, tables))
+    size = -1
+    while size < (size := sum(map(len, found.values()))):
+        for model, person, route in links:
+            assert route.person is not None  # see _links
+            rows = all_rows(model, using)
+            if mine := found.get(person):
+                theirs = rows.filter(pk__in=mine).values_list(f"{route.lookup}__pk", flat=True)
+                found.setdefault(route.person, set()).update(key for key in theirs if key is not None)
+            if ends := found.get(route.person):
+                found.setdefault(person, set()).update(
+                    rows.filter(**{f"{route.lookup}__in": ends}).values_list("pk", flat=True)
+                )
+    return {model: frozenset(those) for model, those in found.items() if those}
+
+
+def _links(using: str, tables: Tables) -> Iterator[tuple[type[Model], type[Model], Route]]:
+    for model in registry.models:
+        if (person := person_of(model)) and tables.has(model, using):
+            yield from ((model, person, each) for each in routes(model) if each.lookup and each.generic is None)
+
+
+def sources(using: str, tables: Tables) -> list[Source]:
+    """Return the models whose rows hold values of people."""
+    return [source for model in registry.models if tables.has(model, using) for source in _sources(model)]
+
+
+def _sources(model: type[Model]) -> Iterator[Source]:
+    if not clauses_of(model).identifiers:
+        return
+    if person := person_of(model):
+        yield Source(model=model, lookup="pk", person=person)
+        return
+    for path in clauses_of(model).paths:
+        for route in routes(model):
+            if not isinstance(path, Generic) and route.lookup == path and route.person:
+                yield Source(model=model, lookup=path, person=route.person)
+
+
+def known_values(keys: Keys, using: str, tables: Tables) -> list[Known]:
+    """Return the values that the person is known by: of her own rows, and of those whose own key leads to her.
+
+    One that is confirmed to be hers is certain unless another person's own row has it too: an order to her address is
+    no claim to it. One of a kind that nobody confirms is certain if nobody else has it anywhere.
+    """
+    every = sources(using, tables)
+    own = [source for source in every if source.is_person]
+    confirmed_kinds = _confirmed_kinds(keys)
+    found: dict[tuple[str, Any], bool] = {}
+    for source in every:
+        if mine := keys.get(source.person):
+            for kind, value, is_confirmed in _values(source, mine, using):
+                found[kind, value] = found.get((kind, value), False) or is_confirmed
+    known = []
+    for (kind, value), is_confirmed in found.items():
+        is_certain = is_confirmed or kind not in confirmed_kinds
+        others = own if is_confirmed else every
+        if is_certain:
+            is_certain = not _is_shared(kind, value, keys, others, using)
+        known.append(Known(identifier=kind, value=value, is_certain=is_certain))
+    return known
+
+
+def _confirmed_kinds(keys: Keys) -> set[str]:
+    """Return the kinds of which the declaration of a person says when a value is confirmed."""
+    every = (clauses_of(model).identifiers or {} for model in registry.models if person_of(model) in keys)
+    return {kind for identifiers in every for kind, each in identifiers.items() if each.verified is not False}
+
+
+def _values(source: Source, keys: Iterable[Any], using: str) -> Iterator[tuple[str, Any, bool]]:
+    """Yield kind, value, and whether somebody has confirmed it."""
+    rows = all_rows(source.model, using).filter(**{f"{source.lookup}__in": keys}).order_by()
+    told = plan(rows).told if registry.declaration(source.model).can_anonymise else {}
+    for kind, identifier in source.identifiers.items():
+        for lookup in identifier.lookups:
+            # What a rule has made is nobody's, and so is what is empty.
+            real = rows.exclude(told[lookup]) if lookup in told else rows
+            for value, is_confirmed in real.values_list(lookup, _is_confirmed(source, identifier)).distinct():
+                if value not in (None, ""):
+                    yield kind, value, is_confirmed
+
+
+def _is_confirmed(source: Source, identifier: Identifier) -> Any:
+    if source.is_person and isinstance(identifier.verified, Q):
+        return Case(When(identifier.verified, then=True), default=False, output_field=BooleanField())
+    return Value(source.is_person and identifier.verified is True, BooleanField())
+
+
+def _is_shared(kind: str, value: Any, keys: Keys, others: Iterable[Source], using: str) -> bool:
+    """Whether somebody else has the value too."""
+    for source in others:
+        if identifier := source.identifiers.get(kind):
+            mine = keys.get(source.person, frozenset())
+            rows = all_rows(source.model, using).filter(**{f"{source.lookup}__isnull": False})
+            for lookup in identifier.lookups:
+                those = rows.filter(matching_value(source.model, lookup, value))
+                if any(key not in mine for key in those.values_list(source.lookup, flat=True).distinct()):
+                    return True
+    return False
+
+
+def nobodys(model: type[Model], using: str) -> QuerySet[Any]:
+    """Return the rows of which no key leads to a person."""
+    rows = all_rows(model, using)
+    for route in routes(model):
+        if route.lookup and route.person:
+            rows = rows.filter(**{f"{route.lookup}__isnull": True})
+    return rows

@@ -1,0 +1,111 @@
+"""What becomes of the rows of a person, as their declarations say; and what became of them, in numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.template.defaultfilters import pluralize
+
+from ..declaring.clauses import DELETED, FREE, Keep
+from ..execution.execute import Result
+from ..planning.plans import Plan, plan
+from ..registry import registry
+from .finding import Found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """Why so many rows of a model are not erased."""
+
+    label: str
+    count: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.label}: {self.count} row{pluralize(self.count)}, {self.reason}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubjectResult:
+    """What the erasure of a person did, and what it did not."""
+
+    operations: dict[str, UUID]
+    """{alias: id of the operation in the log}"""
+
+    erased: dict[str, int] = field(default_factory=dict)
+    """{label, with the part: rows that were anonymised}"""
+
+    deleted: dict[str, int] = field(default_factory=dict)
+    """{label: rows that were deleted because their declaration says so}"""
+
+    kept: list[Reason] = field(default_factory=list)
+    """What stays, on which ground."""
+
+    left: list[Reason] = field(default_factory=list)
+    """What was to go and is still there, and why."""
+
+    uncertain: list[Reason] = field(default_factory=list)
+    """Rows that may be about the person. They were left as they are."""
+
+    def lines(self) -> Iterator[str]:
+        """Yield it in words."""
+        yield from (f"{using}: operation {operation}" for using, operation in self.operations.items())
+        yield from (f"{label}: {count} anonymised" for label, count in self.erased.items())
+        yield from (f"{label}: {count} deleted" for label, count in self.deleted.items())
+        yield from (f"Left as they are: {reason}" for reason in (*self.kept, *self.left, *self.uncertain))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """What becomes of some rows of a person."""
+
+    found: Found
+    verb: str
+    """``"anonymise"``, ``"delete"`` or ``"keep"``."""
+
+    plan: Plan | None = None
+    ground: str = ""
+
+    @property
+    def label(self) -> str:
+        return self.found.label
+
+
+def shares(found: Iterable[Found], force: bool) -> Iterator[Share]:
+    """Yield what becomes of ``found``."""
+    for each in found:
+        declared = registry.declaration(each.model)
+        clauses = declared.clauses
+        if isinstance(clauses.on_erasure, Keep):
+            yield Share(found=each, verb="keep", ground=clauses.on_erasure.ground)
+        elif clauses.on_erasure == DELETED:
+            yield Share(found=each, verb="delete")
+        elif not declared.meta.can_anonymise:
+            yield Share(found=each, verb="keep", ground="can_anonymise = False")
+        elif not each.part or each.part in declared.parts:
+            part = each.part or (FREE if FREE in declared.parts else "")
+            yield Share(found=each, verb="anonymise", plan=plan(each.rows, force=force, part=part))
+
+
+def counted(shares: list[Share], results: list[Result]) -> dict[str, int]:
+    """Return {label, with the part: rows that were anonymised}."""
+    found: Counter[str] = Counter()
+    for each, result in zip(shares, results, strict=True):
+        if each.plan:
+            found[each.plan.name] += result.anonymised
+    return dict(+found)
+
+
+def left(shares: list[Share], results: list[Result], force: bool) -> Iterator[Reason]:
+    """Yield what was erased before, and is filled again."""
+    for each, result in zip(shares, results, strict=True):
+        if each.plan and result.skipped and not force and (count := each.plan.refilled().count()):
+            yield Reason(label=each.plan.name, count=count, reason="refilled since it was erased: force=True")
+
+
+def kept(share: Share) -> Reason:
+    """Say how many rows stay, and on which ground."""
+    return Reason(label=share.label, count=share.found.rows.count(), reason=f"kept ({share.ground})")

@@ -1,0 +1,248 @@
+"""One person as a whole: found, previewed, and erased in one operation on each database."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.core.exceptions import ValidationError
+from django.db import DEFAULT_DB_ALIAS, DataError
+from django.db.models import Model, QuerySet
+from django.template.defaultfilters import pluralize
+
+from ..databases.placement import explained
+from ..declaring.meta import all_rows
+from ..exceptions import AnonymiseError
+from ..execution.claims import locked
+from ..execution.deleting import Deletion
+from ..execution.together import execute_together
+from ..paths import clauses_of, person_of, routes
+from ..registry import concrete
+from ..sensitive import sensitive
+from .finding import ITSELF, Found, doubtful, find_rows
+from .person import Keys, Known, Tables, joined, known_values
+from .searching import find_people, guests
+from .shares import Reason, Share, SubjectResult, counted, kept, left, shares
+
+# Narrows the rows of a model that are found by key: one account in several shops
+Narrow = Callable[[type[Model], QuerySet[Any]], QuerySet[Any]]
+
+
+class Subject:
+    """A person: ``Subject(user)``, or a row that says itself whose it is. Reads only, until it is told to erase.
+
+    ``rows`` narrows what is found by key: it is called with a model and a queryset, and returns a queryset. Raises
+    ``AnonymiseError`` for a row that is about nobody or about several people: ``Subject.of(row, party)``.
+    """
+
+    @sensitive
+    def __init__(self, row: Model, *, rows: Narrow | None = None) -> None:
+        self.using = str(row._state.db or DEFAULT_DB_ALIAS)
+        self._narrow = rows
+        self._tables = Tables()
+        self._values: list[Known] = []
+        self._root: Keys = _root(row, self.using)
+
+    @classmethod
+    def of(cls, row: Model, party: str) -> Subject:
+        """Return the person who is this party in ``row``. Raises ``AnonymiseError`` if it has none."""
+        declared = clauses_of(type(row))
+        if party not in declared.parties:
+            known = ", ".join(declared.parties) or "none"
+            raise AnonymiseError(f"{row._meta.label} has no party {party!r}; it has {known}.")
+        return cls._from(str(row._state.db or DEFAULT_DB_ALIAS), _ends(row, party), [])
+
+    @classmethod
+    @sensitive
+    def find(cls, **identifiers: Any) -> list[Subject]:
+        """Return each person that all of ``identifiers`` lead to, as ``find(email=...)``; also one without an account.
+
+        Raises ``AnonymiseError`` for a kind that nobody declares, a value that is empty, or one of too many people.
+        """
+        try:
+            return list(cls._found(identifiers))
+        except (ValueError, TypeError, ValidationError, DataError) as error:
+            kinds = ", ".join(identifiers)
+            raise AnonymiseError(f"The value of {kinds} cannot be looked up ({type(error).__name__}).") from None
+
+    @classmethod
+    def _found(cls, identifiers: Mapping[str, Any]) -> Iterator[Subject]:
+        tables = Tables()
+        found: list[Subject] = []
+        for using, keys in find_people(identifiers, tables):
+            if not any(using == each.using and _overlap(keys, each.keys) for each in found):
+                found.append(cls._from(using, keys, []))
+        yield from found
+        if not found and (values := guests(identifiers, tables)):
+            yield cls._from(DEFAULT_DB_ALIAS, {}, values)
+
+    @classmethod
+    def _from(cls, using: str, root: Keys, values: list[Known]) -> Subject:
+        subject = cls.__new__(cls)
+        subject.using, subject._narrow, subject._tables = using, None, Tables()
+        subject._root, subject._values = root, values
+        return subject
+
+    def __str__(self) -> str:
+        """The rows that are this person, by label and key; asks the database for those that a key joins."""
+        rows = (f"{model._meta.label} {key}" for model, keys in self.keys.items() for key in sorted(keys, key=str))
+        return ", ".join(rows) or "somebody without a row of their own"
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The rows that are this person: {model: primary keys}."""
+        return joined(self._root, self.using, self._tables) if self._root else {}
+
+    @cached_property
+    def values(self) -> list[Known]:
+        """What the person is known by."""
+        return self._values or known_values(self.keys, self.using, self._tables)
+
+    @sensitive
+    def rows(self) -> list[Found]:
+        """Return the rows that are about this person, by model and alias."""
+        found = find_rows(self.keys, self.using, self.values, self._tables)
+        if self._narrow is None:
+            return found
+        return [each if each.ways == (ITSELF,) else each.narrowed(self._narrow) for each in found]
+
+    @sensitive
+    def shares(self, *, force: bool = False) -> list[Share]:
+        """Return what ``erase()`` would do with the rows, without their numbers."""
+        return list(shares(self.rows(), force))
+
+    @sensitive
+    def preview(self) -> str:
+        """Return in words what ``erase()`` would do, what it would leave and why. Asks the databases for numbers."""
+        return "\n".join(_lines(self))
+
+    @sensitive
+    def erase(self, *, force: bool = False) -> SubjectResult:
+        """Erase what is declared to be about this person, as one operation on each database; or change nothing.
+
+        With ``force`` also what was erased before. Calling it again finishes what ``PartlyErased`` left. Raises
+        ``AnonymiseError``.
+        """
+        return self._erase(force, people_go=False)
+
+    @sensitive
+    def delete(self) -> SubjectResult:
+        """Erase the person, and delete the rows that are her. Raises ``AnonymiseError``, and Django's own errors."""
+        return self._erase(False, people_go=True)
+
+    @classmethod
+    async def afind(cls, **identifiers: Any) -> list[Subject]:
+        """The asynchronous ``find()``."""
+        return await sync_to_async(cls.find)(**identifiers)
+
+    async def apreview(self) -> str:
+        """The asynchronous ``preview()``."""
+        return await sync_to_async(self.preview)()
+
+    async def aerase(self, *, force: bool = False) -> SubjectResult:
+        """The asynchronous ``erase()``."""
+        return await sync_to_async(self.erase)(force=force)
+
+    async def adelete(self) -> SubjectResult:
+        """The asynchronous ``delete()``."""
+        return await sync_to_async(self.delete)()
+
+    def _erase(self, force: bool, *, people_go: bool) -> SubjectResult:
+        shared = self.shares(force=force)
+        uncertain = list(self._uncertain())
+        going = [each for each in shared if each.verb == "delete" or (people_go and ITSELF in each.found.ways)]
+        staying = [each for each in shared if each.plan is not None and each not in going]
+        deletions = [Deletion(each.found.rows) for each in going]
+        deleted: Counter[str] = Counter()
+
+        def lock_and_read() -> None:
+            self._lock()
+            for each in deletions:
+                each.read_keys()
+
+        def delete() -> None:
+            for each in deletions:
+                deleted.update(each.run())
+
+        results = execute_together(
+            [each.plan for each in staying if each.plan],
+            aliases=[each.found.using for each in going],
+            last=self.using,
+            first=lock_and_read,
+            then=delete,
+        )
+        return SubjectResult(
+            operations={each.using: each.operation for each in results if each.operation},
+            erased=counted(staying, results),
+            deleted=dict(+deleted),
+            kept=[kept(each) for each in shared if each.verb == "keep"],
+            left=list(left(staying, results, force)),
+            uncertain=uncertain,
+        )
+
+    def _lock(self) -> None:
+        """Lock the rows that are the person, so that nobody adds to what is hers while it is erased."""
+        for model in sorted(self.keys, key=lambda each: each._meta.label):
+            rows = all_rows(model, self.using).filter(pk__in=self.keys[model]).order_by("pk")
+            list(locked(rows, self.using).values_list("pk"))
+
+    def _uncertain(self) -> Iterator[Reason]:
+        for label, words, count in doubtful(self.keys, self.values, self._tables):
+            yield Reason(label=label, count=count, reason=words)
+
+
+def _root(row: Model, using: str) -> Keys:
+    """Return the person that ``row`` is, or leads to."""
+    model = concrete(type(row))
+    if row.pk is None or row._state.adding:
+        raise AnonymiseError(f"{model._meta.label}: the object is not saved, so nothing leads from it to a person.")
+    if person := person_of(model):
+        return {person: frozenset([row.pk])}
+    parties = clauses_of(model).parties
+    if parties:
+        raise AnonymiseError(
+            f"{model._meta.label} is about several people. Write Subject.of(row, {next(iter(parties))!r}); its "
+            f"parties are {', '.join(parties)}."
+        )
+    return _ends(row, "")
+
+
+def _ends(row: Model, party: str) -> Keys:
+    model, using = concrete(type(row)), str(row._state.db or DEFAULT_DB_ALIAS)
+    found: dict[type[Model], set[Any]] = defaultdict(set)
+    for route in routes(model):
+        if route.party == party and route.person and route.lookup:
+            ends = all_rows(model, using).filter(pk=row.pk).values_list(f"{route.lookup}__pk", flat=True)
+            found[route.person].update(key for key in ends if key is not None)
+    number = sum(map(len, found.values()))
+    if number != 1:
+        what = f"{number} people" if number else "nobody"
+        raise AnonymiseError(
+            f"{model._meta.label}: the row leads to {what}. Write Subject(...) with a row that is the person, or "
+            "Subject.find(...) with what the person is known by."
+        )
+    return {person: frozenset(keys) for person, keys in found.items() if keys}
+
+
+def _overlap(one: Keys, other: Keys) -> bool:
+    return any(keys & other.get(model, frozenset()) for model, keys in one.items())
+
+
+def _lines(subject: Subject) -> Iterator[str]:
+    for each in subject.shares():
+        with explained(each.found.using):
+            count = each.found.rows.count()
+        if not count:
+            continue
+        done = {
+            "anonymise": f"anonymised: {', '.join(each.plan.fields) if each.plan else ''}",
+            "delete": "deleted",
+            "keep": f"kept ({each.ground})",
+        }[each.verb]
+        name = each.plan.name if each.plan else each.label
+        yield f"{name}: {count} row{pluralize(count)}, {', '.join(each.found.ways)}: {done}"
+    for reason in subject._uncertain():
+        yield f"{reason}: not included"

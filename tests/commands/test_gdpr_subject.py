@@ -1,0 +1,105 @@
+import json
+from io import StringIO
+from unittest import mock
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.apps.people.models import Account, Sale
+from tests.observing import row, unchanged
+from tests.test_subjects import account, sale
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ada():
+    return account("ada")
+
+
+def run(*args, typed=()):
+    out = StringIO()
+    with mock.patch("builtins.input", side_effect=[*typed, EOFError]):
+        call_command("gdpr_subject", *map(str, args), stdout=out)
+    return out.getvalue()
+
+
+def test_find_names_the_rows_and_no_value(ada):
+    assert run("find", "--email", "ada@quill.example") == f"people.Account {ada.pk}\n"
+    assert run("find", "--email", "-", typed=["ada@quill.example"]) == f"people.Account {ada.pk}\n"
+    assert run("find", "--by", "email", typed=["ADA@quill.example"]) == f"people.Account {ada.pk}\n"
+    assert run("find", "people.account", ada.pk) == f"people.Account {ada.pk}\n"
+
+
+def test_a_guest_has_no_row(ada):
+    sale(email="gil@quill.example")
+    assert run("find", "--email", "gil@quill.example") == "somebody without a row of their own\n"
+
+
+@pytest.mark.parametrize("args", [["preview"], ["erase", "--dry-run"]])
+def test_what_would_be_done_is_shown_and_nothing_is_changed(args, ada):
+    sale(ada)
+    with unchanged(Account, Sale):
+        printed = run(args[0], "people.Account", ada.pk, *args[1:])
+    assert "people.Account: 1 row, is the person: anonymised: email" in printed
+    assert "people.Sale (free): 1 row" in printed
+
+
+def test_erase_asks(ada):
+    for answer, message in (("no", "Cancelled. Nothing was changed."), ("y", "Only the answer yes")):
+        with unchanged(Account), pytest.raises(CommandError, match=message):
+            run("erase", "people.Account", ada.pk, typed=[answer])
+    printed = run("erase", "people.Account", ada.pk, typed=["yes"])
+    assert "people.Account: 1 anonymised\n" in printed
+    assert row(ada)["email"] != "ada@quill.example"
+
+
+def test_as_json(ada):
+    sale(ada)
+    lines = json.loads(run("preview", "people.Account", ada.pk, "--json"))["preview"]
+    assert lines[0].startswith("people.Account: 1 row")
+    result = json.loads(run("erase", "people.Account", ada.pk, "--json", "--noinput"))
+    assert result["erased"] == {"people.Account": 1, "people.Sale (free)": 1}
+    assert list(result["operations"]) == ["default"]
+
+
+def test_what_is_left_is_printed(ada):
+    sale(account("bob"), email="ada@quill.example")
+    printed = run("erase", "people.Account", ada.pk, "--noinput")
+    assert "Left as they are: people.Sale: 1 row, by email, but a key leads to somebody else\n" in printed
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ([], "^Name a row"),
+        (["people.Account"], "^Name a row"),
+        (["people.Account", "1", "--email", "x"], "^Name a row"),
+        (["--email", "x", "--by", "phone"], "^Name a row"),
+        (["people.Nope", "1"], r"^There is no model people\.Nope\.$"),
+        (["people", "1"], r"^There is no model people\.$"),
+        (["people.Account", "77"], r"^people\.Account has no row with this key on default\.$"),
+        (["people.Account", "seven"], r"^people\.Account has no row with this key on default\.$"),
+        (["--email", "nobody@quill.example"], r"^Nobody was found\.$"),
+        (["--email", " "], r"^The value of email is empty"),
+    ],
+)
+def test_what_names_nobody_is_an_error(args, message, ada):
+    with unchanged(Account), pytest.raises(CommandError, match=message):
+        run("erase", *args, "--noinput")
+
+
+def test_a_kind_that_there_is_not(ada):
+    with pytest.raises(CommandError, match=r"^No model has the identifier fax\."):
+        run("find", "--by", "fax", typed=["5"])
+
+
+def test_several_people_are_never_erased_at_once(ada):
+    bob = account("bob")
+    for each in (ada, bob):
+        sale(each, phone="555")
+    with unchanged(Account, Sale), pytest.raises(CommandError) as caught:
+        run("erase", "--by", "phone", "--noinput", typed=["555"])
+    assert str(caught.value) == (
+        f"This finds 2 people: people.Account {ada.pk}, people.Account {bob.pk}. Name the row of one."
+    )

@@ -1,0 +1,372 @@
+"""A person as a whole: found by keys and values, previewed, and erased in one operation."""
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, models
+from django.test.utils import CaptureQueriesContext
+
+from gdpr_assist import AnonymiseError, Subject
+from gdpr_assist.databases.transactions import in_order_of_commit
+from gdpr_assist.models import EventLog, PrivacyAnonymised
+from tests.apps.people.models import (
+    Account,
+    Chat,
+    Event,
+    Parcel,
+    Profile,
+    Reader,
+    Remark,
+    Sale,
+    SaleLine,
+    StaffAccount,
+    Visit,
+)
+
+from .observing import events, row, rows, unchanged
+from .test_people import changed
+
+pytestmark = pytest.mark.django_db
+
+
+def account(name, **values):
+    return Account.objects.create(email=f"{name}@quill.example", **{"is_confirmed": True, **values})
+
+
+def sale(buyer=None, email="", **values):
+    return Sale.objects.create(buyer=buyer, email=email, recipient="Ada", **values)
+
+
+@pytest.fixture
+def ada():
+    return account("ada")
+
+
+@pytest.fixture
+def bob():
+    return account("bob")
+
+
+def found(subject):
+    """Return {(label, part): ({keys}, ways)}."""
+    return {
+        (each.label, each.part): (set(each.rows.values_list("pk", flat=True)), each.ways)
+        for each in subject.rows()
+        if each.using == "default" and each.rows.exists()
+    }
+
+
+class TestRows:
+    def test_her_own_row_and_those_that_a_key_joins(self, ada, bob):
+        profile, other = Profile.objects.create(account=ada), Profile.objects.create(account=bob)
+        assert found(Subject(ada))["people.Account", ""] == ({ada.pk}, ("is the person",))
+        assert found(Subject(ada))["people.Profile", ""][0] == {profile.pk}
+        assert Subject(profile).keys == Subject(ada).keys == {Account: {ada.pk}, Profile: {profile.pk}}
+        assert other.pk not in found(Subject(ada))["people.Profile", ""][0]
+
+    def test_by_key_and_along_paths(self, ada, bob):
+        parcel = Parcel.objects.create(street="Harbour Road")
+        mine, theirs = sale(ada, parcel=parcel), sale(bob)
+        line, other = (SaleLine.objects.create(sale=each) for each in (mine, theirs))
+        got = found(Subject(ada))
+        assert got["people.Sale", ""] == ({mine.pk}, ("by buyer", "by email"))
+        assert got["people.SaleLine", ""] == ({line.pk}, ("by sale__buyer", "by email"))
+        assert got["people.Parcel", ""][0] == {parcel.pk}
+        assert other.pk not in got["people.SaleLine", ""][0]
+
+    def test_what_she_only_did_something_to_is_not_hers(self, ada):
+        staff = StaffAccount.objects.create(email="cleo@quill.example", is_confirmed=True, desk="3")
+        sale(ada, packed_by=staff)
+        assert set(found(Subject(staff))) == {("people.Account", ""), ("people.StaffAccount", "")}
+
+    def test_rows_of_nobody_by_a_value_in_whatever_case(self, ada, bob):
+        guest, strange = sale(email="ADA@Quill.example"), sale(bob, email="ada@quill.example")
+        reader = Reader.objects.create(email="ada@quill.example")
+        line = SaleLine.objects.create(sale=guest)
+        got = found(Subject(ada))
+        assert got["people.Sale", ""][0] == {guest.pk}
+        assert got["people.Reader", ""] == ({reader.pk}, ("by email",))
+        assert got["people.SaleLine", ""][0] == {line.pk}
+        assert strange.pk not in got["people.Sale", ""][0]
+
+    def test_by_key_and_by_value_each_row_once(self, ada):
+        both, guest = sale(ada, email="ada@quill.example"), sale(email="ada@quill.example")
+        assert found(Subject(ada))["people.Sale", ""] == ({both.pk, guest.pk}, ("by buyer", "by email"))
+
+    def test_a_value_that_nobody_confirmed_finds_nothing(self):
+        eve = account("eve", is_confirmed=False)
+        sale(email="eve@quill.example")
+        assert set(found(Subject(eve))) == {("people.Account", "")}
+
+    def test_a_value_of_two_people_finds_nothing(self, ada, bob):
+        for each in (ada, bob):
+            Profile.objects.create(account=each, phone="555")
+        sale(phone="555")
+        assert ("people.Sale", "") not in found(Subject(ada))
+
+    def test_values_of_rows_whose_own_key_leads_to_her_count_where_nobody_confirms_that_kind(self, ada):
+        with changed(Profile, identifiers={}):
+            sale(ada, phone="555")
+            guest = sale(phone="555")
+            assert guest.pk in found(Subject(ada))["people.Sale", ""][0]
+
+    def test_what_is_empty_is_no_value(self, ada):
+        Profile.objects.create(account=ada, phone="")
+        sale(phone="")
+        assert ("people.Sale", "") not in found(Subject(ada))
+
+    def test_what_a_rule_has_made_is_no_value(self, ada):
+        ada.anonymise()
+        sale(email=Account.objects.get().email)
+        assert ("people.Sale", "") not in found(Subject(ada))
+
+    def test_parties(self, ada, bob):
+        chat = Chat.objects.create(asker=ada, answerer=bob, question="?", answer="!")
+        assert found(Subject(ada))["people.Chat", "asker"] == ({chat.pk}, ("by asker",))
+        assert ("people.Chat", "answerer") not in found(Subject(ada))
+
+    def test_generic_keys_to_her_and_to_her_rows(self, ada, bob):
+        mine, theirs = sale(ada), sale(bob)
+        remarks = [Remark.objects.create(about=each, text="x") for each in (ada, mine, bob, theirs)]
+        assert found(Subject(ada))["people.Remark", ""][0] == {each.pk for each in remarks[:2]}
+
+    def test_through_a_many_to_many(self, ada, bob):
+        event = Event.objects.create(topic="Jazz")
+        visits = [Visit.objects.create(event=event, account=each) for each in (ada, bob)]
+        got = found(Subject(ada))
+        assert got["people.Event", ""][0] == {event.pk}
+        assert got["people.Visit", ""][0] == {visits[0].pk}
+
+    def test_narrowed(self, ada):
+        first, second = sale(ada), sale(ada)
+        subject = Subject(
+            ada, rows=lambda model, queryset: queryset.filter(pk=first.pk) if model is Sale else queryset
+        )
+        assert found(subject)["people.Sale", ""][0] == {first.pk}
+        assert second.pk != first.pk
+
+    def test_one_query_for_each_model(self, ada):
+        with CaptureQueriesContext(connection) as captured:
+            Subject(ada).rows()
+        assert len(captured) <= 20  # the values and the list of tables; rows are read when they are used
+
+
+class TestWhoItIs:
+    def test_a_row_leads_to_its_person(self, ada):
+        line = SaleLine.objects.create(sale=sale(ada))
+        assert Subject(line).keys == Subject(ada).keys
+
+    def test_a_row_of_nobody(self):
+        with pytest.raises(AnonymiseError, match=r"^people\.Sale: the row leads to nobody\. Write Subject"):
+            Subject(sale())
+
+    def test_a_row_of_several_people_asks_which(self, ada, bob):
+        chat = Chat.objects.create(asker=ada, answerer=bob)
+        with pytest.raises(
+            AnonymiseError, match=r"^people\.Chat is about several people\. Write Subject\.of\(row, 'asker'"
+        ):
+            Subject(chat)
+        assert Subject.of(chat, "answerer").keys == Subject(bob).keys
+        with pytest.raises(AnonymiseError, match=r"^people\.Chat has no party 'author'; it has asker, answerer\.$"):
+            Subject.of(chat, "author")
+
+    def test_an_object_that_is_not_saved(self):
+        with pytest.raises(AnonymiseError, match=r"^people\.Account: the object is not saved"):
+            Subject(Account(email="x@quill.example"))
+
+    def test_find(self, ada, bob):
+        [subject] = Subject.find(email="Ada@quill.example")
+        assert subject.keys == Subject(ada).keys
+        profile = Profile.objects.create(account=bob, phone="555")
+        [subject] = Subject.find(phone="555")
+        assert subject.keys == {Account: {bob.pk}, Profile: {profile.pk}}
+        assert Subject.find(email="ada@quill.example", phone="555") == []
+        assert Subject.find(email="nobody@quill.example") == []
+
+    def test_find_by_a_value_of_her_rows(self, ada):
+        sale(ada, email="second@quill.example")
+        [subject] = Subject.find(email="second@quill.example")
+        assert subject.keys == {Account: {ada.pk}}
+
+    def test_find_two_people(self, ada, bob):
+        for each in (ada, bob):
+            sale(each, phone="555")
+        assert [each.keys for each in Subject.find(phone="555")] == [{Account: {each.pk}} for each in (ada, bob)]
+
+    def test_find_somebody_without_an_account(self):
+        guest = sale(email="gil@quill.example")
+        [subject] = Subject.find(email="gil@quill.example")
+        assert found(subject) == {("people.Sale", ""): ({guest.pk}, ("by email",))}
+
+    @pytest.mark.parametrize(
+        ("identifiers", "message"),
+        [
+            ({}, r"^Nobody is looked for without a value\. The kinds are email, phone\.$"),
+            ({"mail": "x"}, r"^No model has the identifier mail\. The kinds are email, phone\.$"),
+            ({"email": " "}, r"^The value of email is empty: it would be that of everybody who has none\.$"),
+            ({"email": None}, r"^The value of email is empty"),
+        ],
+    )
+    def test_what_finds_nobody_in_particular(self, identifiers, message):
+        with pytest.raises(AnonymiseError, match=message):
+            Subject.find(**identifiers)
+
+    def test_a_value_of_too_many_people(self, monkeypatch, ada, bob):
+        monkeypatch.setattr("gdpr_assist.subjects.searching.MOST_PEOPLE", 1)
+        for each in (ada, bob):
+            sale(each, phone="555")
+        with pytest.raises(
+            AnonymiseError, match=r"^More than 1 people have this phone: it is no identifier of one\.$"
+        ):
+            Subject.find(phone="555")
+
+
+class TestErase:
+    def everything(self, person):
+        parcel = Parcel.objects.create(street="Harbour Road")
+        bought = sale(person, email=person.email, phone="555", parcel=parcel)
+        return {
+            "profile": Profile.objects.create(account=person, phone="555"),
+            "sale": bought,
+            "parcel": parcel,
+            "line": SaleLine.objects.create(sale=bought, engraving="Ada"),
+            "guest": sale(email=person.email),
+            "remark": Remark.objects.create(about=bought, text="for Ada"),
+            "reader": Reader.objects.create(email=person.email),
+        }
+
+    def test_all_of_it_in_one_operation_and_no_strangers(self, ada, bob):
+        hers, theirs = self.everything(ada), self.everything(bob)
+        strangers = {name: row(each) for name, each in theirs.items()}
+        result = Subject(ada).erase()
+        assert result.erased == {
+            "people.Account": 1,
+            "people.Profile": 1,
+            "people.Parcel": 1,
+            "people.Sale (free)": 2,
+            "people.Remark": 1,
+            "people.Reader": 1,
+        }
+        assert result.deleted == {"people.SaleLine": 1}
+        assert len(set(result.operations.values())) == 1
+        assert len(set(EventLog.objects.using("gdpr_log").values_list("operation", flat=True))) == 1
+        assert ("delete", "people.SaleLine", str(hers["line"].pk)) in events()
+        assert row(hers["sale"])["recipient"] == "Ada"  # kept
+        assert {name: row(each) for name, each in theirs.items()} == strangers
+        left = [str(each) for model in (Account, Profile, Parcel, Sale, Remark, Reader) for each in rows(model)]
+        assert not any("ada@quill" in each for each in left)
+
+    def test_again_changes_nothing(self, ada):
+        self.everything(ada)
+        Subject(ada).erase()
+        with unchanged(Account, Sale, Profile, Remark):
+            result = Subject(ada).erase()
+        assert (result.erased, result.deleted) == ({}, {})
+
+    def test_what_was_filled_again_is_said_to_be_left(self, ada):
+        bought = sale(ada, email="ada@quill.example")
+        Subject(ada).erase()
+        Sale.objects.filter(pk=bought.pk).update(email="ada@quill.example")
+        result = Subject(ada).erase()
+        assert [str(each) for each in result.left] == [
+            "people.Sale (free): 1 row, refilled since it was erased: force=True"
+        ]
+        Subject(ada).erase(force=True)
+        assert row(bought)["email"] != "ada@quill.example"
+
+    def test_what_may_be_hers_is_told_and_left(self, ada, bob):
+        sale(bob, email="ada@quill.example")
+        result = Subject(ada).erase()
+        assert [str(each) for each in result.uncertain] == [
+            "people.Sale: 1 row, by email, but a key leads to somebody else"
+        ]
+
+    def test_a_party(self, ada, bob):
+        chat = Chat.objects.create(asker=ada, answerer=bob, question="Ada?", answer="Bob!")
+        assert Subject(ada).erase().erased["people.Chat (asker)"] == 1
+        assert (row(chat)["question"], row(chat)["answer"]) == (str(chat.pk), "Bob!")
+
+    def test_a_failure_changes_nothing(self, ada, monkeypatch):
+        self.everything(ada)
+
+        def refuse(self, *args, **options):
+            raise RuntimeError
+
+        with unchanged(Account, Sale, SaleLine, Profile, Remark), monkeypatch.context() as patch:
+            patch.setattr(models.QuerySet, "delete", refuse)
+            with pytest.raises(RuntimeError):
+                Subject(ada).erase()
+
+    def test_delete(self, ada, bob):
+        hers = self.everything(ada)
+        result = Subject(ada).delete()
+        assert result.deleted == {"people.Account": 1, "people.Profile": 1, "people.SaleLine": 1}
+        assert list(Account.objects.all()) == [bob]
+        assert row(hers["sale"])["buyer_id"] is None
+        assert row(hers["sale"])["email"] != "ada@quill.example"
+        assert len(set(EventLog.objects.using("gdpr_log").values_list("operation", flat=True))) == 1
+
+    def test_the_preview_says_what_is_done_and_what_stays(self, ada, bob):
+        self.everything(ada)
+        sale(bob, email="ada@quill.example")
+        lines = Subject(ada).preview().splitlines()
+        assert "people.Account: 1 row, is the person: anonymised: email" in lines
+        assert "people.Sale (free): 2 rows, by buyer, by email, by phone: anonymised: email, phone" in lines
+        assert "people.SaleLine: 1 row, by sale__buyer, by email, by phone: deleted" in lines
+        assert "people.Sale: 1 row, by email, but a key leads to somebody else: not included" in lines
+        with unchanged(Account, Sale):
+            Subject(ada).preview()
+
+
+class TestDatabases:
+    def test_rows_of_nobody_on_another_database_are_hers_too(self, ada):
+        guest = Sale.objects.using("other").create(email="ada@quill.example", recipient="Ada")
+        strange = Account.objects.using("other").create(pk=ada.pk, email="eve@quill.example")
+        theirs = Sale.objects.using("other").create(buyer=strange, email="eve@quill.example", recipient="Eve")
+        result = Subject(ada).erase()
+        assert set(result.operations) == {"default", "other"}
+        assert len(set(result.operations.values())) == 2
+        assert row(guest)["email"] != "ada@quill.example"
+        assert (row(strange)["email"], row(theirs)["email"]) == ("eve@quill.example", "eve@quill.example")
+
+    def test_one_of_them_commits_last(self):
+        assert in_order_of_commit(["default", "other"], last="default") == ["other", "default"]
+        assert in_order_of_commit(["default", "other"], last="other") == ["default", "other"]
+
+
+def looked_up(value):
+    try:
+        return str(Subject.find(email=value))
+    except AnonymiseError as error:
+        return str(error)
+
+
+class TestValues:
+    @pytest.mark.parametrize("value", ["\0", "\ud800", "x" * 60_000])
+    def test_one_that_cannot_be_looked_up_is_an_error_without_it_or_finds_nobody(self, value):
+        """Which of the two depends on the database."""
+        assert looked_up(value).startswith(("[]", "The value of email cannot be looked up ("))
+        assert value not in looked_up(value)
+
+    def test_a_person_is_named_by_her_rows(self, ada):
+        profile = Profile.objects.create(account=ada)
+        assert str(Subject(ada)) == f"people.Account {ada.pk}, people.Profile {profile.pk}"
+        assert "ada" not in repr(Subject(ada).rows()) + repr(Subject(ada).values)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_asynchronously(ada):
+    async def act():
+        [person] = await Subject.afind(email="ada@quill.example")
+        return await person.apreview(), await person.aerase()
+
+    preview, result = async_to_sync(act)()
+    assert preview.startswith("people.Account: 1 row")
+    assert result.erased == {"people.Account": 1}
+
+
+def test_content_types_are_those_of_the_rows(ada):
+    remark = Remark.objects.create(about=sale(ada), text="x")
+    assert remark.content_type == ContentType.objects.get_for_model(Sale)
+    Subject(ada).erase()
+    assert PrivacyAnonymised.objects.filter(content_type__model="remark").count() == 1
