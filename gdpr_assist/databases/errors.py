@@ -12,6 +12,11 @@ from django.db.backends.utils import CursorWrapper
 NO_RIGHT = "the role of the site has not the right to, or a policy refuses the new row"
 READ_ONLY = "it is read-only, as a replica is"
 NOT_UPDATABLE = "it is a view that takes no UPDATE, or refuses the new row; give it an INSTEAD OF trigger"
+NOT_SUPPORTED = (
+    "it does not support a statement that is needed: of a view that computes a column or groups rows, or is "
+    "materialized, none can be locked and changed; register the model of the table that is behind it"
+)
+GENERATED = "it computes a column itself; take that out of PrivacyMeta.fields, and anonymise what it is made of"
 OTHER_TYPE = (
     "the type of a column is not that of its field, and what its rule or its anonymiser computes is of the field's; "
     "write an anonymiser that returns a value of the column's type"
@@ -28,7 +33,7 @@ NO_ACCESS = "its server does not let the role in, or not into this database; cor
 TOO_MANY = "its server has too many connections, or too little memory; try again later"
 
 # Those that say of themselves that no row can be changed
-FOR_GOOD = {NO_RIGHT, READ_ONLY, NOT_UPDATABLE, OTHER_TYPE}
+FOR_GOOD = {NO_RIGHT, READ_ONLY, NOT_UPDATABLE, NOT_SUPPORTED, GENERATED, OTHER_TYPE}
 
 # Those that say that it may work the next time
 FOR_NOW = {LOCKED, DEADLOCK, CANCELLED}
@@ -40,6 +45,9 @@ CAUSES: dict[str, dict[Any, str]] = {
         "25006": READ_ONLY,
         "55000": NOT_UPDATABLE,
         "44000": NOT_UPDATABLE,
+        "0A000": NOT_SUPPORTED,
+        "42809": NOT_SUPPORTED,
+        "428C9": GENERATED,
         "42804": OTHER_TYPE,
         "42883": OTHER_TYPE,
         "55P03": LOCKED,
@@ -64,6 +72,8 @@ CAUSES: dict[str, dict[Any, str]] = {
         1288: NOT_UPDATABLE,
         1348: NOT_UPDATABLE,
         1369: NOT_UPDATABLE,
+        1906: GENERATED,
+        3105: GENERATED,
         1205: LOCKED,
         1213: DEADLOCK,
         1969: CANCELLED,
@@ -81,6 +91,7 @@ CAUSES: dict[str, dict[Any, str]] = {
     "sqlite": {
         "readonly database": READ_ONLY,
         "because it is a view": NOT_UPDATABLE,
+        "cannot UPDATE generated column": GENERATED,
         "is locked": LOCKED,
         "database or disk is full": DISK_FULL,
         "no such column": NO_COLUMN,
