@@ -3,12 +3,13 @@
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
 from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
 
 from gdpr_assist import AnonymiseError, Subject
 from gdpr_assist.databases.transactions import in_order_of_commit
-from gdpr_assist.models import EventLog, PrivacyAnonymised
+from gdpr_assist.models import EventLog, PrivacyAnonymised, Receipt
 from tests.apps.people.models import (
     Account,
     Chat,
@@ -136,6 +137,26 @@ class TestRows:
         got = found(Subject(ada))
         assert got["people.Event", ""][0] == {event.pk}
         assert got["people.Visit", ""][0] == {visits[0].pk}
+
+    def test_what_is_about_somebody_else_too_stays_until_the_last_one_goes(self, ada, bob):
+        shared, own = Event.objects.create(topic="Jazz"), Event.objects.create(topic="Tea")
+        for event, guest in ((shared, ada), (shared, bob), (own, ada)):
+            Visit.objects.create(event=event, account=guest)
+        result = Subject(ada).erase()
+        assert (row(shared)["topic"], row(own)["topic"]) == ("Jazz", str(own.pk))
+        assert [str(each) for each in result.kept] == ["people.Event: 1 row, kept (about somebody else too)"]
+        assert "people.Event: 1 row, by guests: kept (about somebody else too)" in Subject(bob).preview()
+        Visit.objects.filter(account=ada).delete()
+        assert Subject(bob).erase().erased["people.Event"] == 1
+        assert row(shared)["topic"] == str(shared.pk)
+
+    def test_of_several_paths_each_counts(self, ada, bob):
+        gift = sale(ada, packed_by=StaffAccount.objects.create(email="cleo@quill.example", desk="3"))
+        with changed(Sale, subject=["buyer", "packed_by"], actors=()):
+            Subject(ada).erase()
+            assert row(gift)["recipient"] == "Ada"
+            assert row(gift)["email"] == ""
+            assert not PrivacyAnonymised.objects.filter(content_type__model="sale").exists()
 
     def test_narrowed(self, ada):
         first, second = sale(ada), sale(ada)
@@ -352,6 +373,32 @@ class TestValues:
         profile = Profile.objects.create(account=ada)
         assert str(Subject(ada)) == f"people.Account {ada.pk}, people.Profile {profile.pk}"
         assert "ada" not in repr(Subject(ada).rows()) + repr(Subject(ada).values)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_replay_after_a_restore_does_the_same(ada):
+    """To the rows as they were in the backup, and nothing to a stranger."""
+    bought = sale(ada, email="ada@quill.example")
+    line, stranger = (
+        SaleLine.objects.create(sale=bought, engraving="Ada"),
+        sale(account("bob"), email="bob@quill.example"),
+    )
+    tables = (Account, Sale, SaleLine, PrivacyAnonymised, Receipt)
+    backup = {model: list(model._base_manager.all()) for model in tables}
+    Subject(ada).erase()
+    erased = {model: rows(model) for model in (Account, Sale, SaleLine)}
+    for model in reversed(tables):
+        models.QuerySet(model)._raw_delete("default")
+    for model, objects in backup.items():
+        model._base_manager.bulk_create(objects)
+    assert row(bought)["email"] == "ada@quill.example"
+
+    call_command("gdpr_rerun", "--noinput")
+
+    assert {model: rows(model) for model in (Account, Sale, SaleLine)} == erased
+    assert row(bought)["recipient"] == "Ada"
+    assert row(stranger)["email"] == "bob@quill.example"
+    assert not SaleLine.objects.filter(pk=line.pk).exists()
 
 
 @pytest.mark.django_db(transaction=True)

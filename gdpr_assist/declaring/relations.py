@@ -27,6 +27,18 @@ def follow(model: type[Model], path: str) -> list[Any]:
     return found
 
 
+def is_multi_valued(model: type[Model], path: str) -> bool:
+    """Return whether a row may have several ends of ``path``, or of the part of it that leads along relations."""
+    for name in path.split(LOOKUP_SEP):
+        relation: Any = model._meta.get_field(name)
+        if relation.one_to_many or relation.many_to_many:
+            return True
+        if not isinstance(relation.related_model, type):
+            return False
+        model = relation.related_model
+    return False
+
+
 def relations(model: type[Model]) -> list[str]:
     """Return the names of the relations of ``model``, forwards and backwards."""
     return sorted(each.name for each in model._meta.get_fields() if each.related_model)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Model, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 
 from ..databases.aliases import data_aliases, mirrored
 from ..declaring.clauses import Generic
 from ..declaring.keys import key_text
 from ..declaring.meta import all_rows
-from ..declaring.relations import matching_value
+from ..declaring.relations import is_multi_valued, matching_value
 from ..declaring.search import Matching
 from ..paths import Route, clauses_of, known_by, person_of, routes
 from ..registry import registry
@@ -35,6 +35,9 @@ class Found:
     rows: QuerySet[Any] = field(repr=False)
     ways: tuple[str, ...]
     """How they were found: ``"by customer"``, ``"by email"``."""
+
+    is_shared: bool = False
+    """Whether a path leads from each of them to somebody else too."""
 
     @property
     def label(self) -> str:
@@ -74,7 +77,27 @@ def _of(
     model: type[Model], alias: str, keys: Keys, using: str, values: list[Known], tables: Tables
 ) -> Iterator[Found]:
     ways = [*_by_key(model, alias, keys, using, tables), *_by_value(model, alias, values)]
-    yield from joined_ways(model, alias, ways)
+    for found in joined_ways(model, alias, ways):
+        others = _of_others(model, alias, keys, found.part)
+        if others is None:
+            yield found
+            continue
+        yield replace(found, rows=found.rows.exclude(pk__in=others.values("pk")))
+        yield replace(found, rows=found.rows.filter(pk__in=others.values("pk")), is_shared=True)
+
+
+def _of_others(model: type[Model], alias: str, keys: Keys, part: str) -> QuerySet[Any] | None:
+    """Return the rows from which a path leads to somebody else; None where each has one path, to one person."""
+    ways = [route for route in routes(model) if route.lookup and route.person and route.party == part]
+    if not ways or (len(ways) == 1 and not is_multi_valued(model, ways[0].lookup)):
+        return None
+    queries = []
+    for route in ways:
+        mine = keys.get(route.person, frozenset()) if route.person else frozenset()
+        # Each pair of a row and an end of its path: what exclude() asks of a path with several ends is another thing.
+        ends = all_rows(model, alias).annotate(end_of_path=F(route.lookup)).order_by()
+        queries.append(ends.filter(~Q(end_of_path__in=mine), end_of_path__isnull=False).values("pk"))
+    return all_rows(model, alias).filter(pk__in=queries[0].union(*queries[1:]) if len(queries) > 1 else queries[0])
 
 
 def joined_ways(model: type[Model], alias: str, ways: list[Way]) -> Iterator[Found]:
@@ -104,7 +127,7 @@ def _by_value(model: type[Model], alias: str, values: list[Known]) -> Iterator[W
         return
     for each in known_by(model):
         those = [value.value for value in values if value.identifier == each.identifier]
-        if those:
+        if those and not is_multi_valued(model, each.lookup):
             condition = Q(*(matching_value(model, each.lookup, value) for value in those), _connector=Q.OR)
             yield Way(part="", words=f"by {each.identifier}", rows=nobodys(model, alias).filter(condition))
 

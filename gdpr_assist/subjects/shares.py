@@ -79,7 +79,9 @@ def shares(found: Iterable[Found], force: bool) -> Iterator[Share]:
     for each in found:
         declared = registry.declaration(each.model)
         clauses = declared.clauses
-        if isinstance(clauses.on_erasure, Keep):
+        if each.is_shared:
+            yield Share(found=each, verb="keep", ground="about somebody else too")
+        elif isinstance(clauses.on_erasure, Keep):
             yield Share(found=each, verb="keep", ground=clauses.on_erasure.ground)
         elif clauses.on_erasure == DELETED:
             yield Share(found=each, verb="delete")

@@ -178,7 +178,7 @@ class Subject:
             operations={each.using: each.operation for each in results if each.operation},
             erased=counted(staying, results),
             deleted=dict(+deleted),
-            kept=[kept(each) for each in shared if each.verb == "keep"],
+            kept=[reason for each in shared if each.verb == "keep" and (reason := kept(each)).count],
             left=list(left(staying, results, force)),
             uncertain=uncertain,
         )
