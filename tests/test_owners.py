@@ -66,6 +66,7 @@ STRUCTURES = [
     ),
     ("model_utils.models.SoftDeletableModel", {"is_removed": models.BooleanField(default=False)}, {}, 1),
     ("shop.bases.OwnSoftDelete", {"is_gone": models.BooleanField(), "gone": models.DateField(null=True)}, {}, 2),
+    ("trash.Trashable", {"is_deleted": models.BooleanField(), "deleted_at": models.DateTimeField(null=True)}, {}, 2),
 ]
 
 
@@ -119,6 +120,11 @@ def test_a_tree_whose_columns_have_other_names():
     made._mptt_meta = options
     assert sorted(owners(made)) == ["l", "mother", "r"]
     assert declare(made, written(fields="__all__")).fields == ("name", "note")
+
+
+def test_a_column_of_a_base_that_only_sounds_like_a_flag_is_owned_by_none():
+    made = model(base("shop.bases.Base", deleted_by=models.CharField(max_length=9), removed=models.TextField()))
+    assert owners(made) == {}
 
 
 def test_a_class_of_the_same_name_from_elsewhere_owns_nothing():

@@ -45,6 +45,8 @@ RECORDS: dict[str, Iterable[str]] = {
 }  # fmt: skip
 
 SOFT_DELETION = re.compile("soft_?delet|safe_?delet|logical_?delet|paranoi", re.IGNORECASE)
+# As columns of a base with any name
+DELETED = re.compile("(is_|was_|soft_)?(deleted|removed|trashed)(_at|_on|_date|_time|_datetime)?", re.IGNORECASE)
 
 
 class Owner(NamedTuple):
@@ -82,9 +84,10 @@ def _of_bases(model: type[Model]) -> Iterator[tuple[str, Owner]]:
     for name in _tree_columns(getattr(model, "_mptt_meta", None)):
         yield name, Owner("mptt.models.MPTTModel", True)
     for base in _abstract_bases(model):
-        if SOFT_DELETION.search(base.__name__):
-            flags = (field for field in base._meta.local_fields if isinstance(field, (BooleanField, DateField)))
-            yield from ((field.name, Owner(_label(base), True)) for field in flags)
+        flags = (field for field in base._meta.local_fields if isinstance(field, (BooleanField, DateField)))
+        for field in flags:
+            if SOFT_DELETION.search(base.__name__) or DELETED.fullmatch(field.name):
+                yield field.name, Owner(_label(base), True)
 
 
 def _of_base(base: type) -> Iterator[tuple[str, Owner]]:
