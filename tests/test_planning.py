@@ -388,6 +388,17 @@ def test_printing_a_plan_asks_no_database(django_assert_num_queries):
     assert texts[1].startswith("shop.Customer: row by row, because it is a single object; fields: ")
 
 
+@pytest.mark.parametrize("model", [Comment, Order, GiftOrder], ids=lambda model: model.__name__)
+def test_whatever_prints_a_plan_asks_no_database(model, django_assert_num_queries):
+    """Of a table by itself, of a parent and of a child; as text, and in a traceback that shows variables."""
+    baker.make(model).anonymise()
+    made = plan(model.objects.filter(pk__gt=0), force=True)
+    numbers = preview(made)
+    with django_assert_num_queries(0):
+        texts = [f(each) for f in (str, repr) for each in (made, numbers)]
+    assert [text for text in texts if model.__name__ not in text] == []
+
+
 def test_the_numbers_of_a_plan_are_asked_once_and_stay(django_assert_num_queries):
     Customer.objects.filter(pk=baker.make(Customer, _quantity=3)[0].pk).anonymise()
     found = preview(plan(Customer.objects.all()))
