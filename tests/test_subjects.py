@@ -1,5 +1,10 @@
 """A person as a whole: found by keys and values, previewed, and erased in one operation."""
 
+import csv
+import io
+import json
+import zipfile
+
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.contenttypes.models import ContentType
@@ -7,7 +12,7 @@ from django.core.management import call_command
 from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
 
-from gdpr_assist import AnonymiseError, Subject
+from gdpr_assist import AnonymiseError, Party, Subject
 from gdpr_assist.databases.transactions import in_order_of_commit
 from gdpr_assist.models import EventLog, PrivacyAnonymised, Receipt
 from tests.apps.people.models import (
@@ -337,6 +342,60 @@ class TestErase:
         assert "people.Sale: 1 row, by email, but a key leads to somebody else: not included" in lines
         with unchanged(Account, Sale):
             Subject(ada).preview()
+
+
+class TestExport:
+    def exported(self, person):
+        file = io.BytesIO()
+        counts = person.export(file)
+        with zipfile.ZipFile(file) as archive:
+            assert archive.testzip() is None
+            files = {name: archive.read(name).decode() for name in archive.namelist()}
+        manifest = json.loads(files.pop("manifest.json"))
+        assert [(each["file"], each["rows"]) for each in manifest["files"]] == list(counts.items())
+        return {name: list(csv.DictReader(io.StringIO(text, newline=""))) for name, text in files.items()}, manifest
+
+    def test_all_that_is_hers_and_nothing_of_others(self, ada, bob):
+        for each in (ada, bob):
+            TestErase().everything(each)
+        files, manifest = self.exported(Subject(ada))
+        assert {name: len(found) for name, found in files.items()} == {
+            "people-Account.csv": 1,
+            "people-Profile.csv": 1,
+            "people-Parcel.csv": 1,
+            "people-Sale.csv": 2,
+            "people-SaleLine.csv": 1,
+            "people-Remark.csv": 1,
+            "people-Reader.csv": 1,
+        }
+        assert "bob" not in str(files) + str(manifest)
+        assert files["people-Sale.csv"][0]["recipient"] == "Ada"  # what is kept is hers as well
+        sales = next(each for each in manifest["files"] if each["model"] == "people.Sale")
+        assert (sales["found"], sales["on_erasure"]) == (["by buyer", "by email"], "anonymised")
+        assert "people.Chat" in manifest["empty"]
+        assert "people.Counter" not in manifest["empty"]
+        assert manifest["person"].startswith(f"people.Account {ada.pk}, people.Profile ")
+
+    def test_each_party_gets_what_is_hers_and_what_she_saw(self, ada, bob):
+        Chat.objects.create(asker=ada, answerer=bob, question="Ada?", answer="Bob!")
+        parties = {"asker": Party(erases=["question"]), "answerer": Party(erases=["answer"], sees=["question"])}
+        with changed(Chat, subject=parties):
+            asked, said = self.exported(Subject(ada))
+            answered, _ = self.exported(Subject(bob))
+        assert asked["people-Chat.csv"] == [{"question": "Ada?"}]
+        assert answered["people-Chat.csv"] == [{"question": "Ada?", "answer": "Bob!"}]
+        [chat] = [each for each in said["files"] if each["model"] == "people.Chat"]
+        assert (chat["party"], chat["withheld"]) == ("asker", {"answer": "of another person"})
+
+    def test_what_may_be_hers_is_named_and_not_in_it(self, ada, bob):
+        sale(bob, email="ada@quill.example")
+        files, manifest = self.exported(Subject(ada))
+        assert list(files) == ["people-Account.csv"]
+        assert manifest["not_included"] == ["people.Sale: 1 row, by email, but a key leads to somebody else"]
+
+    def test_a_format_that_there_is_not(self, ada):
+        with pytest.raises(ValueError, match="There is no format 'pdf' of an export"):
+            Subject(ada).export(io.BytesIO(), format="pdf")
 
 
 class TestDatabases:

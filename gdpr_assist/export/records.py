@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from django.db.models import QuerySet
@@ -37,6 +37,12 @@ def records(declared: Declaration, queryset: QuerySet[Any]) -> Iterator[list[Rec
     for page in _pages(queryset):
         rows = {row.pk: row for row in page}
         yield [declared.meta.export(row) for row in rows.values()]
+
+
+def without(names: Collection[str], pages: Iterable[list[Record]]) -> Iterator[list[Record]]:
+    """Yield the ``pages``, their records without these columns."""
+    for page in pages:
+        yield [{name: value for name, value in each.items() if name not in names} for each in page] if names else page
 
 
 def _pages(queryset: QuerySet[Any]) -> Iterable[list[Any]]:

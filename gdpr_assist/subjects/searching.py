@@ -1,18 +1,20 @@
-"""From values to the people who are known by them. Reads only."""
+"""From values, and from rows, to people. Reads only."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Model
 
 from ..databases.aliases import data_aliases, mirrored
 from ..declaring.meta import all_rows
 from ..declaring.relations import matching_value
 from ..exceptions import AnonymiseError
-from ..paths import clauses_of, known_by, person_of
-from ..registry import registry
+from ..paths import clauses_of, known_by, person_of, routes
+from ..registry import concrete, registry
 from .person import Keys, Known, Source, Tables, joined, nobodys, sources
 
 # A value of more people than this is no identifier.
@@ -78,3 +80,44 @@ def guests(identifiers: Mapping[str, Any], tables: Tables) -> list[Known]:
                                 for kind, value in identifiers.items()
                             ]
     return []
+
+
+# -- from a row ---------------------------------------------------------------------------------
+
+
+def person_behind(row: Model) -> Keys:
+    """Return the person that ``row`` is, or leads to."""
+    model = concrete(type(row))
+    if row.pk is None or row._state.adding:
+        raise AnonymiseError(f"{model._meta.label}: the object is not saved, so nothing leads from it to a person.")
+    if person := person_of(model):
+        return {person: frozenset([row.pk])}
+    parties = clauses_of(model).parties
+    if parties:
+        raise AnonymiseError(
+            f"{model._meta.label} is about several people. Write Subject.of(row, {next(iter(parties))!r}); its "
+            f"parties are {', '.join(parties)}."
+        )
+    return ends_of(row, "")
+
+
+def ends_of(row: Model, party: str) -> Keys:
+    """Return the person that the paths of this party lead to. Raises ``AnonymiseError`` for none or several."""
+    model, using = concrete(type(row)), str(row._state.db or DEFAULT_DB_ALIAS)
+    found: dict[type[Model], set[Any]] = defaultdict(set)
+    for route in routes(model):
+        if route.party == party and route.person and route.lookup:
+            ends = all_rows(model, using).filter(pk=row.pk).values_list(f"{route.lookup}__pk", flat=True)
+            found[route.person].update(key for key in ends if key is not None)
+    number = sum(map(len, found.values()))
+    if number != 1:
+        what = f"{number} people" if number else "nobody"
+        raise AnonymiseError(
+            f"{model._meta.label}: the row leads to {what}. Write Subject(...) with a row that is the person, or "
+            "Subject.find(...) with what the person is known by."
+        )
+    return {person: frozenset(keys) for person, keys in found.items() if keys}
+
+
+def overlap(one: Keys, other: Keys) -> bool:
+    return any(keys & other.get(model, frozenset()) for model, keys in one.items())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import IO, Any
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import ValidationError
@@ -19,12 +19,12 @@ from ..exceptions import AnonymiseError
 from ..execution.claims import locked
 from ..execution.deleting import Deletion
 from ..execution.together import execute_together
-from ..paths import clauses_of, person_of, routes
-from ..registry import concrete
+from ..paths import clauses_of
 from ..sensitive import sensitive
+from .exporting import export
 from .finding import ITSELF, Found, doubtful, find_rows
 from .person import Keys, Known, Tables, joined, known_values
-from .searching import find_people, guests
+from .searching import ends_of, find_people, guests, overlap, person_behind
 from .shares import Reason, Share, SubjectResult, counted, kept, left, shares
 
 # Narrows the rows of a model that are found by key: one account in several shops
@@ -44,7 +44,7 @@ class Subject:
         self._narrow = rows
         self._tables = Tables()
         self._values: list[Known] = []
-        self._root: Keys = _root(row, self.using)
+        self._root: Keys = person_behind(row)
 
     @classmethod
     def of(cls, row: Model, party: str) -> Subject:
@@ -53,7 +53,7 @@ class Subject:
         if party not in declared.parties:
             known = ", ".join(declared.parties) or "none"
             raise AnonymiseError(f"{row._meta.label} has no party {party!r}; it has {known}.")
-        return cls._from(str(row._state.db or DEFAULT_DB_ALIAS), _ends(row, party), [])
+        return cls._from(str(row._state.db or DEFAULT_DB_ALIAS), ends_of(row, party), [])
 
     @classmethod
     @sensitive
@@ -73,7 +73,7 @@ class Subject:
         tables = Tables()
         found: list[Subject] = []
         for using, keys in find_people(identifiers, tables):
-            if not any(using == each.using and _overlap(keys, each.keys) for each in found):
+            if not any(using == each.using and overlap(keys, each.keys) for each in found):
                 found.append(cls._from(using, keys, []))
         yield from found
         if not found and (values := guests(identifiers, tables)):
@@ -118,6 +118,15 @@ class Subject:
     def preview(self) -> str:
         """Return in words what ``erase()`` would do, what it would leave and why. Asks the databases for numbers."""
         return "\n".join(_lines(self))
+
+    @sensitive
+    def export(self, file: IO[bytes], *, format: str = "csv") -> dict[str, int]:
+        """Write what is known of the person to ``file``, as a zip; return the number of rows by name of file.
+
+        ``manifest.json`` in it says for whom it is, how each row was found, and what was left out and why. Raises
+        ``ExportError``; what ``file`` holds then cannot be opened as a zip. ``ValueError``: there is no such format.
+        """
+        return export(file, str(self), self.rows(), self._uncertain(), format)
 
     @sensitive
     def erase(self, *, force: bool = False) -> SubjectResult:
@@ -192,43 +201,6 @@ class Subject:
     def _uncertain(self) -> Iterator[Reason]:
         for label, words, count in doubtful(self.keys, self.values, self._tables):
             yield Reason(label=label, count=count, reason=words)
-
-
-def _root(row: Model, using: str) -> Keys:
-    """Return the person that ``row`` is, or leads to."""
-    model = concrete(type(row))
-    if row.pk is None or row._state.adding:
-        raise AnonymiseError(f"{model._meta.label}: the object is not saved, so nothing leads from it to a person.")
-    if person := person_of(model):
-        return {person: frozenset([row.pk])}
-    parties = clauses_of(model).parties
-    if parties:
-        raise AnonymiseError(
-            f"{model._meta.label} is about several people. Write Subject.of(row, {next(iter(parties))!r}); its "
-            f"parties are {', '.join(parties)}."
-        )
-    return _ends(row, "")
-
-
-def _ends(row: Model, party: str) -> Keys:
-    model, using = concrete(type(row)), str(row._state.db or DEFAULT_DB_ALIAS)
-    found: dict[type[Model], set[Any]] = defaultdict(set)
-    for route in routes(model):
-        if route.party == party and route.person and route.lookup:
-            ends = all_rows(model, using).filter(pk=row.pk).values_list(f"{route.lookup}__pk", flat=True)
-            found[route.person].update(key for key in ends if key is not None)
-    number = sum(map(len, found.values()))
-    if number != 1:
-        what = f"{number} people" if number else "nobody"
-        raise AnonymiseError(
-            f"{model._meta.label}: the row leads to {what}. Write Subject(...) with a row that is the person, or "
-            "Subject.find(...) with what the person is known by."
-        )
-    return {person: frozenset(keys) for person, keys in found.items() if keys}
-
-
-def _overlap(one: Keys, other: Keys) -> bool:
-    return any(keys & other.get(model, frozenset()) for model, keys in one.items())
 
 
 def _lines(subject: Subject) -> Iterator[str]:

@@ -1,10 +1,12 @@
 import json
+import zipfile
 from io import StringIO
 from unittest import mock
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from gdpr_assist.registry import registry
 from tests.apps.people.models import Account, Sale
 from tests.observing import row, unchanged
 from tests.test_subjects import account, sale
@@ -103,3 +105,30 @@ def test_several_people_are_never_erased_at_once(ada):
     assert str(caught.value) == (
         f"This finds 2 people: people.Account {ada.pk}, people.Account {bob.pk}. Name the row of one."
     )
+
+
+def test_export(ada, tmp_path):
+    sale(ada)
+    file = tmp_path / "ada.zip"
+    assert run("export", "people.Account", ada.pk, "--output", file) == "people-Account.csv: 1\npeople-Sale.csv: 1\n"
+    with zipfile.ZipFile(file) as archive:
+        assert archive.namelist() == ["people-Account.csv", "people-Sale.csv", "manifest.json"]
+    before = file.read_bytes()
+    with pytest.raises(CommandError, match=r"could not be written to .*ada\.zip: FileExistsError$"):
+        run("export", "people.Account", ada.pk, "--output", file)
+    assert file.read_bytes() == before
+    with pytest.raises(CommandError, match=r"^Say where the zip is to be written: --output FILE\.$"):
+        run("export", "people.Account", ada.pk)
+
+
+def test_an_export_that_breaks_off_leaves_nothing_that_opens(ada, tmp_path, monkeypatch):
+    def fail(self, instance):
+        raise RuntimeError("ada@quill.example")
+
+    file = tmp_path / "ada.zip"
+    monkeypatch.setattr(type(registry.declaration(Account).meta), "export", fail)
+    with pytest.raises(CommandError) as caught:
+        run("export", "people.Account", ada.pk, "--output", file)
+    assert "people.Account: the export broke off: RuntimeError" in str(caught.value)
+    assert "ada@" not in str(caught.value)
+    assert not file.exists()

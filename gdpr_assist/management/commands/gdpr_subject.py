@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from django.apps import apps
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
-from django.db.models import Model
 
 from gdpr_assist.conf import log_database
 from gdpr_assist.databases.aliases import data_aliases
 from gdpr_assist.databases.failures import failure
 from gdpr_assist.databases.isolation import check_commits
-from gdpr_assist.declaring.meta import all_rows
-from gdpr_assist.exceptions import AnonymiseError
+from gdpr_assist.exceptions import AnonymiseError, ExportError
 from gdpr_assist.management.asking import check_yes
+from gdpr_assist.management.people import people_of
 from gdpr_assist.sensitive import sensitive
 from gdpr_assist.subjects.shares import SubjectResult
 from gdpr_assist.subjects.subject import Subject
@@ -28,12 +26,13 @@ class Command(BaseCommand):
     help = "Find a person by her row or by a value that she is known by; show what an erasure would do, or erase her."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("action", choices=["find", "preview", "erase"])
+        parser.add_argument("action", choices=["find", "preview", "export", "erase"])
         parser.add_argument("model", nargs="?", metavar="APP.MODEL", help="The model of a row that leads to her.")
         parser.add_argument("key", nargs="?", metavar="KEY", help="The primary key of that row.")
         parser.add_argument("--email", metavar="ADDRESS", help="What she is known by; - reads it from the input.")
         parser.add_argument("--by", metavar="KIND", help="What she is known by, of this kind, read from the input.")
         parser.add_argument("--database", default="default", metavar="ALIAS", help="Of the row. Default: default.")
+        parser.add_argument("--output", metavar="FILE", help="The zip that export makes; it may not be there yet.")
         parser.add_argument("--force", action="store_true", help="Erase again what was filled since.")
         parser.add_argument("--dry-run", action="store_true", help="Only show what would be done.")
         parser.add_argument("--noinput", "--no-input", action="store_true", help="Do not ask.")
@@ -44,7 +43,7 @@ class Command(BaseCommand):
         try:
             if options["action"] == "erase":
                 check_commits(filter(None, [*data_aliases(), log_database()]))
-            self.act(found(options), options)
+            self.act(people_of(options), options)
         except AnonymiseError as error:
             raise CommandError(str(error)) from None
         except Error as error:
@@ -62,6 +61,9 @@ class Command(BaseCommand):
         self.act_on(people[0], options)
 
     def act_on(self, person: Subject, options: dict[str, Any]) -> None:
+        if options["action"] == "export":
+            self.export(person, options["output"])
+            return
         if not options["json"]:
             self.stdout.write(person.preview())
         if options["action"] == "erase" and not options["dry_run"]:
@@ -71,35 +73,23 @@ class Command(BaseCommand):
         elif options["json"]:
             self.stdout.write(json.dumps({"preview": person.preview().splitlines()}))
 
+    def export(self, person: Subject, name: str | None) -> None:
+        if name is None:
+            raise CommandError("Say where the zip is to be written: --output FILE.")
+        try:
+            with Path(name).open("xb") as file:
+                counts = person.export(file)
+        except OSError as error:
+            raise CommandError(f"The export could not be written to {name}: {type(error).__name__}") from None
+        except ExportError as error:
+            Path(name).unlink()
+            raise CommandError(str(error)) from None
+        for written, count in counts.items():
+            self.stdout.write(f"{written}: {count}")
+
     def report(self, result: SubjectResult, *, as_json: bool) -> None:
         if as_json:
             self.stdout.write(json.dumps(asdict(result), default=str))
             return
         for line in result.lines():
             self.stdout.write(line)
-
-
-def found(options: dict[str, Any]) -> list[Subject]:
-    """Return the people that the arguments name. Raises ``CommandError`` unless they name one row, or one value."""
-    ways = [options["model"], options["email"], options["by"]]
-    if sum(way is not None for way in ways) != 1 or (options["model"] and options["key"] is None):
-        raise CommandError("Name a row (APP.MODEL KEY), an address (--email), or a kind of value (--by).")
-    if options["model"]:
-        return [Subject(read_row(options["model"], options["key"], options["database"]))]
-    kind = options["by"] or "email"
-    value = options["email"] if options["email"] not in (None, "-") else input(f"{kind}: ")
-    return Subject.find(**{kind: value})
-
-
-def read_row(label: str, key: str, using: str) -> Model:
-    try:
-        model = apps.get_model(label)
-    except (LookupError, ValueError):
-        raise CommandError(f"There is no model {label}.") from None
-    try:
-        row: Model | None = all_rows(model, using).filter(pk=key).first()
-    except (ValueError, TypeError, ValidationError):
-        row = None
-    if row is None:
-        raise CommandError(f"{model._meta.label} has no row with this key on {using}.")
-    return row

@@ -1,0 +1,39 @@
+"""Which people the arguments of a command name. Writes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError
+from django.db.models import Model
+
+from ..declaring.meta import all_rows
+from ..subjects.subject import Subject
+
+
+def people_of(options: dict[str, Any]) -> list[Subject]:
+    """Return the people that the arguments name. Raises ``CommandError`` unless they name one row, or one value."""
+    ways = [options["model"], options["email"], options["by"]]
+    if sum(way is not None for way in ways) != 1 or (options["model"] and options["key"] is None):
+        raise CommandError("Name a row (APP.MODEL KEY), an address (--email), or a kind of value (--by).")
+    if options["model"]:
+        return [Subject(read_row(options["model"], options["key"], options["database"]))]
+    kind = options["by"] or "email"
+    value = options["email"] if options["email"] not in (None, "-") else input(f"{kind}: ")
+    return Subject.find(**{kind: value})
+
+
+def read_row(label: str, key: str, using: str) -> Model:
+    try:
+        model = apps.get_model(label)
+    except (LookupError, ValueError):
+        raise CommandError(f"There is no model {label}.") from None
+    try:
+        row: Model | None = all_rows(model, using).filter(pk=key).first()
+    except (ValueError, TypeError, ValidationError):
+        row = None
+    if row is None:
+        raise CommandError(f"{model._meta.label} has no row with this key on {using}.")
+    return row
