@@ -133,6 +133,23 @@ def test_a_row_that_matches_as_a_whole_is_found_though_its_words_do_not():
     assert users(["first_name", "last_name"], "ada king") == users(["first_name"], '"ada king"') == ["ada"]
 
 
+@pytest.mark.parametrize(
+    ("first", "last"), [("Vincent", "van Gogh"), ("Jean Paul", "Sartre"), ("Ana María", "de la Cruz")]
+)
+def test_a_name_of_several_words_in_one_field(first, last):
+    User.objects.create_user("mine", first_name=first, last_name=last)
+    User.objects.create_user("other", first_name=first, last_name=last.split()[-1] + "x")
+    assert users(["first_name", "last_name"], f"{first} {last}") == ["mine"]
+    assert users(["first_name", "last_name"], f"{last}  {first}") == ["mine"]
+    assert users(["first_name", "last_name"], f"{first} x {last}") == []
+
+
+def test_a_name_of_several_words_in_related_rows(ada):
+    mine = order(customer=ada, recipient="de la Cruz")
+    order(customer=ada, recipient="Cruz")
+    assert list(matching(all_rows(Order), ["customer__name", "recipient"], "Ada de la Cruz")) == [mine]
+
+
 def test_words_of_which_some_are_in_related_rows(ada):
     mine = order(customer=ada, recipient="Lovelace")
     order(customer=ada, recipient="Quill")

@@ -24,6 +24,9 @@ LONGEST_TERM = 1000
 # Of more words, as in a text, only the whole is looked for: each word is a condition of its own.
 MOST_WORDS = 10
 
+# Of so many words, some may belong together: "Vincent van Gogh".
+MOST_OF_A_NAME = 5
+
 # {model that could not be searched: the class of the error}; what the error says may hold the term
 Failed = dict[type[Model], str]
 
@@ -76,20 +79,21 @@ def lookup_of(name: str) -> str:
 
 
 def matching(rows: QuerySet[Any], names: Iterable[str], term: str) -> QuerySet[Any]:
-    """Return those of ``rows`` that match ``term`` as a whole or word for word, each row once.
+    """Return those of ``rows`` that match ``term`` as a whole or in parts, each row once.
 
-    A row matches as a whole if any of the lookups ``names`` matches the term, word for word if for each word any of
-    them does.
+    A row matches as a whole if any of the lookups ``names`` matches the term, in parts if for each part any of them
+    does. The parts are the words, or the first words of a name and the rest of it.
     """
     lookups = [lookup_of(name) for name in names]
     own, related = _conditions(rows, lookups, term)
     by_words = [each for each in lookups if not each.endswith("regex")]  # a pattern has no words
-    words = [_conditions(rows, by_words, word) for word in words_of(term)]
-    if words and all(map(any, words)):
-        if any(over_relations for _own, over_relations in words):
-            related.append(rows.filter(*(_either(rows, *each) for each in words)))
-        else:
-            own |= reduce(and_, (own_columns for own_columns, _related in words))
+    for texts in _partings(words_of(term)):
+        parts = [_conditions(rows, by_words, text) for text in texts]
+        if parts and all(map(any, parts)):
+            if any(over_relations for _own, over_relations in parts):
+                related.append(rows.filter(*(_either(rows, *each) for each in parts)))
+            else:
+                own |= reduce(and_, (own_columns for own_columns, _related in parts))
     return rows.filter(_either(rows, own, related)) if own or related else rows.none()
 
 
@@ -100,6 +104,13 @@ def words_of(term: str) -> list[str]:
     ]
     words = list(dict.fromkeys(bit for bit in bits if bit.strip()))
     return [] if words == [term] or len(words) > MOST_WORDS else words
+
+
+def _partings(words: list[str]) -> Iterator[list[str]]:
+    """Yield the parts that may stand in fields of their own."""
+    yield words
+    for end in range(1, len(words)) if 2 < len(words) <= MOST_OF_A_NAME else ():
+        yield [" ".join(words[:end]), " ".join(words[end:])]
 
 
 def _conditions(rows: QuerySet[Any], lookups: Iterable[str], term: str) -> tuple[Q, list[QuerySet[Any]]]:
