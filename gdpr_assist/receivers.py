@@ -22,10 +22,12 @@ from .execution.kept import keep
 from .execution.marking import forget_markers
 from .log import identity, legacy, writing
 from .managers import take_off_declaration
+from .paths import person_of
 from .planning.plans import plan
 from .registry import concrete, registry
 from .sensitive import sensitive
 from .signals import model_registered
+from .subjects.survivors import Survivors, survivors
 from .tables import DatabaseIdentity, EventLog, Receipt
 from .undocumented import innermost_block
 
@@ -50,6 +52,8 @@ class Deletion(writing.Erasure):
         self.is_recorded = False
         # {model, or proxy: keys of its rows that Django has not said to be gone yet}
         self.going: dict[type[Model], list[Any]] = defaultdict(list)
+        self.survivors: Survivors | None = None
+        """The rows about the people who go that stay themselves; None until one of these is met."""
 
     def add(self, event: str, label: str, keys: Iterable[Any], part: str = "") -> None:
         super().add(event, label, keys, part) if self.whole is None else self.whole.add(event, label, keys, part)
@@ -72,6 +76,8 @@ class Deletion(writing.Erasure):
     def record(self) -> None:
         """Log it. With ``keep_parents`` Django sends no signal for the parents, and they get no event."""
         self.is_recorded = True
+        if self.survivors is not None:
+            self.survivors.erase(self)
         for parent, keys in self.of_children.items():
             label = registry.log_label(parent)
             self.add(EventLog.EVENT_DELETE, label, [key for key in keys if key in self.parents[parent]])
@@ -97,7 +103,12 @@ def begin_deletion(sender: type[Model], instance: Model, using: str, origin: Any
         return  # no run of Django's own: end_deletion logs each row by itself
     # Django makes the multi-table parent of an object from what that has in memory.
     is_origin = instance is origin or (sender is not type(origin) and isinstance(origin, sender))
-    _begun(block, using).delete(instance, is_origin=is_origin)
+    deletion = _begun(block, using)
+    # A replay does what was logged and nothing else; an erasure of the person has found these rows by itself.
+    is_first = deletion.survivors is None and deletion.whole is None and not writing.is_suspended()
+    if is_first and person_of(sender) is concrete(sender):
+        deletion.survivors = survivors(origin, using)  # before the first row changes
+    deletion.delete(instance, is_origin=is_origin)
 
 
 @sensitive

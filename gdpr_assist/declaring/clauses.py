@@ -111,6 +111,9 @@ class Clauses:
     kept: Mapping[str, Keep] = field(default_factory=dict)
     """{personal field that stays: on what ground}"""
 
+    on_delete_of_subject: bool = True
+    """Whether rows that stay are erased when the row of their person is deleted."""
+
     @property
     def says_whose(self) -> bool:
         """Whether a row leads to a person."""

@@ -16,6 +16,9 @@ from .search import matching
 # As a ModelForm says it
 ALL_FIELDS = "__all__"
 
+# What happens to the rows of a person whose own row is deleted: what on_erasure says
+ERASE = "erase"
+
 
 def all_rows(model: type[Model], using: str | None = None) -> QuerySet[Any]:
     """Return every row of ``model``, whatever its managers leave out: a soft-deleted row is still personal data."""
@@ -43,6 +46,7 @@ class PrivacyMeta:
     identifiers: Mapping[str, Any] | None = None
     actors: Iterable[str] = ()
     on_erasure: Any = "anonymise"
+    on_delete_of_subject: str | None = ERASE
     log_label: str | None = None
     former_labels: Iterable[str] = ()
 

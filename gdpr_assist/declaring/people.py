@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .clauses import ANONYMISED, DELETED, SELF, Clauses, Generic, Identifier, Keep, Party, Path
-from .meta import PrivacyMeta
+from .meta import ERASE, PrivacyMeta
 from .mistakes import Mistake
 from .people_mistakes import people_mistakes
 
@@ -24,6 +24,7 @@ def read_clauses(meta: PrivacyMeta) -> tuple[Clauses, list[Mistake]]:
         actors=tuple(dict.fromkeys(meta.actors)),
         on_erasure=on_erasure,
         kept=kept,
+        on_delete_of_subject=_on_delete(meta, mistakes),
     )
     if not mistakes:
         mistakes += people_mistakes(meta, clauses)
@@ -85,3 +86,17 @@ def _on_erasure(meta: PrivacyMeta, mistakes: list[Mistake]) -> tuple[Any, dict[s
         )
     )
     return ANONYMISED, {}
+
+
+def _on_delete(meta: PrivacyMeta, mistakes: list[Mistake]) -> bool:
+    given: Any = meta.on_delete_of_subject
+    if given is None or given == ERASE:
+        return given is not None
+    mistakes.append(
+        Mistake(
+            "E043",
+            f"{meta.model._meta.label}: PrivacyMeta.on_delete_of_subject says nothing that can be done.",
+            "Write on_delete_of_subject = None to leave rows as they are when the row of their person is deleted.",
+        )
+    )
+    return True

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import EmailField, Model, Q
+from django.db.models import EmailField, F, Model, Q, Value
 from django.db.models.constants import LOOKUP_SEP
+from django.db.models.functions import Upper
+from django.db.models.lookups import In
 
 
 def follow(model: type[Model], path: str) -> list[Any]:
@@ -49,9 +51,18 @@ def generic_keys(model: type[Model]) -> list[Any]:
     return [each for each in model._meta.private_fields if hasattr(each, "ct_field") and hasattr(each, "fk_field")]
 
 
-def matching_value(model: type[Model], lookup: str, value: Any) -> Q:
-    """Return the condition that the column at the end of ``lookup`` holds ``value``; an address in whatever case."""
+def matching_value(model: type[Model], lookup: str, *values: Any) -> Q:
+    """Return the condition that the column at the end of ``lookup`` holds one of ``values``.
+
+    An address in whatever case, and compared as ``iexact`` does it, so that an index for that serves it.
+    """
+    if not is_address(model, lookup):
+        return Q(**{f"{lookup}__in": values})
+    return Q(In(Upper(F(lookup)), [Upper(Value(value)) for value in values]))
+
+
+def is_address(model: type[Model], lookup: str) -> bool:
+    """Return whether ``lookup`` leads to the column of an e-mail address."""
     *path, name = lookup.split(LOOKUP_SEP)
     end = follow(model, LOOKUP_SEP.join(path))[-1].related_model if path else model
-    is_address = isinstance(end._meta.get_field(name), EmailField)
-    return Q(**{f"{lookup}__iexact" if is_address else lookup: value})
+    return isinstance(end._meta.get_field(name), EmailField)

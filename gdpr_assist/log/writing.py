@@ -89,6 +89,11 @@ def is_logging() -> bool:
     return log_database() is not None and _suspended.get() is None
 
 
+def is_suspended() -> bool:
+    """Whether nothing is logged now because the log itself is replayed, or a copy scrubbed."""
+    return _suspended.get() is not None
+
+
 @contextmanager
 def suspended() -> Iterator[Counter[tuple[str, str]]]:
     """Log nothing within the block: for a replay, and for scrubbing a copy. Yield what would have been logged."""

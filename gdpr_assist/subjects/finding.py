@@ -128,8 +128,8 @@ def _by_value(model: type[Model], alias: str, values: list[Known]) -> Iterator[W
     for each in known_by(model):
         those = [value.value for value in values if value.identifier == each.identifier]
         if those and not is_multi_valued(model, each.lookup):
-            condition = Q(*(matching_value(model, each.lookup, value) for value in those), _connector=Q.OR)
-            yield Way(part="", words=f"by {each.identifier}", rows=nobodys(model, alias).filter(condition))
+            rows = nobodys(model, alias).filter(matching_value(model, each.lookup, *those))
+            yield Way(part="", words=f"by {each.identifier}", rows=rows)
 
 
 def _generic(found: list[Found], keys: Keys, using: str, tables: Tables) -> Iterator[Found]:
@@ -187,4 +187,4 @@ def _doubtful(model: type[Model], alias: str, keys: Keys, values: list[Known]) -
 
 def _any_of(model: type[Model], lookup: str, values: list[Known], is_certain: bool) -> Q:
     those = [each.value for each in values if each.is_certain is is_certain]
-    return Q(*(matching_value(model, lookup, value) for value in those), _connector=Q.OR) if those else Q()
+    return matching_value(model, lookup, *those) if those else Q()

@@ -10,6 +10,7 @@ from django.db import connections, router
 from django.db.models import BooleanField, Case, Model, Q, QuerySet, Value, When
 
 from ..databases.presence import has_table
+from ..databases.rows import batch_size, chunks
 from ..declaring.clauses import Generic, Identifier
 from ..declaring.meta import all_rows
 from ..declaring.relations import matching_value
@@ -123,14 +124,20 @@ def known_values(keys: Keys, using: str, tables: Tables) -> list[Known]:
         if mine := keys.get(source.person):
             for kind, value, is_confirmed in _values(source, mine, using):
                 found[kind, value] = found.get((kind, value), False) or is_confirmed
-    known = []
-    for (kind, value), is_confirmed in found.items():
-        is_certain = is_confirmed or kind not in confirmed_kinds
-        others = own if is_confirmed else every
-        if is_certain:
-            is_certain = not _is_shared(kind, value, keys, others, using)
-        known.append(Known(identifier=kind, value=value, is_certain=is_certain))
-    return known
+    claimed = {  # {(kind, whether only another person's own row counts): values that somebody else has}
+        (kind, is_confirmed): _of_others(kind, [each for (its, each) in found if its == kind], keys, others, using)
+        for is_confirmed, others in ((True, own), (False, every))
+        for kind in dict.fromkeys(kind for kind, _value in found)
+    }
+    return [
+        Known(
+            identifier=kind,
+            value=value,
+            is_certain=(is_confirmed or kind not in confirmed_kinds)
+            and _plain(value) not in claimed[kind, is_confirmed],
+        )
+        for (kind, value), is_confirmed in found.items()
+    ]
 
 
 def _confirmed_kinds(keys: Keys) -> set[str]:
@@ -158,17 +165,23 @@ def _is_confirmed(source: Source, identifier: Identifier) -> Any:
     return Value(source.is_person and identifier.verified is True, BooleanField())
 
 
-def _is_shared(kind: str, value: Any, keys: Keys, others: Iterable[Source], using: str) -> bool:
-    """Whether somebody else has the value too."""
+def _of_others(kind: str, values: list[Any], keys: Keys, others: Iterable[Source], using: str) -> set[Any]:
+    """Return which of ``values`` somebody else has too, in plain form."""
+    found = set()
     for source in others:
         if identifier := source.identifiers.get(kind):
             mine = keys.get(source.person, frozenset())
-            rows = all_rows(source.model, using).filter(**{f"{source.lookup}__isnull": False})
+            rows = all_rows(source.model, using).filter(**{f"{source.lookup}__isnull": False}).order_by()
             for lookup in identifier.lookups:
-                those = rows.filter(matching_value(source.model, lookup, value))
-                if any(key not in mine for key in those.values_list(source.lookup, flat=True).distinct()):
-                    return True
-    return False
+                for part in chunks(values, batch_size(using)):
+                    those = rows.filter(matching_value(source.model, lookup, *part))
+                    pairs = those.values_list(lookup, source.lookup).distinct()
+                    found |= {_plain(value) for value, key in pairs.iterator() if key not in mine}
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return value.casefold() if isinstance(value, str) else value
 
 
 def nobodys(model: type[Model], using: str) -> QuerySet[Any]:

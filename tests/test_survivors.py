@@ -1,0 +1,149 @@
+"""What stays when the row of a person is deleted, and is about that person, is erased with it."""
+
+from unittest import mock
+
+import pytest
+from django.contrib.admin import ModelAdmin, site
+from django.contrib.admin.actions import delete_selected
+from django.contrib.auth.models import User
+from django.db import connection, models
+from django.db.models import ProtectedError
+from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
+
+from gdpr_assist.models import EventLog
+from tests.apps.people.models import Account, Chat, Parcel, Profile, Reader, Remark, Sale, SaleLine, StaffAccount
+
+from .observing import row, unchanged
+from .test_people import changed
+from .test_subjects import account, sale
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ada():
+    return account("ada")
+
+
+@pytest.fixture
+def bob():
+    return account("bob")
+
+
+def around(person):
+    parcel = Parcel.objects.create(street="Harbour Road")
+    bought = sale(person, email=person.email, parcel=parcel)
+    return {
+        "sale": bought,
+        "parcel": parcel,
+        "guest": sale(email=person.email),
+        "reader": Reader.objects.create(email=person.email),
+        "remark": Remark.objects.create(about=bought, text="for her"),
+        "chat": Chat.objects.create(asker=person, question="Hers?", answer="His!"),
+    }
+
+
+def is_erased(target):
+    return row(target)["email"] == f"{target.pk}@anon.example.com"
+
+
+def operations():
+    return set(EventLog.objects.using("gdpr_log").values_list("operation", flat=True))
+
+
+def by_object(person):
+    person.delete()
+
+
+def by_queryset(person):
+    Account.objects.filter(pk=person.pk).delete()
+
+
+@pytest.mark.parametrize("delete", [by_object, by_queryset])
+def test_all_of_it_in_the_operation_of_the_deletion(delete, ada, bob):
+    hers, theirs = around(ada), around(bob)
+    strangers = {name: row(each) for name, each in theirs.items()}
+    line = SaleLine.objects.create(sale=hers["sale"], engraving="Ada")
+    delete(ada)
+    assert list(Account.objects.all()) == [bob]
+    assert is_erased(hers["sale"])
+    assert is_erased(hers["guest"])
+    assert row(hers["sale"])["recipient"] == "Ada"  # kept
+    assert row(hers["sale"])["buyer_id"] is None
+    for name, column in (("parcel", "street"), ("remark", "text"), ("chat", "question")):
+        assert row(hers[name])[column] == str(hers[name].pk)
+    assert row(hers["chat"])["answer"] == "His!"
+    assert is_erased(hers["reader"])
+    assert not SaleLine.objects.filter(pk=line.pk).exists()
+    assert {name: row(each) for name, each in theirs.items()} == strangers
+    assert len(operations()) == 1
+
+
+def test_what_goes_anyway_is_deleted_and_no_more(ada):
+    profile = Profile.objects.create(account=ada, phone="555")
+    ada.delete()
+    assert not Profile.objects.exists()
+    events = EventLog.objects.using("gdpr_log").filter(model_name="Profile").values_list("event", "target_pk")
+    assert list(events) == [("delete", str(profile.pk))]
+
+
+def test_a_model_may_be_left_out(ada):
+    hers = around(ada)
+    with changed(Sale, on_delete_of_subject=None), changed(Reader, on_delete_of_subject=None):
+        ada.delete()
+    assert row(hers["guest"])["email"] == "ada@quill.example"
+    assert row(hers["reader"])["email"] == "ada@quill.example"
+    assert is_erased(hers["sale"])  # by ANONYMISE on its key
+
+
+def test_a_deletion_that_is_refused_changes_nothing(ada):
+    hers = around(ada)
+    with (
+        unchanged(Account, Sale, Parcel, Remark, Chat),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(Sale._meta.get_field("buyer").remote_field, "on_delete", models.PROTECT)
+        with pytest.raises(ProtectedError):
+            ada.delete()
+    assert row(hers["sale"])["email"] == "ada@quill.example"
+
+
+def test_the_parent_that_is_kept_keeps_what_is_hers():
+    staff = StaffAccount.objects.create(email="cleo@quill.example", is_confirmed=True, desk="3")
+    guest = sale(email="cleo@quill.example")
+    staff.delete(keep_parents=True)
+    assert row(guest)["email"] == "cleo@quill.example"
+    Account.objects.get().delete()
+    assert is_erased(guest)
+
+
+def test_a_child_goes_with_its_parent_and_takes_what_is_hers():
+    staff = StaffAccount.objects.create(email="cleo@quill.example", is_confirmed=True, desk="3")
+    guest = sale(email="cleo@quill.example")
+    staff.delete()
+    assert is_erased(guest)
+
+
+def test_in_the_admin(admin_client, ada):
+    """With Django's own action, in a ModelAdmin that knows nothing of it."""
+    guest = sale(email="ada@quill.example")
+    request = RequestFactory().post("/", {"post": "yes"})
+    request.user = User.objects.get()
+    request._messages = mock.Mock()
+    delete_selected(ModelAdmin(Account, site), request, Account.objects.filter(pk=ada.pk))
+    assert is_erased(guest)
+
+
+def test_the_queries_do_not_grow_with_the_people():
+    people = [account(f"p{number}") for number in range(40)]
+    for each in people:
+        sale(each, email=each.email)
+        sale(email=each.email)
+    counted = []
+    for group in (people[:2], people[2:]):
+        with CaptureQueriesContext(connection) as captured:
+            Account.objects.filter(pk__in=[each.pk for each in group]).delete()
+        counted.append(len(captured))
+    assert counted[1] == counted[0]
+    assert Sale.objects.filter(email__endswith="@anon.example.com").count() == 80
