@@ -582,6 +582,45 @@ def test_a_planned_column_that_save_computes_otherwise_is_accepted_and_shown_in_
     assert row(customer)["notes"] == customer.notes == "no notes"
 
 
+@pytest.mark.parametrize("moved", ["Ada Lovelace", "ada-lovelace"], ids=["the text", "a slug of it"])
+def test_what_a_column_loses_and_save_gives_to_another_is_an_error(moved):
+    customer = baker.make(Customer, name="Ada Lovelace", notes="")
+
+    def save(self, original):
+        original()
+        Customer.all_objects.filter(pk=self.pk).update(notes=moved)
+
+    with (
+        saving(Customer, save),
+        unchanged(Customer),
+        pytest.raises(AnonymiseError, match="old value of notes in 1 row"),
+    ):
+        customer.anonymise()
+
+
+MOVES = {
+    "sqlite": "CREATE TRIGGER stays AFTER UPDATE OF name ON {table} "
+    "BEGIN UPDATE {table} SET {column} = OLD.name WHERE rowid = OLD.rowid; END",
+    "postgresql": "CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+    "NEW.{column} := OLD.name; RETURN NEW; END $$; "
+    "CREATE TRIGGER stays BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION stay()",
+    "mysql": "CREATE TRIGGER stays BEFORE UPDATE ON {table} FOR EACH ROW SET NEW.{column} = OLD.name",
+}
+
+
+@pytest.mark.parametrize("door", ["queryset", "object"])
+def test_what_a_column_loses_and_a_trigger_gives_to_another_is_an_error(door):
+    customer = baker.make(Customer, name="Ada Lovelace", notes="Likes Leeds")
+    action = {"queryset": Customer.objects.all().anonymise, "object": customer.anonymise}[door]
+    with (
+        mock.patch.dict(TRIGGERS[VENDOR], moves=MOVES[VENDOR]),
+        stubborn("moves", Customer, "notes"),
+        unchanged(Customer),
+        pytest.raises(AnonymiseError, match="Nothing was changed"),
+    ):
+        action()
+
+
 @pytest.mark.parametrize("error", [TypeError, ValidationError, KeyError])
 @pytest.mark.parametrize("debug", [False, True])
 def test_an_error_of_save_names_the_model_and_the_method_and_no_value(error, debug, settings):

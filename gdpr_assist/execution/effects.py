@@ -15,6 +15,7 @@ from django.core.validators import EMPTY_VALUES
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.template.defaultfilters import pluralize
+from django.utils.text import slugify
 
 from ..databases.presence import has_table
 from ..databases.rows import LARGEST_BATCH, batch_size, chunks
@@ -25,6 +26,9 @@ from ..planning.plans import Plan
 
 CAUSE = "A trigger, a rule, row level security or a view of the database may be the cause."
 
+
+# A shorter text, as of a choice, may stand in two columns for other reasons.
+SHORTEST_LOST = 3
 
 # {primary key: names of columns that hold another value than the planned one}
 Computed = dict[Any, set[str]]
@@ -38,6 +42,11 @@ class Intended:
     planned: dict[str, Any] = field(repr=False)
     computed: frozenset[str] = frozenset()
     """The columns that the object in memory held otherwise than planned after its ``save()``."""
+
+    @property
+    def lost(self) -> set[str]:
+        """The texts that the row is to hold no more, as slugs: another column may have got one of them."""
+        return _lost((self.before.get(name), planned) for name, planned in self.planned.items())
 
     def is_computed_again(self, plan: Plan, name: str) -> bool:
         """Whether a project's ``save()`` gave the column ``name`` what it held before, of a row that was anonymised.
@@ -116,12 +125,15 @@ def check_in_sql(plan: Plan, rows: QuerySet[Any], before: dict[Any, Model]) -> C
     computed: Computed = defaultdict(set)
     kept = set()
     for key, *values in doubtful.values_list("pk", *(column.attname for column, _ in changes)):
-        for (column, replacement), value in zip(changes, values, strict=True):
-            row = before.get(key)
-            planned = _as_stored(column, replacement.value(row)) if row else value
-            if row and value != planned:
+        if (row := before.get(key)) is None:
+            continue
+        planned = [_as_stored(column, replacement.value(row)) for column, replacement in changes]
+        olds = [row.__dict__.get(column.attname) for column, _ in changes]
+        lost = _lost(zip(olds, planned, strict=True))
+        for (column, _), old, new, value in zip(changes, olds, planned, values, strict=True):
+            if value != new:
                 computed[key].add(column.name)
-                kept |= {key} if _is_kept(row.__dict__.get(column.attname), planned, value) else set()
+                kept |= {key} if _is_kept(old, new, value) or _is_moved(lost, value) else set()
     if kept:
         raise unchanged(plan, len(kept))
     return computed
@@ -156,7 +168,8 @@ def check_stored(plan: Plan, rows: dict[Any, Intended]) -> tuple[dict[Any, dict[
             if _as_stored(fields[name], value) != planned:
                 computed[key] |= set() if _is_expression(planned) else {fields[name].name}
                 is_kept = _is_kept(row.before.get(name), planned, value)
-                kept[fields[name].name] += is_kept and not row.is_computed_again(plan, name)
+                is_moved = not is_kept and _is_moved(row.lost, value)
+                kept[fields[name].name] += is_moved or (is_kept and not row.is_computed_again(plan, name))
     if +kept:
         raise _kept(plan, +kept)
     return stored, {key: names & set(plan.fields) for key, names in computed.items()}
@@ -168,6 +181,17 @@ def _is_expression(value: Any) -> bool:
 
 def _is_kept(old: Any, planned: Any, value: Any) -> bool:
     return old not in EMPTY_VALUES and value == old and (_is_expression(planned) or planned != old)
+
+
+def _lost(pairs: Iterable[tuple[Any, Any]]) -> set[str]:
+    """Return the texts that a row loses, as slugs, of ``pairs`` of an old and a planned value; no short ones."""
+    slugs = {slugify(old, allow_unicode=True) for old, planned in pairs if isinstance(old, str) and old != planned}
+    return {slug for slug in slugs if len(slug) >= SHORTEST_LOST}
+
+
+def _is_moved(lost: set[str], value: Any) -> bool:
+    """Whether a column has got what another one lost, or a slug of it. Of a part of it, nobody can tell."""
+    return bool(lost) and isinstance(value, str) and slugify(value, allow_unicode=True) in lost
 
 
 def check_seen(plan: Plan, seen: int) -> None:
