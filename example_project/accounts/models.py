@@ -31,6 +31,7 @@ class Profile(models.Model):
     class PrivacyMeta:
         fields = ["avatar", "date_of_birth", "phone", "website", "about"]
         keep = ["user", "country"]
+        subject = "user"
         search_fields = ["user__username__iexact", "user__email__iexact", "phone"]
         export_filename = "profile.csv"
 

@@ -19,6 +19,9 @@ class UserPrivacy:
         "is_superuser",
     ]
     keep = ["date_joined"]
+    # Each row is a person. The shop has every address confirmed before an account can be used.
+    subject = "self"
+    identifiers = {"email": gdpr_assist.Identifier("email", verified=True)}
     search_fields = ["username", "email", "first_name", "last_name"]
     export_fields = ["username", "first_name", "last_name", "email", "last_login", "date_joined"]
     export_filename = "account.csv"

@@ -32,6 +32,7 @@ class Thread(models.Model):
     class PrivacyMeta:
         fields = ["author_name"]
         keep = ["title", "author", "started"]
+        subject = "author"
         search_fields = ["author__email__iexact", "author_name"]
         export_filename = "forum-threads.csv"
 
@@ -65,6 +66,8 @@ class Comment(models.Model):
     class PrivacyMeta:
         fields = ["display_name", "body", "ip_address"]
         keep = ["thread", "author", "posted"]
+        subject = "author"
+        actors = ["thread"]  # whoever began it
         search_fields = ["author__email__iexact", "display_name"]
         export_filename = "forum-comments.csv"
 

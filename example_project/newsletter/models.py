@@ -1,4 +1,4 @@
-"""Readers of the newsletter. No foreign key leads here: only a search finds them."""
+"""Readers of the newsletter. No foreign key leads here: they are known by their address."""
 
 from django.db import models
 from django.db.models.functions import Upper
@@ -19,6 +19,7 @@ class Subscription(models.Model):
     class PrivacyMeta:
         fields = ["email"]
         keep = ["source", "subscribed"]
+        identifiers = {"email": "email"}
         search_fields = ["email"]
         export_filename = "newsletter.csv"
 

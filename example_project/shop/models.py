@@ -39,6 +39,7 @@ class Address(models.Model):
     class PrivacyMeta:
         fields = ["recipient", "street", "town", "postcode"]
         keep = ["user", "label"]
+        subject = "user"
         search_fields = ["user__email__iexact", "recipient", "postcode"]
         export_filename = "address-book.csv"
 
@@ -84,6 +85,8 @@ class Order(models.Model):
     class PrivacyMeta:
         fields = ["email", "delivery_name", "delivery_address", "phone", "note", "ip_address"]
         keep = ["number", "customer", "status", "placed", "total"]
+        subject = "customer"
+        identifiers = {"email": "email"}  # of a guest, who has no account
         search_fields = ["email", "customer__email__iexact", "delivery_name", "number"]
         export_exclude = ["ip_address"]
         export_filename = "orders.csv"

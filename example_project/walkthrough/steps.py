@@ -16,6 +16,7 @@ from django.db.models import Count, Exists, OuterRef, QuerySet
 from accounts.models import Profile
 from example.seeding import Seeder
 from forum.models import Comment, Thread
+from gdpr_assist import Subject
 from gdpr_assist.export.archive import write_zip
 from gdpr_assist.models import EventLog
 from gdpr_assist.registry import registry
@@ -85,6 +86,7 @@ class Walkthrough:
             self.manage("migrate", "--database=gdpr_log", "--verbosity=0")
             self.manage("makemigrations", "--check", "--dry-run")
             self.manage("check", "--database=default", "--database=gdpr_log")
+            self.manage("gdpr_paths")
 
     def seed(self) -> None:
         with self.transcript.step(f"Seed {PEOPLE:,} people"):
@@ -115,9 +117,14 @@ class Walkthrough:
                 self.check_export(archive)
 
     def anonymise(self) -> None:
-        with self.transcript.step("Anonymise them"):
+        with self.transcript.step("Erase them as a whole, by what the models say of people"):
             person, before = self.first, self.events()
-            self.transcript.figures(self.anonymise_rows(person.rows))
+            stranger = Person.remember(self.well_known().last())
+            [subject] = Subject.find(email=person.email)
+            for line in subject.preview().splitlines():
+                self.transcript.note(line)
+            self.transcript.figures({f"anonymised {name}": count for name, count in subject.erase().erased.items()})
+            self.transcript.holds("a stranger is there with every value", stranger.is_whole())
             self.erased.append(person)
             self.check_gone(person)
             self.transcript.nothing("their avatar is off the disk", self.files_of([person]))
@@ -128,18 +135,13 @@ class Walkthrough:
             self.transcript.holds(f"{rows} events logged", self.events() - before == rows)
 
     def delete(self) -> None:
-        with self.transcript.step("Delete another person, with the cascade"):
+        with self.transcript.step("Delete another person, and with them what is about them"):
             user = self.well_known().exclude(pk__in=self.first.rows[User]).first()
             person, before = Person.remember(user), self.events()
-            orders = user.orders.count()
             _, deleted = user.delete()
             self.transcript.figures({f"deleted {label}": rows for label, rows in deleted.items()})
-            self.check_cascade(person, orders)
-            beyond = evidence.find(person.email)
-            self.transcript.figures(
-                {f"{label}, out of the cascade's reach": n for label, n in evidence.per_model(beyond).items()}
-            )
-            self.anonymise_rows(beyond)
+            self.check_cascade(person)
+            self.transcript.holds("a search finds nothing", not evidence.find(person.email))
             self.erased.append(person)
             self.check_gone(person)
             self.transcript.figure("events logged", self.events() - before)
@@ -178,7 +180,7 @@ class Walkthrough:
             self.delete_and_die(self.spared, after_commit=False)
             self.transcript.holds("the first account is deleted", not User.objects.filter(pk__in=gone.rows[User]))
             self.transcript.holds("the second person is there with every value", self.spared.is_whole())
-            self.anonymise_rows(evidence.find(gone.email))  # what no cascade reaches
+            self.transcript.holds("and nothing of them is left", not evidence.find(gone.email))
             self.erased.append(gone)
             self.restorable.append(gone)
             self.aftermath.append(gone.remains())
@@ -286,7 +288,7 @@ class Walkthrough:
         size = sum(person.size() for person in people)
         self.transcript.nothing(f"none of {who} {size:,} original values and files is left", left)
 
-    def check_cascade(self, person: Person, orders: int) -> None:
+    def check_cascade(self, person: Person) -> None:
         rows = person.rows
         gone = User.objects.filter(pk__in=rows[User]) or Address.objects.filter(pk__in=rows[Address])
         self.transcript.holds("the account and its address book are deleted", not gone)
@@ -294,7 +296,7 @@ class Walkthrough:
         self.transcript.figure("orders kept, without a customer", kept.count())
         self.transcript.holds("every order is kept", kept.count() == len(rows[Order]))
         anonymised = [order for order in kept if order.is_anonymised()]
-        self.transcript.holds(f"{orders} orders are anonymised", len(anonymised) == orders)
+        self.transcript.holds("all of them, also those of a guest, are anonymised", len(anonymised) == kept.count())
         written = Comment.objects.filter(pk__in=rows[Comment])
         names = set(written.values_list("author", "display_name"))
         self.transcript.figure("comments kept, without an author", written.count())
@@ -353,12 +355,8 @@ class Walkthrough:
         return done
 
     def delete_people(self, people: list[Person]) -> None:
-        """Delete the accounts, then anonymise what no cascade reaches."""
-        keys = [key for person in people for key in person.rows[User]]
-        with transaction.atomic(using=DEFAULT_DB_ALIAS):
-            User.objects.filter(pk__in=keys).delete()
-            for person in people:
-                self.anonymise_rows(evidence.find(person.email))
+        """Delete the accounts, and with them what is about these people."""
+        User.objects.filter(pk__in=[key for person in people for key in person.rows[User]]).delete()
 
     def delete_and_die(self, person: Person, *, after_commit: bool) -> None:
         """Delete an account in a process of its own, which is killed (SIGKILL) before it can log the outcome."""
