@@ -761,6 +761,24 @@ class TestE028:
         assert f"the inner class {name} looks like a declaration" in only("W013").msg
 
 
+class TestW032:
+    """Methods of the project in the place of ours."""
+
+    @pytest.mark.parametrize("own", [lambda self, force=False: None, True], ids=["a method", "another thing"])
+    def test_gdpr_assist_W032(self, monkeypatch, own):
+        monkeypatch.setattr(Customer, "anonymise", own)
+        message = only("W032")
+        assert message.msg == (
+            "shop.Customer has an anonymise() of its own: querysets, cascades, commands and the admin do not call it, "
+            "and it has none of ours to call."
+        )
+        assert message.obj is Customer
+
+    def test_of_a_proxy_alone(self, monkeypatch):
+        monkeypatch.setattr(ForeignCustomer, "anonymise", lambda self: None, raising=False)
+        assert only("W032").obj is ForeignCustomer
+
+
 class TestE029:
     @pytest.mark.parametrize(
         "written", [{"fields": ["name"]}, ["name"], "name", lambda: None], ids=["dict", "list", "text", "function"]

@@ -40,7 +40,7 @@ from .deployment import check_deployed, check_E037, check_W016, check_W018, chec
 from .inner_classes import check_E028, check_W013
 from .log import check_E009, check_E011, check_E020, check_E020_of_servers, check_E021, check_E024, check_W002
 from .migrations import check_E001, check_E040
-from .overrides import check_W020
+from .overrides import check_W020, check_W032
 from .people import (
     check_E043,
     check_E044,
@@ -123,6 +123,7 @@ MODELS: list[Check] = [
     check_W029,
     check_W030,
     check_W031,
+    check_W032,
 ]
 
 TEMPLATES: list[Check] = [check_W020]
