@@ -1376,6 +1376,16 @@ if apps.is_installed("tests.apps.postgres"):
             assert message.msg.startswith("shop.Made: with the new values of room")
             assert "the constraint no_two" in message.msg
 
+        def test_a_text_that_must_differ_has_digits_that_nobody_can_guess(self):
+            for expressions in ([("name", "=")], [("name", RangeOperators.EQUAL), ("place", RangeOperators.EQUAL)]):
+                with self.columns(*expressions) as model:
+                    assert reported() == {}
+                    [change] = [each for each in registry.declaration(model).changes if each.field.name == "name"]
+                    assert change.replacement.is_keyed
+            with self.columns(("name", RangeOperators.EQUAL), ("booked", RangeOperators.OVERLAPS)) as model:
+                [change] = [each for each in registry.declaration(model).changes if each.field.name == "name"]
+                assert not change.replacement.is_keyed
+
         @pytest.mark.parametrize(
             "expressions",
             [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.db import models
@@ -14,7 +14,7 @@ from ..undocumented import multi_table_parents
 
 def is_unique(field: Field[Any, Any]) -> bool:
     """Whether two rows with the same value here could break a constraint, also one over several fields."""
-    return any(field.name in names for names in _unique_sets(field.model))
+    return any(field.name in names for names in (*_unique_sets(field.model), *_excluded_sets(field.model)))
 
 
 def is_unique_alone(field: Field[Any, Any]) -> bool:
@@ -31,6 +31,15 @@ def _unique_sets(model: type[Model], *, with_conditions: bool = True) -> list[se
             if with_conditions or constraint.condition is None:
                 sets.append(sources(owner, [*constraint.fields, *constraint.expressions]))
     return sets
+
+
+def _excluded_sets(model: type[Model]) -> Iterator[set[str]]:
+    """Yield what an exclusion constraint, of a class that needs PostgreSQL's driver, compares by ``=`` alone."""
+    for owner in (model, *multi_table_parents(model)):
+        for constraint in owner._meta.constraints:
+            compared: Any = getattr(constraint, "expressions", ()) if hasattr(constraint, "index_type") else ()
+            if all(operator == "=" for _, operator in compared):
+                yield sources(owner, [expression for expression, _ in compared])
 
 
 def _unique_constraints(model: type[Model]) -> list[models.UniqueConstraint]:
