@@ -84,11 +84,11 @@ def check_E036(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 def check_W015(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """New values of some rows may be the same, where a constraint wants them to differ."""
-    found = []
+    messages = []
     for each in declarations(app_configs):
         for barrier, names, verdict in _barred(each):
             if verdict == "may":
-                found.append(
+                messages.append(
                     message(
                         "W015",
                         f"{each.label}: with the new values of {', '.join(names)}, rows that differ now may become "
@@ -99,7 +99,7 @@ def check_W015(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
                 )
         for change in each.changes:
             if digits := _few_digits(change):
-                found.append(
+                messages.append(
                     message(
                         "W015",
                         f"{field_label(change.field)} is unique, and its new value has room for no more than "
@@ -109,7 +109,7 @@ def check_W015(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
                         each.model,
                     )
                 )
-    return found
+    return messages
 
 
 def _few_digits(change: Change) -> int:

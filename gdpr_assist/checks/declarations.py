@@ -66,11 +66,11 @@ def check_E029(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 def check_E023(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Two models claim the same label in the log, so that a replay could erase rows of the wrong one."""
     claimed: dict[str, type[models.Model]] = {}
-    found = []
+    messages = []
     for label, model in registry.claims():
         other = claimed.setdefault(label, model)
         if other is not model:
-            found.append(
+            messages.append(
                 message(
                     "E023",
                     f"{model._meta.label} and {other._meta.label} are both called {label} in the event log.",
@@ -78,7 +78,7 @@ def check_E023(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
                     model,
                 )
             )
-    return found
+    return messages
 
 
 def check_E041(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:

@@ -31,17 +31,17 @@ def check_deployed(app_configs: Any = None, databases: Iterable[str] | None = No
     log = log_database()
     if log is None or log not in connections or not databases or check_E024():
         return []
-    found = status(here())
-    if found.trouble:
+    current = status(here())
+    if current.trouble:
         return [
             message(
                 "E025",
-                f"The event log, on the database alias {found.log!r}: {found.trouble.what}.",
-                f"Make it reachable, migrate it (migrate --database={found.log}), and check it as a role that may "
+                f"The event log, on the database alias {current.log!r}: {current.trouble.what}.",
+                f"Make it reachable, migrate it (migrate --database={current.log}), and check it as a role that may "
                 "read it. As long as it cannot be written, every erasure is refused.",
             )
         ]
-    messages = [each for state in found.databases if state.using in databases for each in _state_messages(state)]
+    messages = [each for state in current.databases if state.using in databases for each in _state_messages(state)]
     if log in databases:
         messages += [_unclaimed(label) for label in labels() if registry.find(label) is None]
     return messages
@@ -92,12 +92,12 @@ def check_W019(app_configs: Any = None, databases: Iterable[str] | None = None, 
     return [
         message(
             "W019",
-            f"The database {using!r} has tables without transactions: {', '.join(found)}. An erasure that fails is "
+            f"The database {using!r} has tables without transactions: {', '.join(tables)}. An erasure that fails is "
             "not rolled back there.",
             "Run ALTER TABLE <table> ENGINE = InnoDB for each of them.",
         )
         for using in databases or ()
-        if (found := _without_transactions(using))
+        if (tables := _without_transactions(using))
     ]
 
 

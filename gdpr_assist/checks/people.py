@@ -97,13 +97,13 @@ def _ground(model: type[Model]) -> str:
 
 def _cascade(model: type[Model]) -> list[type[Model]]:
     """Return the models of which rows are deleted by cascade when one of ``model`` is."""
-    found: list[type[Model]] = [model]
-    for each in found:
-        for relation in each._meta.related_objects:
+    cascade: list[type[Model]] = [model]
+    for target in cascade:
+        for relation in target._meta.related_objects:
             other = concrete(relation.related_model)
-            if getattr(relation, "on_delete", None) is CASCADE and other not in found:
-                found.append(other)
-    return found[1:]
+            if getattr(relation, "on_delete", None) is CASCADE and other not in cascade:
+                cascade.append(other)
+    return cascade[1:]
 
 
 def check_E049(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:

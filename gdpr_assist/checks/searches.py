@@ -15,11 +15,11 @@ from .messages import declarations, message
 def check_W006(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """A search that reads a whole table, on PostgreSQL. Looks at the declared indexes, not at the database."""
     # {(field, cure): the entries of search_fields}
-    found: dict[tuple[Any, str], list[str]] = defaultdict(list)
+    unindexed: dict[tuple[Any, str], list[str]] = defaultdict(list)
     for each in declarations(app_configs):
         if not each.errors and is_searched_on_postgresql(each.model):
             for lacking in missing(each):
-                found[lacking.field, lacking.cure].append(f"{lacking.written} of {each.label}")
+                unindexed[lacking.field, lacking.cure].append(f"{lacking.written} of {each.label}")
     return [
         message(
             "W006",
@@ -28,5 +28,5 @@ def check_W006(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
             cure,
             field.model,
         )
-        for (field, cure), entries in found.items()
+        for (field, cure), entries in unindexed.items()
     ]
