@@ -43,11 +43,11 @@ def in_all_schemas(column: str, table: str, using: str) -> set[Any]:
         return set()
     with connection.cursor() as cursor:
         cursor.execute(tables, [table])
-        found = set()
+        values = set()
         for (schema,) in cursor.fetchall():
             cursor.execute(f"SELECT {column} FROM {schema}.{connection.ops.quote_name(table)}")
-            found |= {value for (value,) in cursor.fetchall()}
-    return found
+            values |= {value for (value,) in cursor.fetchall()}
+    return values
 
 
 def check_commits(aliases: Iterable[str]) -> None:

@@ -30,7 +30,7 @@ def identity(using: str) -> tuple[Any, ...] | None:
 
 def schemas(using: str) -> Any:
     """Return in which schemas of its database an alias looks for tables; None where there are none."""
-    return next((found for (found,) in _answers(SCHEMAS, using)), None)
+    return next((answer for (answer,) in _answers(SCHEMAS, using)), None)
 
 
 def _answers(questions: dict[str, str], using: str) -> list[tuple[Any, ...]]:
@@ -52,8 +52,8 @@ def _file(cursor: Any) -> tuple[Any, ...] | None:
     [path] = [path for _, name, path in cursor.fetchall() if name == "main"]
     if not path:
         return None
-    found = Path(path).stat()
-    return (found.st_dev, found.st_ino)
+    stat = Path(path).stat()
+    return (stat.st_dev, stat.st_ino)
 
 
 def _row(question: str) -> Callable[[Any], tuple[Any, ...] | None]:
@@ -104,16 +104,16 @@ LEVELS = {
 
 def lossy_settings(using: str) -> dict[str, str]:
     """Return what makes the server lose its last commits in a power cut: {setting: the value it should have}."""
-    found: dict[str, str] = {}
+    lossy: dict[str, str] = {}
     asked = DURABLE.get(connections[using].vendor)
     if asked is None:
-        return found
+        return lossy
     with connections[using].cursor() as cursor:
         for setting, (question, value) in asked.items():
             cursor.execute(question)
             if cursor.fetchone()[0]:
-                found[setting] = value
-    return found
+                lossy[setting] = value
+    return lossy
 
 
 # NORMAL is enough but for the write-ahead log, which is then written to the disk at its checkpoints only.

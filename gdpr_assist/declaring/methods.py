@@ -30,9 +30,9 @@ def method_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
 def method(meta: PrivacyMeta, name: str, argument: str) -> Callable[[Any], Any] | None:
     """Return the method of that name, None if there is none. Raises ``FieldAnonymiseError`` if it is no method."""
     is_read = isinstance(inspect.getattr_static(meta, name, None), READ)  # and may need what is not there yet
-    found: Callable[[Any], Any] | None = None if is_read else getattr(meta, name, None)
-    if not is_read and (found is None or _takes_one(found)):
-        return found
+    attribute: Callable[[Any], Any] | None = None if is_read else getattr(meta, name, None)
+    if not is_read and (attribute is None or _takes_one(attribute)):
+        return attribute
     raise FieldAnonymiseError(
         f"{meta.model._meta.label}: PrivacyMeta.{name} cannot be called as a method with (self, {argument}).",
         check="E031",
@@ -40,13 +40,13 @@ def method(meta: PrivacyMeta, name: str, argument: str) -> Callable[[Any], Any] 
     )
 
 
-def _takes_one(found: Any) -> bool:
-    if not callable(found) or inspect.iscoroutinefunction(found) or inspect.isasyncgenfunction(found):
+def _takes_one(attribute: Any) -> bool:
+    if not callable(attribute) or inspect.iscoroutinefunction(attribute) or inspect.isasyncgenfunction(attribute):
         return False
     try:
-        inspect.signature(found).bind(None)
+        inspect.signature(attribute).bind(None)
     except TypeError:
         return False
     except ValueError:  # of a method without self, and of a function in C, which does not tell
-        return not inspect.ismethod(found)
+        return not inspect.ismethod(attribute)
     return True

@@ -182,14 +182,18 @@ def _undeclared(meta: PrivacyMeta) -> Iterable[Mistake]:
 
 def _not_theirs(meta: PrivacyMeta) -> Iterable[Mistake]:
     """Yield which columns of other code are, or would be, anonymised; and that nothing says which are."""
-    found = {name: owner for name, owner in owners(meta.model).items() if name not in meta.keep}
+    column_owners = {name: owner for name, owner in owners(meta.model).items() if name not in meta.keep}
     if (listed := listed_fields(meta)) is None:
         yield from _bystanders(meta)
         if meta.fields is None:
-            yield _unset(meta, found)
+            yield _unset(meta, column_owners)
         return
     own = {name for name in listed if hasattr(type(meta), f"anonymise_{name}")}
-    named = {name: found[name] for name in listed if name in found and found[name].is_structure and name not in own}
+    named = {
+        name: column_owners[name]
+        for name in listed
+        if name in column_owners and column_owners[name].is_structure and name not in own
+    }
     if named:
         yield Mistake(
             "E030",
@@ -209,13 +213,13 @@ def _bystanders(meta: PrivacyMeta) -> Iterable[Mistake]:
         )
 
 
-def _unset(meta: PrivacyMeta, found: Mapping[str, Owner]) -> Mistake:
+def _unset(meta: PrivacyMeta, column_owners: Mapping[str, Owner]) -> Mistake:
     unset = f"{meta.model._meta.label}: PrivacyMeta.fields is unset, which stands for all columns"
     cure = f'List the personal fields in PrivacyMeta.fields, or write fields = "{ALL_FIELDS}"'
-    if found:
+    if column_owners:
         return Mistake(
             "E030",
-            f"{unset}; but other code relies on {_with_owners(found)}.",
+            f"{unset}; but other code relies on {_with_owners(column_owners)}.",
             f"{cure}, which leaves these out.",
         )
     return Mistake(

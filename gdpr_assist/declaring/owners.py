@@ -58,10 +58,12 @@ class Owner(NamedTuple):
 
 def owners(model: type[Model]) -> dict[str, Owner]:
     """Return the columns of ``model`` that other code owns, with their owners."""
-    found: dict[str, Owner] = {}
+    column_owners: dict[str, Owner] = {}
     for name, owner in (*_of_bases(model), *_of_generic_keys(model)):
-        found.setdefault(name, owner)
-    return {field.name: found[field.name] for field in model._meta.concrete_fields if field.name in found}
+        column_owners.setdefault(name, owner)
+    return {
+        field.name: column_owners[field.name] for field in model._meta.concrete_fields if field.name in column_owners
+    }
 
 
 def bystanders(model: type[Model]) -> dict[str, str]:

@@ -16,7 +16,7 @@ def follow(model: type[Model], path: str) -> list[Any]:
 
     Raises ``FieldDoesNotExist`` with the label of the model at which it ends too early.
     """
-    found = []
+    steps = []
     for name in path.split(LOOKUP_SEP):
         try:
             relation: Any = model._meta.get_field(name)
@@ -24,9 +24,9 @@ def follow(model: type[Model], path: str) -> list[Any]:
             relation = None
         if relation is None or not isinstance(relation.related_model, type):
             raise FieldDoesNotExist(model._meta.label)
-        found.append(relation)
+        steps.append(relation)
         model = relation.related_model
-    return found
+    return steps
 
 
 def is_multi_valued(model: type[Model], path: str) -> bool:

@@ -122,9 +122,9 @@ def _conditions(rows: QuerySet[Any], lookups: Iterable[str], term: str) -> tuple
     for lookup in lookups:
         for value in _values(rows, lookup, term):
             condition = Q(**{lookup: value})
-            found = rows.filter(condition)
-            if is_joined(found):
-                related.append(found)
+            matches = rows.filter(condition)
+            if is_joined(matches):
+                related.append(matches)
             else:
                 own |= condition
     return own, related

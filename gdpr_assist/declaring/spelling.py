@@ -101,8 +101,8 @@ def _fields(model: type[Model]) -> dict[str, str]:
 
 def _static(owner: Any, name: str) -> Any:
     """Return the attribute without asking a property for its value."""
-    found = inspect.getattr_static(owner, name)
-    return found.__func__ if isinstance(found, classmethod) else found
+    attribute = inspect.getattr_static(owner, name)
+    return attribute.__func__ if isinstance(attribute, classmethod) else attribute
 
 
 def _named(value: Any, fields: dict[str, str]) -> bool:

@@ -116,11 +116,11 @@ class _KeyText:
 
     def holds(self, name: str) -> Q:
         """Also what 1.x gave, the key alone: a row that was anonymised then was not filled again since."""
-        there = Q(**{name: self.expression()})
+        condition = Q(**{name: self.expression()})
         if not (self.digits or self.only_digits):
-            return there
+            return condition
         text = key_text(self.model)
-        return there | Q(**{name: self._within(Left(text, self.room or 0) if self.is_cut else text)})
+        return condition | Q(**{name: self._within(Left(text, self.room or 0) if self.is_cut else text)})
 
 
 def unless_empty(field: Field[Any, Any], made: Replacement) -> Replacement:

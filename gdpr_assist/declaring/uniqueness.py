@@ -50,14 +50,14 @@ def sources(model: type[Model], expressions: Iterable[Any]) -> set[str]:
     """Return the names of the fields that expressions, and generated columns in them, are made of."""
     columns = {each.attname: each for each in model._meta.concrete_fields} | {"pk": model._meta.pk}
     columns |= {each.name: each for each in model._meta.concrete_fields}
-    found: set[str] = set()
+    names: set[str] = set()
     for name in names_in(F(each) if isinstance(each, str) else each for each in expressions):
         column: Any = columns.get(name)
         if getattr(column, "generated", False):  # from Django 5.0 on
-            found |= sources(model, [column.expression])
+            names |= sources(model, [column.expression])
         else:
-            found.add(getattr(column, "name", name))
-    return found
+            names.add(getattr(column, "name", name))
+    return names
 
 
 def names_in(expressions: Any) -> set[str]:
