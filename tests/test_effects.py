@@ -10,7 +10,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import connection
-from django.db.models import Value
+from django.db.models import Manager, QuerySet, Value
 from django.db.models.signals import post_delete, post_save, pre_save
 from django.utils.text import slugify
 from model_bakery import baker
@@ -595,6 +595,17 @@ def test_what_a_column_loses_and_save_gives_to_another_is_an_error(moved):
         unchanged(Customer),
         pytest.raises(AnonymiseError, match="old value of notes in 1 row"),
     ):
+        customer.anonymise()
+
+
+def test_a_base_manager_that_hides_the_row_from_save_is_named_as_a_cause(monkeypatch):
+    customer = baker.make(Customer, name="Ada")
+    hiding = Manager.from_queryset(QuerySet)()
+    hiding.model, hiding.name = Customer, "visible"
+    monkeypatch.setattr(hiding, "get_queryset", lambda: QuerySet(Customer).none())
+    monkeypatch.setattr(Customer._meta, "base_manager_name", "visible")
+    monkeypatch.setitem(vars(Customer._meta), "base_manager", hiding)
+    with unchanged(Customer), pytest.raises(AnonymiseError, match="the manager visible hides them"):
         customer.anonymise()
 
 

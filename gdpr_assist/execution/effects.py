@@ -227,9 +227,13 @@ def check_deleted(model: type[Model], keys: Sequence[Any], using: str) -> None:
 
 
 def unchanged(plan: Plan, count: int) -> AnonymiseError:
+    manager = plan.declaration.model._meta.base_manager_name
+    hiding = (
+        f" Or the manager {manager} hides them (Meta.base_manager_name): save() sees no others." if manager else ""
+    )
     return AnonymiseError(
         f"{plan.label}: the database did not change {count} row{pluralize(count)} that {pluralize(count, 'was,were')} "
-        f"to be anonymised. Nothing was changed. {CAUSE} Let the role of the site change "
+        f"to be anonymised. Nothing was changed. {CAUSE}{hiding} Let the role of the site change "
         f"{', '.join(plan.fields)} of {plan.declaration.model._meta.db_table}."
     )
 
