@@ -1,5 +1,6 @@
 """What stays when the row of a person is deleted, and is about that person, is erased with it."""
 
+from contextlib import contextmanager
 from unittest import mock
 
 import pytest
@@ -14,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from gdpr_assist.models import EventLog
 from tests.apps.people.models import Account, Chat, Parcel, Profile, Reader, Remark, Sale, SaleLine, StaffAccount
 
-from .observing import row, unchanged
+from .observing import row, rows, unchanged
 from .test_people import changed
 from .test_subjects import account, sale
 
@@ -42,6 +43,13 @@ def around(person):
         "remark": Remark.objects.create(about=bought, text="for her"),
         "chat": Chat.objects.create(asker=person, question="Hers?", answer="His!"),
     }
+
+
+@contextmanager
+def unchanged_rows(*models):
+    before = [rows(model) for model in models]
+    yield
+    assert [rows(model) for model in models] == before
 
 
 def is_erased(target):
@@ -116,6 +124,14 @@ def test_the_parent_that_is_kept_keeps_what_is_hers():
     assert row(guest)["email"] == "cleo@quill.example"
     Account.objects.get().delete()
     assert is_erased(guest)
+
+
+def test_a_profile_that_goes_alone_takes_nothing_of_the_account(ada):
+    profile, hers = Profile.objects.create(account=ada, phone="555"), around(ada)
+    with unchanged_rows(Account, Sale, Parcel, Reader, Remark, Chat):
+        profile.delete()
+    ada.delete()
+    assert is_erased(hers["guest"])
 
 
 def test_a_child_goes_with_its_parent_and_takes_what_is_hers():

@@ -71,11 +71,11 @@ class Tables:
 def joined(keys: Keys, using: str, tables: Tables) -> Keys:
     """Return ``keys`` with those of the rows that a declared key joins to them: an account and its profile."""
     found = {model: set(those) for model, those in keys.items()}
-    links = list(_links(using, tables))
+    joins = list(links(using, tables))
     size = -1
     while size < (size := sum(map(len, found.values()))):
-        for model, person, route in links:
-            assert route.person is not None  # see _links
+        for model, person, route in joins:
+            assert route.person is not None  # see links
             rows = all_rows(model, using)
             if mine := found.get(person):
                 theirs = rows.filter(pk__in=mine).values_list(f"{route.lookup}__pk", flat=True)
@@ -87,7 +87,8 @@ def joined(keys: Keys, using: str, tables: Tables) -> Keys:
     return {model: frozenset(those) for model, those in found.items() if those}
 
 
-def _links(using: str, tables: Tables) -> Iterator[tuple[type[Model], type[Model], Route]]:
+def links(using: str, tables: Tables) -> Iterator[tuple[type[Model], type[Model], Route]]:
+    """Yield (model, its model of people, the way) of each key that joins a row that is a person to another one."""
     for model in registry.models:
         if (person := person_of(model)) and tables.has(model, using):
             yield from ((model, person, each) for each in routes(model) if each.lookup and each.generic is None)
@@ -118,7 +119,7 @@ def known_values(keys: Keys, using: str, tables: Tables) -> list[Known]:
     """
     every = sources(using, tables)
     own = [source for source in every if source.is_person]
-    confirmed_kinds = _confirmed_kinds(keys)
+    confirmed_kinds = _confirmed_kinds()
     found: dict[tuple[str, Any], bool] = {}
     for source in every:
         if mine := keys.get(source.person):
@@ -140,9 +141,9 @@ def known_values(keys: Keys, using: str, tables: Tables) -> list[Known]:
     ]
 
 
-def _confirmed_kinds(keys: Keys) -> set[str]:
-    """Return the kinds of which the declaration of a person says when a value is confirmed."""
-    every = (clauses_of(model).identifiers or {} for model in registry.models if person_of(model) in keys)
+def _confirmed_kinds() -> set[str]:
+    """Return the kinds of which a declaration says when a value is confirmed: of her who has no such row, none is."""
+    every = (clauses_of(model).identifiers or {} for model in registry.models if person_of(model))
     return {kind for identifiers in every for kind, each in identifiers.items() if each.verified is not False}
 
 

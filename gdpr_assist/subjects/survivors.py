@@ -19,7 +19,7 @@ from ..planning.plans import Plan
 from ..registry import concrete
 from ..sensitive import sensitive
 from .finding import ITSELF, Found, find_rows
-from .person import Tables, known_values
+from .person import Keys, Tables, known_values, links
 from .person import joined as with_joined
 from .shares import shares
 
@@ -50,9 +50,8 @@ def survivors(origin: Any, using: str) -> Survivors:
     ``origin`` is what ``delete()`` was called on, an object or a queryset. Nothing is deleted here.
     """
     going = _going(origin, using)
-    people = {model: frozenset(keys) for model, keys in going.items() if person_of(model) is model}
     tables = Tables()
-    keys = with_joined(people, using, tables)
+    keys = with_joined(_people(going, using, tables), using, tables)
     found = [
         _staying(each, going)
         for each in find_rows(keys, using, known_values(keys, using, tables), tables)
@@ -63,6 +62,18 @@ def survivors(origin: Any, using: str) -> Survivors:
     for deletion in deletions:
         deletion.read_keys()
     return Survivors(plans=[each.plan.pinned() for each in decided if each.plan], deletions=deletions)
+
+
+def _people(going: Going, using: str, tables: Tables) -> Keys:
+    """Return the people who go. A profile that goes without its account is none: its person stays."""
+    people = {model: set(keys) for model, keys in going.items() if person_of(model) is model}
+    for model, person, route in links(using, tables):
+        assert route.person is not None  # see links
+        if mine := people.get(person):
+            pairs = all_rows(model, using).filter(pk__in=mine).values_list("pk", f"{route.lookup}__pk")
+            ends = going.get(route.person, ())
+            mine -= {key for key, end in pairs if end is not None and end not in ends}
+    return {model: frozenset(keys) for model, keys in people.items() if keys}
 
 
 def _is_a_person(found: Found) -> bool:
