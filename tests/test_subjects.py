@@ -116,6 +116,23 @@ class TestRows:
             guest = sale(phone="555")
             assert guest.pk in found(Subject(ada))["people.Sale", ""][0]
 
+    def test_a_value_of_a_kind_that_her_profile_would_confirm_is_not_certain_without_one(self, ada):
+        sale(ada, phone="555")
+        guest = sale(phone="555")
+        assert guest.pk not in found(Subject(ada))["people.Sale", ""][0]
+        assert [str(each) for each in Subject(ada).erase().uncertain] == [
+            "people.Sale: 1 row, by phone, which is not certain to be hers alone"
+        ]
+
+    def test_what_is_about_something_shared_is_shared_too(self, ada, bob):
+        event = Event.objects.create(topic="Jazz")
+        remark = Remark.objects.create(about=event, text="Loud")
+        for each in (ada, bob):
+            Visit.objects.create(event=event, account=each)
+        result = Subject(ada).erase()
+        assert row(remark)["text"] == "Loud"
+        assert "people.Remark: 1 row, kept (about somebody else too)" in map(str, result.kept)
+
     def test_what_is_empty_is_no_value(self, ada):
         Profile.objects.create(account=ada, phone="")
         sale(phone="")

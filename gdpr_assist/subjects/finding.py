@@ -78,18 +78,24 @@ def _of(
 ) -> Iterator[Found]:
     ways = [*_by_key(model, alias, keys, using, tables), *_by_value(model, alias, values)]
     for found in joined_ways(model, alias, ways):
-        others = _of_others(model, alias, keys, found.part)
-        if others is None:
-            yield found
-            continue
-        yield replace(found, rows=found.rows.exclude(pk__in=others.values("pk")))
-        yield replace(found, rows=found.rows.filter(pk__in=others.values("pk")), is_shared=True)
+        yield from _shared_apart(found, keys)
+
+
+def _shared_apart(found: Found, keys: Keys) -> Iterator[Found]:
+    """Yield those of the rows that are hers alone, and those from which a path leads to somebody else too."""
+    others = _of_others(found.model, found.using, keys, found.part)
+    if others is None:
+        yield found
+        return
+    yield replace(found, rows=found.rows.exclude(pk__in=others.values("pk")))
+    yield replace(found, rows=found.rows.filter(pk__in=others.values("pk")), is_shared=True)
 
 
 def _of_others(model: type[Model], alias: str, keys: Keys, part: str) -> QuerySet[Any] | None:
     """Return the rows from which a path leads to somebody else; None where each has one path, to one person."""
-    ways = [route for route in routes(model) if route.lookup and route.person and route.party == part]
-    if not ways or (len(ways) == 1 and not is_multi_valued(model, ways[0].lookup)):
+    every = [route for route in routes(model) if (route.lookup or route.generic) and route.party == part]
+    ways = [route for route in every if route.person]
+    if not ways or (len(every) == 1 and not is_multi_valued(model, ways[0].lookup)):
         return None
     queries = []
     for route in ways:
@@ -139,8 +145,19 @@ def _generic(found: list[Found], keys: Keys, using: str, tables: Tables) -> Iter
             if route.generic:
                 for alias in dict.fromkeys(each.using for each in found):
                     if tables.has(model, alias):
-                        targets = [each.rows for each in found if each.using == alias and not each.part]
-                        yield from joined_ways(model, alias, list(_pointing(model, alias, route, targets)))
+                        there = [each for each in found if each.using == alias and not each.part]
+                        yield from _leading_to(there, model, alias, route, keys)
+
+
+def _leading_to(targets: list[Found], model: type[Model], alias: str, route: Route, keys: Keys) -> Iterator[Found]:
+    """Yield the rows whose generic key leads to ``targets``. What is about somebody else too makes them that, too."""
+    for is_shared in (False, True):
+        rows = [each.rows for each in targets if each.is_shared is is_shared]
+        for found in joined_ways(model, alias, list(_pointing(model, alias, route, rows))):
+            if is_shared:
+                yield replace(found, is_shared=True)
+            else:
+                yield from _shared_apart(found, keys)
 
 
 def _pointing(model: type[Model], alias: str, route: Route, targets: list[QuerySet[Any]]) -> Iterator[Way]:
