@@ -67,12 +67,12 @@ def _call(later: dict[str, list[Callable[[], None]]], aliases: Collection[str]) 
 def _told_once(plans: list[Plan]) -> list[list[Any]]:
     """Return for each plan the keys of its rows that were not anonymised before; each row of a model once."""
     told: dict[tuple[Any, str, str], set[Any]] = defaultdict(set)
-    found = []
+    keys = []
     for plan in plans:
         seen = told[plan.declaration.model, plan.using, plan.part]
-        found.append([key for key in _unmarked(plan) if key not in seen])
-        seen.update(found[-1])
-    return found
+        keys.append([key for key in _unmarked(plan) if key not in seen])
+        seen.update(keys[-1])
+    return keys
 
 
 def _unmarked(plan: Plan) -> list[Any]:

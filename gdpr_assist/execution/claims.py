@@ -45,16 +45,16 @@ def _claims(plan: Plan, size: int | None = None) -> Iterator[list[Claimed]]:
     with_marks = _with_marks if has_text else _with_keys
     if plan.reads_keys_first or plan.keys is not None:
         rows = with_marks(plan, all_rows(plan.declaration.model, plan.using))
-        found: Iterable[list[Any]] = (
+        batches: Iterable[list[Any]] = (
             list(rows.filter(pk__in=keys).order_by("pk")) for keys in chunks(plan.pinned().keys or (), size)
         )
     else:
         rows = plan.rows()
         if plan.way.sends_signals and (last := rows.order_by("pk").last()):
             rows = rows.filter(pk__lte=last.pk)  # a receiver may create others, without end
-        found = pages(with_marks(plan, rows), size, key=itemgetter(0))
-    for page in found:
-        yield page if has_text else _marks_found(plan, [key for (key,) in page])
+        batches = pages(with_marks(plan, rows), size, key=itemgetter(0))
+    for batch in batches:
+        yield batch if has_text else _marks_found(plan, [key for (key,) in batch])
 
 
 def _with_marks(plan: Plan, rows: QuerySet[Any]) -> QuerySet[Any]:

@@ -155,8 +155,8 @@ def check_stored(plan: Plan, rows: dict[Any, Intended]) -> tuple[dict[Any, dict[
     """
     names = {name for row in rows.values() for name in row.planned}
     fields = {each.attname: each for each in plan.declaration.model._meta.concrete_fields if each.attname in names}
-    found = all_rows(plan.declaration.model, plan.using).filter(pk__in=list(rows))
-    stored = {key: dict(zip(fields, values, strict=True)) for key, *values in found.values_list("pk", *fields)}
+    stored_rows = all_rows(plan.declaration.model, plan.using).filter(pk__in=list(rows))
+    stored = {key: dict(zip(fields, values, strict=True)) for key, *values in stored_rows.values_list("pk", *fields)}
     kept: Counter[str] = Counter()
     computed: Computed = defaultdict(set)
     for key, values in stored.items():
@@ -199,9 +199,9 @@ def check_seen(plan: Plan, seen: int) -> None:
     if seen < _count(plan, lock=False):
         # Others may have added some in the meantime: what counts is how many can be locked now.
         with transaction.atomic(using=plan.using):
-            there, locked = _count(plan, lock=False), _count(plan, lock=True)
-        if locked < there:
-            raise unchanged(plan, there - locked)
+            present, locked = _count(plan, lock=False), _count(plan, lock=True)
+        if locked < present:
+            raise unchanged(plan, present - locked)
 
 
 def _count(plan: Plan, *, lock: bool) -> int:

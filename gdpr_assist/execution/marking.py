@@ -34,12 +34,12 @@ def insert_markers(plan: Plan, rows: QuerySet[Any]) -> int:
     model = plan.declaration.model
     kind, text = content_type(model, plan.using), key_text(model)
     if text is None:  # the databases write this type in ways of their own
-        found = [
+        new_markers = [
             PrivacyAnonymised(content_type=kind, object_id=str(key), part=plan.part)
             for key in rows.values_list("pk", flat=True)
         ]
-        PrivacyAnonymised.objects.using(plan.using).bulk_create(found, ignore_conflicts=True)
-        return len(found)
+        PrivacyAnonymised.objects.using(plan.using).bulk_create(new_markers, ignore_conflicts=True)
+        return len(new_markers)
     fields: list[Any] = [PrivacyAnonymised._meta.get_field(name) for name in ("content_type", "object_id", "part")]
     part = Value(plan.part, output_field=CharField())
     values = rows.order_by().values_list(Value(kind.pk, output_field=IntegerField()), text, part)
@@ -61,6 +61,6 @@ def forget_markers(model: type[Model], keys: Iterable[Any], using: str, part: st
 
     With ``part`` only those of this part: what is marked as a whole, or another part, stays marked.
     """
-    found = markers(model, using)
+    all_markers = markers(model, using)
     for texts in chunks(map(str, keys), batch_size(using)):
-        (found.filter(part=part) if part else found).filter(object_id__in=among(texts)).delete()
+        (all_markers.filter(part=part) if part else all_markers).filter(object_id__in=among(texts)).delete()

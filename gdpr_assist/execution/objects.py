@@ -93,8 +93,8 @@ def _read_inherited(plan: Plan, instance: Model) -> None:
     """Give the object in memory what its parents' tables hold by now."""
     names = [each.attname for each in instance._meta.concrete_fields if each.model is not plan.declaration.model]
     names = [name for name in names if name in instance.__dict__]
-    found = all_rows(plan.declaration.model, plan.using).filter(pk=instance.pk).values(*names).first() or {}
-    for name, value in found.items():
+    inherited = all_rows(plan.declaration.model, plan.using).filter(pk=instance.pk).values(*names).first() or {}
+    for name, value in inherited.items():
         setattr(instance, name, value)
 
 

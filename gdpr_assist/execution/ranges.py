@@ -75,13 +75,13 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
     Yield the number of rows done so far. Each range has ``size`` rows, by default as many as the database likes. Logs
     nothing: for scrubbing a copy.
     """
-    done = 0
+    anonymised = 0
     run = Run(writing.Erasure(plan.using), is_scrub=True)
     if not _needs_keys(plan, run):
         for rows in _ranges(plan, size or rows_per_range(plan)):
             with writing.suspended(), explained_refusals(plan), transaction.atomic(using=plan.using):
-                done += _anonymise_range(plan, rows, run)
-            yield done
+                anonymised += _anonymise_range(plan, rows, run)
+            yield anonymised
         return
     plan = replace(plan, force=False)  # the markers say which rows this run, or one it resumes, has done
     claims = all_claims(plan, run, size)
@@ -91,8 +91,8 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
             claimed = next(claims, None)
             if claimed is None:
                 return
-            done += anonymise(plan, claimed, run, {plan.declaration.model})
-        yield done
+            anonymised += anonymise(plan, claimed, run, {plan.declaration.model})
+        yield anonymised
 
 
 def _needs_keys(plan: Plan, run: Run) -> bool:

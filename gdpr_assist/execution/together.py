@@ -120,8 +120,8 @@ def _commit(
 def _partly(
     aliases: list[str], left: list[str], error: BaseException, plans: list[Plan], results: list[Result]
 ) -> PartlyErased:
-    done = [result for result in results if result.using not in left]
-    operations = {result.using: result.operation for result in done}
+    committed = [result for result in results if result.using not in left]
+    operations = {result.using: result.operation for result in committed}
     listed = " and ".join(
         f"{using!r}" + (f" (operation {operations[using]})" if operations.get(using) else "")
         for using in aliases
@@ -130,6 +130,6 @@ def _partly(
     return PartlyErased(
         f"The erasure is done on {listed}, and not on {' and '.join(map(repr, left))}: {left[0]!r} did not commit "
         f"({type(error).__name__}). Erase the same again to finish it: what is done is not done twice.",
-        results=done,
+        results=committed,
         remaining=[plan for plan in plans if plan.using in left],
     )
