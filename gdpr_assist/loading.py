@@ -27,8 +27,8 @@ def at_first_call(name: str) -> Callable[..., Any]:
     @cache
     def load() -> Callable[..., Any]:
         with _lock:
-            found: Callable[..., Any] = import_string(name)
-            return found
+            loaded: Callable[..., Any] = import_string(name)
+            return loaded
 
     def call(*args: Any, **kwargs: Any) -> Any:
         return load()(*args, **kwargs)

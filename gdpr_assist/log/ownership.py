@@ -138,8 +138,10 @@ def check_log(databases: Databases) -> None:
 
 def warnings(databases: Databases) -> list[str]:
     """Return what somebody should know who runs a replay, though it is no reason to refuse it."""
-    found = [f"{each}. {ADVICE}" for using in needed(databases) for each in foreign(using, databases)]
-    return found + [f"{text} The log was restored, or it is the wrong one." for text in _lacking(needed(databases))]
+    sentences = [f"{each}. {ADVICE}" for using in needed(databases) for each in foreign(using, databases)]
+    return sentences + [
+        f"{text} The log was restored, or it is the wrong one." for text in _lacking(needed(databases))
+    ]
 
 
 def _has_operations(using: str, databases: Databases) -> bool:

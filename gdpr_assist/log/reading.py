@@ -56,10 +56,10 @@ class LoggedOperation:
         """
         if self.held is not None:
             return sorted(dict.fromkeys(kind for kind, _ in self.held), key=lambda kind: kind[0])
-        found = self._events().values("event", "app_label", "model_name", "part").annotate(first=Min("id"))
+        kinds = self._events().values("event", "app_label", "model_name", "part").annotate(first=Min("id"))
         return [
             (each["event"], f"{each['app_label']}.{each['model_name']}", each["part"])
-            for each in found.order_by("event", "first")
+            for each in kinds.order_by("event", "first")
         ]
 
     def keys(self, kind: Kind) -> Iterator[list[str]]:
@@ -113,8 +113,8 @@ def hold_events(operations: list[LoggedOperation]) -> None:
     most = EVENTS_IN_MEMORY * len(small)
     rows = list(events.filter(operation__in=among(small)).values_list(*columns)[: most + 1])
     if len(rows) > most:  # then some have many
-        found = events.filter(operation__in=among(small)).order_by().values("operation").annotate(number=Count("id"))
-        few = found.filter(number__lte=EVENTS_IN_MEMORY).values_list(stored, flat=True)
+        counts = events.filter(operation__in=among(small)).order_by().values("operation").annotate(number=Count("id"))
+        few = counts.filter(number__lte=EVENTS_IN_MEMORY).values_list(stored, flat=True)
         small = {key: small[key] for key in few}
         rows = list(events.filter(operation__in=among(small)).values_list(*columns)) if small else []
     held: dict[Any, list[tuple[Kind, str]]] = {key: [] for key in small}

@@ -80,7 +80,7 @@ class DatabaseStatus:
 
     @property
     def states(self) -> set[str]:
-        found = {
+        reasons = {
             "unreachable": self.trouble,
             "undecided": self.undecided + self.unknown,
             "restored": self.missing + self.missing_1x,
@@ -89,7 +89,7 @@ class DatabaseStatus:
             "contradicted": self.contradicted,
             "foreign": self.foreign,
         }
-        return {state for state, is_so in found.items() if is_so}
+        return {state for state, is_so in reasons.items() if is_so}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +107,8 @@ class Status:
 
     @property
     def states(self) -> set[str]:
-        found = {"unreachable"} if self.trouble else set()
-        return found.union(*(each.states for each in self.databases))
+        of_log = {"unreachable"} if self.trouble else set()
+        return of_log.union(*(each.states for each in self.databases))
 
 
 def status(databases: Databases) -> Status:
@@ -120,11 +120,11 @@ def status(databases: Databases) -> Status:
     except Error as error:
         trouble = _trouble(log) or _unreadable(error, MAY_READ)
         return Status(log=log, trouble=trouble, databases=tuple(_without_log(databases)))
-    found = tuple(_database(using, databases) for using in data_aliases() if _is_ours(using, databases))
-    ours = sum(each.committed + each.rolled_back + each.undecided + each.unknown for each in found)
-    dark = [each.using for each in found if each.trouble]
+    statuses = tuple(_database(using, databases) for using in data_aliases() if _is_ours(using, databases))
+    ours = sum(each.committed + each.rolled_back + each.undecided + each.unknown for each in statuses)
+    dark = [each.using for each in statuses if each.trouble]
     of_others = Operation.objects.using(log).exclude(using__in=dark).count() - ours
-    return Status(log=log, foreign=of_others, legacy=of_1x, lossy=lossy, databases=found)
+    return Status(log=log, foreign=of_others, legacy=of_1x, lossy=lossy, databases=statuses)
 
 
 def labels() -> list[str]:

@@ -37,12 +37,12 @@ def moment(text: str) -> datetime:
     """Return the moment that ``text`` names, in the current time zone unless it says another."""
     try:
         day = parse_date(text)
-        found = datetime.combine(day, time()) if day else parse_datetime(text)
+        parsed = datetime.combine(day, time()) if day else parse_datetime(text)
     except ValueError:  # a day that there is not
-        found = None
-    if found is None:
+        parsed = None
+    if parsed is None:
         raise ArgumentTypeError("not a date or time; write 2026-11-24 or 2026-11-24T03:00")
-    return timezone.make_aware(found) if timezone.is_naive(found) else found
+    return timezone.make_aware(parsed) if timezone.is_naive(parsed) else parsed
 
 
 def positive(text: str) -> int:

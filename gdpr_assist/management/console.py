@@ -30,10 +30,10 @@ class Lines:
 
     def follow(self, counts: Iterator[int], label: str, total: int) -> int:
         """Run ``counts``, which yields how much is done so far of ``total``; return the last count."""
-        done = 0
+        last = 0
         for count in counts:
-            done = count
-        return done
+            last = count
+        return last
 
     def table(self, numbers: dict[str, int], title: str) -> None:
         for name, number in numbers.items():
@@ -54,12 +54,12 @@ class Drawings:
             rich.progress.MofNCompleteColumn(),
             rich.progress.TimeRemainingColumn(),
         )
-        done = 0
+        completed = 0
         with rich.progress.Progress(*columns, console=self.terminal, transient=True) as progress:
             task = progress.add_task(rich.markup.escape(label), total=total)
-            for done in counts:
-                progress.update(task, completed=done)
-        return done
+            for completed in counts:
+                progress.update(task, completed=completed)
+        return completed
 
     def table(self, numbers: dict[str, int], title: str) -> None:
         table = rich.table.Table(title, "Number")

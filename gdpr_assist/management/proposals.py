@@ -19,21 +19,21 @@ ACTORS = re.compile(r".*_by|actor|admin|approver|assignee|author|creator|editor|
 
 def proposals() -> Iterator[str]:
     """Yield the missing lines, those of one model together, also for what leads to rows that they make a person's."""
-    found: dict[type[Model], list[Key]] = defaultdict(list)
+    proposed: dict[type[Model], list[Key]] = defaultdict(list)
     known = 0
-    while known < (known := _ask(found)):
+    while known < (known := _ask(proposed)):
         pass
-    for model, keys in found.items():
+    for model, keys in proposed.items():
         yield from _lines(model, keys)
 
 
-def _ask(found: dict[type[Model], list[Key]]) -> int:
+def _ask(proposed: dict[type[Model], list[Key]]) -> int:
     """Add to ``found`` the unanswered keys that lead to a person, or to a row that a proposal makes a person's."""
-    about = [model for model, keys in found.items() if not all(map(_is_actor, keys))]
+    about = [model for model, keys in proposed.items() if not all(map(_is_actor, keys))]
     for key in keys_to_people(about):
-        if not key.answer and key not in found[key.model]:
-            found[key.model].append(key)
-    return sum(map(len, found.values()))
+        if not key.answer and key not in proposed[key.model]:
+            proposed[key.model].append(key)
+    return sum(map(len, proposed.values()))
 
 
 def _is_actor(key: Key) -> bool:

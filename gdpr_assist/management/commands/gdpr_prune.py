@@ -20,5 +20,5 @@ class Command(LogCommand):
     def run(self, options: dict[str, Any]) -> None:
         self.check_writes()
         operations, receipts = prune(here(), dry_run=options["dry_run"])
-        done = "to be removed" if options["dry_run"] else "removed"
-        self.table({f"Operations {done}": operations, f"Receipts {done}": receipts})
+        outcome = "to be removed" if options["dry_run"] else "removed"
+        self.table({f"Operations {outcome}": operations, f"Receipts {outcome}": receipts})
