@@ -83,8 +83,8 @@ class _IsMarked(Expression):
         [self.key] = exprs
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
-        found = PrivacyAnonymised.objects.of(self.model).filter(part=self.part)
-        texts = found.using(connection.alias).values_list("object_id", flat=True)
+        markers = PrivacyAnonymised.objects.of(self.model).filter(part=self.part)
+        texts = markers.using(connection.alias).values_list("object_id", flat=True)
         try:
             return compiler.compile(In(self.key, [self.model._meta.pk.to_python(text) for text in texts]))
         except EmptyResultSet:

@@ -78,9 +78,9 @@ def is_forced(request: HttpRequest) -> bool:
 
 def outcome(plans: Sequence[Plan], results: Sequence[Result]) -> str:
     """Return what was done, in numbers and without a value: messages may be kept in a cookie."""
-    done = {plan.model: result.anonymised for plan, result in zip(plans, results, strict=True)}
+    anonymised = {plan.model: result.anonymised for plan, result in zip(plans, results, strict=True)}
     left = {plan.model: result.skipped for plan, result in zip(plans, results, strict=True)}
-    sentences = [_done(sum(done.values()), _listed(done))]
+    sentences = [_done(sum(anonymised.values()), _listed(anonymised))]
     if any(left.values()):
         sentences.append(_left(sum(left.values()), _listed(left)))
     kept: Counter[str] = Counter()

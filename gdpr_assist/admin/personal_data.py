@@ -131,18 +131,18 @@ class PersonalDataAdmin(Base):
         term = form.cleaned_data["term"] if searches and form.is_valid() else None
         models = self._viewable_models(request)
         failed: Failed = {}
-        found = []
+        results = []
         if term is not None:
-            found = list(tables(request, self.admin_site, registry.candidates(term, models, failed), failed))
+            results = list(tables(request, self.admin_site, registry.candidates(term, models, failed), failed))
         # With results, the keyboard of a phone would open over them.
-        form.fields["term"].widget.attrs["autofocus"] = not found
+        form.fields["term"].widget.attrs["autofocus"] = not results
         context = {
             "title": _("Personal data"),
             "form": form,
             "term": term,
-            "tables": found,
+            "tables": results,
             "failed": [_could_not_be_searched(model, error) for model, error in failed.items()],
-            "selectable": sum(table.total for table in found if table.can_select),
+            "selectable": sum(table.total for table in results if table.can_select),
             "not_searched": len(registry.models) - len(models),
             "may_anonymise": self.has_change_permission(request),
             # What was ticked still is, after an error or on the way back from the confirmation page.
@@ -154,8 +154,8 @@ class PersonalDataAdmin(Base):
         """Export; of a whole table the keys are not read, as they may be many."""
         keys, whole, failed = self._posted(request)
         check_size(sum(map(len, keys.values())) or len(whole))
-        found = [(model, _either(model, keys[model], whole.get(model))) for model in {**keys, **whole}]
-        return download(request, found, failed)
+        rows = [(model, _either(model, keys[model], whole.get(model))) for model in {**keys, **whole}]
+        return download(request, rows, failed)
 
     def _anonymise(self, request: HttpRequest) -> HttpResponse:
         if not self.has_change_permission(request):
@@ -203,7 +203,7 @@ class PersonalDataAdmin(Base):
         for model, matches in whole.items():
             keys[model] += matches.values_list("pk", flat=True)[: LARGEST_SELECTION + 1]
         check_size(sum(map(len, keys.values())))
-        return [(model, _rows(model, found)) for model, found in keys.items()]
+        return [(model, _rows(model, selected)) for model, selected in keys.items()]
 
     def _posted(
         self, request: HttpRequest
@@ -226,9 +226,11 @@ class PersonalDataAdmin(Base):
             whole += self._viewable_models(request)
         form = SearchForm(request.POST)
         failed: Failed = {}
-        found = registry.candidates(form.cleaned_data["term"], dict.fromkeys(whole), failed) if form.is_valid() else ()
+        candidates = (
+            registry.candidates(form.cleaned_data["term"], dict.fromkeys(whole), failed) if form.is_valid() else ()
+        )
         wanted = {}
-        for model, matches in found:
+        for model, matches in candidates:
             with noted(failed, model, matches.db):
                 # Every row is compared, while the page can still say that this failed.
                 if is_at_home(model, matches) and matches.count():
