@@ -168,7 +168,7 @@ class Subject:
         deleted: Counter[str] = Counter()
 
         def lock_and_read() -> None:
-            self._lock()
+            self._lock(shared)
             for each in deletions:
                 each.read_keys()
 
@@ -192,8 +192,16 @@ class Subject:
             uncertain=uncertain,
         )
 
-    def _lock(self) -> None:
-        """Lock the rows that are the person, so that nobody adds to what is hers while it is erased."""
+    def _lock(self, shared: list[Share]) -> None:
+        """Lock the rows that are the person, so that nobody adds to what is hers while it is erased.
+
+        Of somebody without such rows, lock what is found: who erases it meanwhile, or did, leaves nothing to find.
+        """
+        if not self.keys:
+            for each in shared:
+                rows, using = each.found.rows, each.found.using
+                found = all_rows(rows.model, using).filter(pk__in=rows.order_by().values("pk")).order_by("pk")
+                list(locked(found, using).values_list("pk"))
         for model in sorted(self.keys, key=lambda each: each._meta.label):
             rows = all_rows(model, self.using).filter(pk__in=self.keys[model]).order_by("pk")
             list(locked(rows, self.using).values_list("pk"))
