@@ -144,15 +144,15 @@ class Registry:
 
         Above one that is not registered there is none: its children would inherit the declaration.
         """
-        found = concrete(model)._meta.parents.items()
-        return [(parent, link) for parent, link in found if link is not None and parent in self._registrations]
+        links = concrete(model)._meta.parents.items()
+        return [(parent, link) for parent, link in links if link is not None and parent in self._registrations]
 
     def relatives(self, model: type[Model]) -> list[type[Model]]:
         """Return ``model`` and every registered model that an object of it may have a part in."""
-        found: list[type[Model]] = [concrete(model)]
-        for each in found:
-            found += [other for other, _ in (*self.children(each), *self.parents(each)) if other not in found]
-        return found
+        relatives: list[type[Model]] = [concrete(model)]
+        for each in relatives:
+            relatives += [other for other, _ in (*self.children(each), *self.parents(each)) if other not in relatives]
+        return relatives
 
     def log_label(self, model: type[Model]) -> str:
         """Return the label under which rows of ``model`` are logged: its own, unless ``log_label`` says another."""
@@ -172,10 +172,10 @@ class Registry:
             if wanted in former:
                 return model
         try:
-            found = concrete(apps.get_model(label))
+            model = concrete(apps.get_model(label))
         except (LookupError, ValueError):
             return None
-        return found if found in self or self.has_children(found) else None
+        return model if model in self or self.has_children(model) else None
 
     def has_children(self, model: type[Model]) -> bool:
         """Return whether a registered model is a multi-table child of ``model``: its deletion may be logged then."""
@@ -206,13 +206,13 @@ class Registry:
         ``failed`` of the list names the models that could not be searched. Raises ``ValueError`` if ``term`` is
         longer than ``LONGEST_TERM``.
         """
-        found = Matches()
-        for model, matches in self.candidates(term, failed=found.failed):
-            with noted(found.failed, model, matches.db):
+        matches = Matches()
+        for model, rows in self.candidates(term, failed=matches.failed):
+            with noted(matches.failed, model, rows.db):
                 # Every row is compared: exists() would stop before one with which that fails.
-                if matches.count():
-                    found.append((model, matches))
-        return found
+                if rows.count():
+                    matches.append((model, rows))
+        return matches
 
     @sensitive
     def candidates(

@@ -20,11 +20,11 @@ def here(others: Collection[uuid.UUID] = ()) -> Databases:
 
 def written(models: Iterable[type[Model]] | None = None) -> dict[str, list[type[Model]]]:
     """Return the aliases on which the router writes registered models, or ``models``, with these."""
-    found: dict[str, list[type[Model]]] = {}
+    by_alias: dict[str, list[type[Model]]] = {}
     for model in registry.models if models is None else models:
         with suppress(Exception):  # of a router that can tell only within a request, or for one tenant
-            found.setdefault(router.db_for_write(model), []).append(model)
-    return found
+            by_alias.setdefault(router.db_for_write(model), []).append(model)
+    return by_alias
 
 
 def _alias_of(label: str) -> str:

@@ -18,8 +18,8 @@ from ..tables import PrivacyAnonymised
 
 def markers(model: type[Model], using: str, part: str | None = None) -> QuerySet[PrivacyAnonymised]:
     """Return the markers of ``model``: all, or those that tell of ``part``; ``""`` is that of whole rows."""
-    found = PrivacyAnonymised.objects.using(using).filter(content_type=content_type(model, using))
-    return found.filter(_tells_of(part))
+    of_model = PrivacyAnonymised.objects.using(using).filter(content_type=content_type(model, using))
+    return of_model.filter(_tells_of(part))
 
 
 def _tells_of(part: str | None) -> Q:
@@ -33,13 +33,13 @@ def marked_texts(declared: Declaration, keys: Iterable[Any], using: str, part: s
     texts = [str(key) for key in keys]
 
     def marked(part: str) -> set[str]:
-        found = markers(declared.model, using, part).filter(object_id__in=texts)
-        return set(found.values_list("object_id", flat=True))
+        of_keys = markers(declared.model, using, part).filter(object_id__in=texts)
+        return set(of_keys.values_list("object_id", flat=True))
 
-    found = marked(part)
+    anonymised = marked(part)
     if not part and declared.is_whole_by_parts:
-        found |= set.intersection(*map(marked, declared.parts))
-    return found
+        anonymised |= set.intersection(*map(marked, declared.parts))
+    return anonymised
 
 
 def is_marked(declared: Declaration, using: str, part: str = "") -> Any:
@@ -65,11 +65,11 @@ def has_marker(model: type[Model], using: str, part: str | None = None, **condit
     if text is not None:
         # The last condition says nothing new. Without it PostgreSQL, which does not know how many markers an open
         # transaction has written, hashes all of them for each page of rows instead of looking 1,800 up.
-        found = PrivacyAnonymised.objects.of(model).using(using).filter(_tells_of(part), **conditions)
-        return Exists(found.filter(object_id=text, object_id__gte=text))
-    found = markers(model, using, part).filter(**conditions)
+        matching = PrivacyAnonymised.objects.of(model).using(using).filter(_tells_of(part), **conditions)
+        return Exists(matching.filter(object_id=text, object_id__gte=text))
+    matching = markers(model, using, part).filter(**conditions)
     to_python = model._meta.pk.to_python
-    return Q(pk__in=[to_python(key) for key in found.values_list("object_id", flat=True)])
+    return Q(pk__in=[to_python(key) for key in matching.values_list("object_id", flat=True)])
 
 
 def content_type(model: type[Model], using: str) -> ContentType:

@@ -100,10 +100,12 @@ class Plan:
     @property
     def descendants(self) -> list[type[Model]]:
         """Those children, and their own."""
-        found = list(self.children)
-        for model in found:
-            found += [child for child, _ in registry.children(model) if _can_anonymise(child) and child not in found]
-        return found
+        descendants = list(self.children)
+        for model in descendants:
+            descendants += [
+                child for child, _ in registry.children(model) if _can_anonymise(child) and child not in descendants
+            ]
+        return descendants
 
     @sensitive
     def count(self) -> int:
@@ -132,8 +134,8 @@ class Plan:
 
         Not what a project's own anonymiser gave, the time, what is random, and what a field encrypts.
         """
-        found = {change.field.name: _condition(change, self.using) for change in self.changes}
-        return {name: condition for name, condition in found.items() if condition is not None}
+        conditions = {change.field.name: _condition(change, self.using) for change in self.changes}
+        return {name: condition for name, condition in conditions.items() if condition is not None}
 
     @property
     def untold(self) -> list[str]:
@@ -288,13 +290,13 @@ def _can_anonymise(model: type[Model]) -> bool:
 
 def _usable(queryset: Any) -> QuerySet[Any]:
     label = queryset.model._meta.label
-    for found, what, cure in (
+    for is_so, what, cure in (
         (is_sliced(queryset), "a sliced queryset", "Filter by pk__in instead."),
         (is_combined(queryset), "a combined queryset", "Filter with Q objects instead."),
         (is_distinct_on(queryset), "a queryset with distinct(fields)", "Filter by pk__in instead."),
         (gives_values(queryset), "a queryset of values()", "Leave values() out."),
     ):
-        if found:
+        if is_so:
             raise AnonymiseError(f"{label}: {what} cannot be anonymised. {cure}")
     checked: QuerySet[Any] = queryset
     return checked

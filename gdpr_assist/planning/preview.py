@@ -95,8 +95,8 @@ def _kept(rows: QuerySet[Any], seen: set[type[Model]]) -> Iterator[tuple[str, in
         if model in seen:
             continue
         seen.add(model)
-        found = all_rows(model, rows.db).filter(condition)
+        related = all_rows(model, rows.db).filter(condition)
         if registry.declaration(model).meta.can_anonymise:
-            yield from _kept(found, seen)
-        elif count := found.count():
+            yield from _kept(related, seen)
+        elif count := related.count():
             yield model._meta.label, count

@@ -33,16 +33,18 @@ HARMLESS = (
 def watchers(model: type[Model], signals: dict[str, Signal]) -> list[str]:
     """Return a sentence for each of ``signals`` that has receivers for ``model``, with their names."""
     return [
-        f"{name} has receivers: {', '.join(_names(signal, found))}"
+        f"{name} has receivers: {', '.join(_names(signal, receivers))}"
         for name, signal in signals.items()
-        if (found := _receivers(signal, model))
+        if (receivers := _receivers(signal, model))
     ]
 
 
 def of_every_model() -> dict[str, list[str]]:
     """Return {signal: names of its receivers that were connected without a sender}, of those that save row by row."""
-    found = {name: [_name(each) for each in _receivers(signal, object)] for name, signal in {**OURS, **SAVING}.items()}
-    return {name: names for name, names in found.items() if names}
+    receivers = {
+        name: [_name(each) for each in _receivers(signal, object)] for name, signal in {**OURS, **SAVING}.items()
+    }
+    return {name: names for name, names in receivers.items() if names}
 
 
 def _names(signal: Signal, receivers: list[Any]) -> list[str]:
@@ -51,8 +53,8 @@ def _names(signal: Signal, receivers: list[Any]) -> list[str]:
 
 
 def _receivers(signal: Signal, sender: type) -> list[Any]:
-    found = live_receivers(signal, sender)
-    return [each for each in found if not _is_quiet(each)] if signal in SAVING.values() else found
+    receivers = live_receivers(signal, sender)
+    return [each for each in receivers if not _is_quiet(each)] if signal in SAVING.values() else receivers
 
 
 def _is_quiet(receiver: Callable[..., Any]) -> bool:
