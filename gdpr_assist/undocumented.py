@@ -53,8 +53,8 @@ def related_objects(instance: Model) -> dict[str, Any]:
     return dict(instance._state.fields_cache)
 
 
-def set_related_objects(instance: Model, found: dict[str, Any]) -> None:
-    instance._state.fields_cache = found
+def set_related_objects(instance: Model, related: dict[str, Any]) -> None:
+    instance._state.fields_cache = related
 
 
 # The attribute of an object that refresh_from_db() empties, whatever it reads anew

@@ -44,9 +44,9 @@ class MigrateGdprAnonymised(Operation):
         rows, markers, kind = self._parts(app_label, using, from_state.apps)
         marker = markers.model
         keys = rows.filter(**{OLD_FLAG: True}).values_list("pk", flat=True)
-        there = set(markers.filter(content_type=kind).values_list("object_id", flat=True))
+        marked = set(markers.filter(content_type=kind).values_list("object_id", flat=True))
         markers.bulk_create(
-            [marker(content_type=kind, object_id=str(key)) for key in keys if str(key) not in there],
+            [marker(content_type=kind, object_id=str(key)) for key in keys if str(key) not in marked],
             batch_size=ROWS_PER_INSERT,
         )
 

@@ -86,20 +86,20 @@ class AlreadyApplied(Exception):
 def apply(whole: LoggedOperation, operations: list[LoggedOperation], dry_run: bool) -> Erased:
     """Erase the rows of ``whole``, which is made of ``operations``; write a receipt of each, also for absent rows."""
     steps = [(kind, model_of(kind)) for kind in whole.kinds()]
-    done = None
+    erased = None
     try:
         with writing.suspended(), transaction.atomic(using=whole.using):
             if not dry_run:
                 _begin(whole, operations, steps)
-            done = _erase_all(whole, steps, dry_run)
+            erased = _erase_all(whole, steps, dry_run)
     except Exception as error:
-        if done is None or dry_run or len(with_receipts(operations)) < len(operations):
+        if erased is None or dry_run or len(with_receipts(operations)) < len(operations):
             if isinstance(error, OperationalError) and is_busy(error, whole.using):
                 raise Locked from None
             raise
         # Committed: what a receiver of the project wanted to do after that is not ours, and must not stop the rest.
         logger.error("A callback of the project failed after a COMMIT of the replay (%s).", type(error).__name__)
-    return done
+    return erased
 
 
 def _begin(whole: LoggedOperation, operations: list[LoggedOperation], steps: list[Step]) -> None:
@@ -123,31 +123,33 @@ def _erase_all(operation: LoggedOperation, steps: list[Step], dry_run: bool) -> 
     What other rows protect is tried again after the rest, in ever longer lists: rows that protect one another go
     together, as they did when Django deleted them.
     """
-    done = Erased()
+    erased = Erased()
     blocked: dict[Step, Blocked] = {}
     for step in steps:
         for keys in _keys(operation, *step):
-            there = _there(operation, step, keys)
-            _note(done, step, keys, there)
-            if there and not dry_run and (error := _erase(operation, step, list(there.values()), done)):
+            present = _present(operation, step, keys)
+            _note(erased, step, keys, present)
+            if present and not dry_run and (error := _erase(operation, step, list(present.values()), erased)):
                 blocked[step] = error
     size = ROWS_PER_QUERY
     while blocked:
         size *= GROWTH
-        blocked = _erase_what_is_left(operation, list(blocked), size, done)
-    return done
+        blocked = _erase_what_is_left(operation, list(blocked), size, erased)
+    return erased
 
 
-def _note(done: Erased, step: Step, keys: list[Any], there: Collection[Any]) -> None:
+def _note(erased: Erased, step: Step, keys: list[Any], present: Collection[Any]) -> None:
     (event, *_), model = step
-    found = sum(key in there for key in keys)
-    done.rows += found
-    done.absent += len(keys) - found
+    count = sum(key in present for key in keys)
+    erased.rows += count
+    erased.absent += len(keys) - count
     if event == EventLog.EVENT_ANONYMISE:
-        done.named[model] += found
+        erased.named[model] += count
 
 
-def _erase_what_is_left(operation: LoggedOperation, steps: list[Step], size: int, done: Erased) -> dict[Step, Blocked]:
+def _erase_what_is_left(
+    operation: LoggedOperation, steps: list[Step], size: int, erased: Erased
+) -> dict[Step, Blocked]:
     """Try ``steps`` again in lists of ``size`` rows; return which are still blocked, and by what.
 
     Raises that error if there is nothing else to try: no row went, and longer lists would not help.
@@ -155,9 +157,9 @@ def _erase_what_is_left(operation: LoggedOperation, steps: list[Step], size: int
     blocked: dict[Step, Blocked] = {}
     is_hopeless = True
     for step in steps:
-        left = (row for keys in _keys(operation, *step) for row in _there(operation, step, keys).values())
+        left = (row for keys in _keys(operation, *step) for row in _present(operation, step, keys).values())
         for number, rows in enumerate(chunks(left, size)):
-            error = _erase(operation, step, rows, done)
+            error = _erase(operation, step, rows, erased)
             if error:
                 blocked[step] = error
             if not error or (number and error.may_go_together):
@@ -167,7 +169,7 @@ def _erase_what_is_left(operation: LoggedOperation, steps: list[Step], size: int
     return blocked
 
 
-def _there(operation: LoggedOperation, step: Step, keys: list[Any]) -> dict[Any, Any]:
+def _present(operation: LoggedOperation, step: Step, keys: list[Any]) -> dict[Any, Any]:
     """Return {key: what ``_erase`` takes} of those of ``keys`` that the database has."""
     (event, *_), model = step
     with _explained(step, operation.using):
@@ -177,7 +179,7 @@ def _there(operation: LoggedOperation, step: Step, keys: list[Any]) -> dict[Any,
         return {key: key for key in rows.values_list("pk", flat=True)}
 
 
-def _erase(operation: LoggedOperation, step: Step, rows: list[Any], done: Erased) -> Blocked | None:
+def _erase(operation: LoggedOperation, step: Step, rows: list[Any], erased: Erased) -> Blocked | None:
     """Delete these rows, or anonymise those with these keys; if other rows protect one, erase none and return why."""
     (event, _, part), model = step
     try:
@@ -194,10 +196,10 @@ def _erase(operation: LoggedOperation, step: Step, rows: list[Any], done: Erased
                     _anonymise(model, keys, part, operation.using)
     except Blocked as error:
         return error
-    done.kept += kept
+    erased.kept += kept
     for (logged, label), count in heard.items():
         if logged == EventLog.EVENT_ANONYMISE and (anonymised := registry.find(label)):
-            done.anonymised[anonymised] += count
+            erased.anonymised[anonymised] += count
     return None
 
 
@@ -222,8 +224,8 @@ def _explained(step: Step, using: str) -> Iterator[None]:
     except Exception as error:  # refused by a constraint, or a receiver of the project
         if isinstance(error, OperationalError) and is_busy(error, using):
             raise
-        done = "deleted" if event == EventLog.EVENT_DELETE else "anonymised"
-        raise CannotApply(label, f"the rows cannot be {done} ({type(error).__name__})") from None
+        participle = "deleted" if event == EventLog.EVENT_DELETE else "anonymised"
+        raise CannotApply(label, f"the rows cannot be {participle} ({type(error).__name__})") from None
 
 
 def _protectors(error: ProtectedError | RestrictedError) -> str:

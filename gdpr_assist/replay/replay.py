@@ -122,13 +122,13 @@ def replay(
 
 def _hopeless(operations: list[LoggedOperation]) -> dict[Kind, CannotApply]:
     """Return the kinds of events that no row is looked up for: their model is gone. One would stop a whole group."""
-    found = {}
+    errors = {}
     for kind in {kind for each in operations for kind, _ in each.held or ()}:
         try:
             model_of(kind)
         except CannotApply as error:
-            found[kind] = error
-    return found
+            errors[kind] = error
+    return errors
 
 
 def _pruned(operation: LoggedOperation) -> CannotApply | None:

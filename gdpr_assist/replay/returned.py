@@ -134,18 +134,18 @@ def returned(databases: Iterable[str] | None = None, models: Collection[type[Mod
     log = log_database()
     if log is None or log not in connections:
         return []
-    found: dict[tuple[str, type[Model] | None], Returned | None] = {}
+    places: dict[tuple[str, type[Model] | None], Returned | None] = {}
     for using in data_aliases(databases):
         for operation in _done(using) if is_migrated(using) else ():
             for kind in operation.kinds():
                 event, label, part = kind
                 model = registry.find(label)
-                if (using, model) not in found:
-                    found[using, model] = _place(model, using, models)
-                if place := found[using, model]:
+                if (using, model) not in places:
+                    places[using, model] = _place(model, using, models)
+                if place := places[using, model]:
                     for texts in operation.keys(kind):
                         place.look(event, part, texts)
-    return [each for each in found.values() if each and (each.deleted_keys or each.anonymised_keys)]
+    return [each for each in places.values() if each and (each.deleted_keys or each.anonymised_keys)]
 
 
 def _place(model: type[Model] | None, using: str, models: Collection[type[Model]] | None) -> Returned | None:

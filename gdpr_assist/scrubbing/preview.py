@@ -42,9 +42,9 @@ def _numbers(work: Scrubbing, plan: Plan) -> str:
     started, numbers = work.begun.get((plan.using, plan.label)), preview(plan)
     if started is None:
         return str(numbers)
-    done = numbers.marked - numbers.refilled
+    scrubbed = numbers.marked - numbers.refilled
     return (
-        f"{numbers.counted}; goes on where the run of {shown(started)} stopped: {done} of {numbers.rows} "
+        f"{numbers.counted}; goes on where the run of {shown(started)} stopped: {scrubbed} of {numbers.rows} "
         "rows are done (--restart scrubs them again)"
     )
 

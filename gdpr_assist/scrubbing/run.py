@@ -182,8 +182,8 @@ class Tally:
         if self.total is None:
             return f"{table}: this run has changed no row yet."
         are = pluralize(self.total, "row is,rows are")
-        done = self.before + self.scrubbed
-        return f"{table}: {done} of {self.total} {are} done; what was in the making was rolled back."
+        rows = self.before + self.scrubbed
+        return f"{table}: {rows} of {self.total} {are} done; what was in the making was rolled back."
 
 
 @contextmanager

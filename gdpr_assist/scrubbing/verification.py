@@ -34,7 +34,7 @@ class Verification:
     """Why the log could not be read: the class of the error. Then nothing is known of what is back."""
 
 
-def _say_nothing(found: Preview) -> None:
+def _say_nothing(preview: Preview) -> None:
     pass
 
 
@@ -65,18 +65,20 @@ def verify(
     return Verification(previews=previews, returned=back)
 
 
-def failures(found: Verification, *, every: bool) -> Iterator[str]:
+def failures(verification: Verification, *, every: bool) -> Iterator[str]:
     """Yield what is wrong, each with its cure; with ``every``, also that there are rows which are not anonymised."""
-    if back := [f"{each.counted} of {each.label} on {each.using}" for each in found.returned if each.is_certain]:
+    if back := [
+        f"{each.counted} of {each.label} on {each.using}" for each in verification.returned if each.is_certain
+    ]:
         yield (
             f"There again, as it seems, though the log says that they were erased: {', '.join(back)}. Was a table "
             "restored, or data loaded? Erase these rows again "
             f"({page('howto/restore_a_backup', 'If only a table was restored')})."
         )
-    whole = [each for each in found.previews if every and not each.plan.part]
+    whole = [each for each in verification.previews if every and not each.plan.part]
     if left := [f"{each.unmarked} of {_rows(each.rows)} of {_table(each)}" for each in whole if each.unmarked]:
         yield f"Not anonymised: {', '.join(left)}. On a copy, run anonymise_db."
-    if refilled := [f"{_rows(each.refilled)} of {_table(each)}" for each in found.previews if each.refilled]:
+    if refilled := [f"{_rows(each.refilled)} of {_table(each)}" for each in verification.previews if each.refilled]:
         yield (
             f"Filled again since they were anonymised: {', '.join(refilled)}. On a copy, run anonymise_db; "
             f"elsewhere, anonymise these rows with force=True ({page('reference/methods', 'Refilled rows')})."
@@ -87,8 +89,8 @@ def _rows(count: int) -> str:
     return f"{count} row{pluralize(count)}"
 
 
-def _table(found: Preview) -> str:
-    return f"{found.plan.name} on {found.plan.using}"
+def _table(preview: Preview) -> str:
+    return f"{preview.plan.name} on {preview.plan.using}"
 
 
 def _parts(whole: Plan) -> list[Plan]:
@@ -99,7 +101,7 @@ def _parts(whole: Plan) -> list[Plan]:
 
 def _models(plans: list[Plan], *, is_chosen: bool) -> set[type[Model]]:
     """Return the models whose events are looked at: those of the plans, and what goes or stays beside them."""
-    found = {each.declaration.model for each in plans}
+    models = {each.declaration.model for each in plans}
     if not is_chosen:
-        found |= {each.model for each in choice.never_scrubbed()}
-    return found.union(*(registry.unregistered_parents(model) for model in found))
+        models |= {each.model for each in choice.never_scrubbed()}
+    return models.union(*(registry.unregistered_parents(model) for model in models))
