@@ -93,9 +93,9 @@ class Registry:
             PrivacyMeta or type("PrivacyMeta", (), {}), gdpr_default_manager_name, _call()
         )
         if apps.models_ready:  # before that, proxies and children are still to come
-            for each in self.family(model):
-                self.collect(each)
-                signals.model_registered.send(sender=each)
+            for member in self.family(model):
+                self.collect(member)
+                signals.model_registered.send(sender=member)
 
     def declaration(self, model: type[Model]) -> Declaration:
         """Return the declaration of ``model``. Raises ``KeyError`` if it has none."""
@@ -248,10 +248,10 @@ class Registry:
         try:
             yield self.declaration(model)
         finally:
-            for each in self.family(model):
-                signals.model_unregistered.send(sender=each)
-                self._registrations.pop(each, None)
-                self._declarations.pop(each, None)
+            for member in self.family(model):
+                signals.model_unregistered.send(sender=member)
+                self._registrations.pop(member, None)
+                self._declarations.pop(member, None)
 
     def _written_for(self, model: type[Model]) -> Any:
         """The inner class of ``model`` or an abstract base, or else the declaration of its multi-table parent."""

@@ -142,9 +142,9 @@ def first_condition(rows: QuerySet[Any]) -> Any:
 def only_own_columns(rows: QuerySet[Any]) -> Iterator[Any]:
     """Yield, for each condition, what a column of the rows' own table is compared with; None for another condition."""
     table = rows.query.get_initial_alias()
-    for each in rows.query.where.leaves():
-        is_own = type(getattr(each, "lhs", None)) is Col and each.lhs.alias == table
-        yield each.rhs if is_own else None
+    for leaf in rows.query.where.leaves():
+        is_own = type(getattr(leaf, "lhs", None)) is Col and leaf.lhs.alias == table
+        yield leaf.rhs if is_own else None
 
 
 def take_conditions(rows: QuerySet[Any], others: QuerySet[Any]) -> None:

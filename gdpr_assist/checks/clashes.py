@@ -85,19 +85,19 @@ def check_E036(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 def check_W015(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """New values of some rows may be the same, where a constraint wants them to differ."""
     messages = []
-    for each in declarations(app_configs):
-        for barrier, names, verdict in _barred(each):
+    for declared in declarations(app_configs):
+        for barrier, names, verdict in _barred(declared):
             if verdict == "may":
                 messages.append(
                     message(
                         "W015",
-                        f"{each.label}: with the new values of {', '.join(names)}, rows that differ now may become "
-                        f"the same, which {barrier.name} refuses.",
+                        f"{declared.label}: with the new values of {', '.join(names)}, rows that differ now may "
+                        f"become the same, which {barrier.name} refuses.",
                         f"Write anonymise_{names[0]} to make a value for each row, or let the field be null.",
-                        each.model,
+                        declared.model,
                     )
                 )
-        for change in each.changes:
+        for change in declared.changes:
             if digits := _few_digits(change):
                 messages.append(
                     message(
@@ -106,7 +106,7 @@ def check_W015(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
                         f"{digits} digit{pluralize(digits)} of the primary key: as soon as keys are longer, two rows "
                         "may get the same.",
                         f"Make the column longer, write anonymise_{change.field.name}, or let the field be null.",
-                        each.model,
+                        declared.model,
                     )
                 )
     return messages

@@ -113,7 +113,7 @@ def _registries(nodes: list[Any]) -> Iterator[str]:
     yield "gdpr_assist.registry.registry"
     for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module in ("gdpr_assist", "gdpr_assist.registry"):
-            for each in node.names:
-                if each.name == "registry":
-                    name = each.asname or each.name
+            for imported in node.names:
+                if imported.name == "registry":
+                    name = imported.asname or imported.name
                     yield name if node.module == "gdpr_assist.registry" else f"{name}.registry"

@@ -42,6 +42,6 @@ def declared(check: str, doc: str) -> CheckFunction:
 
 def declarations(app_configs: Any) -> Iterator[Declaration]:
     """The declarations, of the given apps only if ``manage.py check`` names some."""
-    for each in registry:
-        if app_configs is None or each.model._meta.app_config in app_configs:
-            yield each
+    for declaration in registry:
+        if app_configs is None or declaration.model._meta.app_config in app_configs:
+            yield declaration

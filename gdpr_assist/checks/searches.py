@@ -16,10 +16,10 @@ def check_W006(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """A search that reads a whole table, on PostgreSQL. Looks at the declared indexes, not at the database."""
     # {(field, cure): the entries of search_fields}
     unindexed: dict[tuple[Any, str], list[str]] = defaultdict(list)
-    for each in declarations(app_configs):
-        if not each.errors and is_searched_on_postgresql(each.model):
-            for lacking in missing(each):
-                unindexed[lacking.field, lacking.cure].append(f"{lacking.written} of {each.label}")
+    for declared in declarations(app_configs):
+        if not declared.errors and is_searched_on_postgresql(declared.model):
+            for lacking in missing(declared):
+                unindexed[lacking.field, lacking.cure].append(f"{lacking.written} of {declared.label}")
     return [
         message(
             "W006",

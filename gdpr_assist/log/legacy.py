@@ -165,9 +165,9 @@ def upgrade(databases: Databases, *, is_another: bool = False) -> list[Backlog]:
     backlogs = [everything(using, databases) for using in needed(databases)]
     for each in backlogs:
         _check_not_restored(each.using, databases, is_another)
-    for each in backlogs:
-        identity.database_id(each.using)  # one without an id is a new one now
-        identity.write_upgrade(each.using, each.high, expected=marks(each.using, replace(databases)).told)
+    for backlog in backlogs:
+        identity.database_id(backlog.using)  # one without an id is a new one now
+        identity.write_upgrade(backlog.using, backlog.high, expected=marks(backlog.using, replace(databases)).told)
     return backlogs
 
 

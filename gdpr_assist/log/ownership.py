@@ -72,9 +72,9 @@ def foreign(using: str, databases: Databases) -> list[Foreign]:
     by_id: dict[uuid.UUID, list[datetime]] = {}
     for batch in pages(rows.exclude(database_id__in=databases.ids(using)), OPERATIONS_PER_QUERY):
         proven = with_receipts(batch)
-        for each in batch:
-            if each.id not in proven:
-                by_id.setdefault(each.database_id, []).append(each.started)
+        for operation in batch:
+            if operation.id not in proven:
+                by_id.setdefault(operation.database_id, []).append(operation.started)
     for living in by_id.keys() & neighbours(using) if by_id else ():
         del by_id[living]
     groups = [
@@ -88,9 +88,9 @@ def stakes(databases: Databases) -> list[str]:
     """Return what the ids that were named would bring here: operations with their times, and rows by model."""
     listed = []
     for using in needed(databases):
-        for each in foreign(using, replace(databases, others=frozenset())):
-            if each.database_id in databases.others:
-                listed += [f"{each.database_id}: {each}", *_rows(each)]
+        for group in foreign(using, replace(databases, others=frozenset())):
+            if group.database_id in databases.others:
+                listed += [f"{group.database_id}: {group}", *_rows(group)]
     return listed
 
 

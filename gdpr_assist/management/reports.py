@@ -27,13 +27,13 @@ def of_status(report: Status) -> Iterator[str]:
         yield (
             f"  may lose its last events in a power cut: set {setting} to {value} ({page('howto/protect_the_log')})"
         )
-    for each in report.databases:
-        if each.trouble:
-            yield f"Database {each.using}: {each.trouble}"
+    for database in report.databases:
+        if database.trouble:
+            yield f"Database {database.using}: {database.trouble}"
         elif report.trouble:
-            yield f"Database {each.using}: can be read; what it lacks, only the log could tell"
+            yield f"Database {database.using}: can be read; what it lacks, only the log could tell"
         else:
-            yield from _of_database(each)
+            yield from _of_database(database)
 
 
 def _of_database(each: DatabaseStatus) -> Iterator[str]:

@@ -81,9 +81,9 @@ class Command(BaseCommand):
             )
 
     def print_returned(self, verification: Verification) -> None:
-        for each in verification.returned:
-            text = f"{each.using}: {each.label}: {each.counted}, and there again"
-            if not each.is_certain:
+        for place in verification.returned:
+            text = f"{place.using}: {place.label}: {place.counted}, and there again"
+            if not place.is_certain:
                 text += "; not known whether these are other rows, as a key of this model may be used again"
             self.stdout.write(text)
         if verification.log_error:
