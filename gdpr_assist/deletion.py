@@ -8,13 +8,12 @@ from typing import Any
 from django.apps import apps
 from django.db import models
 from django.db.models import QuerySet
-from django.db.models.deletion import Collector
 
 from .declaring.rules import field_label
 from .exceptions import AnonymiseError
 from .sensitive import sensitive
 from .signals import target_deleted
-from .undocumented import copied, load_all_columns
+from .undocumented import copied, is_collector, load_all_columns
 
 Action = Callable[..., None]
 
@@ -55,7 +54,7 @@ class ANONYMISE:
     lazy_sub_objs = True
 
     def __init__(self, action: Action | None = None, *collected: Any) -> None:
-        if isinstance(action, Collector):  # which calls on_delete with itself, the key, the rows and the alias
+        if is_collector(action):  # which calls on_delete with itself, the key, the rows and the alias
             raise AnonymiseError(
                 f"{field_label(collected[0])} has on_delete=ANONYMISE without an action; nothing was deleted. {WRITE}"
             )

@@ -10,7 +10,7 @@ from asgiref.sync import sync_to_async
 from django.apps import apps
 from django.db import models, router
 from django.db.models import Model, QuerySet
-from django.db.models.manager import BaseManager, ManagerDescriptor
+from django.db.models.manager import BaseManager
 from django.utils.functional import classproperty
 
 from .conf import privacy_class_name, privacy_instance_name
@@ -23,7 +23,15 @@ from .marks import MARKED, Mark, with_marks
 from .registry import declares_itself, registry
 from .sensitive import sensitive
 from .tables import EventLog
-from .undocumented import MANAGERS_OF_RELATION, arguments, own_managers, renumber, set_managers
+from .undocumented import (
+    MANAGERS_OF_RELATION,
+    all_managers,
+    arguments,
+    as_attribute,
+    own_managers,
+    renumber,
+    set_managers,
+)
 
 if TYPE_CHECKING:
     from .execution.execute import Result, execute
@@ -333,8 +341,8 @@ def _set_managers(model: type[Model], name: str | None, added: list[str]) -> Non
     Inherited managers become the model's own, in the same order: those of the base are shared with models that are not
     registered. Renewed counters keep the order, on which the default manager depends.
     """
-    managers: list[Any] = list(model._meta.managers)
-    if name is not None and name not in model._meta.managers_map:
+    managers = all_managers(model)
+    if name is not None and name not in {each.name for each in managers}:
         managers.append(_named_manager(model, name))
         added.append(name)
     managers = [
@@ -366,5 +374,5 @@ def _named_manager(model: type[Model], name: str) -> Any:
     manager: Any = copy.copy(model._default_manager)
     manager.name = name
     manager.use_in_migrations = False
-    setattr(model, name, ManagerDescriptor(manager))
+    setattr(model, name, as_attribute(manager))
     return manager

@@ -21,7 +21,7 @@ from .declaring.search import Failed, Matches, check_term, noted
 from .former import NoDict, warn
 from .loading import at_first_call
 from .sensitive import sensitive
-from .undocumented import alias_and_hints, gives_values, multi_table_parents
+from .undocumented import alias_and_hints, gives_values, links_to_parents, multi_table_parents
 
 if TYPE_CHECKING:
     from .declaring.declaration import Declaration, declare
@@ -137,15 +137,16 @@ class Registry:
     def children(self, model: type[Model]) -> list[tuple[type[Model], Any]]:
         """Return the registered direct multi-table children of ``model``, each with its link to the parent."""
         parent = concrete(model)
-        return [(each, each._meta.parents[parent]) for each in self._registrations if parent in each._meta.parents]
+        links = ((each, links_to_parents(each).get(parent)) for each in self._registrations)
+        return [(each, link) for each, link in links if link is not None]
 
     def parents(self, model: type[Model]) -> list[tuple[type[Model], Any]]:
         """Return the registered direct multi-table parents of ``model``, each with the link to it.
 
         Above one that is not registered there is none: its children would inherit the declaration.
         """
-        links = concrete(model)._meta.parents.items()
-        return [(parent, link) for parent, link in links if link is not None and parent in self._registrations]
+        links = links_to_parents(concrete(model))
+        return [(parent, link) for parent, link in links.items() if parent in self._registrations]
 
     def relatives(self, model: type[Model]) -> list[type[Model]]:
         """Return ``model`` and every registered model that an object of it may have a part in."""

@@ -1,6 +1,7 @@
 """What the app needs of Django that Django does not document; nothing else uses it. The same on 4.2, 5.2, 6.0 and 6.1.
 
-A new version of Django is looked at here first.
+A new version of Django is looked at here first. What depends on a vendor, as the ``features`` of a connection,
+is used in ``databases``; plain attributes of ``_meta``, as ``label`` and ``concrete_fields``, are used everywhere.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import connections
 from django.db.models import Field, Manager, Model, QuerySet
+from django.db.models.deletion import Collector
 from django.db.models.expressions import Col
+from django.db.models.manager import ManagerDescriptor
 from django.db.models.options import Options
 from django.dispatch import Signal
+from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:  # a models.py may not load the admin
     from django.contrib.admin import AdminSite, ModelAdmin
@@ -27,9 +31,19 @@ def multi_table_parents(model: type[Model]) -> list[type[Model]]:
     return list(model._meta.get_parent_list())
 
 
+def links_to_parents(model: type[Model]) -> dict[type[Model], Any]:
+    """Return {direct multi-table parent of ``model``: the field that leads to it}; nothing for a proxy."""
+    return {parent: link for parent, link in model._meta.parents.items() if link is not None}
+
+
 def link_to(model: type[Model], parent: type[Model]) -> Any:
     """Return the field of ``model`` that leads to its row in the table of a multi-table parent, near or far."""
     return model._meta.get_ancestor_link(parent)
+
+
+def generic_fields(model: type[Model]) -> list[Any]:
+    """Return the fields of ``model`` that stand for others of it: generic keys and relations, and a project's own."""
+    return list(model._meta.private_fields)
 
 
 def end_of_lookup(rows: QuerySet[Any], parts: list[str]) -> tuple[Any, list[str]]:
@@ -70,6 +84,11 @@ def set_managers(options: Options[Any], managers: list[Any]) -> None:
     options._expire_cache()  # type: ignore[attr-defined]
 
 
+def all_managers(model: type[Model]) -> list[Any]:
+    """Return the managers of ``model``, its bases' too, in the order that says which is the default."""
+    return list(model._meta.managers)
+
+
 def own_managers(options: Options[Any]) -> list[Any]:
     """Return the managers that were made for the model itself, and for no base of it."""
     return options.local_managers
@@ -83,6 +102,11 @@ def renumber(manager: Any) -> None:
 def arguments(manager: Manager[Any]) -> Any:
     """Return what ``manager`` was made with."""
     return manager._constructor_args  # type: ignore[attr-defined]
+
+
+def as_attribute(manager: Any) -> Any:
+    """Return what a model's class holds for ``manager``."""
+    return ManagerDescriptor(manager)
 
 
 # The attribute in which a descriptor of a relation keeps the class of its managers
@@ -157,6 +181,60 @@ def compiled(rows: QuerySet[Any], using: str) -> tuple[str, Any]:
     """Return the SQL of ``rows`` and its parameters. Raises what Django raises for conditions that it cannot write."""
     sql, parameters = rows.query.get_compiler(using).as_sql()
     return sql, parameters
+
+
+# -- deletions ---
+
+
+def collected(rows: Any, using: str, *, origin: Any, keep_parents: bool = False) -> Collector:
+    """Return Django's plan to delete ``rows``, with all that goes with them; its ``delete()`` does it.
+
+    ``origin`` is what signals are told that ``delete()`` was called on. Raises what Django raises for rows that are
+    protected.
+    """
+    collector = Collector(using=using, origin=origin)
+    collector.collect(rows, keep_parents=keep_parents)
+    return collector
+
+
+def objects_of(collector: Collector) -> dict[type[Model], Any]:
+    """Return {model: the objects of it that go}, without those that go unread, as nobody hears of them."""
+    return dict(collector.data)
+
+
+def is_collector(value: Any) -> bool:
+    return isinstance(value, Collector)
+
+
+# -- migrations: their modules are loaded at the first call, as a site's start needs none of them ---
+
+
+def migrations_on_disk() -> dict[tuple[str, str], Any]:
+    """Return {(app label, name): migration}. Asks no database. Raises what the import of a migration raises."""
+    loader = _loader()
+    loader.load_disk()
+    return dict(loader.disk_migrations)
+
+
+def migrations_before(key: tuple[str, str]) -> list[Any]:
+    """Return the migrations that are applied before that of ``key``, the first of all at the start.
+
+    Asks no database. Raises NodeNotFoundError and CircularDependencyError for a graph that is wrong.
+    """
+    graph = _loader(load=True).graph
+    return [graph.nodes[each] for each in graph.forwards_plan(key)[:-1]]
+
+
+def _loader(*, load: bool = False) -> Any:
+    loader = import_string("django.db.migrations.loader.MigrationLoader")
+    return loader(None, load=load, ignore_no_migrations=True)
+
+
+def pending_migrations(using: str, app_label: str | None) -> list[str]:
+    """Return the migrations, as app_label.name, that are to apply on ``using``: those of an app, None for all."""
+    executor = import_string("django.db.migrations.executor.MigrationExecutor")(connections[using])
+    targets = [node for node in executor.loader.graph.leaf_nodes() if app_label in (None, node[0])]
+    return [f"{each.app_label}.{each.name}" for each, _ in executor.migration_plan(targets)]
 
 
 # -- the admin, transactions and signals ---

@@ -224,41 +224,77 @@ def test_only_one_module_reads_our_settings():
     assert {place.split(":")[0] for place in offenders(reads)} == {"conf"}
 
 
-# Of Django, and not documented. What else is: see the module "undocumented".
+# Of Django, and not documented, those of a model with their "_meta". What else is: see the module "undocumented".
 UNDOCUMENTED = {
+    "Collector",
+    "ManagerDescriptor",
+    "MigrationExecutor",
+    "MigrationLoader",
     "_constructor_args",
     "_db",
     "_expire_cache",
     "_fields",
     "_hints",
     "_live_receivers",
+    "_meta.managers",
+    "_meta.parents",
+    "_meta.private_fields",
     "_registry",
     "_set_creation_counter",
     "alias_refcount",
     "atomic_blocks",
     "clear_deferred_loading",
     "combinator",
+    "disk_migrations",
     "distinct_fields",
     "fields_cache",
     "flatchoices",
+    "forwards_plan",
     "get_ancestor_link",
     "get_compiler",
     "get_initial_alias",
     "get_parent_list",
     "integer_field_range",
     "is_sliced",
+    "leaf_nodes",
+    "load_disk",
     "local_managers",
+    "migration_plan",
     "names_to_path",
 }
 
+# Not documented either, and in the package "databases", as all that depends on a vendor
+UNDOCUMENTED_OF_VENDORS = {"OnConflict", "features", "insert_statement", "on_conflict_suffix_sql"}
 
-def test_only_one_module_uses_what_django_does_not_document():
-    def used(node):
-        """An attribute, or the text by which getattr() asks for one."""
-        return node.attr if isinstance(node, ast.Attribute) else node.value if isinstance(node, ast.Constant) else None
+# In no module
+UNDOCUMENTED_AND_NOT_NEEDED = {"managers_map", "names_digest"}
 
-    assert {place.split(":")[0] for place in offenders(lambda node: used(node) in UNDOCUMENTED)} == {"undocumented"}
-    assert {used(node) for node in ast.walk(CODE["undocumented"])} >= UNDOCUMENTED
+
+def names_used(node):
+    """Return the names of an attribute, what is imported, and a text by which getattr() or import_string() asks."""
+    if isinstance(node, ast.Attribute):
+        return {node.attr, f"_meta.{node.attr}" if getattr(node.value, "attr", None) == "_meta" else node.attr}
+    if isinstance(node, ast.ImportFrom):
+        return {each.name for each in node.names if not node.level}
+    return {node.value.split(".")[-1]} if isinstance(node, ast.Constant) and isinstance(node.value, str) else set()
+
+
+@pytest.mark.parametrize(
+    ("names", "place"),
+    [
+        (UNDOCUMENTED, {"undocumented"}),
+        (UNDOCUMENTED_OF_VENDORS, {"databases"}),
+        (UNDOCUMENTED_AND_NOT_NEEDED, set()),
+    ],
+)
+def test_only_one_module_uses_what_django_does_not_document(names, place):
+    assert {room(each.split(":")[0]) for each in offenders(lambda node: names_used(node) & names)} == place
+
+
+@pytest.mark.parametrize(("names", "place"), [(UNDOCUMENTED, "undocumented"), (UNDOCUMENTED_OF_VENDORS, "databases")])
+def test_that_law_names_what_is_used(names, place):
+    trees = [tree for module, tree in CODE.items() if room(module) == place]
+    assert set().union(*(names_used(node) for tree in trees for node in ast.walk(tree))) >= names
 
 
 def test_only_the_ways_ask_which_one_it_is():

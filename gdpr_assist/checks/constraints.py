@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.core.checks import CheckMessage
-from django.db import connections
 from django.db.models import BooleanField, CharField, CheckConstraint, F, Q, Subquery, TextField, UUIDField, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
 from ..conf import log_database
+from ..databases.columns import compares_conditions
 from ..declaring.declaration import Change, Declaration
 from ..declaring.digits import known_key
 from ..declaring.keys import INTEGER_KEYS, key_field
@@ -59,7 +59,7 @@ def _is_opaque(part: Any) -> bool:
 
 
 def _allows(condition: Q, values: dict[str, Value], using: str) -> bool:
-    if connections[using].features.supports_comparing_boolean_expr:
+    if compares_conditions(using):
         # A constraint lets pass what is unknown, as what depends on NULL is.
         condition = Q(Coalesce(condition, True, output_field=BooleanField()))
     return condition.check(values, using=using)

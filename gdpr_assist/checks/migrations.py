@@ -9,18 +9,17 @@ from typing import Any
 
 from django.core.checks import CheckMessage
 from django.db.migrations.exceptions import CircularDependencyError, NodeNotFoundError
-from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations import RemoveField
 
+from ..undocumented import migrations_before, migrations_on_disk
 from ..upgrading import OLD_FLAG, MigrateGdprAnonymised
 from .messages import message
 
 
 def check_E001(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """A migration removes 1.1's flag before it was turned into markers. Needs no database."""
-    loader = MigrationLoader(None, load=False, ignore_no_migrations=True)
     try:
-        loader.load_disk()
+        migrations = migrations_on_disk()
     except (AttributeError, ImportError):
         return []  # check_E040 says it, or migrate does
     return [
@@ -31,16 +30,16 @@ def check_E001(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
             f'Put gdpr_assist.upgrading.MigrateGdprAnonymised("{model_name}") before the RemoveField, or write '
             "gdpr_assist_safe = True in the migration if the field is another one.",
         )
-        for (app_label, name), migration in loader.disk_migrations.items()
+        for (app_label, name), migration in migrations.items()
         if not getattr(migration, "gdpr_assist_safe", False)
-        for model_name in _flags_lost(loader, (app_label, name), migration)
+        for model_name in _flags_lost((app_label, name), migration)
     ]
 
 
 def check_E040(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """A migration names a class that is not in the module: 1.x put managers and bases of its own there."""
     try:
-        MigrationLoader(None, load=False, ignore_no_migrations=True).load_disk()
+        migrations_on_disk()
     except AttributeError as error:
         if isinstance(error.obj, ModuleType):
             frames = [frame.f_globals["__name__"] for frame, _ in walk_tb(error.__traceback__)]
@@ -58,28 +57,27 @@ def check_E040(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     return []
 
 
-def _flags_lost(loader: MigrationLoader, key: tuple[str, str], migration: Any) -> Iterator[str]:
+def _flags_lost(key: tuple[str, str], migration: Any) -> Iterator[str]:
     kept: set[str] | None = None
     for at, operation in enumerate(migration.operations):
         if isinstance(operation, RemoveField) and operation.name == OLD_FLAG:
             if kept is None:
-                kept = _flags_kept_before(loader, key)
+                kept = _flags_kept_before(key)
             here = {each.model_name.lower() for each in _flag_operations(migration.operations[:at])}
             if operation.model_name.lower() not in kept | here:
                 yield operation.model_name
 
 
-def _flags_kept_before(loader: MigrationLoader, key: tuple[str, str]) -> set[str]:
+def _flags_kept_before(key: tuple[str, str]) -> set[str]:
     try:
-        loader.build_graph()
-        earlier = loader.graph.forwards_plan(key)[:-1]
+        earlier = migrations_before(key)
     except (NodeNotFoundError, CircularDependencyError):
         return set()  # makemigrations and migrate say what is wrong with the graph
     return {
         operation.model_name.lower()
         for each in earlier
-        if each[0] == key[0]
-        for operation in _flag_operations(loader.graph.nodes[each].operations)
+        if each.app_label == key[0]
+        for operation in _flag_operations(each.operations)
     }
 
 

@@ -1,8 +1,10 @@
-"""What the field of a column puts into statements."""
+"""What the field of a column puts into statements, and where a condition stands as a value."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from django.db import connections
 
 # Where Django's fields put no more around their values than the casts which are made here too.
 CASTS = {
@@ -17,3 +19,8 @@ def has_sql_of_its_own(field: Any) -> bool:
     # Before Django 6.1 it is the first; there the second is made from it.
     method = getattr(field, "get_placeholder", None) or getattr(field, "get_placeholder_sql", None)
     return method is not None and method.__module__ not in CASTS
+
+
+def compares_conditions(using: str) -> bool:
+    """Return whether a condition may stand where a value does: not on Oracle."""
+    return bool(connections[using].features.supports_comparing_boolean_expr)

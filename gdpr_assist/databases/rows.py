@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from django.db import connections
 from django.db.models import QuerySet
 
-from ..undocumented import is_combined, is_distinct_on, is_sliced
+from ..undocumented import is_combined, is_distinct_on, is_sliced, multi_table_parents
 
 T = TypeVar("T")
 
@@ -32,6 +32,16 @@ def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
 def takes_conditions(rows: QuerySet[Any]) -> bool:
     """Whether ``rows`` can be narrowed down further: a slice, a combination and DISTINCT ON (...) cannot."""
     return not (is_sliced(rows) or is_combined(rows) or is_distinct_on(rows))
+
+
+def locked(rows: QuerySet[Any], using: str) -> QuerySet[Any]:
+    """Return ``rows`` of one table, to be locked when they are read, where the database can do that."""
+    features = connections[using].features
+    # PostgreSQL takes no name with a schema (db_table = 's"."t') after OF.
+    has_schema = any('"' in each._meta.db_table for each in (rows.model, *multi_table_parents(rows.model)))
+    if features.has_select_for_update_of and not has_schema:
+        return rows.select_for_update(of=("self",))
+    return rows.select_for_update() if features.has_select_for_update else rows
 
 
 def pages(rows: QuerySet[Any], size: int, *, key: Callable[[Any], Any] = attrgetter("pk")) -> Iterator[list[Any]]:

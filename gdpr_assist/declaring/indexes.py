@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import md5
 from typing import Any
 
 from django.contrib.postgres.indexes import BTreeIndex, HashIndex, OpClass, PostgresIndex
 from django.db import models, router
-from django.db.backends.utils import names_digest
 from django.db.models import F, UniqueConstraint
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import OrderBy
@@ -135,7 +135,7 @@ def _name(field: models.Field[Any, Any], kind: str) -> str:
     name = f"{stem}_{kind}".lower()
     if len(name) <= LONGEST_NAME:
         return name
-    ending = f"_{names_digest(stem, length=4)}_{kind}"
+    ending = f"_{md5(stem.encode(), usedforsecurity=False).hexdigest()[:4]}_{kind}"
     return f"{stem[: LONGEST_NAME - len(ending)]}{ending}".lower()
 
 

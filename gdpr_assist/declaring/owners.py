@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from django.db.models import BooleanField, DateField, Field, Model
 
+from ..undocumented import generic_fields
+
 ALL = "*"
 
 # {base class, with the package it is of: its columns, ALL for those that the base itself has}
@@ -111,7 +113,7 @@ def _tree_columns(options: Any) -> Iterator[str]:
 
 
 def _of_generic_keys(model: type[Model]) -> Iterator[tuple[str, Owner]]:
-    for key in model._meta.private_fields:
+    for key in generic_fields(model):
         for attribute in ("ct_field", "fk_field"):
             if hasattr(key, attribute):
                 yield getattr(key, attribute), Owner(f"the generic key {key.name}", False)

@@ -10,6 +10,8 @@ from django.db.models.constants import LOOKUP_SEP
 from django.db.models.functions import Upper
 from django.db.models.lookups import In
 
+from ..undocumented import generic_fields
+
 
 def follow(model: type[Model], path: str) -> list[Any]:
     """Return the relations on ``path``, a lookup path from ``model`` to another one, forwards or backwards.
@@ -48,7 +50,7 @@ def relations(model: type[Model]) -> list[str]:
 
 def generic_keys(model: type[Model]) -> list[Any]:
     """Return the generic keys of ``model``. Their class cannot be imported before the models are loaded."""
-    return [each for each in model._meta.private_fields if hasattr(each, "ct_field") and hasattr(each, "fk_field")]
+    return [each for each in generic_fields(model) if hasattr(each, "ct_field") and hasattr(each, "fk_field")]
 
 
 def matching_value(model: type[Model], lookup: str, *values: Any) -> Q:

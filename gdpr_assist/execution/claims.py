@@ -6,16 +6,14 @@ from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from typing import Any
 
-from django.db import connections
 from django.db.models import BooleanField, ExpressionWrapper, QuerySet
 
 from ..databases.interference import may_hide
-from ..databases.rows import LARGEST_BATCH, batch_size, chunks, pages
+from ..databases.rows import LARGEST_BATCH, batch_size, chunks, locked, pages
 from ..declaring.keys import key_text
 from ..declaring.meta import all_rows
 from ..planning.markers import is_marked, marked_texts
 from ..planning.plans import Plan
-from ..undocumented import multi_table_parents
 from .effects import check_seen
 from .run import Run
 
@@ -71,12 +69,3 @@ def _with_keys(plan: Plan, rows: QuerySet[Any]) -> QuerySet[Any]:
 def _marks_found(plan: Plan, keys: list[Any]) -> list[Claimed]:
     texts = marked_texts(plan.declaration, keys, plan.using, plan.part)
     return [(key, str(key) in texts) for key in keys]
-
-
-def locked(rows: QuerySet[Any], using: str) -> QuerySet[Any]:
-    features = connections[using].features
-    # PostgreSQL takes no name with a schema (db_table = 's"."t') after OF.
-    has_schema = any('"' in each._meta.db_table for each in (rows.model, *multi_table_parents(rows.model)))
-    if features.has_select_for_update_of and not has_schema:
-        return rows.select_for_update(of=("self",))
-    return rows.select_for_update() if features.has_select_for_update else rows

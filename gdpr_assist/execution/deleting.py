@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Model, QuerySet
-from django.db.models.deletion import Collector
 
 from ..databases.rows import batch_size, chunks
 from ..declaring.meta import all_rows
 from ..sensitive import sensitive
+from ..undocumented import collected
 from .effects import check_deleted
 
 
@@ -25,9 +25,7 @@ def delete(rows: Sequence[Model], using: str) -> None:
     """
     keys = [row.pk for row in rows]  # Django takes them off
     origin = all_rows(type(rows[0]), using).filter(pk__in=keys)
-    collector = Collector(using=using, origin=origin)
-    collector.collect(rows, keep_parents=True)
-    collector.delete()
+    collected(rows, using, origin=origin, keep_parents=True).delete()
     check_deleted(type(rows[0]), keys, using)
 
 

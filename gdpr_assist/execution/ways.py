@@ -10,13 +10,12 @@ from django.db import DatabaseError, IntegrityError, connections
 from django.db.models import Model, QuerySet
 from django.dispatch import Signal
 
-from ..databases.rows import batch_size
+from ..databases.rows import batch_size, locked
 from ..databases.statements import write_back
 from ..declaring.meta import all_rows
 from ..planning.plans import Plan
 from ..planning.ways import Kind
 from ..signals import post_anonymise, pre_anonymise
-from .claims import locked
 from .effects import Computed, Intended, as_they_are, check_changed, check_in_sql, check_stored, intended, unchanged
 from .run import Run
 from .values import Changes, changed_fields, held, prepared, raise_explained

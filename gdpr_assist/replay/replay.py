@@ -7,8 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from django.db import IntegrityError, connections, transaction
-from django.db.migrations.executor import MigrationExecutor
+from django.db import IntegrityError, transaction
 from django.db.models import Max
 
 from ..conf import log_database
@@ -22,6 +21,7 @@ from ..log.reading import OPERATIONS_PER_QUERY, Kind, LoggedOperation, hold_even
 from ..log.reconciliation import shown, with_receipts
 from ..sensitive import sensitive
 from ..tables import Receipt
+from ..undocumented import pending_migrations
 from .applying import AlreadyApplied, Blocked, CannotApply, Erased, Locked, apply, model_of
 
 UNDER_WAY = "still in its transaction"
@@ -67,9 +67,7 @@ def check_ready(databases: Databases) -> None:
 
 
 def _check_migrated(using: str | None, app_label: str | None) -> None:
-    executor = MigrationExecutor(connections[str(using)])
-    targets = [node for node in executor.loader.graph.leaf_nodes() if app_label in (None, node[0])]
-    pending = [f"{migration.app_label}.{migration.name}" for migration, _ in executor.migration_plan(targets)]
+    pending = pending_migrations(str(using), app_label)
     if pending:
         listed = ", ".join(pending) if len(pending) <= MIGRATIONS_NAMED else f"{len(pending)}, from {pending[0]} on"
         raise AnonymiseError(

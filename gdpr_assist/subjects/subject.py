@@ -14,9 +14,9 @@ from django.db.models import Model, QuerySet
 from django.template.defaultfilters import pluralize
 
 from ..databases.placement import explained
+from ..databases.rows import locked
 from ..declaring.meta import all_rows
 from ..exceptions import AnonymiseError
-from ..execution.claims import locked
 from ..execution.deleting import Deletion
 from ..execution.together import execute_together
 from ..paths import clauses_of

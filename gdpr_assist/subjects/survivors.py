@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Model, QuerySet
-from django.db.models.deletion import Collector
 
 from ..declaring.meta import all_rows
 from ..execution.deleting import Deletion
@@ -18,6 +17,7 @@ from ..paths import clauses_of, person_of
 from ..planning.plans import Plan
 from ..registry import concrete
 from ..sensitive import sensitive
+from ..undocumented import collected, objects_of
 from .finding import ITSELF, Found, find_rows
 from .person import Keys, Tables, known_values, links
 from .person import joined as with_joined
@@ -84,10 +84,8 @@ def _is_a_person(found: Found) -> bool:
 def _going(origin: Any, using: str) -> dict[type[Model], set[Any]]:
     """Return the rows that go with ``origin``. Django's Collector only reads until it is told to delete."""
     rows = origin if isinstance(origin, QuerySet) else [origin]
-    collector = Collector(using=using, origin=origin)
-    collector.collect(rows)
     going: dict[type[Model], set[Any]] = defaultdict(set)
-    for model, instances in collector.data.items():
+    for model, instances in objects_of(collected(rows, using, origin=origin)).items():
         going[concrete(model)].update(each.pk for each in instances)
     return going
 
