@@ -128,6 +128,8 @@ def written(tmp_path, monkeypatch):
     sys.modules.pop("legacy", None)
 
 
+# On PostgreSQL, apps that are set up again ask the database for its types.
+@pytest.mark.django_db
 class TestW026:
     @pytest.mark.parametrize(
         "code",
@@ -188,6 +190,8 @@ class TestW026:
             assert "gdpr_assist.W026" in err.getvalue()
 
 
+# On PostgreSQL, apps that are set up again ask the database for its types.
+@pytest.mark.django_db
 class TestW027:
     @pytest.mark.parametrize(
         "code",
