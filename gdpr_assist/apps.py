@@ -41,7 +41,6 @@ class GdprAssistConfig(AppConfig):
 
     def ready(self) -> None:
         from . import managers, tables
-        from .copies import keeper
 
         def wire(sender: type[Model], **kwargs: Any) -> None:
             managers.contribute(sender)
@@ -51,7 +50,6 @@ class GdprAssistConfig(AppConfig):
             _disconnect(_of_deletions(sender))
             managers.withdraw(sender)
 
-        keeper.register("gdpr_assist.copies.files.Files")
         models = apps.get_models()
         for model in models:
             registry.collect(model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from django.apps import apps
@@ -15,6 +15,7 @@ from django.db.models import Model, QuerySet
 from .copies.keeper import Found, Keepers
 from .databases import presence
 from .databases.placement import explained
+from .declaring.declaration import Declaration
 from .exceptions import AnonymiseError
 from .execution.effects import check_deleted
 from .execution.execute import execute
@@ -32,6 +33,20 @@ from .tables import DatabaseIdentity, EventLog, Receipt
 from .undocumented import innermost_block
 
 logger = logging.getLogger(__name__)
+
+
+class About(NamedTuple):
+    """What a deletion asks of a model: the same for each of its rows."""
+
+    declaration: Declaration
+    label: str
+    """In the log."""
+
+    parents: list[type[Model]]
+    """Those that are not registered, of which a row goes too."""
+
+    is_people: bool
+    """Whether each of its rows is a person."""
 
 
 class Deletion(writing.Erasure):
@@ -55,17 +70,30 @@ class Deletion(writing.Erasure):
         self.survivors: Survivors | None = None
         """The rows about the people who go that stay themselves; None until one of these is met."""
 
+        self._about: dict[type[Model], About] = {}
+
+    def about(self, model: type[Model]) -> About:
+        if model not in self._about:
+            self._about[model] = About(
+                declaration=registry.declaration(model),
+                label=registry.log_label(model),
+                parents=registry.unregistered_parents(model),
+                is_people=person_of(model) is model,
+            )
+        return self._about[model]
+
     def add(self, event: str, label: str, keys: Iterable[Any], part: str = "") -> None:
         super().add(event, label, keys, part) if self.whole is None else self.whole.add(event, label, keys, part)
 
     def delete(self, instance: Model, *, is_origin: bool = False) -> None:
         """Note a row that goes. In memory, the one that ``delete()`` was called on may not be as in the database."""
         model = concrete(type(instance))
-        self.copies += self.keepers.find_deleted(registry.declaration(model), instance, read=is_origin)
+        about = self.about(model)
+        self.copies += self.keepers.find_deleted(about.declaration, instance, read=is_origin)
         self.deleted[model].append(instance.pk)
         self.going[type(instance)].append(instance.pk)
-        self.add(EventLog.EVENT_DELETE, registry.log_label(model), [instance.pk])
-        for parent in registry.unregistered_parents(model):
+        self.add(EventLog.EVENT_DELETE, about.label, [instance.pk])
+        for parent in about.parents:
             self.of_children[parent].append(getattr(instance, str(parent._meta.pk.attname)))
 
     def check(self, sender: type[Model]) -> None:
@@ -106,7 +134,7 @@ def begin_deletion(sender: type[Model], instance: Model, using: str, origin: Any
     deletion = _begun(block, using)
     # A replay does what was logged and nothing else; an erasure of the person has found these rows by itself.
     is_first = deletion.survivors is None and deletion.whole is None and not writing.is_suspended()
-    if is_first and person_of(sender) is concrete(sender):
+    if is_first and deletion.about(concrete(sender)).is_people:
         deletion.survivors = survivors(origin, using)  # before the first row changes
     deletion.delete(instance, is_origin=is_origin)
 

@@ -1,4 +1,4 @@
-"""What a keeper is, which there are, and when they erase. ``apps`` registers those of the app itself."""
+"""What a keeper is, which there are, and when they erase."""
 
 from __future__ import annotations
 
@@ -149,7 +149,8 @@ class Keepers:
 
 Kind = TypeVar("Kind", bound=type[Keeper] | str)
 
-_kinds: list[type[Keeper] | str] = []
+# Those of the app itself, and what a project adds
+_kinds: list[type[Keeper] | str] = ["gdpr_assist.copies.files.Files"]
 
 
 def register(kind: Kind) -> Kind:
