@@ -53,8 +53,6 @@ AT_START = {
     "admin.selection",
     "apps",
     "conf",
-    "copies",
-    "copies.keeper",
     "databases",
     "databases.columns",
     "databases.errors",
