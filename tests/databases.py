@@ -5,11 +5,13 @@ from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import connections, transaction
 from django.test import TransactionTestCase, override_settings
+from django.utils.module_loading import import_string
 
 ALIASES = ("default", "other", "gdpr_log")
 
@@ -170,6 +172,14 @@ def database_is(using, fault):
     finally:
         connections[using] = healthy
         broken.close()
+        forget_types(healthy)
+
+
+def forget_types(database):
+    """Let new connections ask PostgreSQL for its types: those of another database may be known under the alias."""
+    if database.vendor == "postgresql" and apps.is_installed("django.contrib.postgres"):
+        for name in ("get_hstore_oids", "get_citext_oids"):
+            import_string(f"django.contrib.postgres.signals.{name}").cache_clear()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from io import StringIO
 
 import pytest
+from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connections
@@ -18,7 +19,16 @@ from gdpr_assist.pages import page
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.planning.preview import preview
 from tests.apps.shop.models import Supplier
-from tests.databases import migrate, scratch, unblocked_site, untouched
+from tests.databases import (
+    database_is,
+    forget_types,
+    migrate,
+    scratch,
+    unblocked_site,
+    untouched,
+    without_tables,
+)
+from tests.settings import DB
 
 MORE = page("checks", "gdpr_assist.E027")
 
@@ -191,3 +201,15 @@ class TestCure:
         there = connections[site].introspection.table_names()
         assert {model._meta.db_table for model in BESIDE_ROWS} <= set(there)
         assert "auth_user" not in there
+
+
+if DB == "postgresql":
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_test_on_another_database_leaves_nothing_behind():
+        """Django keeps the numbers of PostgreSQL's types by alias, whatever database that is at the time."""
+        forget_types(connections["default"])
+        with database_is("default", without_tables):
+            connections["default"].ensure_connection()
+        connections["default"].close()
+        assert apps.get_model("postgres_fields.PostgresFields").objects.update(hstore={"name": "Ada"}) == 0

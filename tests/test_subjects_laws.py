@@ -9,7 +9,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import QuerySet
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -222,11 +222,11 @@ def undone(law):
     """Return ``law``, its rows taken back. Not by a block: an erasure on two databases must be the outermost one."""
 
     def run(drawn):
-        savepoint = transaction.savepoint()
+        savepoint = connection.savepoint()
         try:
             law(drawn)
         finally:
-            transaction.savepoint_rollback(savepoint)
+            connection.savepoint_rollback(savepoint)
 
     return run
 

@@ -163,3 +163,30 @@ def test_the_queries_do_not_grow_with_the_people():
         counted.append(len(captured))
     assert counted[1] == counted[0]
     assert Sale.objects.filter(email__endswith="@anon.example.com").count() == 80
+
+
+def test_more_people_than_a_statement_takes(monkeypatch):
+    """On SQLite there is an end to its parameters."""
+    monkeypatch.setattr("gdpr_assist.subjects.survivors.batch_size", lambda using: 3)
+    people = [account(f"p{number}") for number in range(8)]
+    guests = [sale(email=each.email) for each in people]
+    Profile.objects.create(account=people[0], phone="555")
+    Account.objects.all().delete()
+    assert all(map(is_erased, guests))
+
+
+def test_rows_that_go_anyway_are_left_to_the_deletion(ada):
+    """With on_erasure = "delete", and with a key that cascades."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sale._meta.get_field("buyer").remote_field, "on_delete", models.CASCADE)
+        bought = sale(ada, email="ada@quill.example")
+        line = SaleLine.objects.create(sale=bought, engraving="Ada")
+        key = str(ada.pk)
+        _, deleted = ada.delete()
+    assert deleted == {"people.SaleLine": 1, "people.Sale": 1, "people.Account": 1}
+    events = EventLog.objects.using("gdpr_log").values_list("event", "model_name", "target_pk")
+    assert sorted(events) == [
+        ("delete", "Account", key),
+        ("delete", "Sale", str(bought.pk)),
+        ("delete", "SaleLine", str(line.pk)),
+    ]

@@ -32,7 +32,7 @@ def find_people(identifiers: Mapping[str, Any], tables: Tables) -> Iterator[tupl
             continue
         every = sources(using, tables)
         found = [_having(kind, value, every, using) for kind, value in identifiers.items()]
-        for person, key in sorted(set.intersection(*found), key=lambda each: (each[0]._meta.label, str(each[1]))):
+        for person, key in sorted(set.intersection(*found), key=lambda each: (each[0]._meta.label, each[1])):
             yield using, joined({person: frozenset([key])}, using, tables)
 
 

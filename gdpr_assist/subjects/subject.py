@@ -88,7 +88,7 @@ class Subject:
 
     def __str__(self) -> str:
         """The rows that are this person, by label and key; asks the database for those that a key joins."""
-        rows = (f"{model._meta.label} {key}" for model, keys in self.keys.items() for key in sorted(keys, key=str))
+        rows = (f"{model._meta.label} {key}" for model, keys in self.keys.items() for key in sorted(keys))
         return ", ".join(rows) or "somebody without a row of their own"
 
     @cached_property

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Model, QuerySet
 
+from ..databases.rows import batch_size, chunks
 from ..declaring.meta import all_rows
 from ..execution.deleting import Deletion
 from ..execution.execute import execute
@@ -21,7 +22,7 @@ from ..undocumented import collected, objects_of
 from .finding import ITSELF, Found, find_rows
 from .person import Keys, Tables, known_values, links
 from .person import joined as with_joined
-from .shares import shares
+from .shares import Share, shares
 
 # {model: primary keys of its rows}
 Going = Mapping[type[Model], Collection[Any]]
@@ -51,17 +52,39 @@ def survivors(origin: Any, using: str) -> Survivors:
     """
     going = _going(origin, using)
     tables = Tables()
-    keys = with_joined(_people(going, using, tables), using, tables)
+    plans: list[Plan] = []
+    deletions: list[Deletion] = []
+    for people in _in_batches(_people(going, using, tables), using):
+        for each in _of_those_who_stay(people, using, tables):
+            gone_anyway: Collection[Any] = going.get(each.found.model, frozenset())
+            if each.verb == "delete":
+                deletions.append(Deletion(each.found.rows))
+                deletions[-1].read_keys(but=gone_anyway)
+            elif each.plan:
+                keys = tuple(key for key in each.plan.pinned().keys or () if key not in gone_anyway)
+                plans += [replace(each.plan, keys=keys)] if keys else []
+    return Survivors(plans=plans, deletions=deletions)
+
+
+def _of_those_who_stay(people: Keys, using: str, tables: Tables) -> list[Share]:
+    """Return what becomes of the rows about ``people``, those that go anyway among them."""
+    keys = with_joined(people, using, tables)
     found = [
-        _staying(each, going)
+        each
         for each in find_rows(keys, using, known_values(keys, using, tables), tables)
         if each.using == using and clauses_of(each.model).on_delete_of_subject and not _is_a_person(each)
     ]
-    decided = list(shares(found, force=False))
-    deletions = [Deletion(each.found.rows) for each in decided if each.verb == "delete"]
-    for deletion in deletions:
-        deletion.read_keys()
-    return Survivors(plans=[each.plan.pinned() for each in decided if each.plan], deletions=deletions)
+    return list(shares(found, force=False))
+
+
+def _in_batches(people: Keys, using: str) -> Iterator[Keys]:
+    """Yield all of them at once, or as many as a statement takes: then what two of them share may stay."""
+    size = batch_size(using)
+    if sum(map(len, people.values())) <= size:
+        yield people
+        return
+    for model, keys in people.items():
+        yield from ({model: frozenset(those)} for those in chunks(keys, size))
 
 
 def _people(going: Going, using: str, tables: Tables) -> Keys:
@@ -69,10 +92,10 @@ def _people(going: Going, using: str, tables: Tables) -> Keys:
     people = {model: set(keys) for model, keys in going.items() if person_of(model) is model}
     for model, person, route in links(using, tables):
         assert route.person is not None  # see links
-        if mine := people.get(person):
-            pairs = all_rows(model, using).filter(pk__in=mine).values_list("pk", f"{route.lookup}__pk")
-            ends = going.get(route.person, ())
-            mine -= {key for key, end in pairs if end is not None and end not in ends}
+        ends = going.get(route.person, ())
+        for keys in chunks(tuple(people.get(person, ())), batch_size(using)):
+            pairs = all_rows(model, using).filter(pk__in=keys).values_list("pk", f"{route.lookup}__pk")
+            people[person] -= {key for key, end in pairs if end is not None and end not in ends}
     return {model: frozenset(keys) for model, keys in people.items() if keys}
 
 
@@ -88,11 +111,3 @@ def _going(origin: Any, using: str) -> dict[type[Model], set[Any]]:
     for model, instances in objects_of(collected(rows, using, origin=origin)).items():
         going[concrete(model)].update(each.pk for each in instances)
     return going
-
-
-def _staying(found: Found, going: Going) -> Found:
-    keys = going.get(found.model)
-    if not keys:
-        return found
-    rest = all_rows(found.model, found.using).filter(pk__in=found.rows.order_by().values("pk"))
-    return replace(found, rows=rest.exclude(pk__in=keys))
