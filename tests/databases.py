@@ -38,6 +38,31 @@ def untouched(*aliases):
     assert after.keys() == before.keys()
 
 
+def number_rows_from(number, connection):
+    """Let the database give keys of ``number`` and more, so that no row gets one that a test has written.
+
+    Sequences outlive the transactions of tests: which keys are taken would depend on the tests that ran before.
+    """
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("DELETE FROM sqlite_sequence")
+            cursor.execute(
+                f"INSERT INTO sqlite_sequence (name, seq) SELECT name, {number} FROM sqlite_master "
+                "WHERE type = 'table' AND sql LIKE '%AUTOINCREMENT%'"
+            )
+        elif connection.vendor == "postgresql":
+            cursor.execute(
+                f"SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, {number}) FROM pg_sequences"
+            )
+        else:
+            cursor.execute(
+                "SELECT table_name FROM information_schema.tables "
+                "WHERE table_schema = DATABASE() AND auto_increment IS NOT NULL"
+            )
+            for (table,) in cursor.fetchall():
+                cursor.execute(f"ALTER TABLE {connection.ops.quote_name(table)} AUTO_INCREMENT = {number}")
+
+
 # -- the rows after each test that commits ---------------------------------------------------------
 
 
