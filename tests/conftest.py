@@ -11,6 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connections
 
 from tests import databases, log_role
+from tests.people import account
 
 DATABASE_FIXTURES = {"db", "django_db_reset_sequences", "live_server", "transactional_db"}
 
@@ -74,6 +75,18 @@ def django_db_setup(django_db_setup, django_db_blocker, request):
     yield
     with django_db_blocker.unblock():
         next(in_force, None)
+
+
+@pytest.fixture
+def ada(db):
+    """A person of ``tests.apps.people``; tests of other apps have an Ada of their own."""
+    return account("ada")
+
+
+@pytest.fixture
+def bob(db):
+    """A stranger to her."""
+    return account("bob")
 
 
 @pytest.fixture

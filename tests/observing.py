@@ -84,6 +84,11 @@ def redeclared(model, meta_class, parts=None):
     return mock.patch.dict(registry._declarations, {model: declared})
 
 
+def changed(model, **attributes):
+    """Declare ``model`` as it is, but for these attributes, for the time of a block."""
+    return redeclared(model, type("PrivacyMeta", (type(registry.declaration(model).meta),), attributes))
+
+
 def queries(action, using="default"):
     """Return the SQL that ``action`` runs on one alias, without quotes."""
     with CaptureQueriesContext(connections[using]) as captured:

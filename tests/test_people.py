@@ -33,12 +33,7 @@ from tests.apps.people.models import (
 )
 from tests.apps.shop.models import Customer, Order
 
-from .observing import redeclared
-
-
-def changed(model, **attributes):
-    """Declare ``model`` as it is, but for these attributes, for the time of a block."""
-    return redeclared(model, type("PrivacyMeta", (type(registry.declaration(model).meta),), attributes))
+from .observing import changed
 
 
 def mistakes(model, **attributes):

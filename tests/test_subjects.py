@@ -29,28 +29,10 @@ from tests.apps.people.models import (
     Visit,
 )
 
-from .observing import events, row, rows, unchanged
-from .test_people import changed
+from .observing import changed, events, row, rows, unchanged
+from .people import account, around, sale
 
 pytestmark = pytest.mark.django_db
-
-
-def account(name, **values):
-    return Account.objects.create(email=f"{name}@quill.example", **{"is_confirmed": True, **values})
-
-
-def sale(buyer=None, email="", **values):
-    return Sale.objects.create(buyer=buyer, email=email, recipient="Ada", **values)
-
-
-@pytest.fixture
-def ada():
-    return account("ada")
-
-
-@pytest.fixture
-def bob():
-    return account("bob")
 
 
 def found(subject):
@@ -266,17 +248,7 @@ class TestWhoItIs:
 
 class TestErase:
     def everything(self, person):
-        parcel = Parcel.objects.create(street="Harbour Road")
-        bought = sale(person, email=person.email, phone="555", parcel=parcel)
-        return {
-            "profile": Profile.objects.create(account=person, phone="555"),
-            "sale": bought,
-            "parcel": parcel,
-            "line": SaleLine.objects.create(sale=bought, engraving="Ada"),
-            "guest": sale(email=person.email),
-            "remark": Remark.objects.create(about=bought, text="for Ada"),
-            "reader": Reader.objects.create(email=person.email),
-        }
+        return {"profile": Profile.objects.create(account=person, phone="555"), **around(person, phone="555")}
 
     def test_all_of_it_in_one_operation_and_no_strangers(self, ada, bob):
         hers, theirs = self.everything(ada), self.everything(bob)

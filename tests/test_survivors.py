@@ -15,34 +15,15 @@ from django.test.utils import CaptureQueriesContext
 from gdpr_assist.models import EventLog
 from tests.apps.people.models import Account, Chat, Parcel, Profile, Reader, Remark, Sale, SaleLine, StaffAccount
 
-from .observing import row, rows, unchanged
-from .test_people import changed
-from .test_subjects import account, sale
+from . import people
+from .observing import changed, row, rows, unchanged
+from .people import account, sale
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def ada():
-    return account("ada")
-
-
-@pytest.fixture
-def bob():
-    return account("bob")
-
-
 def around(person):
-    parcel = Parcel.objects.create(street="Harbour Road")
-    bought = sale(person, email=person.email, parcel=parcel)
-    return {
-        "sale": bought,
-        "parcel": parcel,
-        "guest": sale(email=person.email),
-        "reader": Reader.objects.create(email=person.email),
-        "remark": Remark.objects.create(about=bought, text="for her"),
-        "chat": Chat.objects.create(asker=person, question="Hers?", answer="His!"),
-    }
+    return people.around(person) | {"chat": Chat.objects.create(asker=person, question="Hers?", answer="His!")}
 
 
 @contextmanager
@@ -72,7 +53,6 @@ def by_queryset(person):
 def test_all_of_it_in_the_operation_of_the_deletion(delete, ada, bob):
     hers, theirs = around(ada), around(bob)
     strangers = {name: row(each) for name, each in theirs.items()}
-    line = SaleLine.objects.create(sale=hers["sale"], engraving="Ada")
     delete(ada)
     assert list(Account.objects.all()) == [bob]
     assert is_erased(hers["sale"])
@@ -83,7 +63,7 @@ def test_all_of_it_in_the_operation_of_the_deletion(delete, ada, bob):
         assert row(hers[name])[column] == str(hers[name].pk)
     assert row(hers["chat"])["answer"] == "His!"
     assert is_erased(hers["reader"])
-    assert not SaleLine.objects.filter(pk=line.pk).exists()
+    assert not SaleLine.objects.filter(pk=hers["line"].pk).exists()
     assert {name: row(each) for name, each in theirs.items()} == strangers
     assert len(operations()) == 1
 

@@ -6,7 +6,7 @@ from django.core.management import CommandError, call_command
 
 from gdpr_assist.registry import registry
 from tests.apps.people.models import Account, Profile, Sale, SaleLine
-from tests.test_people import changed
+from tests.observing import changed
 
 
 def run(*args):

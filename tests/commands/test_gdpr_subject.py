@@ -9,14 +9,9 @@ from django.core.management import CommandError, call_command
 from gdpr_assist.registry import registry
 from tests.apps.people.models import Account, Sale
 from tests.observing import row, unchanged
-from tests.test_subjects import account, sale
+from tests.people import account, sale
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ada():
-    return account("ada")
 
 
 def run(*args, typed=()):

@@ -10,6 +10,7 @@ from gdpr_assist.log import identity
 from gdpr_assist.models import EventLog
 from tests.apps.people.models import Account, Chat, Profile, Sale, SaleLine
 from tests.observing import row
+from tests.people import account, sale
 
 from .test_transactions import VENDOR, at_once, wait_until_somebody_is_blocked
 
@@ -23,14 +24,6 @@ pytestmark = [
 def database_has_its_id():
     """As after migrate: the tests before this one have flushed it."""
     identity.database_id("default")
-
-
-def account(name):
-    return Account.objects.create(email=f"{name}@quill.example", is_confirmed=True)
-
-
-def sale(buyer, email):
-    return Sale.objects.create(buyer=buyer, email=email, recipient="Ada")
 
 
 def logged(label):
