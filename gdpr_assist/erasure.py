@@ -21,25 +21,33 @@ from .signals import erased
 
 
 @sensitive
-def erase(plans: Sequence[Plan], *, by: Any = None) -> list[Result]:
+def erase(
+    plans: Sequence[Plan], *, by: Any = None, first: Callable[[], Sequence[Plan]] | None = None, **together: Any
+) -> list[Result]:
     """Execute ``plans`` as one erasure, and return their results: one transaction and operation on each database.
 
     ``by`` is who asked for it, as a user. Where somebody is named, the receivers of ``signals.erased`` hear of each
-    plan in the transaction that erases: what they raise undoes it. The log never holds a name.
+    plan in the transaction that erases: what they raise undoes it. The log never holds a name. ``first`` and what
+    stands in ``together`` are those of ``execute_together``.
 
     Raises ``AnonymiseError``; then nothing was changed, unless it is ``PartlyErased``.
     """
     if by is None:
-        return execute_together(plans)
+        return execute_together(plans, first=first, **together)
     if isinstance(by, Model) and (by.pk is None or by._state.adding):
         raise AnonymiseError(
             f"erase(by=...): this {by._meta.label} is not saved, so nobody could say who asked; nothing was changed. "
             "Give one that is, or leave it out."
         )
-    pinned = [plan.pinned() for plan in plans]
-    keys = _told_once(pinned)
+    pinned: list[Plan] = []
+    keys: list[list[Any]] = []
     # {alias: what receivers want to do once its rows are committed}
     later: dict[str, list[Callable[[], None]]] = defaultdict(list)
+
+    def read() -> list[Plan]:
+        pinned.extend(first() if first else [plan.pinned() for plan in plans])
+        keys.extend(_told_once(pinned))
+        return pinned
 
     def tell(results: list[Result]) -> None:
         for plan, changed, result in zip(pinned, keys, results, strict=True):
@@ -49,7 +57,7 @@ def erase(plans: Sequence[Plan], *, by: Any = None) -> list[Result]:
             )
 
     try:
-        results = execute_together(pinned, before_commit=tell)
+        results = execute_together(plans, first=read, before_commit=tell, **together)
     except PartlyErased as error:
         _call(later, {result.using for result in error.results})
         raise

@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from gdpr_assist import AnonymiseError, Party, Subject
 from gdpr_assist.databases.transactions import in_order_of_commit
 from gdpr_assist.models import EventLog, PrivacyAnonymised, Receipt
+from gdpr_assist.signals import erased
 from tests.apps.people.models import (
     Account,
     Chat,
@@ -29,7 +30,7 @@ from tests.apps.people.models import (
     Visit,
 )
 
-from .observing import changed, events, row, rows, unchanged
+from .observing import changed, events, listening, row, rows, unchanged
 from .people import account, around, sale
 
 pytestmark = pytest.mark.django_db
@@ -296,6 +297,67 @@ class TestErase:
             "people.Sale: 1 row, by email, but a key leads to somebody else"
         ]
 
+    def test_rows_in_doubt_are_hers_if_somebody_says_so(self, ada, bob):
+        for each in (ada, bob):
+            Profile.objects.create(account=each, phone="555")
+        guest, bobs = sale(phone="555"), sale(bob, phone="555")
+        assert [(each.name, each.can_include) for each in Subject(ada).doubts()] == [
+            ("people.Sale by phone", True),
+            ("people.Sale by phone", False),
+        ]
+        person = Subject(ada).including("people.Sale by phone")
+        assert found(person)["people.Sale", ""] == ({guest.pk}, ("by buyer", "by email", "by phone"))
+        assert [each.is_claimed for each in person.doubts()] == [True]
+        assert person.erase().erased["people.Sale (free)"] == 1
+        assert row(guest)["phone"] != "555"
+        assert row(bobs)["phone"] == "555"
+
+    @pytest.mark.parametrize("name", ["people.Sale by email", "people.Reader by phone", ""])
+    def test_what_a_key_says_to_be_somebody_elses_is_never_hers(self, ada, bob, name):
+        sale(bob, email="ada@quill.example")
+        with unchanged(Account, Sale), pytest.raises(AnonymiseError) as caught:
+            Subject(ada).including(name).erase()
+        assert str(caught.value) == f"No rows in doubt are called {name}; there are none."
+
+    def test_who_asked_for_it_is_told_with_each_row(self, ada, bob):
+        mine = sale(ada)
+        told = []
+
+        def hear(sender, keys, operation, by, **kwargs):
+            told.extend((sender._meta.label, key, by) for key in keys)
+
+        with listening(erased, hear):
+            result = Subject(ada).erase(by=bob)
+        assert told == [("people.Account", ada.pk, bob), ("people.Sale", mine.pk, bob)]
+        assert result.erased == {"people.Account": 1, "people.Sale (free)": 1}
+
+    def test_a_receiver_that_refuses_undoes_all(self, ada, bob):
+        lines = [SaleLine.objects.create(sale=sale(ada))]
+
+        def refuse(**kwargs):
+            raise AnonymiseError("Not today.")
+
+        with (
+            unchanged(Account, Sale, SaleLine),
+            listening(erased, refuse),
+            pytest.raises(AnonymiseError, match=r"^Not today\.$"),
+        ):
+            Subject(ada).erase(by=bob)
+        assert SaleLine.objects.filter(pk=lines[0].pk).exists()
+
+    def test_the_preview_says_what_was_erased_before(self, ada):
+        bought = sale(ada)
+        Subject(ada).erase()
+        assert Subject(ada).preview().splitlines() == [
+            "people.Account: 1 row, is the person: anonymised: email; 1 anonymised before, left as they are",
+            (
+                "people.Sale (free): 1 row, by buyer: anonymised: email, phone; recipient stays (tax); "
+                "1 anonymised before, left as they are"
+            ),
+        ]
+        Sale.objects.filter(pk=bought.pk).update(email="ada@quill.example")
+        assert Subject(ada).preview().endswith("; 1 of these refilled since")
+
     def test_a_party(self, ada, bob):
         chat = Chat.objects.create(asker=ada, answerer=bob, question="Ada?", answer="Bob!")
         assert Subject(ada).erase().erased["people.Chat (asker)"] == 1
@@ -326,8 +388,11 @@ class TestErase:
         sale(bob, email="ada@quill.example")
         lines = Subject(ada).preview().splitlines()
         assert "people.Account: 1 row, is the person: anonymised: email" in lines
-        assert "people.Sale (free): 2 rows, by buyer, by email, by phone: anonymised: email, phone" in lines
-        assert "people.SaleLine: 1 row, by sale__buyer, by email, by phone: deleted" in lines
+        assert (
+            "people.Sale (free): 2 rows, 1 by buyer, 1 by email: anonymised: email, phone; "
+            "recipient stays (tax)" in lines
+        )
+        assert "people.SaleLine: 1 row, by sale__buyer: deleted" in lines
         assert "people.Sale: 1 row, by email, but a key leads to somebody else: not included" in lines
         with unchanged(Account, Sale):
             Subject(ada).preview()

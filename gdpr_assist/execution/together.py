@@ -22,7 +22,7 @@ def execute_together(
     *,
     aliases: Iterable[str] = (),
     last: str | None = None,
-    first: Callable[[], None] | None = None,
+    first: Callable[[], Sequence[Plan]] | None = None,
     then: Callable[[], None] | None = None,
     before_commit: Callable[[list[Result]], None] | None = None,
 ) -> list[Result]:
@@ -31,9 +31,9 @@ def execute_together(
     For a person's rows in several models. All keys are read first, so that a plan which finds its rows through those
     of another one still finds them. ``before_commit`` is called with the results; what it raises undoes all.
 
-    ``first`` is called in the transactions before the keys are read, to lock rows; ``then`` after the plans, to delete
-    rows, which is logged in the same operations. ``aliases`` are databases that these two need beside those of the
-    plans. The database ``last`` commits last, if its constraints can be checked before.
+    ``first`` is called in the transactions, to lock rows and return the plans with their keys; ``then`` after the
+    plans, to delete rows, which is logged in the same operations. ``aliases`` are databases that these two need beside
+    those of the plans. The database ``last`` commits last, if its constraints can be checked before.
 
     Raises ``AnonymiseError``; then nothing was changed. Several databases cannot commit together: if one refuses after
     another came through, ``PartlyErased`` says what is done.
@@ -47,8 +47,7 @@ def execute_together(
         for using in reversed(erasures):
             transactions.enter_context(blocks[using])
         if first:
-            first()
-            pinned = [plan.pinned() for plan in plans]
+            pinned = list(first())
         # A multi-table child is anonymised with its parent, and would be counted as done before.
         marked = [plan.marked().count() if plan.has_relatives else None for plan in plans]
         results = [

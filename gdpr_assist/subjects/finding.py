@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..declaring.keys import key_text
 from ..declaring.meta import all_rows
 from ..declaring.relations import is_multi_valued, matching_value
 from ..declaring.search import Matching
+from ..paths import Known as KnownBy
 from ..paths import Route, clauses_of, known_by, person_of, routes
 from ..registry import registry
 from .person import Keys, Known, Tables, nobodys
@@ -35,6 +36,9 @@ class Found:
     rows: QuerySet[Any] = field(repr=False)
     ways: tuple[str, ...]
     """How they were found: ``"by customer"``, ``"by email"``."""
+
+    by_way: tuple[Way, ...] = field(default=(), repr=False)
+    """The rows of each way, those that are somebody else's too among them."""
 
     is_shared: bool = False
     """Whether a path leads from each of them to somebody else too."""
@@ -58,25 +62,33 @@ class Way:
     rows: QuerySet[Any]
 
 
-def find_rows(keys: Keys, using: str, values: Iterable[Known], tables: Tables) -> list[Found]:
+def find_rows(
+    keys: Keys, using: str, values: Iterable[Known], tables: Tables, included: Collection[str] = ()
+) -> list[Found]:
     """Return the rows that are about the person whose own rows, on ``using``, have ``keys``.
 
     By key on that alias, and where the person's own table is not; by value on every alias. A value that is not certain
-    finds nothing here.
+    finds nothing here, but of the models and kinds that ``included`` names.
     """
-    certain = [each for each in values if each.is_certain]
+    values = list(values)
     found: list[Found] = []
     for alias in data_aliases():
         if not mirrored(alias):  # a replica has nothing of its own
             there = [model for model in registry.models if tables.has(model, alias)]
-            found += [each for model in there for each in _of(model, alias, keys, using, certain, tables)]
+            found += [each for model in there for each in _of(model, alias, keys, using, values, included, tables)]
     return [*found, *_generic(found, keys, using, tables)]
 
 
 def _of(
-    model: type[Model], alias: str, keys: Keys, using: str, values: list[Known], tables: Tables
+    model: type[Model],
+    alias: str,
+    keys: Keys,
+    using: str,
+    values: list[Known],
+    included: Collection[str],
+    tables: Tables,
 ) -> Iterator[Found]:
-    ways = [*_by_key(model, alias, keys, using, tables), *_by_value(model, alias, values)]
+    ways = [*_by_key(model, alias, keys, using, tables), *_by_value(model, alias, values, included)]
     for found in joined_ways(model, alias, ways):
         yield from _shared_apart(found, keys)
 
@@ -113,7 +125,12 @@ def joined_ways(model: type[Model], alias: str, ways: list[Way]) -> Iterator[Fou
         one = len(those) == 1
         rows = those[0].rows if one else all_rows(model, alias).filter(pk__in=Matching(queries[0].union(*queries[1:])))
         yield Found(
-            model=model, using=alias, part=part, rows=rows, ways=tuple(dict.fromkeys(way.words for way in those))
+            model=model,
+            using=alias,
+            part=part,
+            rows=rows,
+            ways=tuple(dict.fromkeys(way.words for way in those)),
+            by_way=tuple(those),
         )
 
 
@@ -128,14 +145,25 @@ def _by_key(model: type[Model], alias: str, keys: Keys, using: str, tables: Tabl
         yield Way(part=route.party, words=words, rows=rows.filter(**{f"{route.lookup or 'pk'}__in": mine}))
 
 
-def _by_value(model: type[Model], alias: str, values: list[Known]) -> Iterator[Way]:
-    if person_of(model) or clauses_of(model).parties:
+def _by_value(model: type[Model], alias: str, values: list[Known], included: Collection[str]) -> Iterator[Way]:
+    if person_of(model):
         return
     for each in known_by(model):
-        those = [value.value for value in values if value.identifier == each.identifier]
-        if those and not is_multi_valued(model, each.lookup):
+        is_included = doubt_name(model, each.identifier) in included
+        hers = [value for value in values if value.identifier == each.identifier]
+        those = [value.value for value in hers if value.is_certain or is_included]
+        if those and is_found_by(model, each):
             rows = nobodys(model, alias).filter(matching_value(model, each.lookup, *those))
             yield Way(part="", words=f"by {each.identifier}", rows=rows)
+
+
+def doubt_name(model: type[Model], identifier: str) -> str:
+    return f"{model._meta.label} by {identifier}"
+
+
+def is_found_by(model: type[Model], known: KnownBy) -> bool:
+    """Whether a value finds the row: not where it may be that of one of several people."""
+    return not clauses_of(model).parties and not is_multi_valued(model, known.lookup)
 
 
 def _generic(found: list[Found], keys: Keys, using: str, tables: Tables) -> Iterator[Found]:
@@ -169,39 +197,3 @@ def _pointing(model: type[Model], alias: str, route: Route, targets: list[QueryS
         those = rows.order_by().values_list("pk" if text is None else text, flat=True)
         condition = {f"{before}{generic.content_type}": kind.pk, f"{before}{generic.object_id}__in": those}
         yield Way(part=route.party, words=f"by {before}{generic}", rows=all_rows(model, alias).filter(**condition))
-
-
-def doubtful(keys: Keys, values: Iterable[Known], tables: Tables) -> Iterator[tuple[str, str, int]]:
-    """Yield (label, why, number) of rows that hold a value of the person, and are not taken to be hers.
-
-    The value is not certain, or a key of the row leads to somebody else.
-    """
-    values = list(values)
-    for alias in data_aliases():
-        for model in registry.models:
-            if not mirrored(alias) and tables.has(model, alias) and not person_of(model):
-                yield from _doubtful(model, alias, keys, values)
-
-
-def _doubtful(model: type[Model], alias: str, keys: Keys, values: list[Known]) -> Iterator[tuple[str, str, int]]:
-    for each in known_by(model):
-        hers = [value for value in values if value.identifier == each.identifier]
-        if not hers:
-            continue
-        condition = {is_certain: _any_of(model, each.lookup, hers, is_certain) for is_certain in (True, False)}
-        if condition[False] and (count := nobodys(model, alias).filter(condition[False]).count()):
-            yield model._meta.label, f"by {each.identifier}, which is not certain to be hers alone", count
-        others = all_rows(model, alias).filter(condition[True] | condition[False])
-        others = others.exclude(pk__in=nobodys(model, alias).values("pk"))
-        for route in routes(model):
-            if route.lookup and route.person and (mine := keys.get(route.person)):
-                others = others.exclude(
-                    pk__in=all_rows(model, alias).filter(**{f"{route.lookup}__in": mine}).values("pk")
-                )
-        if count := others.count():
-            yield model._meta.label, f"by {each.identifier}, but a key leads to somebody else", count
-
-
-def _any_of(model: type[Model], lookup: str, values: list[Known], is_certain: bool) -> Q:
-    those = [each.value for each in values if each.is_certain is is_certain]
-    return matching_value(model, lookup, *those) if those else Q()

@@ -11,6 +11,7 @@ from django.template.defaultfilters import pluralize
 
 from ..declaring.clauses import DELETED, FREE, Keep
 from ..execution.execute import Result
+from ..paths import clauses_of
 from ..planning.plans import Plan, plan
 from ..registry import registry
 from .finding import Found
@@ -72,6 +73,25 @@ class Share:
     @property
     def label(self) -> str:
         return self.found.label
+
+    @property
+    def name(self) -> str:
+        """The label, with that of the part if it is one."""
+        return self.plan.name if self.plan else self.label
+
+    @property
+    def staying(self) -> dict[str, str]:
+        """{personal field that stays though the rest of the row is anonymised: why}"""
+        if self.plan is None:
+            return {}
+        clauses = clauses_of(self.found.model)
+        others = {
+            name: f"it is of {other}"
+            for other, party in clauses.parties.items()
+            for name in party.erases
+            if self.found.part and name not in self.plan.fields
+        }
+        return {**others, **{name: keep.ground for name, keep in clauses.kept.items()}}
 
 
 def shares(found: Iterable[Found], force: bool) -> Iterator[Share]:

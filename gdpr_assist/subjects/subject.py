@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from functools import cached_property
 from typing import IO, Any
 
@@ -11,18 +12,19 @@ from asgiref.sync import sync_to_async
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, DataError
 from django.db.models import Model, QuerySet
-from django.template.defaultfilters import pluralize
 
-from ..databases.placement import explained
 from ..databases.rows import locked
 from ..declaring.meta import all_rows
+from ..erasure import erase
 from ..exceptions import AnonymiseError
 from ..execution.deleting import Deletion
-from ..execution.together import execute_together
 from ..paths import clauses_of
+from ..planning.plans import Plan
 from ..sensitive import sensitive
+from .doubts import Doubt, doubts
 from .exporting import export
-from .finding import ITSELF, Found, doubtful, find_rows
+from .finding import ITSELF, Found, find_rows
+from .lines import Line, lines
 from .person import Keys, Known, Tables, joined, known_values
 from .searching import ends_of, find_people, guests, overlap, person_behind
 from .shares import Reason, Share, SubjectResult, counted, kept, left, shares
@@ -44,6 +46,7 @@ class Subject:
         self._narrow = rows
         self._tables = Tables()
         self._values: list[Known] = []
+        self._included: frozenset[str] = frozenset()
         self._root: Keys = person_behind(row)
 
     @classmethod
@@ -83,7 +86,7 @@ class Subject:
     def _from(cls, using: str, root: Keys, values: list[Known]) -> Subject:
         subject = cls.__new__(cls)
         subject.using, subject._narrow, subject._tables = using, None, Tables()
-        subject._root, subject._values = root, values
+        subject._root, subject._values, subject._included = root, values, frozenset()
         return subject
 
     def __str__(self) -> str:
@@ -104,7 +107,7 @@ class Subject:
     @sensitive
     def rows(self) -> list[Found]:
         """Return the rows that are about this person, by model and alias."""
-        found = find_rows(self.keys, self.using, self.values, self._tables)
+        found = find_rows(self.keys, self.using, self.values, self._tables, self._included)
         if self._narrow is None:
             return found
         return [each if each.ways == (ITSELF,) else each.narrowed(self._narrow) for each in found]
@@ -115,9 +118,34 @@ class Subject:
         return list(shares(self.rows(), force))
 
     @sensitive
+    def lines(self, *, force: bool = False) -> list[Line]:
+        """Return what ``erase()`` would do, with the numbers of rows: none where there are no rows."""
+        return lines(self.shares(force=force))
+
+    @sensitive
+    def doubts(self) -> list[Doubt]:
+        """Return the rows that hold a value of the person and are not taken to be hers."""
+        return [each for each in doubts(self.keys, self.values, self._tables, self._included) if each.rows.exists()]
+
+    @sensitive
+    def including(self, *names: str) -> Subject:
+        """Return the person with rows counted as hers that hold a value which is not certain to be hers alone.
+
+        ``names`` are those of ``doubts()``: ``"newsletter.Reader by phone"``. Raises ``AnonymiseError`` for another.
+        """
+        there = sorted({each.name for each in self.doubts() if each.can_include})
+        if unknown := sorted(set(names).difference(there, self._included)):
+            raise AnonymiseError(
+                f"No rows in doubt are called {', '.join(unknown)}; there are {', '.join(there) or 'none'}."
+            )
+        other = copy(self)
+        other._included = self._included | set(names)
+        return other
+
+    @sensitive
     def preview(self) -> str:
         """Return in words what ``erase()`` would do, what it would leave and why. Asks the databases for numbers."""
-        return "\n".join(_lines(self))
+        return "\n".join(map(str, [*self.lines(), *(f"{each}: not included" for each in self._uncertain())]))
 
     @sensitive
     def export(self, file: IO[bytes], *, format: str = "csv") -> dict[str, int]:
@@ -129,18 +157,19 @@ class Subject:
         return export(file, str(self), self.rows(), self._uncertain(), format)
 
     @sensitive
-    def erase(self, *, force: bool = False) -> SubjectResult:
+    def erase(self, *, force: bool = False, by: Any = None) -> SubjectResult:
         """Erase what is declared to be about this person, as one operation on each database; or change nothing.
 
-        With ``force`` also what was erased before. Calling it again finishes what ``PartlyErased`` left. Raises
-        ``AnonymiseError``.
+        With ``force`` also what was erased before. ``by`` is the user who asked for it: of each row that was
+        anonymised, receivers of ``signals.erased`` are told. Calling it again finishes what ``PartlyErased`` left.
+        Raises ``AnonymiseError``.
         """
-        return self._erase(force, people_go=False)
+        return self._erase(force, people_go=False, by=by)
 
     @sensitive
-    def delete(self) -> SubjectResult:
+    def delete(self, *, by: Any = None) -> SubjectResult:
         """Erase the person, and delete the rows that are her. Raises ``AnonymiseError``, and Django's own errors."""
-        return self._erase(False, people_go=True)
+        return self._erase(False, people_go=True, by=by)
 
     @classmethod
     async def afind(cls, **identifiers: Any) -> list[Subject]:
@@ -151,15 +180,15 @@ class Subject:
         """The asynchronous ``preview()``."""
         return await sync_to_async(self.preview)()
 
-    async def aerase(self, *, force: bool = False) -> SubjectResult:
+    async def aerase(self, *, force: bool = False, by: Any = None) -> SubjectResult:
         """The asynchronous ``erase()``."""
-        return await sync_to_async(self.erase)(force=force)
+        return await sync_to_async(self.erase)(force=force, by=by)
 
-    async def adelete(self) -> SubjectResult:
+    async def adelete(self, *, by: Any = None) -> SubjectResult:
         """The asynchronous ``delete()``."""
-        return await sync_to_async(self.delete)()
+        return await sync_to_async(self.delete)(by=by)
 
-    def _erase(self, force: bool, *, people_go: bool) -> SubjectResult:
+    def _erase(self, force: bool, *, people_go: bool, by: Any = None) -> SubjectResult:
         shared = self.shares(force=force)
         uncertain = list(self._uncertain())
         going = [each for each in shared if each.verb == "delete" or (people_go and ITSELF in each.found.ways)]
@@ -167,17 +196,19 @@ class Subject:
         deletions = [Deletion(each.found.rows) for each in going]
         deleted: Counter[str] = Counter()
 
-        def lock_and_read() -> None:
+        def lock_and_read() -> list[Plan]:
             self._lock(shared)
             for each in deletions:
                 each.read_keys()
+            return [each.plan.pinned() for each in staying if each.plan]
 
         def delete() -> None:
             for each in deletions:
                 deleted.update(each.run())
 
-        results = execute_together(
+        results = erase(
             [each.plan for each in staying if each.plan],
+            by=by,
             aliases=[each.found.using for each in going],
             last=self.using,
             first=lock_and_read,
@@ -207,22 +238,6 @@ class Subject:
             list(locked(rows, self.using).values_list("pk"))
 
     def _uncertain(self) -> Iterator[Reason]:
-        for label, words, count in doubtful(self.keys, self.values, self._tables):
-            yield Reason(label=label, count=count, reason=words)
-
-
-def _lines(subject: Subject) -> Iterator[str]:
-    for each in subject.shares():
-        with explained(each.found.using):
-            count = each.found.rows.count()
-        if not count:
-            continue
-        done = {
-            "anonymise": f"anonymised: {', '.join(each.plan.fields) if each.plan else ''}",
-            "delete": "deleted",
-            "keep": f"kept ({each.ground})",
-        }[each.verb]
-        name = each.plan.name if each.plan else each.label
-        yield f"{name}: {count} row{pluralize(count)}, {', '.join(each.found.ways)}: {done}"
-    for reason in subject._uncertain():
-        yield f"{reason}: not included"
+        for each in doubts(self.keys, self.values, self._tables, self._included):
+            if count := each.rows.count():
+                yield Reason(label=each.model._meta.label, count=count, reason=each.reason)

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from gdpr_assist.registry import registry
-from tests.apps.people.models import Account, Sale
+from tests.apps.people.models import Account, Profile, Sale
 from tests.observing import row, unchanged
 from tests.people import account, sale
 
@@ -58,6 +58,20 @@ def test_as_json(ada):
     result = json.loads(run("erase", "people.Account", ada.pk, "--json", "--noinput"))
     assert result["erased"] == {"people.Account": 1, "people.Sale (free)": 1}
     assert list(result["operations"]) == ["default"]
+
+
+def test_rows_in_doubt_are_erased_if_somebody_says_so(ada):
+    bob = account("bob")
+    for each in (ada, bob):
+        Profile.objects.create(account=each, phone="555")
+    guest = sale(phone="555")
+    name = "people.Sale by phone"
+    assert "1 anonymised" not in run("erase", "people.Account", bob.pk, "--include", name, "--dry-run")
+    printed = run("erase", "people.Account", ada.pk, "--noinput", "--include", name)
+    assert "people.Sale (free): 1 anonymised\n" in printed
+    assert Sale.objects.get(pk=guest.pk).phone != "555"
+    with pytest.raises(CommandError, match=r"^No rows in doubt are called people\.Sale by fax; there are none\.$"):
+        run("erase", "people.Account", ada.pk, "--noinput", "--include", "people.Sale by fax")
 
 
 def test_what_is_left_is_printed(ada):

@@ -33,6 +33,13 @@ class Command(BaseCommand):
         parser.add_argument("--by", metavar="KIND", help="What she is known by, of this kind, read from the input.")
         parser.add_argument("--database", default="default", metavar="ALIAS", help="Of the row. Default: default.")
         parser.add_argument("--output", metavar="FILE", help="The zip that export makes; it may not be there yet.")
+        parser.add_argument(
+            "--include",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help='Rows of which it is not certain that they are hers: "newsletter.Reader by phone".',
+        )
         parser.add_argument("--force", action="store_true", help="Erase again what was filled since.")
         parser.add_argument("--dry-run", action="store_true", help="Only show what would be done.")
         parser.add_argument("--noinput", "--no-input", action="store_true", help="Do not ask.")
@@ -58,7 +65,8 @@ class Command(BaseCommand):
             return
         if len(people) > 1:
             raise CommandError(f"This finds {len(people)} people: {', '.join(map(str, people))}. Name the row of one.")
-        self.act_on(people[0], options)
+        person = people[0].including(*options["include"]) if options["include"] else people[0]
+        self.act_on(person, options)
 
     def act_on(self, person: Subject, options: dict[str, Any]) -> None:
         if options["action"] == "export":

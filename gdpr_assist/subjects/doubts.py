@@ -1,0 +1,79 @@
+"""The rows that hold a value of a person, and are not taken to be hers. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Model, Q, QuerySet
+
+from ..databases.aliases import data_aliases, mirrored
+from ..declaring.meta import all_rows
+from ..declaring.relations import matching_value
+from ..paths import known_by, person_of, routes
+from ..registry import registry
+from .finding import doubt_name, is_found_by
+from .person import Keys, Known, Tables, nobodys
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubt:
+    """Rows that hold a value of the person, and are not taken to be hers."""
+
+    model: type[Model]
+    identifier: str
+    rows: QuerySet[Any] = field(repr=False)
+    is_claimed: bool
+    """Whether a key of theirs leads to somebody else; otherwise the value is not certain to be hers alone."""
+
+    can_include: bool = False
+    """Whether they can be counted as hers nevertheless."""
+
+    @property
+    def name(self) -> str:
+        """What ``Subject.including`` takes."""
+        return doubt_name(self.model, self.identifier)
+
+    @property
+    def reason(self) -> str:
+        why = "but a key leads to somebody else" if self.is_claimed else "which is not certain to be hers alone"
+        return f"by {self.identifier}, {why}"
+
+
+def doubts(keys: Keys, values: Iterable[Known], tables: Tables, included: Collection[str] = ()) -> Iterator[Doubt]:
+    """Yield the rows that hold a value of the person, and are not taken to be hers: none of ``included``.
+
+    The value is not certain, or a key of the row leads to somebody else.
+    """
+    values = list(values)
+    for alias in data_aliases():
+        for model in registry.models:
+            if not mirrored(alias) and tables.has(model, alias) and not person_of(model):
+                every = _doubts(model, alias, keys, values)
+                yield from (each for each in every if not (each.can_include and each.name in included))
+
+
+def _doubts(model: type[Model], alias: str, keys: Keys, values: list[Known]) -> Iterator[Doubt]:
+    for each in known_by(model):
+        hers = [value for value in values if value.identifier == each.identifier]
+        if not hers:
+            continue
+        condition = {is_certain: _any_of(model, each.lookup, hers, is_certain) for is_certain in (True, False)}
+        if condition[False]:
+            rows = nobodys(model, alias).filter(condition[False])
+            can_include = is_found_by(model, each)
+            yield Doubt(model=model, identifier=each.identifier, rows=rows, is_claimed=False, can_include=can_include)
+        others = all_rows(model, alias).filter(condition[True] | condition[False])
+        others = others.exclude(pk__in=nobodys(model, alias).values("pk"))
+        for route in routes(model):
+            if route.lookup and route.person and (mine := keys.get(route.person)):
+                others = others.exclude(
+                    pk__in=all_rows(model, alias).filter(**{f"{route.lookup}__in": mine}).values("pk")
+                )
+        yield Doubt(model=model, identifier=each.identifier, rows=others, is_claimed=True)
+
+
+def _any_of(model: type[Model], lookup: str, values: list[Known], is_certain: bool) -> Q:
+    those = [each.value for each in values if each.is_certain is is_certain]
+    return matching_value(model, lookup, *those) if those else Q()

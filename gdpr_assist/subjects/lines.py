@@ -1,0 +1,70 @@
+"""What the erasure of a person would do, in numbers and in words, before it is done. Reads only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.template.defaultfilters import pluralize
+
+from ..databases.placement import explained
+from ..planning.preview import preview
+from .finding import Found
+from .shares import Share
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A share of the rows with its numbers."""
+
+    share: Share
+    count: int
+    ways: list[str]
+    """How the rows were found, each way with its number of rows if there are several: ``"by customer"``."""
+
+    marked: int = 0
+    """How many were anonymised before."""
+
+    refilled: int = 0
+    """How many of these were filled again since."""
+
+    def __str__(self) -> str:
+        text = f"{self.share.name}: {self.count} row{pluralize(self.count)}, {', '.join(self.ways)}: {self._done}"
+        text += "".join(f"; {name} stays ({why})" for name, why in self.share.staying.items())
+        if self.marked:
+            is_forced = self.share.plan is not None and self.share.plan.force
+            text += f"; {self.marked} anonymised before, {'and now again' if is_forced else 'left as they are'}"
+        if self.refilled:
+            text += f"; {self.refilled} of these refilled since"
+        return text
+
+    @property
+    def _done(self) -> str:
+        if self.share.plan:
+            return f"anonymised: {', '.join(self.share.plan.fields)}"
+        return "deleted" if self.share.verb == "delete" else f"kept ({self.share.ground})"
+
+
+def lines(shares: Iterable[Share]) -> list[Line]:
+    """Return the shares that have rows. Raises ``AnonymiseError`` on an alias without the tables of an erasure."""
+    return [line for share in shares if (line := _line(share)).count]
+
+
+def _line(share: Share) -> Line:
+    with explained(share.found.using):
+        ways = _ways(share.found)
+        if share.plan is None:
+            return Line(share=share, count=share.found.rows.count(), ways=ways)
+    numbers = preview(share.plan)
+    return Line(share=share, count=numbers.rows, ways=ways, marked=numbers.marked, refilled=numbers.refilled)
+
+
+def _ways(found: Found) -> list[str]:
+    if len(found.ways) == 1:
+        return list(found.ways)
+    counts: Counter[str] = Counter()
+    for way in found.by_way:
+        counts[way.words] += found.rows.filter(pk__in=way.rows.order_by().values("pk")).count()
+    those = +counts
+    return list(those) if len(those) == 1 else [f"{count} {words}" for words, count in those.items()]
