@@ -159,16 +159,21 @@ def _keys(model: type[Model], targets: Iterable[type[Model]]) -> Iterator[Key]:
     """Yield the keys of the table of ``model`` that lead to one of ``targets``."""
     for field in (*model._meta.local_fields, *model._meta.local_many_to_many):
         target: Any = field.related_model
-        is_link = getattr(field.remote_field, "parent_link", False)
-        if isinstance(target, type) and not is_link and _may_be(concrete(target), targets):
+        if isinstance(target, type) and _leads(model, field, concrete(target), targets):
             yield Key(model=model, name=field.name, target=concrete(target), answer=_answer(model, field))
     for key in generic_keys(model) if targets else ():
         if key.model is model or key.model._meta.abstract:
             yield Key(model=model, name=key.name, target=None, answer=_answer(model, key))
 
 
-def _may_be(target: type[Model], targets: Iterable[type[Model]]) -> bool:
-    """Whether a row of ``target`` may be one of ``targets``: also of a multi-table parent of one, or of a child."""
+def _leads(model: type[Model], key: Any, target: type[Model], targets: Iterable[type[Model]]) -> bool:
+    """Whether a row of ``target`` may be one of ``targets``: also of a multi-table parent of one, or of a child.
+
+    A child's pointer to its parent is the same row, and no key; unless it does not say whose its own columns are.
+    """
+    if getattr(key.remote_field, "parent_link", False):
+        says_whose = person_of(model) or clauses_of(model).paths
+        return not says_whose and any(issubclass(target, each) for each in targets)
     return any(issubclass(target, each) or issubclass(each, target) for each in targets)
 
 

@@ -98,19 +98,27 @@ def media_root(settings, tmp_path):
     return settings.MEDIA_ROOT
 
 
+# What is counted: {property of a test that holds the name of a row: head of the table}
+COUNTED = {
+    "fault": "kills                             tried  right  undecided and listed",
+    "mutants": "lines of declarations         taken out  named  equivalent",
+}
+
+
 def pytest_terminal_summary(terminalreporter):
-    """Print what the kills in tests/faults came to, and append it to the file that FAULTS_REPORT names."""
+    """Print what kills and mutants came to, and append it to the file that FAULTS_REPORT names."""
     reports = [
         dict(each.user_properties) for group in ("passed", "failed") for each in terminalreporter.getreports(group)
     ]
-    counts = {each["fault"]: each["numbers"] for each in reports if "fault" in each}
-    if not counts or hasattr(terminalreporter.config, "workerinput"):
+    lines = []
+    for kind, head in COUNTED.items():
+        if counts := {each[kind]: each["numbers"] for each in reports if kind in each}:
+            lines += [head, *("{:32} {:6} {:6} {:6}".format(name, *counts[name]) for name in sorted(counts))]
+            lines += ["{:32} {:6} {:6} {:6}".format("all of them", *map(sum, zip(*counts.values(), strict=True))), ""]
+    if not lines or hasattr(terminalreporter.config, "workerinput"):
         return
-    lines = ["kills                             tried  right  undecided and listed"]
-    lines += ["{:32} {:6} {:6} {:6}".format(name, *counts[name]) for name in sorted(counts)]
-    lines.append("{:32} {:6} {:6} {:6}".format("all of them", *map(sum, zip(*counts.values(), strict=True))))
-    terminalreporter.section("faults")
+    terminalreporter.section("counted")
     terminalreporter.write("\n".join([*lines, ""]))
     if "FAULTS_REPORT" in os.environ:
         with Path(os.environ["FAULTS_REPORT"]).open("a") as report:
-            report.write("\n".join([*lines, "", ""]))
+            report.write("\n".join([*lines, ""]))

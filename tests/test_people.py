@@ -16,7 +16,7 @@ from gdpr_assist.paths import keys_to_people, known_by, people, person_of, route
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.registry import registry
 from gdpr_assist.tables import LONGEST_PART as OF_THE_COLUMN
-from tests.apps.own.models import Letter
+from tests.apps.own.models import Document, Letter, Person, SignedDocument
 from tests.apps.people.models import (
     Account,
     Chat,
@@ -147,6 +147,11 @@ WRONG = [
         {"identifiers": {"email": Identifier("email", verified=Q(is_checked=True))}},
         "E043",
         "people.Sale: PrivacyMeta.identifiers['email'] cannot be looked up.",
+    ),
+    (
+        {"identifiers": {"email": Identifier("email", verified=True)}},
+        "E043",
+        "people.Sale: PrivacyMeta.identifiers['email'] says whether it is verified, and no row is a person.",
     ),
     ({"actors": "packed_by"}, "E010", "people.Sale: PrivacyMeta.actors is not a list of names."),
     ({"actors": ["packer"]}, "E043", "people.Sale: PrivacyMeta.actors names packer, which is no key of the model."),
@@ -323,28 +328,6 @@ def test_every_kind_of_key_is_seen():
     assert unanswered() == []
 
 
-LINES = [
-    (model, attribute, value)
-    for model in (Account, StaffAccount, Profile, Parcel, Sale, SaleLine, Chat, Remark, Event, Visit, Letter)
-    for attribute in ("subject", "actors", "identifiers")
-    if (value := vars(type(registry.declaration(model).meta).__mro__[1]).get(attribute))
-]
-
-
-@pytest.mark.parametrize(("model", "attribute", "value"), LINES, ids=lambda each: getattr(each, "__name__", None))
-def test_a_line_that_is_taken_out_is_missed(model, attribute, value, settings):
-    """The check names the model, whichever line it is."""
-    settings.SILENCED_SYSTEM_CHECKS = []
-    left = {"subject": None, "actors": (), "identifiers": None}[attribute]
-    with changed(model, **{attribute: left}):
-        found = {each.msg for check in CHECKS for each in check()} - {each.msg for each in SILENT}
-    assert any(model._meta.label in each for each in found), found
-
-
-CHECKS = [each for name, each in sorted(vars(checks).items()) if name.startswith("check_")]
-SILENT = [each for check in CHECKS for each in check()]
-
-
 def test_gdpr_assist_W028():
     with changed(Sale, actors=()):
         [found] = checks.check_W028()
@@ -356,6 +339,21 @@ def test_gdpr_assist_W028():
     with changed(Remark, subject=None):
         [found] = checks.check_W028()
     assert found.msg.startswith("people.Remark.about may lead to a person, and nothing says")
+
+
+def test_gdpr_assist_W028_of_a_child_that_does_not_say_whose_its_own_columns_are():
+    """The rows of its parent are found without them."""
+    with changed(SignedDocument, subject=None):
+        [found] = checks.check_W028()
+        assert found.msg == (
+            "own.SignedDocument.document_ptr leads to own.Document, and nothing says what these rows are to that "
+            "person."
+        )
+    with changed(SignedDocument, subject="document_ptr"):
+        assert checks.check_W028() == []
+        assert ways(SignedDocument) == [("document_ptr__person", Person, "")]
+    with changed(Person, subject=None), changed(Document, subject=None), changed(SignedDocument, subject=None):
+        assert checks.check_W028() == []  # the parent says nothing, either
 
 
 @pytest.mark.parametrize("label", ["people.Counter", "PEOPLE.counter", "people.*"])
@@ -444,11 +442,23 @@ def test_gdpr_assist_W029():
     )
 
 
+def test_gdpr_assist_W029_where_other_values_are_named_and_no_address():
+    [found] = missing_identifiers(Sale, identifiers={"phone": "phone"})
+    assert found == (
+        "people.Sale: PrivacyMeta.identifiers does not name email, which is personal: by it, rows without a key to a "
+        "person are found by nobody."
+    )
+    for named in ({"email": "email"}, {"email": "buyer__email"}, {"phone": "phone", "email": []}):
+        assert missing_identifiers(Sale, identifiers=named) == []
+
+
 def test_gdpr_assist_W030():
     assert checks.check_W030() == []
     with changed(Account, identifiers={"email": "email"}):
         [found] = checks.check_W030()
     assert found.msg.startswith("people.Account: PrivacyMeta.identifiers['email'] does not say whether it is verified")
+    with changed(Account, identifiers={"email": []}):
+        assert checks.check_W030() == []
 
 
 def test_gdpr_assist_W031():

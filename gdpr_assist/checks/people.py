@@ -9,9 +9,10 @@ from typing import Any
 from django.core.checks import CheckMessage
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db.models import CASCADE, EmailField, Model
+from django.db.models.constants import LOOKUP_SEP
 
 from ..conf import not_personal
-from ..declaring.clauses import DELETED, Generic, Keep
+from ..declaring.clauses import DELETED, Generic, Identifier, Keep
 from ..declaring.declaration import Declaration
 from ..paths import Key, clauses_of, end_of, keys_to_people, people, person_of
 from ..registry import concrete, registry
@@ -148,22 +149,31 @@ def check_W029(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     if not people():
         return []
     return [
-        message("W029", f"{each.label}: PrivacyMeta.identifiers is not there, {why}", cure, each.model)
+        message("W029", f"{each.label}: PrivacyMeta.identifiers {what}", cure, each.model)
         for each in declarations(app_configs)
-        if each.clauses.identifiers is None
-        for why, cure in _unknown(each)
+        for what, cure in _unknown(each)
     ]
 
 
 def _unknown(declared: Declaration) -> Iterator[tuple[str, str]]:
-    cure = 'Write identifiers = {"email": "%s"} in PrivacyMeta, or identifiers = {} if there are none.'
-    if names := _addresses(declared):
-        yield (
-            f"and {', '.join(names)} is personal: rows without a key to a person are found by nobody.",
-            cure % names[0],
+    names, identifiers = _addresses(declared), declared.clauses.identifiers
+    found = "rows without a key to a person are found by nobody."
+    if identifiers is None and names:
+        cure = (
+            f'Write identifiers = {{"email": "{names[0]}"}} in PrivacyMeta, or identifiers = {{}} if there are none.'
         )
-    elif declared.clauses.is_person:
-        yield "and each row is a person: rows of hers without a key to her are found by nobody.", cure % "user__email"
+        yield f"is not there, and {', '.join(names)} is personal: {found}", cure
+    elif identifiers is None and declared.clauses.is_person:
+        cure = 'Write identifiers = {"email": "user__email"} in PrivacyMeta, or identifiers = {} if there are none.'
+        yield "is not there, and each row is a person: rows of hers without a key to her are found by nobody.", cure
+    elif identifiers and names and not any(_says_which(each, names) for each in identifiers.values()):
+        cure = f'Add "email": "{names[0]}" to it, or "email": [] if no address of the model is that of the person.'
+        yield f"does not name {', '.join(names)}, which is personal: by it, {found}", cure
+
+
+def _says_which(identifier: Identifier, addresses: list[str]) -> bool:
+    """Whether it is one of ``addresses``, one of another row, or says that there is none: ``"email": []``."""
+    return not identifier.lookups or any(each in addresses or LOOKUP_SEP in each for each in identifier.lookups)
 
 
 def _addresses(declared: Declaration) -> list[str]:
@@ -189,7 +199,7 @@ def check_W030(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         for each in declarations(app_configs)
         if each.clauses.is_person
         for kind, identifier in (each.clauses.identifiers or {}).items()
-        if identifier.verified is False
+        if identifier.lookups and identifier.verified is False
     ]
 
 

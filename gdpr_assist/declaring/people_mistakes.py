@@ -96,6 +96,13 @@ def _owner_mistakes(meta: PrivacyMeta, clauses: Clauses) -> Iterable[Mistake]:
 
 def _identifier_mistakes(meta: PrivacyMeta, clauses: Clauses) -> Iterable[Mistake]:
     for kind, identifier in (clauses.identifiers or {}).items():
+        if identifier.verified is not False and not clauses.is_person:
+            yield Mistake(
+                "E043",
+                f"{meta.model._meta.label}: PrivacyMeta.identifiers[{kind!r}] says whether it is verified, and no row "
+                "is a person.",
+                'Leave verified out, or write subject = ["self", ...] if each row is a person too.',
+            )
         conditions = [Q(**{lookup: ""}) for lookup in identifier.lookups]
         conditions += [identifier.verified] if isinstance(identifier.verified, Q) else []
         for condition in conditions:
