@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 from importlib import import_module
+from inspect import iscoroutinefunction, signature
 
 import pytest
 from django.conf import settings as django_settings
@@ -80,6 +81,13 @@ def test_names_of_the_registry(name):
 )
 def test_methods_of_a_registered_model(name):
     assert callable(getattr(Customer, name))
+
+
+@pytest.mark.parametrize("name", ["find", "rows", "preview", "export", "erase", "delete"])
+def test_methods_of_a_person_and_their_asynchronous_twins(name):
+    one, twin = (getattr(gdpr_assist.Subject, each) for each in (name, f"a{name}"))
+    assert iscoroutinefunction(twin)
+    assert signature(one).parameters == signature(twin).parameters
 
 
 @pytest.mark.parametrize(

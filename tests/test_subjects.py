@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
 
-from gdpr_assist import AnonymiseError, Party, Subject
+from gdpr_assist import AnonymiseError, Subject
 from gdpr_assist.databases.transactions import in_order_of_commit
 from gdpr_assist.models import EventLog, PrivacyAnonymised, Receipt
 from gdpr_assist.signals import erased
@@ -429,17 +429,6 @@ class TestExport:
         assert "people.Chat" in manifest["empty"]
         assert "people.Counter" not in manifest["empty"]
         assert manifest["person"].startswith(f"people.Account {ada.pk}, people.Profile ")
-
-    def test_each_party_gets_what_is_hers_and_what_she_saw(self, ada, bob):
-        Chat.objects.create(asker=ada, answerer=bob, question="Ada?", answer="Bob!")
-        parties = {"asker": Party(erases=["question"]), "answerer": Party(erases=["answer"], sees=["question"])}
-        with changed(Chat, subject=parties):
-            asked, said = self.exported(Subject(ada))
-            answered, _ = self.exported(Subject(bob))
-        assert asked["people-Chat.csv"] == [{"question": "Ada?"}]
-        assert answered["people-Chat.csv"] == [{"question": "Ada?", "answer": "Bob!"}]
-        [chat] = [each for each in said["files"] if each["model"] == "people.Chat"]
-        assert (chat["party"], chat["withheld"]) == ("asker", {"answer": "of another person"})
 
     def test_what_may_be_hers_is_named_and_not_in_it(self, ada, bob):
         sale(bob, email="ada@quill.example")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import traceback
 import zipfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -22,10 +22,9 @@ from ..registry import registry
 from ..sensitive import sensitive
 from . import csv
 from .cleaning import file_name
-from .records import Record, columns, records, without
+from .records import EVERYTHING, Record, View, columns, records
 
-# Also (model, rows, names of the columns that are left out)
-RowsByModel = Iterable[tuple[type[Model], QuerySet[Any]] | tuple[type[Model], QuerySet[Any], Collection[str]]]
+RowsByModel = Iterable[tuple[type[Model], QuerySet[Any]] | tuple[type[Model], QuerySet[Any], View]]
 
 # Writes columns and pages of records to a file; yields the number of each page
 Format = Callable[[IO[str], list[str], Iterable[list[Record]]], Iterator[int]]
@@ -75,32 +74,34 @@ def stream_zip(
     failed: Failed | None = None,
     *,
     format: str = "csv",
+    names: dict[str, list[str]] | None = None,
     texts: Callable[[], Mapping[str, str]] = dict,
 ) -> Iterator[bytes]:
     """Yield the same zip in pieces; each is given out before the next rows are read.
 
-    ``counts`` is filled with the number of rows by name of file. ``texts`` is called in the end, and returns what else
-    is in the zip, {name of the file: text}. Raises ``ExportError``, and so never gives out the
-    directory at the end, without which nothing takes the pieces for a zip.
+    ``counts`` is filled with the number of rows by name of file, ``names`` with those of the columns. ``texts`` is
+    called in the end, and returns what else is in the zip, {name of the file: text}. Raises ``ExportError``, and so
+    never gives out the directory at the end, without which nothing takes the pieces for a zip.
     ``ValueError``, before the first piece, for a ``format`` that there is not.
     """
     if format not in FORMATS:
         raise ValueError(f"There is no format {format!r} of an export. Known are: {', '.join(sorted(FORMATS))}.")
-    return _pieces(rows, {} if counts is None else counts, failed, format, texts)
+    return _pieces(rows, {} if counts is None else counts, {} if names is None else names, failed, format, texts)
 
 
 @sensitive
 def _pieces(
     rows: RowsByModel,
     counts: dict[str, int],
+    names: dict[str, list[str]],
     failed: Failed | None,
     format: str,
     texts: Callable[[], Mapping[str, str]],
 ) -> Iterator[bytes]:
     sink = Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
-        for model, queryset, *others in rows:
-            left_out: Any = others[0] if others else ()
+        for model, queryset, *views in rows:
+            view: Any = views[0] if views else EVERYTHING
             declared = registry.declaration(model)
             given = _with_suffix(str(declared.export_filename), format)
             name = file_name(given, label=declared.label, taken=counts, suffix=f".{format}")
@@ -112,9 +113,8 @@ def _pieces(
                 io.TextIOWrapper(binary, "utf-8", newline="") as text,
             ):
                 yield sink.take()
-                names = [name for name in columns(declared, queryset) if name not in left_out]
-                pages = without(left_out, records(declared, queryset))
-                for written in FORMATS[format](text, names, pages):
+                names[name] = columns(declared, queryset, view)
+                for written in FORMATS[format](text, names[name], records(declared, queryset, view)):
                     counts[name] += written
                     if chunk := sink.take():  # after a short page, zlib keeps all to itself
                         yield chunk

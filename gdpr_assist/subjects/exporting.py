@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 from django.utils import timezone
@@ -14,46 +16,64 @@ from ..export.archive import stream_zip
 from ..paths import clauses_of, known_by, routes
 from ..registry import registry
 from .finding import Found
+from .person import Keys, Known
+from .references import HERSELF, Tokens
 from .shares import Reason
+from .showing import left_out, shown_to
 
 MANIFEST = "manifest.json"
 
+OTHERS = (
+    "A key to another person is a token: the same for the same person in this export, another one in the next "
+    f'(Article 15(4) of the GDPR). "{HERSELF}" is the one whom the export is for.'
+)
 
-def export(
-    file: IO[bytes], whose: str, found: Iterable[Found], uncertain: Iterable[Reason], format: str
-) -> dict[str, int]:
+
+@dataclass(frozen=True, kw_only=True)
+class Recipient:
+    """The person whom an export is for, and what was looked for."""
+
+    whose: str
+    """The rows that are the person, by label and key."""
+
+    keys: Keys = field(repr=False)
+    using: str
+    values: list[Known] = field(repr=False)
+    uncertain: list[Reason]
+    is_narrowed: bool
+    """Whether the caller has left out rows."""
+
+
+def export(file: IO[bytes], recipient: Recipient, found: Iterable[Found], format: str) -> dict[str, int]:
     """Write the zip to ``file``; return the number of rows by name of file, as ``write_zip`` does.
 
     Of a row about several people, each gets what is theirs, what they have seen, and what is not personal.
     """
+    tokens = Tokens(recipient.keys, recipient.using)
     there = [each for each in found if each.rows.exists()]
     counts: dict[str, int] = {}
+    names: dict[str, list[str]] = {}
 
     def manifest() -> dict[str, str]:
-        return {MANIFEST: json.dumps(_manifest(whose, there, list(uncertain), counts), indent=2, ensure_ascii=False)}
+        said = _manifest(recipient, there, counts, names)
+        return {MANIFEST: json.dumps(said, indent=2, ensure_ascii=False, default=str)}
 
-    for chunk in stream_zip(
-        [(each.model, each.rows, withheld(each)) for each in there], counts, format=format, texts=manifest
-    ):
+    files = [(each.model, *shown_to(each, tokens)) for each in there]
+    for chunk in stream_zip(files, counts, format=format, names=names, texts=manifest):
         file.write(chunk)
     return counts
 
 
-def withheld(found: Found) -> frozenset[str]:
-    """Return the personal columns of the other parties that this one has not seen."""
-    parties = clauses_of(found.model).parties
-    if not found.part:
-        return frozenset()
-    mine = {*parties[found.part].erases, *parties[found.part].sees}
-    return frozenset(name for party in parties.values() for name in party.erases if name not in mine)
-
-
-def _manifest(whose: str, there: list[Found], uncertain: list[Reason], counts: dict[str, int]) -> dict[str, Any]:
+def _manifest(
+    recipient: Recipient, there: list[Found], counts: dict[str, int], names: dict[str, list[str]]
+) -> dict[str, Any]:
     searched = [model for model in registry.models if routes(model) or known_by(model)]
     return {
-        "person": whose,
+        "person": recipient.whose,
+        "identifiers": _identifiers(recipient.values),
         "made": timezone.now().isoformat(),
         "version": __version__,
+        "other_people": OTHERS,
         "files": [
             {
                 "file": name,
@@ -62,15 +82,26 @@ def _manifest(whose: str, there: list[Found], uncertain: list[Reason], counts: d
                 "party": each.part,
                 "found": list(each.ways),
                 "rows": counts[name],
+                "columns": names[name],
                 "about_somebody_else_too": each.is_shared,
                 "on_erasure": _on_erasure(each),
-                "withheld": dict.fromkeys(sorted(withheld(each)), "of another person"),
+                "withheld": left_out(each, names[name]),
             }
             for each, name in zip(there, counts, strict=True)
         ],
         "empty": sorted({model._meta.label for model in searched} - {each.label for each in there}),
-        "not_included": [str(reason) for reason in uncertain],
+        "not_included": [str(reason) for reason in recipient.uncertain],
+        "narrowed": recipient.is_narrowed,
     }
+
+
+def _identifiers(values: list[Known]) -> dict[str, list[Any]]:
+    """Return {kind: the values by which rows were looked for}: they are certain to be the person's own."""
+    found: dict[str, list[Any]] = defaultdict(list)
+    for each in values:
+        if each.is_certain:
+            found[each.identifier].append(each.value)
+    return found
 
 
 def _on_erasure(found: Found) -> str:

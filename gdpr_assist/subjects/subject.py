@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from functools import cached_property
@@ -13,21 +12,17 @@ from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, DataError
 from django.db.models import Model, QuerySet
 
-from ..databases.rows import locked
-from ..declaring.meta import all_rows
-from ..erasure import erase
 from ..exceptions import AnonymiseError
-from ..execution.deleting import Deletion
 from ..paths import clauses_of
-from ..planning.plans import Plan
 from ..sensitive import sensitive
 from .doubts import Doubt, doubts
-from .exporting import export
+from .erasing import erase_person
+from .exporting import Recipient, export
 from .finding import ITSELF, Found, find_rows
 from .lines import Line, lines
 from .person import Keys, Known, Tables, joined, known_values
 from .searching import ends_of, find_people, guests, overlap, person_behind
-from .shares import Reason, Share, SubjectResult, counted, kept, left, shares
+from .shares import Reason, Share, SubjectResult, shares
 
 # Narrows the rows of a model that are found by key: one account in several shops
 Narrow = Callable[[type[Model], QuerySet[Any]], QuerySet[Any]]
@@ -151,10 +146,19 @@ class Subject:
     def export(self, file: IO[bytes], *, format: str = "csv") -> dict[str, int]:
         """Write what is known of the person to ``file``, as a zip; return the number of rows by name of file.
 
-        ``manifest.json`` in it says for whom it is, how each row was found, and what was left out and why. Raises
-        ``ExportError``; what ``file`` holds then cannot be opened as a zip. ``ValueError``: there is no such format.
+        Other people are tokens in it. ``manifest.json`` says for whom it is, how each row was found, and what was left
+        out and why. Raises ``ExportError``; what ``file`` holds then cannot be opened as a zip. ``ValueError``: there
+        is no such format.
         """
-        return export(file, str(self), self.rows(), self._uncertain(), format)
+        recipient = Recipient(
+            whose=str(self),
+            keys=self.keys,
+            using=self.using,
+            values=self.values,
+            uncertain=list(self._uncertain()),
+            is_narrowed=self._narrow is not None,
+        )
+        return export(file, recipient, self.rows(), format)
 
     @sensitive
     def erase(self, *, force: bool = False, by: Any = None) -> SubjectResult:
@@ -176,6 +180,14 @@ class Subject:
         """The asynchronous ``find()``."""
         return await sync_to_async(cls.find)(**identifiers)
 
+    async def arows(self) -> list[Found]:
+        """The asynchronous ``rows()``."""
+        return await sync_to_async(self.rows)()
+
+    async def aexport(self, file: IO[bytes], *, format: str = "csv") -> dict[str, int]:
+        """The asynchronous ``export()``."""
+        return await sync_to_async(self.export)(file, format=format)
+
     async def apreview(self) -> str:
         """The asynchronous ``preview()``."""
         return await sync_to_async(self.preview)()
@@ -189,53 +201,10 @@ class Subject:
         return await sync_to_async(self.delete)(by=by)
 
     def _erase(self, force: bool, *, people_go: bool, by: Any = None) -> SubjectResult:
-        shared = self.shares(force=force)
-        uncertain = list(self._uncertain())
-        going = [each for each in shared if each.verb == "delete" or (people_go and ITSELF in each.found.ways)]
-        staying = [each for each in shared if each.plan is not None and each not in going]
-        deletions = [Deletion(each.found.rows) for each in going]
-        deleted: Counter[str] = Counter()
-
-        def lock_and_read() -> list[Plan]:
-            self._lock(shared)
-            for each in deletions:
-                each.read_keys()
-            return [each.plan.pinned() for each in staying if each.plan]
-
-        def delete() -> None:
-            for each in deletions:
-                deleted.update(each.run())
-
-        results = erase(
-            [each.plan for each in staying if each.plan],
-            by=by,
-            aliases=[each.found.using for each in going],
-            last=self.using,
-            first=lock_and_read,
-            then=delete,
+        shared, uncertain = self.shares(force=force), list(self._uncertain())
+        return erase_person(
+            self.keys, self.using, shared, uncertain=uncertain, force=force, people_go=people_go, by=by
         )
-        return SubjectResult(
-            operations={each.using: each.operation for each in results if each.operation},
-            erased=counted(staying, results),
-            deleted=dict(+deleted),
-            kept=[reason for each in shared if each.verb == "keep" and (reason := kept(each)).count],
-            left=list(left(staying, results, force)),
-            uncertain=uncertain,
-        )
-
-    def _lock(self, shared: list[Share]) -> None:
-        """Lock the rows that are the person, so that nobody adds to what is hers while it is erased.
-
-        Of somebody without such rows, lock what is found: who erases it meanwhile, or did, leaves nothing to find.
-        """
-        if not self.keys:
-            for each in shared:
-                rows, using = each.found.rows, each.found.using
-                found = all_rows(rows.model, using).filter(pk__in=rows.order_by().values("pk")).order_by("pk")
-                list(locked(found, using).values_list("pk"))
-        for model in sorted(self.keys, key=lambda each: each._meta.label):
-            rows = all_rows(model, self.using).filter(pk__in=self.keys[model]).order_by("pk")
-            list(locked(rows, self.using).values_list("pk"))
 
     def _uncertain(self) -> Iterator[Reason]:
         for each in doubts(self.keys, self.values, self._tables, self._included):

@@ -144,6 +144,20 @@ class Visit(models.Model):
         subject = "account"
 
 
+class Circle(models.Model):
+    """Of several people, by way of a table that Django makes."""
+
+    members = models.ManyToManyField(Account, related_name="+")
+    host = models.ForeignKey(Profile, related_name="+", **SET_NULL)
+    motto = models.CharField(max_length=50)
+
+    class PrivacyMeta:
+        fields = ["motto"]
+        keep = ["host"]
+        subject = "members"
+        actors = ["host"]
+
+
 class Reader(models.Model):
     """Known by the address alone."""
 

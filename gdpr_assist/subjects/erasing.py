@@ -1,0 +1,70 @@
+"""Erases the rows of a person, as one operation on each database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from ..databases.rows import locked
+from ..declaring.meta import all_rows
+from ..erasure import erase
+from ..execution.deleting import Deletion
+from ..planning.plans import Plan
+from .finding import ITSELF
+from .person import Keys
+from .shares import Reason, Share, SubjectResult, counted, kept, left
+
+
+def erase_person(
+    keys: Keys, using: str, shared: list[Share], *, uncertain: list[Reason], force: bool, people_go: bool, by: Any
+) -> SubjectResult:
+    """Do what ``shared`` says of the rows about the person whose own rows, on ``using``, have ``keys``.
+
+    With ``people_go``, delete these. Raises ``AnonymiseError``, and Django's own errors of deleting.
+    """
+    going = [each for each in shared if each.verb == "delete" or (people_go and ITSELF in each.found.ways)]
+    staying = [each for each in shared if each.plan is not None and each not in going]
+    deletions = [Deletion(each.found.rows) for each in going]
+    deleted: Counter[str] = Counter()
+
+    def lock_and_read() -> list[Plan]:
+        _lock(keys, using, shared)
+        for each in deletions:
+            each.read_keys()
+        return [each.plan.pinned() for each in staying if each.plan]
+
+    def delete() -> None:
+        for each in deletions:
+            deleted.update(each.run())
+
+    results = erase(
+        [each.plan for each in staying if each.plan],
+        by=by,
+        aliases=[each.found.using for each in going],
+        last=using,
+        first=lock_and_read,
+        then=delete,
+    )
+    return SubjectResult(
+        operations={each.using: each.operation for each in results if each.operation},
+        erased=counted(staying, results),
+        deleted=dict(+deleted),
+        kept=[reason for each in shared if each.verb == "keep" and (reason := kept(each)).count],
+        left=list(left(staying, results, force)),
+        uncertain=uncertain,
+    )
+
+
+def _lock(keys: Keys, using: str, shared: list[Share]) -> None:
+    """Lock the rows that are the person, so that nobody adds to what is hers while it is erased.
+
+    Of somebody without such rows, lock what is found: who erases it meanwhile, or did, leaves nothing to find.
+    """
+    if not keys:
+        for each in shared:
+            rows = all_rows(each.found.rows.model, each.found.using)
+            found = rows.filter(pk__in=each.found.rows.order_by().values("pk")).order_by("pk")
+            list(locked(found, each.found.using).values_list("pk"))
+    for model in sorted(keys, key=lambda each: each._meta.label):
+        rows = all_rows(model, using).filter(pk__in=keys[model]).order_by("pk")
+        list(locked(rows, using).values_list("pk"))

@@ -1,0 +1,153 @@
+"""The keys by which rows of a person lead to people, and the tokens that stand for these in an export. Reads only."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ValidationError
+from django.db.models import F, Model, QuerySet
+from django.db.models.constants import LOOKUP_SEP
+from django.utils.crypto import salted_hmac
+
+from ..declaring.meta import all_rows
+from ..declaring.relations import generic_keys, is_multi_valued
+from ..paths import clauses_of, end_of, person_of, routes
+from .person import Keys
+
+# What stands for the person whom the export is for
+HERSELF = "this person"
+
+# In hexadecimal digits
+TOKEN_LENGTH = 16
+
+# A lookup path to a row that is a person, and its model of people
+End = tuple[str, type[Model]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """A column of an export that says who somebody is."""
+
+    name: str
+    """The path to that person: the name of the key where that leads there."""
+
+    ends: Mapping[str, End]
+    """{name under which it is read with the rows: where the key of a person is}
+
+    The first that is not NULL says who it is: where a profile has an account, that.
+    """
+
+
+class Tokens:
+    """What stands for people in one export: the same for the same person, and something else in the next export."""
+
+    def __init__(self, keys: Keys, using: str) -> None:
+        self.using = using
+        self._keys = keys
+        """The rows that are the person whom the export is for."""
+
+        self._secret = secrets.token_bytes(32)
+        # {a row that is a person: the row that says who it is}
+        self._met: dict[tuple[type[Model], Any], tuple[type[Model], Any]] = {}
+
+    def of(self, person: type[Model], key: Any) -> str:
+        """Return the token of somebody, from which nobody can tell who it is."""
+        if key in self._keys.get(person, ()):
+            return HERSELF
+        digest = salted_hmac(__name__, f"{person._meta.label} {key}", secret=self._secret, algorithm="sha256")
+        return f"person-{digest.hexdigest()[:TOKEN_LENGTH]}"
+
+    def of_reference(self, reference: Reference, row: Model) -> str | None:
+        """Return the token of the person that a row of ``with_references`` leads to."""
+        ends = ((person, getattr(row, name)) for name, (_, person) in reference.ends.items())
+        return next((self.of(person, key) for person, key in ends if key is not None), None)
+
+    def of_row(self, model: type[Model], key: Any) -> str | None:
+        """Return the token of the person that this row of ``model`` is; None if it is none."""
+        person = person_of(model)
+        if person is None:
+            return None
+        if (person, key) not in self._met:
+            self._met[person, key] = self._who(person, key)
+        return self.of(*self._met[person, key])
+
+    def of_generic(self, row: Model, content_type: str, object_id: str) -> str | None:
+        """Return the token of the person that a generic key of ``row`` leads to; None if it leads to none."""
+        kind, text = (getattr(row, row._meta.get_field(name).attname) for name in (content_type, object_id))  # type: ignore[union-attr]
+        if kind is None or text is None:
+            return None
+        model = ContentType.objects.db_manager(self.using).get_for_id(kind).model_class()
+        if model is None:
+            return None
+        try:
+            return self.of_row(model, model._meta.pk.to_python(text))
+        except ValidationError:
+            return None  # no key of that model
+
+    def _who(self, person: type[Model], key: Any) -> tuple[type[Model], Any]:
+        accounts = _accounts(person)
+        if not accounts:
+            return person, key
+        keys = (
+            all_rows(person, self.using).filter(pk=key).values_list(*(f"{path}__pk" for path, _ in accounts)).first()
+        )
+        pairs = zip(accounts, keys or (), strict=False)
+        return next(((account, end) for (_, account), end in pairs if end is not None), (person, key))
+
+
+def references(model: type[Model]) -> list[Reference]:
+    """Return the keys of ``model`` that lead to people: to the row of one, or by a longer path of a party or actor."""
+    clauses = clauses_of(model)
+    paths = dict.fromkeys([*_keys_to_people(model), *clauses.parties, *clauses.actors])
+    columns = dict(column for path in paths for column in _along(model, path))
+    return [
+        Reference(name=name, ends={f"gdpr_assist_end_{number}_{place}": end for place, end in enumerate(ends)})
+        for number, (name, ends) in enumerate(columns.items())
+    ]
+
+
+def with_references(rows: QuerySet[Any], columns: list[Reference]) -> QuerySet[Any]:
+    """Return ``rows``, each to be read with the keys of these people."""
+    ends: Any = {name: F(f"{lookup}__pk") for column in columns for name, (lookup, _) in column.ends.items()}
+    annotated: QuerySet[Any] = rows.annotate(**ends)
+    return annotated
+
+
+def _keys_to_people(model: type[Model]) -> list[str]:
+    return [
+        each.name
+        for each in model._meta.concrete_fields
+        if isinstance(each.related_model, type) and person_of(each.related_model)
+        if not getattr(each.remote_field, "parent_link", False)
+    ]
+
+
+def _along(model: type[Model], path: str) -> Iterator[tuple[str, list[End]]]:
+    """Yield (name, ends) of the people at the end of ``path``, where a row has one of each."""
+    if path in {each.name for each in generic_keys(model)} or is_multi_valued(model, path):
+        return
+    end = end_of(model, path)
+    if person := person_of(end):
+        yield path, _ends(path, person)
+        return
+    for route in routes(end):
+        if route.person and not is_multi_valued(end, route.lookup):
+            lookup = f"{path}{LOOKUP_SEP}{route.lookup}"
+            yield lookup, _ends(lookup, route.person)
+
+
+def _ends(path: str, person: type[Model]) -> list[End]:
+    return [*((f"{path}{LOOKUP_SEP}{rest}", account) for rest, account in _accounts(person)), (path, person)]
+
+
+def _accounts(person: type[Model]) -> list[End]:
+    """Return the keys that join a row of this model of people to that of another one: of a profile, its account."""
+    return [
+        (each.lookup, each.person)
+        for each in routes(person)
+        if each.lookup and each.person and not is_multi_valued(person, each.lookup)
+    ]
