@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, TypeVar
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.models import QuerySet
 
-from ..undocumented import is_combined, is_distinct_on, is_sliced, multi_table_parents
+from ..undocumented import compiled, is_combined, is_distinct_on, is_sliced, multi_table_parents
 
 T = TypeVar("T")
 
@@ -27,6 +30,28 @@ def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
     iterator = iter(values)
     while chunk := list(islice(iterator, size)):
         yield chunk
+
+
+def with_rows(queries: Sequence[QuerySet[Any]]) -> list[bool]:
+    """Return of each of ``queries`` whether it finds a row: one statement for as many of an alias as fit into it."""
+    # Of each statement: {number of the query: its SQL}, and all parameters
+    statements: dict[str, list[tuple[dict[int, str], list[Any]]]] = defaultdict(lambda: [({}, [])])
+    for at, query in enumerate(queries):
+        with suppress(EmptyResultSet):  # Django itself sees that it finds none
+            sql, values = compiled(query.order_by().values("pk"), query.db)
+            if len(statements[query.db][-1][1]) + len(values) > batch_size(query.db):
+                statements[query.db].append(({}, []))
+            asked, parameters = statements[query.db][-1]
+            asked[at] = f"EXISTS({sql})"
+            parameters.extend(values)
+    found = [False] * len(queries)
+    for using, those in statements.items():
+        for asked, parameters in filter(itemgetter(0), those):
+            with connections[using].cursor() as cursor:
+                cursor.execute(f"SELECT {', '.join(asked.values())}", parameters)
+                for at, is_there in zip(asked, cursor.fetchone(), strict=True):
+                    found[at] = bool(is_there)
+    return found
 
 
 def takes_conditions(rows: QuerySet[Any]) -> bool:

@@ -11,7 +11,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from ..databases.transactions import check_now, in_order_of_commit, is_within_transaction
 from ..exceptions import AnonymiseError, PartlyErased
 from ..log import receipts, writing
-from ..planning.plans import Plan
+from ..planning.plans import Plan, all_pinned
 from ..sensitive import sensitive
 from .execute import Result, execute
 
@@ -38,7 +38,7 @@ def execute_together(
     Raises ``AnonymiseError``; then nothing was changed. Several databases cannot commit together: if one refuses after
     another came through, ``PartlyErased`` says what is done.
     """
-    pinned = [] if first else [plan.pinned() for plan in plans]
+    pinned = [] if first else all_pinned(plans)
     order = in_order_of_commit([*(plan.using for plan in plans), *aliases], last)
     erasures = {using: writing.Erasure(using) for using in order}
     _check_outermost(list(erasures))

@@ -12,6 +12,7 @@ from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet, Va
 from django.db import NotSupportedError, router
 from django.db.models import Model, Q, QuerySet
 
+from ..databases.rows import with_rows
 from ..declaring.declaration import Change, Declaration
 from ..declaring.meta import all_rows
 from ..declaring.rules import is_comparable
@@ -247,6 +248,16 @@ def _plan(
         keys=None if instance is None else (instance.pk,),
         way=choose_way(declared, model, declared.changes_of(part), is_one_object=instance is not None),
     )
+
+
+def all_pinned(plans: Iterable[Plan]) -> list[Plan]:
+    """Return ``plans`` with their keys read. Of several, one statement says which have rows at all."""
+    plans = list(plans)
+    unread = [each for each in plans if each.keys is None]
+    if len(unread) < 2:
+        return [each.pinned() for each in plans]
+    there = iter(with_rows([each.queryset for each in unread]))
+    return [each.pinned() if each.keys is not None or next(there) else replace(each, keys=()) for each in plans]
 
 
 def target_alias(queryset: Any) -> str:

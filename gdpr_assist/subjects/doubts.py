@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 from django.db.models import Model, Q, QuerySet
 
 from ..databases.aliases import data_aliases, mirrored
+from ..databases.rows import with_rows
 from ..declaring.meta import all_rows
 from ..declaring.relations import matching_value
 from ..paths import known_by, person_of, routes
@@ -41,17 +43,21 @@ class Doubt:
         return f"by {self.identifier}, {why}"
 
 
-def doubts(keys: Keys, values: Iterable[Known], tables: Tables, included: Collection[str] = ()) -> Iterator[Doubt]:
-    """Yield the rows that hold a value of the person, and are not taken to be hers: none of ``included``.
+def doubts(keys: Keys, values: Iterable[Known], tables: Tables, included: Collection[str] = ()) -> list[Doubt]:
+    """Return the rows that hold a value of the person, and are not taken to be hers: none of ``included``.
 
-    The value is not certain, or a key of the row leads to somebody else.
+    The value is not certain, or a key of the row leads to somebody else. There is at least one row of each.
     """
     values = list(values)
-    for alias in data_aliases():
-        for model in registry.models:
-            if not mirrored(alias) and tables.has(model, alias) and not person_of(model):
-                every = _doubts(model, alias, keys, values)
-                yield from (each for each in every if not (each.can_include and each.name in included))
+    every = [
+        doubt
+        for alias in data_aliases()
+        for model in registry.models
+        if not mirrored(alias) and tables.has(model, alias) and not person_of(model)
+        for doubt in _doubts(model, alias, keys, values)
+        if not (doubt.can_include and doubt.name in included)
+    ]
+    return list(compress(every, with_rows([each.rows for each in every])))
 
 
 def _doubts(model: type[Model], alias: str, keys: Keys, values: list[Known]) -> Iterator[Doubt]:

@@ -9,7 +9,7 @@ from ..databases.rows import locked
 from ..declaring.meta import all_rows
 from ..erasure import erase
 from ..execution.deleting import Deletion
-from ..planning.plans import Plan
+from ..planning.plans import Plan, all_pinned
 from .finding import ITSELF
 from .person import Keys
 from .shares import Reason, Share, SubjectResult, counted, kept, left
@@ -31,7 +31,7 @@ def erase_person(
         _lock(keys, using, shared)
         for each in deletions:
             each.read_keys()
-        return [each.plan.pinned() for each in staying if each.plan]
+        return all_pinned(each.plan for each in staying if each.plan)
 
     def delete() -> None:
         for each in deletions:

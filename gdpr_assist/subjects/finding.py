@@ -60,19 +60,27 @@ class Way:
     part: str
     words: str
     rows: QuerySet[Any]
+    route: Route | None = None
+    """The key; None for a value."""
 
 
 def find_rows(
-    keys: Keys, using: str, values: Iterable[Known], tables: Tables, included: Collection[str] = ()
+    keys: Keys,
+    using: str,
+    values: Iterable[Known],
+    tables: Tables,
+    included: Collection[str] = (),
+    aliases: Iterable[str] | None = None,
 ) -> list[Found]:
     """Return the rows that are about the person whose own rows, on ``using``, have ``keys``.
 
     By key on that alias, and where the person's own table is not; by value on every alias. A value that is not certain
-    finds nothing here, but of the models and kinds that ``included`` names.
+    finds nothing here, but of the models and kinds that ``included`` names. ``aliases`` are those that are looked at, by
+    default all.
     """
     values = list(values)
     found: list[Found] = []
-    for alias in data_aliases():
+    for alias in data_aliases(aliases):
         if not mirrored(alias):  # a replica has nothing of its own
             there = [model for model in registry.models if tables.has(model, alias)]
             found += [each for model in there for each in _of(model, alias, keys, using, values, included, tables)]
@@ -142,7 +150,8 @@ def _by_key(model: type[Model], alias: str, keys: Keys, using: str, tables: Tabl
         if alias != using and tables.has(route.person, alias):
             continue  # where a key 7 is somebody else
         words = f"by {route.lookup}" if route.lookup else ITSELF
-        yield Way(part=route.party, words=words, rows=rows.filter(**{f"{route.lookup or 'pk'}__in": mine}))
+        hers = rows.filter(**{f"{route.lookup or 'pk'}__in": mine})
+        yield Way(part=route.party, words=words, rows=hers, route=route)
 
 
 def _by_value(model: type[Model], alias: str, values: list[Known], included: Collection[str]) -> Iterator[Way]:
@@ -196,4 +205,5 @@ def _pointing(model: type[Model], alias: str, route: Route, targets: list[QueryS
         text = key_text(rows.model)
         those = rows.order_by().values_list("pk" if text is None else text, flat=True)
         condition = {f"{before}{generic.content_type}": kind.pk, f"{before}{generic.object_id}__in": those}
-        yield Way(part=route.party, words=f"by {before}{generic}", rows=all_rows(model, alias).filter(**condition))
+        pointing = all_rows(model, alias).filter(**condition)
+        yield Way(part=route.party, words=f"by {before}{generic}", rows=pointing, route=route)

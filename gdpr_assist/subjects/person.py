@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ from ..databases.rows import batch_size, chunks
 from ..declaring.clauses import Generic, Identifier
 from ..declaring.meta import all_rows
 from ..declaring.relations import matching_value
-from ..paths import Route, clauses_of, person_of, routes
+from ..paths import Route, clauses_of, known_by, person_of, routes
 from ..planning.plans import plan
 from ..registry import registry
 
@@ -70,20 +71,23 @@ class Tables:
 
 def joined(keys: Keys, using: str, tables: Tables) -> Keys:
     """Return ``keys`` with those of the rows that a declared key joins to them: an account and its profile."""
-    found = {model: set(those) for model, those in keys.items()}
     joins = list(links(using, tables))
-    size = -1
-    while size < (size := sum(map(len, found.values()))):
+    found: dict[type[Model], set[Any]] = defaultdict(set)
+    new = {model: set(those) for model, those in keys.items()}
+    while any(new.values()):
+        for model, those in new.items():
+            found[model] |= those
+        reached: dict[type[Model], set[Any]] = defaultdict(set)
         for model, person, route in joins:
             assert route.person is not None  # see links
             rows = all_rows(model, using)
-            if mine := found.get(person):
-                theirs = rows.filter(pk__in=mine).values_list(f"{route.lookup}__pk", flat=True)
-                found.setdefault(route.person, set()).update(key for key in theirs if key is not None)
-            if ends := found.get(route.person):
-                found.setdefault(person, set()).update(
+            if mine := new.get(person):
+                reached[route.person].update(rows.filter(pk__in=mine).values_list(f"{route.lookup}__pk", flat=True))
+            if ends := new.get(route.person):
+                reached[person].update(
                     rows.filter(**{f"{route.lookup}__in": ends}).values_list("pk", flat=True)
                 )
+        new = {model: those - found[model] - {None} for model, those in reached.items()}
     return {model: frozenset(those) for model, those in found.items() if those}
 
 
@@ -111,34 +115,33 @@ def _sources(model: type[Model]) -> Iterator[Source]:
                 yield Source(model=model, lookup=path, person=route.person)
 
 
-def known_values(keys: Keys, using: str, tables: Tables) -> list[Known]:
+def known_values(keys: Keys, using: str, tables: Tables, *, certain_only: bool = False) -> list[Known]:
     """Return the values that the person is known by: of her own rows, and of those whose own key leads to her.
 
     One that is confirmed to be hers is certain unless another person's own row has it too: an order to her address is
     no claim to it. One of a kind that nobody confirms is certain if nobody else has it anywhere.
+
+    None is read of a kind by which no row is found; with ``certain_only``, none that cannot be certain.
     """
     every = sources(using, tables)
     own = [source for source in every if source.is_person]
-    confirmed_kinds = _confirmed_kinds()
+    confirmed_kinds, kinds = _confirmed_kinds(), _kinds_of_rows()
     found: dict[tuple[str, Any], bool] = {}
     for source in every:
-        if mine := keys.get(source.person):
-            for kind, value, is_confirmed in _values(source, mine, using):
-                found[kind, value] = found.get((kind, value), False) or is_confirmed
-    claimed = {  # {(kind, whether only another person's own row counts): values that somebody else has}
-        (kind, is_confirmed): _of_others(kind, [each for (its, each) in found if its == kind], keys, others, using)
-        for is_confirmed, others in ((True, own), (False, every))
-        for kind in dict.fromkeys(kind for kind, _value in found)
-    }
-    return [
-        Known(
-            identifier=kind,
-            value=value,
-            is_certain=(is_confirmed or kind not in confirmed_kinds)
-            and _plain(value) not in claimed[kind, is_confirmed],
-        )
-        for (kind, value), is_confirmed in found.items()
-    ]
+        for kind, identifier in source.identifiers.items():
+            may_be_certain = kind not in confirmed_kinds or (source.is_person and identifier.verified is not False)
+            if kind in kinds and (may_be_certain or not certain_only) and (mine := keys.get(source.person)):
+                for value, is_confirmed in _values(source, identifier, mine, using):
+                    found[kind, value] = found.get((kind, value), False) or is_confirmed
+    claims: dict[tuple[str, bool], list[Any]] = defaultdict(list)
+    for (kind, value), is_confirmed in found.items():
+        if is_confirmed or kind not in confirmed_kinds:
+            claims[kind, is_confirmed].append(value)
+    certain: set[tuple[str, Any]] = set()
+    for (kind, is_confirmed), values in claims.items():
+        taken = _of_others(kind, values, keys, own if is_confirmed else every, using)
+        certain |= {(kind, value) for value in values if _plain(value) not in taken}
+    return [Known(identifier=kind, value=value, is_certain=(kind, value) in certain) for kind, value in found]
 
 
 def _confirmed_kinds() -> set[str]:
@@ -147,17 +150,23 @@ def _confirmed_kinds() -> set[str]:
     return {kind for identifiers in every for kind, each in identifiers.items() if each.verified is not False}
 
 
-def _values(source: Source, keys: Iterable[Any], using: str) -> Iterator[tuple[str, Any, bool]]:
-    """Yield kind, value, and whether somebody has confirmed it."""
+def _kinds_of_rows() -> set[str]:
+    """Return the kinds by which rows may be found that are no people themselves."""
+    return {each.identifier for model in registry.models if not person_of(model) for each in known_by(model)}
+
+
+def _values(
+    source: Source, identifier: Identifier, keys: Iterable[Any], using: str
+) -> Iterator[tuple[Any, bool]]:
+    """Yield each value, and whether somebody has confirmed it."""
     rows = all_rows(source.model, using).filter(**{f"{source.lookup}__in": keys}).order_by()
     told = plan(rows).told if registry.declaration(source.model).can_anonymise else {}
-    for kind, identifier in source.identifiers.items():
-        for lookup in identifier.lookups:
-            # What a rule has made is nobody's, and so is what is empty.
-            real = rows.exclude(told[lookup]) if lookup in told else rows
-            for value, is_confirmed in real.values_list(lookup, _is_confirmed(source, identifier)).distinct():
-                if value not in (None, ""):
-                    yield kind, value, is_confirmed
+    for lookup in identifier.lookups:
+        # What a rule has made is nobody's, and so is what is empty.
+        real = rows.exclude(told[lookup]) if lookup in told else rows
+        for value, is_confirmed in real.values_list(lookup, _is_confirmed(source, identifier)).distinct():
+            if value not in (None, ""):
+                yield value, is_confirmed
 
 
 def _is_confirmed(source: Source, identifier: Identifier) -> Any:

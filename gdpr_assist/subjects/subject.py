@@ -120,7 +120,7 @@ class Subject:
     @sensitive
     def doubts(self) -> list[Doubt]:
         """Return the rows that hold a value of the person and are not taken to be hers."""
-        return [each for each in doubts(self.keys, self.values, self._tables, self._included) if each.rows.exists()]
+        return doubts(self.keys, self.values, self._tables, self._included)
 
     @sensitive
     def including(self, *names: str) -> Subject:
@@ -207,6 +207,5 @@ class Subject:
         )
 
     def _uncertain(self) -> Iterator[Reason]:
-        for each in doubts(self.keys, self.values, self._tables, self._included):
-            if count := each.rows.count():
-                yield Reason(label=each.model._meta.label, count=count, reason=each.reason)
+        for each in self.doubts():
+            yield Reason(label=each.model._meta.label, count=each.rows.count(), reason=each.reason)

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import CASCADE, ForeignKey, Model, QuerySet
+from django.db.models.constants import LOOKUP_SEP
 
-from ..databases.rows import batch_size, chunks
+from ..databases.rows import batch_size, chunks, with_rows
 from ..declaring.meta import all_rows
+from ..declaring.relations import follow
+from ..deletion import ANONYMISE
 from ..execution.deleting import Deletion
 from ..execution.execute import execute
 from ..log.writing import Erasure, joined
-from ..paths import clauses_of, person_of
+from ..paths import Route, clauses_of, person_of
 from ..planning.plans import Plan
 from ..registry import concrete
 from ..sensitive import sensitive
@@ -55,7 +59,8 @@ def survivors(origin: Any, using: str) -> Survivors:
     plans: list[Plan] = []
     deletions: list[Deletion] = []
     for people in _in_batches(_people(going, using, tables), using):
-        for each in _of_those_who_stay(people, using, tables):
+        every = _of_those_who_stay(people, going, using, tables)
+        for each in compress(every, with_rows([each.found.rows for each in every])):
             gone_anyway: Collection[Any] = going.get(each.found.model, frozenset())
             if each.verb == "delete":
                 deletions.append(Deletion(each.found.rows))
@@ -66,15 +71,50 @@ def survivors(origin: Any, using: str) -> Survivors:
     return Survivors(plans=plans, deletions=deletions)
 
 
-def _of_those_who_stay(people: Keys, using: str, tables: Tables) -> list[Share]:
-    """Return what becomes of the rows about ``people``, those that go anyway among them."""
+def _of_those_who_stay(people: Keys, going: Going, using: str, tables: Tables) -> list[Share]:
+    """Return what becomes of the rows about ``people``, without those of which their keys say it.
+
+    Of the rest, some may go anyway.
+    """
     keys = with_joined(people, using, tables)
+    values = known_values(keys, using, tables, certain_only=True)
+    all_go = all(those <= set(going.get(model, ())) for model, those in keys.items())
     found = [
         each
-        for each in find_rows(keys, using, known_values(keys, using, tables), tables)
-        if each.using == using and clauses_of(each.model).on_delete_of_subject and not _is_a_person(each)
+        for each in find_rows(keys, using, values, tables, aliases=[using])
+        if clauses_of(each.model).on_delete_of_subject and not _is_a_person(each)
     ]
-    return list(shares(found, force=False))
+    every = [each for each in shares(found, force=False) if each.verb != "keep"]
+    return [each for each in every if not (all_go and _is_seen_to(each))]
+
+
+def _is_seen_to(share: Share) -> bool:
+    """Whether Django's deletion of the people does with the rows what is to be done: then nothing has to be asked."""
+    if share.found.model._meta.base_manager_name:
+        return False  # Django may not see all of them
+    keys = [way.route for way in share.found.by_way]
+    return all(key is not None and (_goes(share, key) or _is_anonymised(share, key)) for key in keys)
+
+
+def _goes(share: Share, route: Route) -> bool:
+    """Whether a row goes with the person at the end of ``route``, or is that person."""
+    steps = follow(share.found.model, route.lookup) if route.lookup else []
+    return route.generic is None and all(_on_delete(step) is CASCADE for step in steps)
+
+
+def _is_anonymised(share: Share, route: Route) -> bool:
+    """Whether ANONYMISE on the key that ``route`` is does what the plan would."""
+    if share.plan is None or route.generic or not route.lookup or LOOKUP_SEP in route.lookup:
+        return False
+    [key] = follow(share.found.model, route.lookup)
+    is_own = key.model is share.found.model and isinstance(_on_delete(key), ANONYMISE)
+    return is_own and share.plan.part == share.plan.declaration.part_of(key.name)
+
+
+def _on_delete(step: Any) -> Any:
+    """Return what becomes of the rows of a key whose target goes; None where that is no key, or not all are seen."""
+    is_key = isinstance(step, ForeignKey) and not step.model._meta.base_manager_name
+    return step.remote_field.on_delete if is_key else None
 
 
 def _in_batches(people: Keys, using: str) -> Iterator[Keys]:
