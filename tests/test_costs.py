@@ -114,7 +114,7 @@ def test_a_deletion_costs_the_same_for_ten_targets_and_for_a_hundred():
 def test_a_deletion_across_batches_costs_five_statements_for_each_further_batch(monkeypatch):
     """The claim, the markers, the UPDATE, and one look at each of the two models that add to an order."""
     one_batch = numbers(customers(1, 9).get().delete)
-    monkeypatch.setattr("gdpr_assist.databases.rows.LARGEST_BATCH", 10)  # 9 keys in a batch
+    monkeypatch.setattr("gdpr_assist.databases.rows.LARGEST_BATCH", 9)
     three_batches = numbers(customers(1, 27).get().delete)
 
     assert three_batches[0] - one_batch[0] == 5 * 2 + 1  # and one that finds no fourth

@@ -553,7 +553,7 @@ class TestParts:
     @pytest.fixture(autouse=True)
     def few_events_in_memory(self, transactional_db, monkeypatch):
         monkeypatch.setattr(writing, "EVENTS_IN_MEMORY", 2)
-        monkeypatch.setattr("gdpr_assist.databases.rows.LARGEST_BATCH", 3)  # 2 keys in a batch
+        monkeypatch.setattr("gdpr_assist.databases.rows.LARGEST_BATCH", 2)
         identity.database_id("default")  # as migrating does
 
     def people(self, count=5):

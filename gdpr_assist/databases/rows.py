@@ -22,7 +22,8 @@ LARGEST_BATCH = 2000
 
 def batch_size(using: str) -> int:
     """Return how many primary keys fit into one statement on this database, with room for other parameters."""
-    return min(LARGEST_BATCH, connections[using].features.max_query_params or LARGEST_BATCH) * 9 // 10
+    most = connections[using].features.max_query_params
+    return min(LARGEST_BATCH, most * 9 // 10) if most else LARGEST_BATCH
 
 
 def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -26,6 +26,8 @@ def all_claims(plan: Plan, run: Run, size: int | None = None) -> Iterator[list[C
 
     Where it may, all keys are read first, without a lock: afterwards the rows may not match the queryset any more.
     """
+    if plan.keys == ():
+        return
     may_miss = plan.instance is None and may_hide(plan.using) and run.interference(plan).hides
     plan = plan.pinned() if may_miss else plan
     seen = 0

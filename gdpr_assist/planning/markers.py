@@ -64,7 +64,7 @@ def has_marker(model: type[Model], using: str, part: str | None = None, **condit
     text = key_text(model, OuterRef("pk"))
     if text is not None:
         # The last condition says nothing new. Without it PostgreSQL, which does not know how many markers an open
-        # transaction has written, hashes all of them for each page of rows instead of looking 1,800 up.
+        # transaction has written, hashes all of them for each page of rows instead of looking 2,000 up.
         matching = PrivacyAnonymised.objects.of(model).using(using).filter(_tells_of(part), **conditions)
         return Exists(matching.filter(object_id=text, object_id__gte=text))
     matching = markers(model, using, part).filter(**conditions)

@@ -75,8 +75,7 @@ def find_rows(
     """Return the rows that are about the person whose own rows, on ``using``, have ``keys``.
 
     By key on that alias, and where the person's own table is not; by value on every alias. A value that is not certain
-    finds nothing here, but of the models and kinds that ``included`` names. ``aliases`` are those that are looked at, by
-    default all.
+    finds nothing here, but of the models and kinds that ``included`` names. Looked at are ``aliases``, by default all.
     """
     values = list(values)
     found: list[Found] = []

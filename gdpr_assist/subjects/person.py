@@ -84,9 +84,7 @@ def joined(keys: Keys, using: str, tables: Tables) -> Keys:
             if mine := new.get(person):
                 reached[route.person].update(rows.filter(pk__in=mine).values_list(f"{route.lookup}__pk", flat=True))
             if ends := new.get(route.person):
-                reached[person].update(
-                    rows.filter(**{f"{route.lookup}__in": ends}).values_list("pk", flat=True)
-                )
+                reached[person].update(rows.filter(**{f"{route.lookup}__in": ends}).values_list("pk", flat=True))
         new = {model: those - found[model] - {None} for model, those in reached.items()}
     return {model: frozenset(those) for model, those in found.items() if those}
 
@@ -155,9 +153,7 @@ def _kinds_of_rows() -> set[str]:
     return {each.identifier for model in registry.models if not person_of(model) for each in known_by(model)}
 
 
-def _values(
-    source: Source, identifier: Identifier, keys: Iterable[Any], using: str
-) -> Iterator[tuple[Any, bool]]:
+def _values(source: Source, identifier: Identifier, keys: Iterable[Any], using: str) -> Iterator[tuple[Any, bool]]:
     """Yield each value, and whether somebody has confirmed it."""
     rows = all_rows(source.model, using).filter(**{f"{source.lookup}__in": keys}).order_by()
     told = plan(rows).told if registry.declaration(source.model).can_anonymise else {}
