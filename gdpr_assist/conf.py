@@ -36,6 +36,11 @@ def is_strict() -> bool:
     return bool(settings.GDPR_STRICT)
 
 
+def tool_sees_all() -> bool:
+    """Return whether the Personal data tool of the admin has all rows of a model whose rows a user may view."""
+    return bool(settings.GDPR_TOOL_SEES_ALL)
+
+
 def quiet_receivers() -> Sequence[str]:
     """Return the names of receivers that need not hear of an erasure.
 

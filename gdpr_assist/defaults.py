@@ -33,5 +33,8 @@ class GdprAssistConf(AppConf):
     # Labels of models of which no row is about a person, as "app.Model" or "app.*"
     NOT_PERSONAL = ()
 
+    # Whether the Personal data tool has all rows of a model, also those that its admin hides from a user
+    TOOL_SEES_ALL = False
+
     class Meta:
         prefix = "gdpr"

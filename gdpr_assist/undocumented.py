@@ -202,6 +202,11 @@ def objects_of(collector: Collector) -> dict[type[Model], Any]:
     return dict(collector.data)
 
 
+def updates_of(collector: Collector) -> list[Any]:
+    """Return the rows, as lists or querysets, that stay and get another value in a key."""
+    return [rows for updates in collector.field_updates.values() for rows in updates]
+
+
 def is_collector(value: Any) -> bool:
     return isinstance(value, Collector)
 

@@ -10,7 +10,7 @@ def account(name, **values):
 
 def sale(buyer=None, email="", **values):
     """Create a sale; without a buyer it is a guest's."""
-    return Sale.objects.create(buyer=buyer, email=email, recipient="Ada", **values)
+    return Sale.objects.create(buyer=buyer, email=email, **{"recipient": "Ada", **values})
 
 
 def around(person, phone=""):

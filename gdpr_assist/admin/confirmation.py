@@ -19,9 +19,11 @@ from ..loading import at_first_call
 
 if TYPE_CHECKING:
     from ..execution.execute import Result
+    from ..paths import person_of
     from ..planning.plans import Plan
     from ..planning.preview import Preview, preview
 else:
+    person_of = at_first_call("gdpr_assist.paths.person_of")
     preview = at_first_call("gdpr_assist.planning.preview.preview")
 
 TEMPLATE = "anonymise_confirmation.html"
@@ -65,6 +67,7 @@ def context(plans: Iterable[Plan]) -> dict[str, Any]:
         "marked": sum(each.marked for each in previews),
         "refilled": sum(each.refilled for each in previews),
         "parts_kept": left_for_good(kept),
+        "are_people": any(person_of(each.plan.declaration.model) for each in previews),
     }
 
 

@@ -21,7 +21,12 @@ FILENAME = "personal-data.zip"
 
 def download(request: HttpRequest, rows: RowsByModel, failed: Failed) -> StreamingHttpResponse:
     """Return the zip of ``rows`` as an attachment; it names the models that ``failed`` when they were searched."""
-    chunks = _logged(stream_zip(rows, failed=failed))
+    return attachment(request, stream_zip(rows, failed=failed))
+
+
+def attachment(request: HttpRequest, zipped: Iterator[bytes]) -> StreamingHttpResponse:
+    """Return the pieces of a zip as an attachment."""
+    chunks = _logged(zipped)
     return StreamingHttpResponse(
         # Django would hold all of a plain iterator in memory before an asynchronous server gets the first piece.
         _asynchronous(chunks) if isinstance(request, ASGIRequest) else chunks,

@@ -29,11 +29,15 @@ if TYPE_CHECKING:
     from ..erasure import erase
     from ..execution.kept import hearing_of_kept
     from ..planning.plans import Plan, plan, target_alias
+    from .consequences import also_anonymised
+    from .people import links_to_people
 
     Base = admin.ModelAdmin[Any]
 else:
+    also_anonymised = at_first_call("gdpr_assist.admin.consequences.also_anonymised")
     erase = at_first_call("gdpr_assist.erasure.erase")
     hearing_of_kept = at_first_call("gdpr_assist.execution.kept.hearing_of_kept")
+    links_to_people = at_first_call("gdpr_assist.admin.people.links_to_people")
     plan = at_first_call("gdpr_assist.planning.plans.plan")
     target_alias = at_first_call("gdpr_assist.planning.plans.target_alias")
 
@@ -105,6 +109,24 @@ class ModelAdmin(Base):
         except REFUSALS as error:
             return self._back(request, told(error), messages.ERROR)
         return self._back(request, confirmation.outcome([planned], results), confirmation.level(results))
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Show the form; on the page of a row that is about people, with buttons that lead to them."""
+        row = kwargs.get("obj")
+        people = links_to_people(request, self.admin_site, row) if row is not None and row.pk is not None else []
+        response: Any = super().render_change_form(request, {**context, "gdpr_people": people}, *args, **kwargs)
+        if people and self.change_form_template is None:
+            response.template_name = [*response.template_name[:-1], "admin/gdpr_assist/change_form.html"]
+        return response
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Return what Django says of a deletion, and name what will be anonymised because of it."""
+        deleted, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        if not protected and "post" not in request.POST:  # which is the answer to the page that asks
+            names, numbers = also_anonymised(request, self.admin_site, objs)
+            deleted = [*deleted, *names]
+            counts = {**counts, **numbers}
+        return deleted, counts, lacking, protected
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Delete one row, or say why it was refused."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
 from django.contrib.admin import AdminSite
 from django.contrib.auth import get_permission_codename
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+from ..conf import tool_sees_all
 from ..registry import registry
 from ..undocumented import admin_of
 
@@ -32,6 +37,63 @@ def may_anonymise(request: HttpRequest, site: AdminSite, model: type[Model]) -> 
     if decide is not None:
         return bool(decide(request))
     return can_be_anonymised(model) and _has_permission(request, model, "change")
+
+
+def may_delete(request: HttpRequest, site: AdminSite, model: type[Model]) -> bool:
+    """Whether the user may delete rows of ``model``: its own admin decides, else the user's permission."""
+    model_admin = admin_of(site, model)
+    if model_admin is not None:
+        return model_admin.has_delete_permission(request)
+    return _has_permission(request, model, "delete")
+
+
+def shown(request: HttpRequest, site: AdminSite, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return those of ``rows`` that the model's own admin shows to the user.
+
+    All of them, also those that the model's manager hides, where that admin has no ``get_queryset`` of its own, and
+    everywhere with ``GDPR_TOOL_SEES_ALL``.
+    """
+    model_admin = admin_of(site, rows.model)
+    if model_admin is None or tool_sees_all() or not _says(model_admin, "get_queryset"):
+        return rows
+    visible = model_admin.get_queryset(request).using(rows.db)
+    return rows.filter(pk__in=visible.order_by().values("pk"))
+
+
+def may_view_all(request: HttpRequest, site: AdminSite, rows: QuerySet[Any]) -> bool:
+    """Whether the user may see each of ``rows``."""
+    if not may_view(request, site, rows.model):
+        return False
+    visible = shown(request, site, rows)
+    if visible is not rows and rows.exclude(pk__in=visible.order_by().values("pk")).exists():
+        return False
+    return _of_each(request, site, rows, ["has_view_permission"])
+
+
+def may_anonymise_all(request: HttpRequest, site: AdminSite, rows: QuerySet[Any]) -> bool:
+    """Whether the user may anonymise each of ``rows``."""
+    names = ["has_anonymise_permission", "has_change_permission"]
+    return may_anonymise(request, site, rows.model) and _of_each(request, site, rows, names)
+
+
+def may_delete_all(request: HttpRequest, site: AdminSite, rows: QuerySet[Any]) -> bool:
+    """Whether the user may delete each of ``rows``."""
+    return may_delete(request, site, rows.model) and _of_each(request, site, rows, ["has_delete_permission"])
+
+
+def _of_each(request: HttpRequest, site: AdminSite, rows: QuerySet[Any], names: list[str]) -> bool:
+    """Ask the first of the methods ``names`` of the model's admin of each row, if one of them is a project's own."""
+    model_admin = admin_of(site, rows.model)
+    decide: Callable[..., bool] | None = getattr(model_admin, names[0], None)
+    if decide is None or tool_sees_all() or not any(_says(model_admin, name) for name in names):
+        return True
+    return all(decide(request, row) for row in rows.iterator())
+
+
+def _says(model_admin: Any, name: str) -> bool:
+    """Whether a project has a method of this name in the admin: not one of ours, nor of Django's."""
+    found = next(each for each in type(model_admin).__mro__ if name in vars(each))
+    return found is not admin.ModelAdmin and not found.__module__.startswith(("gdpr_assist.", "django."))
 
 
 def _has_permission(request: HttpRequest, model: type[Model], action: str) -> bool:

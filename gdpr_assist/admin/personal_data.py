@@ -28,7 +28,7 @@ from ..registry import registry
 from ..tables import stored_key
 from . import confirmation
 from .page import guarded, outside_transactions
-from .permissions import can_be_anonymised, may_anonymise, may_view
+from .permissions import can_be_anonymised, may_anonymise, may_view, may_view_all
 from .refusals import REFUSALS, told
 from .selection import (
     LARGEST_SELECTION,
@@ -45,13 +45,17 @@ if TYPE_CHECKING:
     from ..erasure import erase
     from ..planning.plans import Plan, plan
     from .download import download
-    from .results import is_at_home, tables
+    from .people import search
+    from .person_view import person_view
+    from .results import RowsByModel, is_at_home, tables
 
     Base = admin.ModelAdmin[Any]
 else:
     download = at_first_call("gdpr_assist.admin.download.download")
     erase = at_first_call("gdpr_assist.erasure.erase")
+    search = at_first_call("gdpr_assist.admin.people.search")
     is_at_home = at_first_call("gdpr_assist.admin.results.is_at_home")
+    person_view = at_first_call("gdpr_assist.admin.person_view.person_view")
     plan = at_first_call("gdpr_assist.planning.plans.plan")
     tables = at_first_call("gdpr_assist.admin.results.tables")
 
@@ -59,8 +63,6 @@ else:
 
 # The names of the checkboxes: of a row, of a table, of everything found. No two have a value in common.
 TICKS = ("obj_pk", "all", "everything")
-
-RowsByModel = list[tuple[type[Model], QuerySet[Any]]]
 
 _LEFT_OUT = gettext_lazy("Its rows are left out.")
 
@@ -118,6 +120,9 @@ class PersonalDataAdmin(Base):
 
     def _act(self, request: HttpRequest) -> HttpResponseBase | None:
         action = request.POST.get("action")
+        if not request.POST.keys().isdisjoint({"person", "guest"}):
+            answer: HttpResponseBase = person_view(self, request)
+            return answer
         if action == "export":
             return self._export(request)
         if action == "anonymise":
@@ -131,15 +136,20 @@ class PersonalDataAdmin(Base):
         term = form.cleaned_data["term"] if searches and form.is_valid() else None
         models = self._viewable_models(request)
         failed: Failed = {}
-        results = []
+        results: list[Any] = []
+        people: list[Any] = []
+        are_more = False
         if term is not None:
-            results = list(tables(request, self.admin_site, registry.candidates(term, models, failed), failed))
+            people, are_more, rows = search(request, self.admin_site, term, models, failed)
+            results = list(tables(request, self.admin_site, rows, failed))
         # With results, the keyboard of a phone would open over them.
-        form.fields["term"].widget.attrs["autofocus"] = not results
+        form.fields["term"].widget.attrs["autofocus"] = not results and not people
         context = {
             "title": _("Personal data"),
             "form": form,
             "term": term,
+            "people": people,
+            "are_more_people": are_more,
             "tables": results,
             "failed": [_could_not_be_searched(model, error) for model, error in failed.items()],
             "selectable": sum(table.total for table in results if table.can_select),
@@ -148,7 +158,7 @@ class PersonalDataAdmin(Base):
             # What was ticked still is, after an error or on the way back from the confirmation page.
             "ticked": {value for name in TICKS for value in request.POST.getlist(name)},
         }
-        return self._render(request, ["admin/gdpr_assist/personaldata/search.html"], context)
+        return self.render(request, ["admin/gdpr_assist/personaldata/search.html"], context)
 
     def _export(self, request: HttpRequest) -> StreamingHttpResponse:
         """Export; of a whole table the keys are not read, as they may be many."""
@@ -173,7 +183,7 @@ class PersonalDataAdmin(Base):
             return self._confirmation_page(request, plans, kept)
         results = erase(plans, by=request.user)
         self.message_user(request, confirmation.outcome(plans, results), confirmation.level(results))
-        return HttpResponseRedirect(self._own_url())
+        return HttpResponseRedirect(self.own_url())
 
     def _confirmation_page(self, request: HttpRequest, plans: list[Plan], kept: RowsByModel) -> HttpResponse:
         values = [
@@ -184,12 +194,12 @@ class PersonalDataAdmin(Base):
         context = {
             **confirmation.context(plans),
             "kept": [confirmation.counted(model, rows.count()) for model, rows in kept],
-            "action_url": self._own_url(),
-            "back_url": self._own_url(),
+            "action_url": self.own_url(),
+            "back_url": self.own_url(),
             "hidden": {"action": "anonymise", "term": request.POST.get("term", ""), PACKED: pack(values)},
             "back": [(name, value) for name in ("term", *TICKS) for value in request.POST.getlist(name)],
         }
-        return self._render(request, confirmation.templates(self.opts), context)
+        return self.render(request, confirmation.templates(self.opts), context)
 
     def _can_anonymise(self, request: HttpRequest, model: type[Model]) -> bool:
         return can_be_anonymised(model) and may_anonymise(request, self.admin_site, model)
@@ -213,31 +223,46 @@ class PersonalDataAdmin(Base):
 
         The box of a table, or that of everything, adds to the boxes of rows: one without a tick takes nothing away.
         Raises ``SelectionError`` if a value is not one of the page's, ``PermissionDenied`` if the user may not view
-        rows of one of the models. A message names the models that could not be searched.
+        one of the rows. A message names the models that could not be searched.
         """
-        keys: dict[type[Model], list[Any]] = defaultdict(list)
         models = _models_by_content_type()
+        keys = self._ticked(request, models)
+        whole = [self._viewable(request, models.get(kind)) for kind in request.POST.getlist("all")]
+        if "everything" in request.POST:
+            whole += self._viewable_models(request)
+        wanted, failed = self._found(request, whole)
+        for model, error in failed.items():
+            self.message_user(request, f"{_could_not_be_searched(model, error)} {_LEFT_OUT}", messages.WARNING)
+        return keys, wanted, failed
+
+    def _ticked(self, request: HttpRequest, models: dict[str, type[Model]]) -> dict[type[Model], list[Any]]:
+        keys: dict[type[Model], list[Any]] = defaultdict(list)
         for value in posted(request, "obj_pk"):
             kind, _dash, text = value.partition("-")
             model = self._viewable(request, models.get(kind))
             keys[model].append(key_from_text(model, text))
-        whole = [self._viewable(request, models.get(kind)) for kind in request.POST.getlist("all")]
-        if "everything" in request.POST:
-            whole += self._viewable_models(request)
-        form = SearchForm(request.POST)
+        for model, ticked in keys.items():
+            if not may_view_all(request, self.admin_site, _rows(model, ticked)):
+                raise PermissionDenied
+        return keys
+
+    def _found(
+        self, request: HttpRequest, models: list[type[Model]]
+    ) -> tuple[dict[type[Model], QuerySet[Any]], Failed]:
+        """What the term finds of ``models``, without the rows about the people that it finds; and what failed."""
         failed: Failed = {}
-        candidates = (
-            registry.candidates(form.cleaned_data["term"], dict.fromkeys(whole), failed) if form.is_valid() else ()
-        )
+        form = SearchForm(request.POST)
+        if not models or not form.is_valid():
+            return {}, failed
+        viewable = self._viewable_models(request)
+        rows = search(request, self.admin_site, form.cleaned_data["term"], viewable, failed)[2]
         wanted = {}
-        for model, matches in candidates:
+        for model, matches in rows:
             with noted(failed, model, matches.db):
                 # Every row is compared, while the page can still say that this failed.
-                if is_at_home(model, matches) and matches.count():
+                if model in models and is_at_home(model, matches) and matches.count():
                     wanted[model] = matches
-        for model, error in failed.items():
-            self.message_user(request, f"{_could_not_be_searched(model, error)} {_LEFT_OUT}", messages.WARNING)
-        return keys, wanted, failed
+        return wanted, {model: error for model, error in failed.items() if model in models}
 
     def _viewable(self, request: HttpRequest, model: type[Model] | None) -> type[Model]:
         if model is None:
@@ -246,12 +271,12 @@ class PersonalDataAdmin(Base):
             raise PermissionDenied
         return model
 
-    def _render(self, request: HttpRequest, templates: list[str], context: dict[str, Any]) -> TemplateResponse:
+    def render(self, request: HttpRequest, templates: list[str], context: dict[str, Any]) -> TemplateResponse:
         request.current_app = self.admin_site.name
         common = self.admin_site.each_context(request)
         return TemplateResponse(request, templates, {**common, "opts": self.opts, **context})
 
-    def _own_url(self) -> str:
+    def own_url(self) -> str:
         return reverse("admin:gdpr_assist_personaldata_changelist", current_app=self.admin_site.name)
 
 

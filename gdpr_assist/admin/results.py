@@ -33,6 +33,8 @@ from ..tables import stored_key
 from ..undocumented import admin_of
 from .permissions import can_be_anonymised, may_anonymise
 
+RowsByModel = list[tuple[type[Model], QuerySet[Any]]]
+
 COLUMNS = 5
 LONGEST_CELL = 80
 EMPTY = "-"
@@ -118,7 +120,7 @@ def _table(
             Row(
                 value=f"{kind}-{stored_key(instance.pk)}",
                 key=stored_key(instance.pk),
-                url=_url(request, site, model, instance),
+                url=url_of(request, site, model, instance),
                 cells=[_cell(instance, name) for name in names],
                 marked=bool(getattr(instance, MARKED)),
             )
@@ -164,7 +166,8 @@ def _cell(instance: Model, name: str) -> str:
     return str(display_for_field(value, field, EMPTY))
 
 
-def _url(request: HttpRequest, site: AdminSite, model: type[Model], instance: Model) -> str | None:
+def url_of(request: HttpRequest, site: AdminSite, model: type[Model], instance: Model) -> str | None:
+    """Return the page of a row in the admin; None if it has none, or if the user may not see it."""
     model_admin = admin_of(site, model)
     if model_admin is None or not model_admin.has_view_or_change_permission(request, instance):
         return None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 
 from django.utils import timezone
 
@@ -44,14 +44,13 @@ class Recipient:
     """Whether the caller has left out rows."""
 
 
-def export(file: IO[bytes], recipient: Recipient, found: Iterable[Found], format: str) -> dict[str, int]:
-    """Write the zip to ``file``; return the number of rows by name of file, as ``write_zip`` does.
+def stream(recipient: Recipient, found: Iterable[Found], format: str, counts: dict[str, int]) -> Iterator[bytes]:
+    """Yield the zip in pieces; ``counts`` gets the number of rows by name of file, as ``stream_zip`` gives it.
 
     Of a row about several people, each gets what is theirs, what they have seen, and what is not personal.
     """
     tokens = Tokens(recipient.keys, recipient.using)
     there = [each for each in found if each.rows.exists()]
-    counts: dict[str, int] = {}
     names: dict[str, list[str]] = {}
 
     def manifest() -> dict[str, str]:
@@ -59,9 +58,7 @@ def export(file: IO[bytes], recipient: Recipient, found: Iterable[Found], format
         return {MANIFEST: json.dumps(said, indent=2, ensure_ascii=False, default=str)}
 
     files = [(each.model, *shown_to(each, tokens)) for each in there]
-    for chunk in stream_zip(files, counts, format=format, names=names, texts=manifest):
-        file.write(chunk)
-    return counts
+    yield from stream_zip(files, counts, format=format, names=names, texts=manifest)
 
 
 def _manifest(

@@ -52,19 +52,21 @@ def lines(shares: Iterable[Share]) -> list[Line]:
 
 
 def _line(share: Share) -> Line:
-    with explained(share.found.using):
-        ways = _ways(share.found)
-        if share.plan is None:
-            return Line(share=share, count=share.found.rows.count(), ways=ways)
-    numbers = preview(share.plan)
-    return Line(share=share, count=numbers.rows, ways=ways, marked=numbers.marked, refilled=numbers.refilled)
+    if share.plan:
+        numbers = preview(share.plan)
+        count, marked, refilled = numbers.rows, numbers.marked, numbers.refilled
+    else:
+        with explained(share.found.using):
+            count, marked, refilled = share.found.rows.count(), 0, 0
+    ways = _ways(share.found, count) if count else []
+    return Line(share=share, count=count, ways=ways, marked=marked, refilled=refilled)
 
 
-def _ways(found: Found) -> list[str]:
+def _ways(found: Found, total: int) -> list[str]:
     if len(found.ways) == 1:
         return list(found.ways)
     counts: Counter[str] = Counter()
     for way in found.by_way:
         counts[way.words] += found.rows.filter(pk__in=way.rows.order_by().values("pk")).count()
     those = +counts
-    return list(those) if len(those) == 1 else [f"{count} {words}" for words, count in those.items()]
+    return [words if count == total else f"{count} {words}" for words, count in those.items()]

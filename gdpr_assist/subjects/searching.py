@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from ..databases.aliases import data_aliases, mirrored
 from ..declaring.meta import all_rows
@@ -117,6 +117,17 @@ def ends_of(row: Model, party: str) -> Keys:
             "Subject.find(...) with what the person is known by."
         )
     return {person: frozenset(keys) for person, keys in found.items() if keys}
+
+
+def led_to(rows: QuerySet[Any], most: int) -> Iterator[Keys]:
+    """Yield the people whom declared keys of ``rows`` lead to, at most so many of each path."""
+    model = concrete(rows.model)
+    for route in routes(model):
+        if route.person and route.generic is None:
+            lookup = f"{route.lookup}__pk" if route.lookup else "pk"
+            there = all_rows(model, rows.db).filter(pk__in=rows.order_by().values("pk"))
+            ends = there.filter(**{f"{lookup}__isnull": False}).order_by(lookup).values_list(lookup, flat=True)
+            yield from ({route.person: frozenset([key])} for key in ends.distinct()[:most])
 
 
 def overlap(one: Keys, other: Keys) -> bool:

@@ -17,11 +17,11 @@ from ..paths import clauses_of
 from ..sensitive import sensitive
 from .doubts import Doubt, doubts
 from .erasing import erase_person
-from .exporting import Recipient, export
+from .exporting import Recipient, stream
 from .finding import ITSELF, Found, find_rows
 from .lines import Line, lines
 from .person import Keys, Known, Tables, joined, known_values
-from .searching import ends_of, find_people, guests, overlap, person_behind
+from .searching import ends_of, find_people, guests, led_to, overlap, person_behind
 from .shares import Reason, Share, SubjectResult, shares
 
 # Narrows the rows of a model that are found by key: one account in several shops
@@ -67,12 +67,27 @@ class Subject:
             raise AnonymiseError(f"The value of {kinds} cannot be looked up ({type(error).__name__}).") from None
 
     @classmethod
+    @sensitive
+    def behind(cls, rows: QuerySet[Any], *, most: int) -> list[Subject]:
+        """Return the people whom declared keys of ``rows`` lead to, at most ``most`` of each path."""
+        found: list[Subject] = []
+        for keys in led_to(rows, most):
+            cls._from(rows.db, keys, []).add_to(found)
+        return found
+
+    def add_to(self, people: list[Subject]) -> Subject:
+        """Append the person, unless one of ``people`` has a row in common; return that one, or this."""
+        same = (each for each in people if self.using == each.using and overlap(self.keys, each.keys))
+        if (found := next(same, None)) is None:
+            people.append(self)
+        return found or self
+
+    @classmethod
     def _found(cls, identifiers: Mapping[str, Any]) -> Iterator[Subject]:
         tables = Tables()
         found: list[Subject] = []
         for using, keys in find_people(identifiers, tables):
-            if not any(using == each.using and overlap(keys, each.keys) for each in found):
-                found.append(cls._from(using, keys, []))
+            cls._from(using, keys, []).add_to(found)
         yield from found
         if not found and (values := guests(identifiers, tables)):
             yield cls._from(DEFAULT_DB_ALIAS, {}, values)
@@ -150,6 +165,17 @@ class Subject:
         out and why. Raises ``ExportError``; what ``file`` holds then cannot be opened as a zip. ``ValueError``: there
         is no such format.
         """
+        counts: dict[str, int] = {}
+        for chunk in self.stream(counts, format=format):
+            file.write(chunk)
+        return counts
+
+    @sensitive
+    def stream(self, counts: dict[str, int] | None = None, *, format: str = "csv") -> Iterator[bytes]:
+        """Yield what ``export()`` writes, for a response that is streamed; ``counts`` gets what that returns.
+
+        Whom it is for is looked up at once; the rows are read as they are taken.
+        """
         recipient = Recipient(
             whose=str(self),
             keys=self.keys,
@@ -158,7 +184,7 @@ class Subject:
             uncertain=list(self._uncertain()),
             is_narrowed=self._narrow is not None,
         )
-        return export(file, recipient, self.rows(), format)
+        return stream(recipient, self.rows(), format, {} if counts is None else counts)
 
     @sensitive
     def erase(self, *, force: bool = False, by: Any = None) -> SubjectResult:

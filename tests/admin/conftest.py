@@ -18,13 +18,16 @@ def _urls(settings):
 
 @pytest.fixture
 def log_in(client, db):
-    """Log in a member of staff with the named permissions (``view_customer``); return the client."""
+    """Log in a member of staff with the named permissions (``view_customer``, ``shop.view_customer``); return the
+    client.
+    """
 
     def log_in(*codenames, **attributes):
         user = User.objects.create_user("staff", **{"is_staff": True, **attributes})
-        permissions = Permission.objects.filter(codename__in=codenames)
-        assert permissions.count() == len(codenames)
-        user.user_permissions.set(permissions)
+        for name in codenames:
+            app, _dot, codename = name.rpartition(".")
+            apps = {"content_type__app_label": app} if app else {}
+            user.user_permissions.add(Permission.objects.get(codename=codename, **apps))
         client.force_login(user)
         return client
 

@@ -10,6 +10,7 @@ from django.urls import path
 import gdpr_assist.admin
 from gdpr_assist.models import PersonalData
 from tests.apps.fields.models import TextKey
+from tests.apps.people.models import Account, Chat, Sale
 from tests.apps.shop.models import AuditEntry, Boat, Category, Customer, ForeignCustomer, Order, Reservation
 
 site = admin.AdminSite(name="shop_admin")
@@ -78,6 +79,29 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 @admin.register(User, site=site)
 class AccountAdmin(gdpr_assist.admin.ModelAdmin, UserAdmin):
     pass
+
+
+@admin.register(Account, Chat, site=site)
+class PeopleAdmin(gdpr_assist.admin.ModelAdmin):
+    """Hides the accounts of the north from all but superusers."""
+
+    def get_queryset(self, request):
+        rows = super().get_queryset(request)
+        is_limited = self.model is Account and not request.user.is_superuser
+        return rows.exclude(email__startswith="north") if is_limited else rows
+
+
+@admin.register(Sale, site=site)
+class SaleAdmin(gdpr_assist.admin.ModelAdmin):
+    """Hides what was sold to the north, and leaves Cleo's to superusers."""
+
+    def get_queryset(self, request):
+        rows = super().get_queryset(request)
+        return rows if request.user.is_superuser else rows.exclude(recipient="north")
+
+    def has_change_permission(self, request, obj=None):
+        is_free = obj is None or obj.recipient != "Cleo" or request.user.is_superuser
+        return is_free and super().has_change_permission(request, obj)
 
 
 site.register(LogEntry)

@@ -1,0 +1,234 @@
+"""The page of one person: what an erasure would do, in numbers and by names, and what is not included. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.apps import apps
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
+
+from ..databases.aliases import data_aliases
+from ..declaring.clauses import FREE
+from ..declaring.meta import all_rows
+from ..registry import registry
+from ..subjects.lines import Line
+from ..subjects.shares import Reason, SubjectResult
+from ..subjects.subject import Subject
+from .confirmation import counted
+from .people import own_rows
+from .permissions import may_anonymise_all, may_delete_all, may_view_all
+from .results import url_of
+from .selection import SelectionError, key_from_text, not_a_selection
+
+# Of each group of rows; the others are counted.
+MOST_NAMES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Some rows of one model, and what becomes of them."""
+
+    title: str
+    """"3 orders"."""
+
+    ways: str
+    done: str
+    notes: list[str]
+    names: list[tuple[str, str | None]]
+    """The text of the first rows, and the page of each in the admin where the user may see it."""
+
+    others: int
+    """How many rows have no name here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubt:
+    """Rows that are not included, unless the user ticks them."""
+
+    name: str
+    group: Group
+    can_include: bool
+    is_ticked: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What the page shows."""
+
+    names: list[tuple[str, str | None]]
+    """The rows that are the person; none for a guest."""
+
+    groups: list[Group]
+    doubts: list[Doubt]
+    outside: list[str]
+    """Models with a row of the person that the user may not see or change. Then nothing is exported or erased."""
+
+    may_export: bool
+    marked: int
+    refilled: int
+    token: str = field(repr=False)
+    """Stands for what is shown. What is confirmed must be the same."""
+
+
+def chosen(request: HttpRequest) -> Subject:
+    """Return the person who was posted: a row that is one or leads to one, or the kind of value that a guest has.
+
+    Raises ``SelectionError`` if that cannot be read, ``AnonymiseError`` if it leads to nobody.
+    """
+    if kind := request.POST.get("guest"):
+        found = Subject.find(**{kind: request.POST.get("term", "")})
+        if len(found) != 1 or found[0].keys:
+            raise SelectionError(_("Who this is has changed since. Please search again."))
+        return found[0]
+    using, _slash, value = request.POST.get("person", "").partition("/")
+    number, _dash, text = value.partition("-")
+    kinds = ContentType.objects.get_for_models(*registry.models)
+    model = next((model for model, kind in kinds.items() if str(kind.pk) == number), None)
+    if model is None or using not in data_aliases():
+        raise SelectionError(not_a_selection())
+    row = all_rows(model, using).filter(pk=key_from_text(model, text)).first()
+    if row is None:
+        raise SelectionError(_("Who this is has changed since. Please search again."))
+    party = request.POST.get("party")
+    return Subject.of(row, party) if party else Subject(row)
+
+
+def page_of(request: HttpRequest, site: AdminSite, subject: Subject, *, force: bool = False) -> Page:
+    """Return the page of a person."""
+    lines = subject.lines(force=force)
+    doubts = subject.doubts()
+    unseen = _labels(line for line in lines if not may_view_all(request, site, line.share.found.rows))
+    closed = _labels(line for line in lines if not _may_change(request, site, line))
+    return Page(
+        names=[(str(row), url_of(request, site, type(row), row)) for row in own_rows(request, site, subject)],
+        groups=[] if unseen else [_group(request, site, line) for line in lines],
+        doubts=[]
+        if unseen
+        else [
+            Doubt(
+                name=each.name,
+                group=_of_rows(request, site, each.rows, each.reason),
+                can_include=each.can_include,
+                is_ticked=each.name in request.POST.getlist("include"),
+            )
+            for each in doubts
+            if may_view_all(request, site, each.rows)
+        ],
+        outside=sorted({*unseen, *closed}),
+        may_export=not unseen,
+        marked=sum(line.marked for line in lines),
+        refilled=sum(line.refilled for line in lines),
+        token=salted_hmac("gdpr_assist.person", "\n".join([str(subject), *map(str, lines)])).hexdigest(),
+    )
+
+
+def _labels(lines: Iterator[Line]) -> list[str]:
+    return [str(line.share.found.model._meta.verbose_name_plural) for line in lines]
+
+
+def _may_change(request: HttpRequest, site: AdminSite, line: Line) -> bool:
+    rows = line.share.found.rows
+    if line.share.verb == "keep":
+        return True
+    return (may_anonymise_all if line.share.plan else may_delete_all)(request, site, rows)
+
+
+def _group(request: HttpRequest, site: AdminSite, line: Line) -> Group:
+    share = line.share
+    names = {change.field.name: str(change.field.verbose_name) for change in share.plan.changes} if share.plan else {}
+    done = {
+        "anonymise": _("anonymised: %(fields)s") % {"fields": ", ".join(names.values())},
+        "delete": _("deleted"),
+        "keep": _("kept (%(ground)s)") % {"ground": share.ground},
+    }[share.verb]
+    notes = [
+        _("%(field)s stays (%(why)s)") % {"field": _verbose(line, name), "why": why}
+        for name, why in share.staying.items()
+    ]
+    if line.marked:
+        notes.append(_("%(count)s anonymised before") % {"count": line.marked})
+    if line.refilled:
+        notes.append(_("%(count)s of these filled again since") % {"count": line.refilled})
+    return _of_rows(request, site, share.found.rows, ", ".join(line.ways), done, notes, line.count)
+
+
+def _verbose(line: Line, name: str) -> str:
+    try:
+        return str(line.share.found.model._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+    except FieldDoesNotExist:
+        return name
+
+
+def _of_rows(
+    request: HttpRequest,
+    site: AdminSite,
+    rows: QuerySet[Any],
+    ways: str,
+    done: str = "",
+    notes: list[str] | None = None,
+    count: int | None = None,
+) -> Group:
+    count = rows.count() if count is None else count
+    named = list(rows.order_by("pk")[:MOST_NAMES])
+    return Group(
+        title=counted(rows.model, count),
+        ways=ways,
+        done=done,
+        notes=notes or [],
+        names=[(str(row), url_of(request, site, rows.model, row)) for row in named],
+        others=count - len(named),
+    )
+
+
+# -- what was done, in words -------------------------------------------------------------------
+
+
+def outcome(result: SubjectResult) -> str:
+    """Return what was done, in numbers and without a value: messages may be kept in a cookie."""
+    sentences = []
+    if result.erased:
+        sentences.append(_("Anonymised: %(rows)s.") % {"rows": _listed(result.erased)})
+    if result.deleted:
+        sentences.append(_("Deleted: %(rows)s.") % {"rows": _listed(result.deleted)})
+    if not sentences:
+        sentences.append(_("Nothing was anonymised."))
+    for text, reasons in (
+        (_("Kept: %(rows)s."), result.kept),
+        (_("Left as they are: %(rows)s."), [*result.left, *result.uncertain]),
+    ):
+        if reasons:
+            sentences.append(text % {"rows": _reasons(reasons)})
+    sentences += [
+        _("Operation %(id)s.") % {"id": operation} for operation in dict.fromkeys(result.operations.values())
+    ]
+    return " ".join(sentences)
+
+
+def level(result: SubjectResult) -> int:
+    """Return the level of the message that says it."""
+    is_done = (result.erased or result.deleted) and not result.left
+    return messages.SUCCESS if is_done else messages.WARNING
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(_counted(label, count) for label, count in counts.items())
+
+
+def _reasons(reasons: list[Reason]) -> str:
+    return "; ".join(f"{_counted(each.label, each.count)}, {each.reason}" for each in reasons)
+
+
+def _counted(label: str, count: int) -> str:
+    """Return a number of rows in words; ``label`` is that of the model, and may name a part."""
+    name, _space, part = label.partition(" ")
+    text = counted(apps.get_model(name), count)
+    return text if part in ("", f"({FREE})") else f"{text} {part}"

@@ -1,0 +1,67 @@
+"""What a request for one person does: shows the page, exports, or has the person erased. Writes nothing by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext as _
+
+from ..subjects.subject import Subject
+from .confirmation import is_forced
+from .download import attachment
+from .person import Page, chosen, level, outcome, page_of
+
+TEMPLATES = ["admin/gdpr_assist/personaldata/person.html"]
+
+
+def person_view(tool: Any, request: HttpRequest) -> HttpResponseBase:
+    """Answer a request to ``tool``, the admin of the tool, that names a person.
+
+    ``action`` is ``export`` or ``erase``; without one, the page is shown.
+
+    Raises ``PermissionDenied`` if a row of the person is not for the user to see, or to change.
+    """
+    subject = chosen(request)
+    action = request.POST.get("action")
+    if action not in ("export", "erase"):
+        return _shown(tool, request, page_of(request, tool.admin_site, subject))
+    included = request.POST.getlist("include")
+    whole = subject.including(*included) if included else subject
+    if action == "export":
+        if not page_of(request, tool.admin_site, whole).may_export:
+            raise PermissionDenied
+        return attachment(request, whole.stream())
+    if not tool.has_change_permission(request) or page_of(request, tool.admin_site, whole).outside:
+        raise PermissionDenied
+    page = page_of(request, tool.admin_site, subject)
+    if not constant_time_compare(request.POST.get("token", ""), page.token):
+        text = _("What is known of this person is not what was shown. Nothing was changed; please look at it again.")
+        tool.message_user(request, text, messages.WARNING)
+        return _shown(tool, request, page)
+    return _erased(tool, request, whole)
+
+
+def _shown(tool: Any, request: HttpRequest, page: Page) -> HttpResponse:
+    context = {
+        "title": _("Personal data of one person"),
+        "page": page,
+        "term": request.POST.get("term", ""),
+        "own_url": tool.own_url(),
+        "hidden": [
+            (name, request.POST[name]) for name in ("person", "guest", "party", "term") if name in request.POST
+        ],
+        "may_erase": tool.has_change_permission(request),
+    }
+    page_shown: HttpResponse = tool.render(request, TEMPLATES, context)
+    return page_shown
+
+
+def _erased(tool: Any, request: HttpRequest, whole: Subject) -> HttpResponse:
+    result = whole.erase(force=is_forced(request), by=request.user)
+    tool.message_user(request, outcome(result), level(result))
+    return HttpResponseRedirect(tool.own_url())

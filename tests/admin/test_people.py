@@ -1,0 +1,480 @@
+"""The Personal data tool where people are declared: found first, shown with all that is theirs, erased as a whole."""
+
+import csv
+import io
+import zipfile
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from gdpr_assist import Subject
+from gdpr_assist.admin import people as listed
+from gdpr_assist.admin import person as pages
+from gdpr_assist.models import Operation
+from tests.admin.conftest import TOOL
+from tests.admin.pages import Forms, obj_pk, said
+from tests.apps.people.models import Account, Chat, Profile, Reader, Sale, SaleLine
+from tests.databases import log_is, untouched, without_tables
+from tests.observing import changed, row, unchanged
+from tests.people import account, sale
+
+ADDRESS = "ada@quill.example"
+CHANGED = "What is known of this person is not what was shown. Nothing was changed; please look at it again."
+ALL = [f"people.{action}_{model}" for model in ("account", "sale", "saleline") for action in ("view", "change")]
+
+
+@pytest.fixture
+def ada(db):
+    return account("ada")
+
+
+@pytest.fixture
+def bob(db):
+    return account("bob")
+
+
+def value(row):
+    return f"default/{obj_pk(row)}"
+
+
+def search(client, term=ADDRESS):
+    return client.post(TOOL, {"term": term})
+
+
+def person(client, row, **more):
+    return client.post(TOOL, {"person": value(row), **more})
+
+
+def erase(client, page, **more):
+    data = {**dict(Forms(page).forms["person-form"]), "action": "erase", **more}
+    data.pop("csrfmiddlewaretoken")
+    return client.post(TOOL, data)
+
+
+def groups(page):
+    return {each.title: (each.ways, each.done) for each in page.context["page"].groups}
+
+
+# -- the people that a search finds -------------------------------------------------------------
+
+
+def test_people_stand_first_with_how_they_were_found(officer, ada, bob):
+    sale(ada, email=ADDRESS)
+    sale(bob)
+    page = search(officer, "ADA@quill.example")
+    (found,) = page.context["people"]
+    assert found.names == [(str(ada), f"/shop/people/account/{ada.pk}/change/")]
+    assert found.found == ["by this email"]
+    assert found.value == value(ada)
+    assert f'name="person" value="{value(ada)}"' in page.content.decode()
+
+
+@pytest.mark.parametrize("searched", [["phone"], ["buyer__email"]])
+def test_rows_that_match_lead_to_their_people_and_stand_in_no_table(officer, ada, searched):
+    mine, nobodys = sale(ada, phone=ADDRESS), sale(phone=ADDRESS)
+    with changed(Sale, search_fields=searched):
+        page = search(officer)
+    (found,) = page.context["people"]
+    assert found.found[-1] == "1 sale, by buyer"
+    keys = [row.key for table in page.context["tables"] for row in table.rows]
+    assert keys == ([str(nobodys.pk)] if searched == ["phone"] else [])
+    assert str(mine.pk) not in keys
+
+
+def test_rows_that_a_certain_value_gives_her_stand_in_no_table(officer, ada, bob):
+    Reader.objects.create(email=ADDRESS)
+    mistaken = sale(bob, email=ADDRESS)
+    with changed(Reader, search_fields=["email"]), changed(Sale, search_fields=["email"]):
+        page = search(officer)
+    found = {each.value: each.found for each in page.context["people"]}
+    assert found == {
+        value(ada): ["by this email", "1 reader, by email"],
+        value(bob): ["by this email", "1 sale, by buyer"],
+    }
+    assert page.context["tables"] == []
+    assert mistaken.buyer == bob
+
+
+def test_somebody_without_an_account_is_found_by_what_she_is_known_by(officer):
+    guest = sale(email="eve@quill.example")
+    page = search(officer, "eve@quill.example")
+    (found,) = page.context["people"]
+    assert (found.names, found.value) == ([], "email")
+    assert "Somebody without an account" in page.content.decode()
+    page = officer.post(TOOL, {"guest": "email", "term": "eve@quill.example"})
+    assert groups(page)["1 sale"][0] == "by email"
+    erase(officer, page)
+    assert row(guest)["email"] != "eve@quill.example"
+
+
+def test_everything_found_is_what_stands_in_the_tables(officer, ada):
+    mine, nobodys = sale(ada, phone=ADDRESS), sale(phone=ADDRESS)
+    with changed(Sale, search_fields=["phone"]):
+        page = officer.post(TOOL, {"action": "anonymise", "everything": "yes", "term": ADDRESS})
+        forms = Forms(page)
+        data = dict(forms.forms["anonymise-form"])
+        assert data["selection"] == f'["{obj_pk(nobodys)}"]'
+    assert row(mine)["phone"] == ADDRESS
+
+
+def test_many_people_are_not_all_listed(officer, ada, monkeypatch):
+    monkeypatch.setattr(listed, "MOST_PEOPLE", 2)
+    for name in ("bob", "cleo"):
+        sale(account(name), phone="555")
+    sale(ada, phone="555")
+    with changed(Sale, search_fields=["phone"]):
+        page = search(officer, "555")
+    assert len(page.context["people"]) == 2
+    assert "There are more than 2 people." in page.content.decode()
+    (table,) = page.context["tables"]
+    assert table.total == 1
+
+
+def test_queries_of_a_search_do_not_grow_with_rows(officer, ada):
+    with changed(Sale, search_fields=["phone"]):
+        counts = []
+        for _number in (1, 2):
+            for _sale in range(3):
+                sale(ada, phone=ADDRESS)
+            with CaptureQueriesContext(connection) as captured:
+                search(officer)
+            counts.append(len(captured))
+    assert counts[0] == counts[1]
+
+
+# -- the page of one person ---------------------------------------------------------------------
+
+
+def test_the_page_says_what_an_erasure_does_by_names(officer, ada):
+    Profile.objects.create(account=ada, phone="555")
+    bought = sale(ada, email=ADDRESS)
+    SaleLine.objects.create(sale=bought)
+    page = person(officer, ada, term=ADDRESS)
+    assert page.context["title"] == "Personal data of one person"
+    assert groups(page) == {
+        "1 account": ("is the person", "anonymised: email"),
+        "1 profile": ("is the person, by account", "anonymised: phone"),
+        "1 sale": ("by buyer", "anonymised: email, phone"),
+        "1 sale line": ("by sale__buyer", "deleted"),
+    }
+    sales = next(each for each in page.context["page"].groups if each.title == "1 sale")
+    assert sales.names == [(str(bought), f"/shop/people/sale/{bought.pk}/change/")]
+    assert sales.notes == ["recipient stays (tax)"]
+    content = page.content.decode()
+    assert str(bought) in content
+    assert "recipient stays (tax)" in content
+
+
+def test_the_page_changes_nothing(officer, ada):
+    sale(ada, email=ADDRESS)
+    with untouched():
+        assert person(officer, ada).status_code == 200
+
+
+@pytest.mark.parametrize("party", ["", "asker"])
+def test_any_row_leads_to_its_person(officer, ada, bob, party):
+    bought = sale(ada)
+    chat = Chat.objects.create(asker=ada, answerer=bob, question="?", answer="!")
+    page = person(officer, chat if party else bought, party=party)
+    assert page.context["page"].names == [(str(ada), f"/shop/people/account/{ada.pk}/change/")]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("", "The selection could not be read. Nothing was changed; please select again."),
+        ("default/1", "The selection could not be read. Nothing was changed; please select again."),
+        ("gdpr_log/{kind}-1", "The selection could not be read. Nothing was changed; please select again."),
+        ("default/{kind}-x", "The selection could not be read. Nothing was changed; please select again."),
+        ("default/{kind}-77", "Who this is has changed since. Please search again."),
+    ],
+)
+def test_what_names_nobody_is_a_message(officer, ada, given, message):
+    kind = ContentType.objects.get_for_model(Account).pk
+    page = officer.post(TOOL, {"person": given.format(kind=kind), "action": "erase"})
+    assert said(page) == [message]
+
+
+def test_a_row_of_nobody_is_a_message(officer):
+    page = person(officer, sale())
+    (message,) = said(page)
+    assert message.startswith("people.Sale: the row leads to nobody.")
+
+
+def test_a_guest_who_has_an_account_by_now_is_a_message(officer, ada):
+    page = officer.post(TOOL, {"guest": "email", "term": ADDRESS})
+    assert said(page) == ["Who this is has changed since. Please search again."]
+
+
+def test_long_lists_are_cut_short(officer, ada, monkeypatch):
+    monkeypatch.setattr(pages, "MOST_NAMES", 2)
+    for _number in range(4):
+        sale(ada)
+    page = person(officer, ada)
+    sales = next(each for each in page.context["page"].groups if each.title == "4 sales")
+    assert (len(sales.names), sales.others) == (2, 2)
+    assert "and 2 more" in page.content.decode()
+
+
+# -- erasing ------------------------------------------------------------------------------------
+
+
+def test_confirming_erases_the_whole_person_and_writes_it_to_the_history(officer, ada, bob):
+    bought, bobs = sale(ada, email=ADDRESS), sale(bob, email="bob@quill.example")
+    line = SaleLine.objects.create(sale=bought)
+    response = erase(officer, person(officer, ada))
+    assert response.url == TOOL
+    operation = Operation.objects.using("gdpr_log").get().pk
+    assert said(response) == [f"Anonymised: 1 account, 1 sale. Deleted: 1 sale line. Operation {operation}."]
+    assert row(ada)["email"] != ADDRESS
+    assert row(bought)["email"] != ADDRESS
+    assert not SaleLine.objects.filter(pk=line.pk).exists()
+    assert row(bobs)["email"] == "bob@quill.example"
+    entries = LogEntry.objects.values_list("content_type__model", "object_id", "user__username")
+    assert sorted(entries) == [("account", str(ada.pk), "staff"), ("sale", str(bought.pk), "staff")]
+
+
+def test_no_message_and_no_url_holds_a_value(officer, ada, bob):
+    sale(ada, email=ADDRESS)
+    sale(bob, email=ADDRESS)
+    response = erase(officer, person(officer, ada))
+    assert "quill" not in " ".join([*said(response), response.url])
+
+
+def test_what_has_changed_since_it_was_shown_is_shown_again(officer, ada):
+    page = person(officer, ada)
+    bought = sale(ada, email=ADDRESS)
+    with unchanged(Account, Sale):
+        again = erase(officer, page)
+    assert said(again) == [CHANGED]
+    assert "1 sale" in groups(again)
+    erase(officer, again)
+    assert row(bought)["email"] != ADDRESS
+
+
+def test_a_form_without_the_page_is_no_confirmation(officer, ada):
+    with unchanged(Account):
+        assert said(person(officer, ada, action="erase")) == [CHANGED]
+
+
+def test_rows_in_doubt_are_left_unless_they_are_ticked(officer, ada, bob):
+    for each in (ada, bob):
+        Profile.objects.create(account=each, phone="555")
+    guest, bobs = sale(phone="555"), sale(bob, phone="555")
+    page = person(officer, ada)
+    doubts = [(each.name, each.can_include, each.group.names[0][0]) for each in page.context["page"].doubts]
+    assert doubts == [("people.Sale by phone", True, str(guest)), ("people.Sale by phone", False, str(bobs))]
+    assert page.content.decode().count('name="include"') == 1
+    erase(officer, page, include="people.Sale by phone")
+    assert (row(guest)["phone"], row(bobs)["phone"]) == ("", "555")
+
+
+def test_what_cannot_be_included_is_a_message_and_changes_nothing(officer, ada, bob):
+    sale(bob, email=ADDRESS)
+    with unchanged(Account, Sale):
+        page = erase(officer, person(officer, ada), include="people.Sale by email")
+    assert said(page) == ["No rows in doubt are called people.Sale by email; there are none."]
+
+
+def test_what_was_filled_again_is_erased_with_force(officer, ada):
+    Subject(ada).erase()
+    Account.objects.filter(pk=ada.pk).update(email=ADDRESS)
+    page = person(officer, ada)
+    assert page.context["page"].groups[0].notes == ["1 anonymised before", "1 of these filled again since"]
+    (message,) = said(erase(officer, page))
+    assert message.startswith("Nothing was anonymised. Left as they are: 1 account, refilled since")
+    assert row(ada)["email"] == ADDRESS
+    erase(officer, person(officer, ada), force="yes")
+    assert row(ada)["email"] != ADDRESS
+
+
+def test_a_refusal_is_a_message_and_changes_nothing(officer, ada):
+    page = person(officer, ada)
+    with unchanged(Account), log_is(without_tables):
+        (message,) = said(erase(officer, page))
+    assert "quill" not in message
+
+
+def test_the_export_is_that_of_the_person(officer, ada, bob):
+    sale(ada, email=ADDRESS)
+    sale(bob, email="bob@quill.example")
+    response = person(officer, ada, action="export")
+    assert response.headers["Content-Disposition"] == 'attachment; filename="personal-data.zip"'
+    with zipfile.ZipFile(io.BytesIO(response.getvalue())) as archive:
+        names = archive.namelist()
+        rows = list(csv.DictReader(io.StringIO(archive.read("people-Sale.csv").decode())))
+    assert names == ["people-Account.csv", "people-Sale.csv", "manifest.json"]
+    assert [each["email"] for each in rows] == [ADDRESS]
+
+
+# -- rights: the whole person, or nothing -------------------------------------------------------
+
+
+def test_who_may_view_only_sees_and_exports(log_in, ada):
+    client = log_in("view_personaldata", "people.view_account")
+    page = person(client, ada)
+    assert "Export" in page.content.decode()
+    assert "erase this person" not in page.content.decode()
+    with unchanged(Account):
+        assert erase(client, page).status_code == 403
+
+
+@pytest.mark.parametrize("without", ["people.view_sale", "people.change_sale", "people.delete_saleline"])
+def test_a_model_that_is_not_for_the_user_refuses_the_whole(log_in, ada, without):
+    SaleLine.objects.create(sale=sale(ada))
+    rights = {*ALL, "change_personaldata", "people.delete_saleline"} - {without}
+    rights -= {"people.change_sale"} if without == "people.view_sale" else set()
+    client = log_in(*rights)
+    page = person(client, ada)
+    name = "sale lines" if without == "people.delete_saleline" else "sales"
+    assert page.context["page"].outside == [name]
+    assert f"to change: {name}." in " ".join(page.content.decode().split())
+    assert "erase this person" not in page.content.decode()
+    with unchanged(Account, Sale, SaleLine):
+        assert erase(client, page).status_code == 403
+        may_export = person(client, ada, action="export").status_code
+    assert may_export == (403 if without == "people.view_sale" else 200)
+    assert bool(page.context["page"].groups) == (without != "people.view_sale")
+
+
+def test_with_all_rights_it_is_erased(log_in, ada):
+    SaleLine.objects.create(sale=sale(ada))
+    client = log_in(*ALL, "change_personaldata", "people.delete_saleline")
+    assert erase(client, person(client, ada)).status_code == 302
+    assert row(ada)["email"] != ADDRESS
+
+
+def test_rows_that_the_models_admin_hides_from_the_user_refuse_the_whole(log_in, ada, settings):
+    """The admin of sales shows those of the shop in the north to superusers only."""
+    hidden = sale(ada, email=ADDRESS, recipient="north")
+    client = log_in(*ALL, "change_personaldata")
+    with changed(Sale, search_fields=["email"]):
+        page = search(client)
+        assert [each.found for each in page.context["people"]] == [["by this email"]]
+        page = person(client, ada)
+        assert page.context["page"].outside == ["sales"]
+        with unchanged(Account, Sale):
+            assert erase(client, page).status_code == 403
+            assert person(client, ada, action="export").status_code == 403
+            for action in ("export", "anonymise"):
+                assert client.post(TOOL, {"action": action, "obj_pk": obj_pk(hidden)}).status_code == 403
+        settings.GDPR_TOOL_SEES_ALL = True
+        assert erase(client, person(client, ada)).status_code == 302
+    assert row(hidden)["email"] != ADDRESS
+
+
+def test_a_person_whom_the_models_admin_hides_is_not_found(log_in, settings):
+    north = account("north")
+    client = log_in(*ALL, "change_personaldata")
+    assert search(client, "north@quill.example").context["people"] == []
+    assert search(client, "north@quill.example").context["tables"] == []
+    assert person(client, north).context["page"].outside == ["accounts"]
+    settings.GDPR_TOOL_SEES_ALL = True
+    assert len(search(client, "north@quill.example").context["people"]) == 1
+
+
+def test_object_permissions_of_the_models_admin_hold(log_in, ada, settings):
+    """The admin of sales lets nobody but superusers anonymise those to Cleo."""
+    sale(ada, recipient="Cleo")
+    client = log_in(*ALL, "change_personaldata")
+    page = person(client, ada)
+    assert page.context["page"].outside == ["sales"]
+    with unchanged(Account, Sale):
+        assert erase(client, page).status_code == 403
+    settings.GDPR_TOOL_SEES_ALL = True
+    assert erase(client, person(client, ada)).status_code == 302
+
+
+# -- on other pages -----------------------------------------------------------------------------
+
+
+def test_the_page_of_a_row_leads_to_its_person(officer, log_in, ada):
+    bought = sale(ada)
+    page = officer.get(f"/shop/people/sale/{bought.pk}/change/").content.decode()
+    assert page.count("Personal data of this person</button>") == 1
+    assert f'name="person" value="{value(bought)}"' in page
+    assert "quill" not in "".join(part.split("</form>")[0] for part in page.split("gdpr-link")[1:])
+
+
+def test_the_page_of_a_row_of_several_people_leads_to_each(officer, ada, bob):
+    chat = Chat.objects.create(asker=ada, answerer=bob, question="?", answer="!")
+    page = officer.get(f"/shop/people/chat/{chat.pk}/change/").content.decode()
+    assert "Personal data of this person (asker)" in page
+    assert "Personal data of this person (answerer)" in page
+
+
+def test_who_may_not_use_the_tool_has_no_button(log_in, ada):
+    client = log_in("people.view_account")
+    assert "Personal data of this person" not in client.get(f"/shop/people/account/{ada.pk}/change/").content.decode()
+
+
+def test_a_row_that_is_added_leads_nowhere(officer):
+    assert "Personal data of this person" not in officer.get("/shop/people/account/add/").content.decode()
+
+
+def test_a_template_of_the_projects_own_is_used(officer, ada, monkeypatch):
+    monkeypatch.setattr("tests.admin.urls.PeopleAdmin.change_form_template", "admin/change_form.html")
+    page = officer.get(f"/shop/people/account/{ada.pk}/change/")
+    assert page.template_name == "admin/change_form.html"
+
+
+def test_anonymising_the_row_of_a_person_alone_warns(officer, ada):
+    other = sale()
+
+    def asked(*rows):
+        return officer.post(TOOL, {"action": "anonymise", "obj_pk": [obj_pk(each) for each in rows]})
+
+    assert "These rows are people." in asked(ada, other).content.decode()
+    assert "These rows are people." not in asked(other).content.decode()
+
+
+def test_the_page_for_deleting_names_what_will_be_anonymised(officer, ada, bob):
+    bought, guest, bobs = sale(ada, email=ADDRESS), sale(email=ADDRESS), sale(bob)
+    SaleLine.objects.create(sale=guest)
+    Profile.objects.create(account=ada, phone="555")
+    with untouched():
+        page = officer.get(f"/shop/people/account/{ada.pk}/delete/")
+    assert dict(page.context["model_count"]) == {
+        "accounts": 1,
+        "profiles": 1,
+        "sales to be anonymised": 2,
+        "sale lines to be deleted with the person": 1,
+    }
+    content = page.content.decode()
+    assert f'Sale: <a href="/shop/people/sale/{bought.pk}/change/">{bought}</a>' in content
+    assert f"/shop/people/sale/{guest.pk}/change/" in content
+    assert f"/shop/people/sale/{bobs.pk}/change/" not in content
+    officer.post(f"/shop/people/account/{ada.pk}/delete/", {"post": "yes"})
+    assert not Account.objects.filter(pk=ada.pk).exists()
+    assert ADDRESS not in (row(bought)["email"], row(guest)["email"])
+
+
+def test_so_does_that_of_the_action(officer, ada, bob, monkeypatch):
+    monkeypatch.setattr("gdpr_assist.admin.consequences.MOST_NAMES", 2)
+    for each in (ada, bob):
+        for _number in range(2):
+            sale(each)
+    data = {"action": "delete_selected", "_selected_action": [ada.pk, bob.pk]}
+    page = officer.post("/shop/people/account/", data)
+    assert dict(page.context["model_count"]) == {"accounts": 2, "sales to be anonymised": 4}
+    assert page.content.decode().count("Sale: <a") == 2
+    assert "and 2 sales more" in page.content.decode()
+
+
+def test_of_rows_that_are_not_for_the_user_it_names_the_number_only(log_in, ada):
+    hidden, shown = sale(ada, recipient="north"), sale(ada)
+    client = log_in("people.delete_account", "people.view_account", "people.view_sale")
+    content = client.get(f"/shop/people/account/{ada.pk}/delete/").content.decode()
+    assert "Sales to be anonymised: 2" in content
+    assert str(shown) in content
+    assert str(hidden) not in content
+
+
+def test_what_goes_with_a_row_that_is_no_person_is_not_named(officer, ada):
+    bought = sale(ada)
+    SaleLine.objects.create(sale=bought)
+    page = officer.get(f"/shop/people/sale/{bought.pk}/delete/")
+    assert dict(page.context["model_count"]) == {"sales": 1, "sale lines": 1}
