@@ -17,9 +17,13 @@ from django.db.models.constants import LOOKUP_SEP
 from .conf import not_personal
 from .declaring.clauses import Clauses, Generic
 from .declaring.relations import follow, generic_keys
+from .exceptions import AnonymiseError
 from .registry import concrete, registry
 
 NOTHING = Clauses()
+
+# The checks of what one model declares of people
+OF_PEOPLE = ("E043", "E045", "E046")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,12 @@ class Route:
 
     person: type[Model] | None
     """The model of the person; None behind a generic key, which may lead to any."""
+
+    key: str = ""
+    """The lookup path to the primary key of the person; empty behind a generic key.
+
+    What a foreign key holds may be another column (``to_field``), or the key of a multi-table child.
+    """
 
     party: str = ""
     """Whose part of the row it is; empty for all of it."""
@@ -78,6 +88,12 @@ def person_of(model: type[Model]) -> type[Model] | None:
     return next(filter(None, above), None) or (concrete(model) if clauses_of(model).is_person else None)
 
 
+def own_key(model: type[Model]) -> str:
+    """Return the lookup path from a row of ``model``, which is a person, to the primary key of the topmost row."""
+    links = [(parent, link) for parent, link in registry.parents(model) if person_of(parent)]
+    return _joined(links[0][1].name, own_key(links[0][0])) if links else "pk"
+
+
 def people() -> list[type[Model]]:
     """Return the models of which each row is a person."""
     return [model for model in registry.models if person_of(model) is model]
@@ -86,22 +102,26 @@ def people() -> list[type[Model]]:
 def routes(model: type[Model]) -> list[Route]:
     """Return the ways from a row of ``model`` to its people.
 
-    A path that ends at a row which is no person goes on by that row's own paths.
+    A path that ends at a row which is no person goes on by that row's own paths. Raises ``AnonymiseError`` for a
+    declaration that says something wrong of people.
     """
     return list(dict.fromkeys(_routes(concrete(model), "", "", frozenset())))
 
 
 def known_by(model: type[Model]) -> list[Known]:
-    """Return by which values a row of ``model`` knows its person: its own, and those of the rows it leads to."""
+    """Return by which values a row of ``model`` knows its person: its own, and those of the rows it leads to.
+
+    Raises ``AnonymiseError`` as ``routes`` does.
+    """
     return list(dict.fromkeys(_known(concrete(model), "", frozenset())))
 
 
 def _routes(model: type[Model], before: str, party: str, passed: frozenset[type[Model]]) -> Iterator[Route]:
     if person := person_of(model):
-        yield Route(lookup=before, person=person, party=party)
+        yield Route(lookup=before, person=person, key=_joined(before, own_key(model)), party=party)
         if before:
             return  # and not on to the people that this one knows
-    clauses = clauses_of(model)
+    clauses = _sound_clauses_of(model)
     for path in clauses.paths:
         whose = party or (str(path) if path in clauses.parties else "")
         if isinstance(path, Generic):
@@ -113,13 +133,20 @@ def _routes(model: type[Model], before: str, party: str, passed: frozenset[type[
 def _known(model: type[Model], before: str, passed: frozenset[type[Model]]) -> Iterator[Known]:
     if before and person_of(model):
         return  # what a person is known by is asked of the person
-    clauses = clauses_of(model)
+    clauses = _sound_clauses_of(model)
     for kind, identifier in (clauses.identifiers or {}).items():
         for lookup in identifier.lookups:
             yield Known(identifier=kind, lookup=_joined(before, lookup))
     for path in clauses.paths:
         if not isinstance(path, Generic) and (end := end_of(model, path)) not in passed | {model}:
             yield from _known(end, _joined(before, path), passed | {model})
+
+
+def _sound_clauses_of(model: type[Model]) -> Clauses:
+    for mistake in registry.declaration(model).mistakes if model in registry else ():
+        if mistake.check in OF_PEOPLE:
+            raise AnonymiseError(f"{mistake.message} {mistake.hint}")
+    return clauses_of(model)
 
 
 def end_of(model: type[Model], path: str) -> type[Model]:

@@ -42,6 +42,14 @@ def unchanged(*models):
     assert state(*models) == before
 
 
+@contextmanager
+def unchanged_rows(*models):
+    """Fail if the block changes a row of ``models``; it may erase others."""
+    before = [rows(model) for model in models]
+    yield
+    assert [rows(model) for model in models] == before
+
+
 def events():
     """Return [(event, model label, key)] of the whole log, in the order of writing."""
     log = EventLog.objects.using("gdpr_log").order_by("pk")

@@ -1,6 +1,5 @@
 """What stays when the row of a person is deleted, and is about that person, is erased with it."""
 
-from contextlib import contextmanager
 from unittest import mock
 
 import pytest
@@ -16,7 +15,7 @@ from gdpr_assist.models import EventLog
 from tests.apps.people.models import Account, Chat, Parcel, Profile, Reader, Remark, Sale, SaleLine, StaffAccount
 
 from . import people
-from .observing import changed, row, rows, unchanged
+from .observing import changed, row, unchanged, unchanged_rows
 from .people import account, sale
 
 pytestmark = pytest.mark.django_db
@@ -24,13 +23,6 @@ pytestmark = pytest.mark.django_db
 
 def around(person):
     return people.around(person) | {"chat": Chat.objects.create(asker=person, question="Hers?", answer="His!")}
-
-
-@contextmanager
-def unchanged_rows(*models):
-    before = [rows(model) for model in models]
-    yield
-    assert [rows(model) for model in models] == before
 
 
 def is_erased(target):

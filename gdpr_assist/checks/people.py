@@ -78,9 +78,9 @@ def check_E048(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     return [
         message(
             "E048",
-            f'{each.label}: PrivacyMeta.on_erasure is "delete", which by cascade deletes rows of '
-            f"{kept._meta.label}; these are kept ({ground}).",
-            f"Anonymise {each.label} instead, or give the key of {kept._meta.label} another on_delete.",
+            f'{each.label}: PrivacyMeta.on_erasure is "delete", which takes rows of {kept._meta.label} with it; these '
+            f"are kept ({ground}).",
+            f"Anonymise {each.label} instead, or give the key that cascades another on_delete.",
             each.model,
         )
         for each in declarations(app_configs)
@@ -97,9 +97,10 @@ def _ground(model: type[Model]) -> str:
 
 
 def _cascade(model: type[Model]) -> list[type[Model]]:
-    """Return the models of which rows are deleted by cascade when one of ``model`` is."""
+    """Return the models of which rows are deleted when one of ``model`` is: multi-table parents, and by cascade."""
     cascade: list[type[Model]] = [model]
     for target in cascade:
+        cascade += [parent for parent, _ in registry.parents(target) if parent not in cascade]
         for relation in target._meta.related_objects:
             other = concrete(relation.related_model)
             if getattr(relation, "on_delete", None) is CASCADE and other not in cascade:

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 from django.db.models import Model
 
+from ..databases.aliases import data_aliases
 from ..declaring.meta import all_rows
 from ..subjects.subject import Subject
 
@@ -21,8 +22,15 @@ def people_of(options: dict[str, Any]) -> list[Subject]:
     if options["model"]:
         return [Subject(read_row(options["model"], options["key"], options["database"]))]
     kind = options["by"] or "email"
-    value = options["email"] if options["email"] not in (None, "-") else input(f"{kind}: ")
+    value = options["email"] if options["email"] not in (None, "-") else _typed(kind)
     return Subject.find(**{kind: value})
+
+
+def _typed(kind: str) -> str:
+    try:
+        return input(f"{kind}: ")
+    except EOFError:
+        raise CommandError(f"The input ended before there was a value of {kind}.") from None
 
 
 def read_row(label: str, key: str, using: str) -> Model:
@@ -30,6 +38,8 @@ def read_row(label: str, key: str, using: str) -> Model:
         model = apps.get_model(label)
     except (LookupError, ValueError):
         raise CommandError(f"There is no model {label}.") from None
+    if using not in data_aliases():
+        raise CommandError(f"There is no database {using}; rows are on {', '.join(data_aliases())}.")
     try:
         row: Model | None = all_rows(model, using).filter(pk=key).first()
     except (ValueError, TypeError, ValidationError):

@@ -75,7 +75,7 @@ def _doubts(model: type[Model], alias: str, keys: Keys, values: list[Known]) -> 
         for route in routes(model):
             if route.lookup and route.person and (mine := keys.get(route.person)):
                 others = others.exclude(
-                    pk__in=all_rows(model, alias).filter(**{f"{route.lookup}__in": mine}).values("pk")
+                    pk__in=all_rows(model, alias).filter(**{f"{route.key}__in": mine}).values("pk")
                 )
         yield Doubt(model=model, identifier=each.identifier, rows=others, is_claimed=True)
 

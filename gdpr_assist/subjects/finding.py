@@ -15,6 +15,7 @@ from ..declaring.keys import key_text
 from ..declaring.meta import all_rows
 from ..declaring.relations import is_multi_valued, matching_value
 from ..declaring.search import Matching
+from ..exceptions import AnonymiseError
 from ..paths import Known as KnownBy
 from ..paths import Route, clauses_of, known_by, person_of, routes
 from ..registry import registry
@@ -48,8 +49,11 @@ class Found:
         return self.model._meta.label
 
     def narrowed(self, narrow: Callable[[type[Model], QuerySet[Any]], QuerySet[Any]]) -> Found:
-        """Return it with those of its rows that ``narrow`` leaves."""
-        return replace(self, rows=narrow(self.model, self.rows))
+        """Return it with those of its rows that ``narrow`` leaves. Raises ``AnonymiseError`` for other ones."""
+        rows: object = narrow(self.model, self.rows)
+        if not isinstance(rows, QuerySet) or rows.model is not self.model:
+            raise AnonymiseError(f"Subject(rows=...) returned no queryset of {self.label}.")
+        return replace(self, rows=rows)
 
     def __str__(self) -> str:
         return f"{self.label}{f' ({self.part})' if self.part else ''} on {self.using}: {', '.join(self.ways)}"
@@ -120,7 +124,7 @@ def _of_others(model: type[Model], alias: str, keys: Keys, part: str) -> QuerySe
     for route in ways:
         mine = keys.get(route.person, frozenset()) if route.person else frozenset()
         # Each pair of a row and an end of its path: what exclude() asks of a path with several ends is another thing.
-        ends = all_rows(model, alias).annotate(end_of_path=F(route.lookup)).order_by()
+        ends = all_rows(model, alias).annotate(end_of_path=F(route.key)).order_by()
         queries.append(ends.filter(~Q(end_of_path__in=mine), end_of_path__isnull=False).values("pk"))
     return all_rows(model, alias).filter(pk__in=queries[0].union(*queries[1:]) if len(queries) > 1 else queries[0])
 
@@ -149,7 +153,7 @@ def _by_key(model: type[Model], alias: str, keys: Keys, using: str, tables: Tabl
         if alias != using and tables.has(route.person, alias):
             continue  # where a key 7 is somebody else
         words = f"by {route.lookup}" if route.lookup else ITSELF
-        hers = rows.filter(**{f"{route.lookup or 'pk'}__in": mine})
+        hers = rows.filter(**{f"{route.key}__in": mine})
         yield Way(part=route.party, words=words, rows=hers, route=route)
 
 

@@ -15,7 +15,7 @@ from ..databases.rows import batch_size, chunks
 from ..declaring.clauses import Generic, Identifier
 from ..declaring.meta import all_rows
 from ..declaring.relations import matching_value
-from ..paths import Route, clauses_of, known_by, person_of, routes
+from ..paths import Route, clauses_of, known_by, own_key, person_of, routes
 from ..planning.plans import plan
 from ..registry import registry
 
@@ -40,14 +40,11 @@ class Source:
     """A model whose rows hold values of a person: it is one, or its own key leads to one."""
 
     model: type[Model]
-    lookup: str
-    """To the person."""
+    key: str
+    """The lookup path to the primary key of the person."""
 
     person: type[Model]
-
-    @property
-    def is_person(self) -> bool:
-        return self.lookup == "pk"
+    is_person: bool
 
     @property
     def identifiers(self) -> Mapping[str, Identifier]:
@@ -80,11 +77,11 @@ def joined(keys: Keys, using: str, tables: Tables) -> Keys:
         reached: dict[type[Model], set[Any]] = defaultdict(set)
         for model, person, route in joins:
             assert route.person is not None  # see links
-            rows = all_rows(model, using)
+            rows, own = all_rows(model, using), own_key(model)
             if mine := new.get(person):
-                reached[route.person].update(rows.filter(pk__in=mine).values_list(f"{route.lookup}__pk", flat=True))
+                reached[route.person].update(rows.filter(**{f"{own}__in": mine}).values_list(route.key, flat=True))
             if ends := new.get(route.person):
-                reached[person].update(rows.filter(**{f"{route.lookup}__in": ends}).values_list("pk", flat=True))
+                reached[person].update(rows.filter(**{f"{route.key}__in": ends}).values_list(own, flat=True))
         new = {model: those - found[model] - {None} for model, those in reached.items()}
     return {model: frozenset(those) for model, those in found.items() if those}
 
@@ -105,12 +102,12 @@ def _sources(model: type[Model]) -> Iterator[Source]:
     if not clauses_of(model).identifiers:
         return
     if person := person_of(model):
-        yield Source(model=model, lookup="pk", person=person)
+        yield Source(model=model, key=own_key(model), person=person, is_person=True)
         return
     for path in clauses_of(model).paths:
         for route in routes(model):
             if not isinstance(path, Generic) and route.lookup == path and route.person:
-                yield Source(model=model, lookup=path, person=route.person)
+                yield Source(model=model, key=route.key, person=route.person, is_person=False)
 
 
 def known_values(keys: Keys, using: str, tables: Tables, *, certain_only: bool = False) -> list[Known]:
@@ -155,14 +152,18 @@ def _kinds_of_rows() -> set[str]:
 
 def _values(source: Source, identifier: Identifier, keys: Iterable[Any], using: str) -> Iterator[tuple[Any, bool]]:
     """Yield each value, and whether somebody has confirmed it."""
-    rows = all_rows(source.model, using).filter(**{f"{source.lookup}__in": keys}).order_by()
-    told = plan(rows).told if registry.declaration(source.model).can_anonymise else {}
+    rows = all_rows(source.model, using).filter(**{f"{source.key}__in": keys}).order_by()
     for lookup in identifier.lookups:
-        # What a rule has made is nobody's, and so is what is empty.
-        real = rows.exclude(told[lookup]) if lookup in told else rows
-        for value, is_confirmed in real.values_list(lookup, _is_confirmed(source, identifier)).distinct():
+        those = somebodys(rows, lookup).values_list(lookup, _is_confirmed(source, identifier))
+        for value, is_confirmed in those.distinct():
             if value not in (None, ""):
                 yield value, is_confirmed
+
+
+def somebodys(rows: QuerySet[Any], lookup: str) -> QuerySet[Any]:
+    """Return those of ``rows`` whose value at ``lookup`` no rule has made: what a rule has made is nobody's."""
+    told = plan(rows).told if registry.declaration(rows.model).can_anonymise else {}
+    return rows.exclude(told[lookup]) if lookup in told else rows
 
 
 def _is_confirmed(source: Source, identifier: Identifier) -> Any:
@@ -177,11 +178,11 @@ def _of_others(kind: str, values: list[Any], keys: Keys, others: Iterable[Source
     for source in others:
         if identifier := source.identifiers.get(kind):
             mine = keys.get(source.person, frozenset())
-            rows = all_rows(source.model, using).filter(**{f"{source.lookup}__isnull": False}).order_by()
+            rows = all_rows(source.model, using).filter(**{f"{source.key}__isnull": False}).order_by()
             for lookup in identifier.lookups:
                 for part in chunks(values, batch_size(using)):
                     those = rows.filter(matching_value(source.model, lookup, *part))
-                    pairs = those.values_list(lookup, source.lookup).distinct()
+                    pairs = those.values_list(lookup, source.key).distinct()
                     found |= {_plain(value) for value, key in pairs.iterator() if key not in mine}
     return found
 

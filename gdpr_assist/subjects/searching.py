@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Model, QuerySet
 
@@ -13,9 +14,9 @@ from ..databases.aliases import data_aliases, mirrored
 from ..declaring.meta import all_rows
 from ..declaring.relations import matching_value
 from ..exceptions import AnonymiseError
-from ..paths import clauses_of, known_by, person_of, routes
+from ..paths import clauses_of, own_key, person_of, routes
 from ..registry import concrete, registry
-from .person import Keys, Known, Source, Tables, joined, nobodys, sources
+from .person import Keys, Known, Source, Tables, joined, nobodys, somebodys, sources
 
 # A value of more people than this is no identifier.
 MOST_PEOPLE = 1000
@@ -49,6 +50,8 @@ def _check(identifiers: Mapping[str, Any]) -> None:
             )
         if value is None or not str(value).strip():
             raise AnonymiseError(f"The value of {kind} is empty: it would be that of everybody who has none.")
+        if hasattr(value, "resolve_expression") or (isinstance(value, Collection) and not isinstance(value, str)):
+            raise AnonymiseError(f"The value of {kind} is not one value, but {type(value).__name__}.")
 
 
 def _having(kind: str, value: Any, every: Iterable[Source], using: str) -> set[tuple[type[Model], Any]]:
@@ -56,10 +59,9 @@ def _having(kind: str, value: Any, every: Iterable[Source], using: str) -> set[t
     for source in every:
         if identifier := source.identifiers.get(kind):
             for lookup in identifier.lookups:
-                rows = all_rows(source.model, using).filter(matching_value(source.model, lookup, value))
-                ends = (
-                    rows.filter(**{f"{source.lookup}__isnull": False}).order_by().values_list(source.lookup, flat=True)
-                )
+                rows = somebodys(all_rows(source.model, using), lookup)
+                rows = rows.filter(matching_value(source.model, lookup, value))
+                ends = rows.filter(**{f"{source.key}__isnull": False}).order_by().values_list(source.key, flat=True)
                 found |= {(source.person, key) for key in ends.distinct()[: MOST_PEOPLE + 1]}
     if len(found) > MOST_PEOPLE:
         raise AnonymiseError(f"More than {MOST_PEOPLE} people have this {kind}: it is no identifier of one.")
@@ -70,28 +72,35 @@ def guests(identifiers: Mapping[str, Any], tables: Tables) -> list[Known]:
     """Return the values as those of somebody without a row of her own, if a row that is nobody's has one of them."""
     for using in data_aliases():
         for model in registry.models:
-            if not person_of(model) and tables.has(model, using):
-                for each in known_by(model):
-                    if each.identifier in identifiers:
-                        condition = matching_value(model, each.lookup, identifiers[each.identifier])
-                        if nobodys(model, using).filter(condition).exists():
-                            return [
-                                Known(identifier=kind, value=value, is_certain=True)
-                                for kind, value in identifiers.items()
-                            ]
+            if not person_of(model) and tables.has(model, using) and _is_nobodys(model, using, identifiers):
+                return [Known(identifier=kind, value=value, is_certain=True) for kind, value in identifiers.items()]
     return []
+
+
+def _is_nobodys(model: type[Model], using: str, identifiers: Mapping[str, Any]) -> bool:
+    """Whether a row that is nobody's holds one of the values."""
+    return any(
+        somebodys(nobodys(model, using), lookup).filter(matching_value(model, lookup, identifiers[kind])).exists()
+        for kind, each in (clauses_of(model).identifiers or {}).items()
+        if kind in identifiers
+        for lookup in each.lookups
+    )
 
 
 # -- from a row ---------------------------------------------------------------------------------
 
 
 def person_behind(row: Model) -> Keys:
-    """Return the person that ``row`` is, or leads to."""
-    model = concrete(type(row))
+    """Return the person that ``row`` is, or leads to. Raises ``AnonymiseError`` for nobody, or several people."""
+    if not isinstance(row, Model):
+        raise AnonymiseError(f"A person is a row, or a row leads to one; {type(row).__name__} is none.")
+    model = _model_of(row)
     if row.pk is None or row._state.adding:
         raise AnonymiseError(f"{model._meta.label}: the object is not saved, so nothing leads from it to a person.")
     if person := person_of(model):
-        return {person: frozenset([row.pk])}
+        own = own_key(model)
+        rows = all_rows(model, str(row._state.db or DEFAULT_DB_ALIAS)).filter(pk=row.pk)
+        return {person: frozenset([row.pk] if own == "pk" else rows.values_list(own, flat=True))}
     parties = clauses_of(model).parties
     if parties:
         raise AnonymiseError(
@@ -101,22 +110,53 @@ def person_behind(row: Model) -> Keys:
     return ends_of(row, "")
 
 
+def _model_of(row: Model) -> type[Model]:
+    return concrete(row._meta.model)  # not its class, which is another one of request.user
+
+
 def ends_of(row: Model, party: str) -> Keys:
     """Return the person that the paths of this party lead to. Raises ``AnonymiseError`` for none or several."""
-    model, using = concrete(type(row)), str(row._state.db or DEFAULT_DB_ALIAS)
-    found: dict[type[Model], set[Any]] = defaultdict(set)
-    for route in routes(model):
-        if route.party == party and route.person and route.lookup:
-            ends = all_rows(model, using).filter(pk=row.pk).values_list(f"{route.lookup}__pk", flat=True)
-            found[route.person].update(key for key in ends if key is not None)
-    number = sum(map(len, found.values()))
-    if number != 1:
-        what = f"{number} people" if number else "nobody"
+    model, using = _model_of(row), str(row._state.db or DEFAULT_DB_ALIAS)
+    found = {*_by_key(row, using, party), *_by_generic_key(row, using, party)}
+    keys = joined({person: frozenset([key]) for person, key in list(found)[:1]}, using, Tables())
+    if not found or any(key not in keys.get(person, ()) for person, key in found):
+        what = f"{len(found)} people" if found else "nobody"
         raise AnonymiseError(
             f"{model._meta.label}: the row leads to {what}. Write Subject(...) with a row that is the person, or "
             "Subject.find(...) with what the person is known by."
         )
-    return {person: frozenset(keys) for person, keys in found.items() if keys}
+    return keys
+
+
+def _by_key(row: Model, using: str, party: str) -> Iterator[tuple[type[Model], Any]]:
+    """Yield the ends of the paths: (model of people, key)."""
+    model = _model_of(row)
+    for route in routes(model):
+        if route.party == party and route.person:
+            ends = all_rows(model, using).filter(pk=row.pk).values_list(route.key, flat=True)
+            yield from ((route.person, key) for key in ends if key is not None)
+
+
+def _by_generic_key(row: Model, using: str, party: str) -> Iterator[tuple[type[Model], Any]]:
+    """Yield the people of the rows that generic keys lead to; not of what generic keys of these lead to."""
+    model = _model_of(row)
+    for route in routes(model):
+        if route.party == party and route.generic:
+            before = f"{route.lookup}__" if route.lookup else ""
+            names = (f"{before}{route.generic.content_type}", f"{before}{route.generic.object_id}")
+            for kind, key in all_rows(model, using).filter(pk=row.pk).values_list(*names):
+                if target := _row_of(kind, key, using):
+                    yield from _by_key(target, using, "")
+
+
+def _row_of(content_type: Any, key: Any, using: str) -> Model | None:
+    """Return the row that a generic key leads to; None if it leads to none."""
+    kind = ContentType.objects.using(using).filter(pk=content_type).first()
+    model = kind.model_class() if kind else None
+    try:
+        return all_rows(model, using).filter(pk=key).first() if model else None
+    except (ValueError, TypeError, ValidationError):
+        return None  # no key of that model
 
 
 def led_to(rows: QuerySet[Any], most: int) -> Iterator[Keys]:
@@ -124,9 +164,10 @@ def led_to(rows: QuerySet[Any], most: int) -> Iterator[Keys]:
     model = concrete(rows.model)
     for route in routes(model):
         if route.person and route.generic is None:
-            lookup = f"{route.lookup}__pk" if route.lookup else "pk"
             there = all_rows(model, rows.db).filter(pk__in=rows.order_by().values("pk"))
-            ends = there.filter(**{f"{lookup}__isnull": False}).order_by(lookup).values_list(lookup, flat=True)
+            ends = (
+                there.filter(**{f"{route.key}__isnull": False}).order_by(route.key).values_list(route.key, flat=True)
+            )
             yield from ({route.person: frozenset([key])} for key in ends.distinct()[:most])
 
 

@@ -37,17 +37,17 @@ class Subject:
 
     @sensitive
     def __init__(self, row: Model, *, rows: Narrow | None = None) -> None:
+        self._root: Keys = person_behind(row)
         self.using = str(row._state.db or DEFAULT_DB_ALIAS)
         self._narrow = rows
         self._tables = Tables()
         self._values: list[Known] = []
         self._included: frozenset[str] = frozenset()
-        self._root: Keys = person_behind(row)
 
     @classmethod
     def of(cls, row: Model, party: str) -> Subject:
         """Return the person who is this party in ``row``. Raises ``AnonymiseError`` if it has none."""
-        declared = clauses_of(type(row))
+        declared = clauses_of(row._meta.model)
         if party not in declared.parties:
             known = ", ".join(declared.parties) or "none"
             raise AnonymiseError(f"{row._meta.label} has no party {party!r}; it has {known}.")

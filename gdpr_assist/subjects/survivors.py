@@ -18,7 +18,7 @@ from ..deletion import ANONYMISE
 from ..execution.deleting import Deletion
 from ..execution.execute import execute
 from ..log.writing import Erasure, joined
-from ..paths import Route, clauses_of, person_of
+from ..paths import Route, clauses_of, own_key, person_of
 from ..planning.plans import Plan
 from ..registry import concrete
 from ..sensitive import sensitive
@@ -134,7 +134,8 @@ def _people(going: Going, using: str, tables: Tables) -> Keys:
         assert route.person is not None  # see links
         ends = going.get(route.person, ())
         for keys in chunks(tuple(people.get(person, ())), batch_size(using)):
-            pairs = all_rows(model, using).filter(pk__in=keys).values_list("pk", f"{route.lookup}__pk")
+            rows, own = all_rows(model, using), own_key(model)
+            pairs = rows.filter(**{f"{own}__in": keys}).values_list(own, route.key)
             people[person] -= {key for key, end in pairs if end is not None and end not in ends}
     return {model: frozenset(keys) for model, keys in people.items() if keys}
 

@@ -93,6 +93,9 @@ def test_what_is_left_is_printed(ada):
         (["people.Account", "seven"], r"^people\.Account has no row with this key on default\.$"),
         (["--email", "nobody@quill.example"], r"^Nobody was found\.$"),
         (["--email", " "], r"^The value of email is empty"),
+        (["--by", "email"], r"^The input ended before there was a value of email\.$"),
+        (["people.Account", "77", "--database", "nope"], r"^There is no database nope; rows are on default, other\.$"),
+        (["people.Account", "77", "--database", "gdpr_log"], r"^There is no database gdpr_log; rows are on default"),
     ],
 )
 def test_what_names_nobody_is_an_error(args, message, ada):
