@@ -92,6 +92,12 @@ def test_no_index_is_given_up_by_an_or_over_several_tables():
     assert "LEFT OUTER JOIN" not in sql
 
 
+def test_a_model_with_an_order_of_its_own(ada, monkeypatch):
+    monkeypatch.setattr(Order._meta, "ordering", ["-recipient"])
+    first, second = order(customer=ada, recipient="x"), order(customer=ada, recipient="y")
+    assert list(matching(all_rows(Order), MANY, "ada@x.test")) == [second, first]
+
+
 # -- word for word ---------------------------------------------------------------------------------
 
 NAMES = ["first_name", "last_name", "email__icontains"]

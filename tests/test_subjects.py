@@ -163,6 +163,22 @@ class TestRows:
             assert row(gift)["email"] == ""
             assert not PrivacyAnonymised.objects.filter(content_type__model="sale").exists()
 
+    def test_a_model_may_have_an_order_of_its_own(self, ada, monkeypatch):
+        monkeypatch.setattr(Sale._meta, "ordering", ["-phone"])
+        sale(ada, phone="555")
+        sale(email="ada@quill.example", phone="777")
+        [mine] = [each.rows for each in Subject(ada).rows() if (each.model, each.using) == (Sale, "default")]
+        assert [each.phone for each in mine] == ["777", "555"]
+
+    def test_so_may_one_whose_rows_are_about_two_people(self, ada, monkeypatch):
+        monkeypatch.setattr(Sale._meta, "ordering", ["-phone"])
+        staff = StaffAccount.objects.create(email="cleo@quill.example", desk="3")
+        shared = [sale(ada, packed_by=staff, phone=phone) for phone in ("555", "777")]
+        with changed(Sale, subject=["buyer", "packed_by"], actors=()):
+            found = [each for each in Subject(ada).rows() if (each.model, each.using) == (Sale, "default")]
+            [theirs] = [each.rows for each in found if each.is_shared]
+            assert list(theirs) == shared[::-1]
+
     def test_narrowed(self, ada):
         first, second = sale(ada), sale(ada)
         subject = Subject(

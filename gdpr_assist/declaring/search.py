@@ -48,6 +48,10 @@ class Matching(Subquery):
 
     template = "(SELECT * FROM (%(subquery)s) matching)"
 
+    def __init__(self, *queries: QuerySet[Any]) -> None:
+        # Django 6.1 has a UNION in the order of the model, and refuses it where that is by another column.
+        super().__init__(queries[0].union(*queries[1:]).order_by())
+
 
 def check_term(term: str) -> None:
     """Raise ``ValueError`` for a term that is too long."""
@@ -160,7 +164,7 @@ def _either(rows: QuerySet[Any], own: Q, related: list[QuerySet[Any]]) -> Q:
     if not related:
         return own
     queries = [query.order_by().values("pk") for query in ([rows.filter(own)] if own else []) + related]
-    return Q(pk__in=Matching(queries[0].union(*queries[1:])))
+    return Q(pk__in=Matching(*queries))
 
 
 def _is_in_transaction(using: str) -> bool:

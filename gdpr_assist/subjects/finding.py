@@ -126,7 +126,7 @@ def _of_others(model: type[Model], alias: str, keys: Keys, part: str) -> QuerySe
         # Each pair of a row and an end of its path: what exclude() asks of a path with several ends is another thing.
         ends = all_rows(model, alias).annotate(end_of_path=F(route.key)).order_by()
         queries.append(ends.filter(~Q(end_of_path__in=mine), end_of_path__isnull=False).values("pk"))
-    return all_rows(model, alias).filter(pk__in=queries[0].union(*queries[1:]) if len(queries) > 1 else queries[0])
+    return all_rows(model, alias).filter(pk__in=Matching(*queries) if len(queries) > 1 else queries[0])
 
 
 def joined_ways(model: type[Model], alias: str, ways: list[Way]) -> Iterator[Found]:
@@ -134,7 +134,7 @@ def joined_ways(model: type[Model], alias: str, ways: list[Way]) -> Iterator[Fou
         those = [way for way in ways if way.part == part]
         queries = [way.rows.order_by().values("pk") for way in those]
         one = len(those) == 1
-        rows = those[0].rows if one else all_rows(model, alias).filter(pk__in=Matching(queries[0].union(*queries[1:])))
+        rows = those[0].rows if one else all_rows(model, alias).filter(pk__in=Matching(*queries))
         yield Found(
             model=model,
             using=alias,
