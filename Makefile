@@ -16,10 +16,15 @@ DRIVER_sqlite :=
 DRIVER_postgresql := psycopg[binary]
 DRIVER_mariadb := mysqlclient
 
-.PHONY: help test bench demo serve lint docs clean
+# How many people `make canary` has, and the seed of its chance; without one it takes another each time.
+PEOPLE ?= 1000
+SEED ?=
+
+.PHONY: help test canary bench demo serve lint docs clean
 
 help:
 	@echo "make test    run the tests on SQLite"
+	@echo "make canary  erase people with a token in every text column, and look for these (DB=sqlite PEOPLE=1000 SEED=)"
 	@echo "make bench   measure, beside hand-written SQL (DB=sqlite|postgresql|mariadb N=200000; GROWTH=1)"
 	@echo "make demo    show what the package does, on the example project"
 	@echo "make serve   open the example project on http://127.0.0.1:8000/admin/"
@@ -27,13 +32,14 @@ help:
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make clean   remove what the other targets made"
 
-$(READY): setup.py pyproject.toml tests/requirements.txt example_project/requirements.txt
+$(READY): setup.py pyproject.toml tests/requirements.txt tests/canary/requirements.txt example_project/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 		|| { echo "$(PYTHON) is older than Python 3.10; name another: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --upgrade pip
 	$(VENV)/bin/python -m pip install --quiet --editable ".[rich]" \
-		--requirement tests/requirements.txt --requirement example_project/requirements.txt
+		--requirement tests/requirements.txt --requirement tests/canary/requirements.txt \
+		--requirement example_project/requirements.txt
 	touch $@
 
 $(VENV)/bin/tox: $(READY)
@@ -43,6 +49,16 @@ $(VENV)/bin/tox: $(READY)
 test: $(READY)
 	DB=sqlite $(VENV)/bin/python -m pytest -n auto \
 		--cov --cov-report=term --cov-fail-under=$(SQLITE_COVERAGE)
+
+$(VENV)/.driver-%: $(READY)
+	$(if $(DRIVER_$*),$(VENV)/bin/python -m pip install --quiet $(DRIVER_$*))
+	touch $@
+
+canary: $(VENV)/.driver-$(DB)
+	for project in example packages; do \
+		DB=$(DB) $(VENV)/bin/python -W ignore -m tests.canary $$project --people $(PEOPLE) $(addprefix --seed ,$(SEED)) \
+			|| exit 1; \
+	done
 
 $(VENV)/.bench-%: $(READY) benchmarks/requirements.txt
 	$(VENV)/bin/python -m pip install --quiet --requirement benchmarks/requirements.txt $(DRIVER_$*)

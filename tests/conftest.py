@@ -106,7 +106,7 @@ COUNTED = {
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Print what kills and mutants came to, and append it to the file that FAULTS_REPORT names."""
+    """Print what kills, mutants and canaries came to, and append it to the file that FAULTS_REPORT names."""
     reports = [
         dict(each.user_properties) for group in ("passed", "failed") for each in terminalreporter.getreports(group)
     ]
@@ -115,6 +115,7 @@ def pytest_terminal_summary(terminalreporter):
         if counts := {each[kind]: each["numbers"] for each in reports if kind in each}:
             lines += [head, *("{:32} {:6} {:6} {:6}".format(name, *counts[name]) for name in sorted(counts))]
             lines += ["{:32} {:6} {:6} {:6}".format("all of them", *map(sum, zip(*counts.values(), strict=True))), ""]
+    lines += [each["canary"] for each in reports if "canary" in each]
     if not lines or hasattr(terminalreporter.config, "workerinput"):
         return
     terminalreporter.section("counted")
