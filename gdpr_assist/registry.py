@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
@@ -162,7 +162,8 @@ class Registry:
     def find(self, label: str) -> type[Model] | None:
         """Return the model that the log calls ``label``: by its log label, a former one, or today's.
 
-        It is registered, or the parent of a registered multi-table child.
+        It is registered, or the parent of a registered multi-table child, or stands between the two ends of a
+        many-to-many relation.
         """
         wanted = label.lower()
         labels = {model: [each.lower() for each in self._labels(model)] for model in self.models}
@@ -175,8 +176,19 @@ class Registry:
         try:
             model = concrete(apps.get_model(label))
         except (LookupError, ValueError):
-            return None
-        return model if model in self or self.has_children(model) else None
+            return self._renamed_link(wanted)
+        return model if model in self or self.has_children(model) or is_link(model) else None
+
+    def _renamed_link(self, wanted: str) -> type[Model] | None:
+        """Return the model that Django made for a many-to-many relation of a model that had another label."""
+        for model in self.models:
+            for field in model._meta.local_many_to_many:
+                through: Any = field.remote_field.through
+                if through._meta.auto_created and wanted in {
+                    f"{label}_{field.name}".lower() for label in self._labels(model)
+                }:
+                    return cast("type[Model]", through)
+        return None
 
     def has_children(self, model: type[Model]) -> bool:
         """Return whether a registered model is a multi-table child of ``model``: its deletion may be logged then."""
@@ -338,6 +350,12 @@ def rows(declared: Declaration, matches: Any) -> QuerySet[Any]:
 def concrete(model: type[Model]) -> type[Model]:
     """Return the model whose table holds the rows: of a proxy, the one it is a proxy of."""
     return model._meta.concrete_model or model
+
+
+def is_link(model: type[Model]) -> bool:
+    """Return whether ``model`` stands between the two ends of a many-to-many relation."""
+    relations = (field.remote_field for each in apps.get_models() for field in each._meta.local_many_to_many)
+    return bool(model._meta.auto_created) or any(getattr(each, "through", None) is model for each in relations)
 
 
 def declares_itself(model: type[Model]) -> bool:

@@ -46,6 +46,11 @@ def generic_fields(model: type[Model]) -> list[Any]:
     return list(model._meta.private_fields)
 
 
+def through_keys(field: Any) -> tuple[str, str]:
+    """Return the names of the two keys in the table of a many-to-many field: to its own model, and to the other."""
+    return field.m2m_field_name(), field.m2m_reverse_field_name()
+
+
 def end_of_lookup(rows: QuerySet[Any], parts: list[str]) -> tuple[Any, list[str]]:
     """Return the field that a lookup, in parts, leads to, and the parts that are left: its transforms and its name."""
     _path, field, _targets, rest = rows.query.names_to_path(parts, rows.model._meta)

@@ -11,8 +11,10 @@ from django.db.models import Model, QuerySet
 
 from ..databases.rows import batch_size, chunks
 from ..declaring.meta import all_rows
+from ..log.writing import under_way
 from ..registry import registry
 from ..sensitive import sensitive
+from ..tables import EventLog
 from ..undocumented import collected
 from .effects import check_deleted
 
@@ -51,12 +53,14 @@ class Deletion:
     def run(self) -> Mapping[str, int]:
         """Delete them, with cascades and signals; return {label: rows} of all that went.
 
-        Raises ``AnonymiseError`` if the database lets one of them be, and what Django raises for rows that are
-        protected.
+        Rows of a model that is not registered are logged here, with the erasure under way. Raises ``AnonymiseError``
+        if the database lets one of them be, and what Django raises for rows that are protected.
         """
         model, using = self.rows.model, self.rows.db
         gone: Counter[str] = Counter()
         for keys in chunks(self.keys, batch_size(using)):
             gone.update(all_rows(model, using).filter(pk__in=keys).delete()[1])
         _check_gone(model, self.keys, using)
+        if model not in registry and (erasure := under_way(using)):
+            erasure.add(EventLog.EVENT_DELETE, model._meta.label, self.keys)
         return gone

@@ -42,26 +42,26 @@ def marked_texts(declared: Declaration, keys: Iterable[Any], using: str, part: s
     return anonymised
 
 
-def is_marked(declared: Declaration, using: str, part: str = "") -> Any:
+def is_marked(declared: Declaration, using: str, part: str = "", *, key: str = "pk") -> Any:
     """Return the condition that a row is anonymised, or has this part anonymised.
 
-    A row is anonymised if it is marked as such, or if all its parts are.
+    A row is anonymised if it is marked as such, or if all its parts are. ``key`` is the lookup that gives its key.
     """
-    condition = has_marker(declared.model, using, part)
+    condition = has_marker(declared.model, using, part, key=key)
     if part or not declared.is_whole_by_parts:
         return condition
-    of_parts = (Q(has_marker(declared.model, using, each)) for each in declared.parts)
+    of_parts = (Q(has_marker(declared.model, using, each, key=key)) for each in declared.parts)
     return Q(condition) | reduce(and_, of_parts)
 
 
-def has_marker(model: type[Model], using: str, part: str | None = None, **conditions: Any) -> Any:
+def has_marker(model: type[Model], using: str, part: str | None = None, *, key: str = "pk", **conditions: Any) -> Any:
     """Return the condition that a row of ``model`` carries a marker, of ``part``, with these ``conditions``.
 
-    Where SQL cannot tell (``key_text`` is None) all markers of the model are read now; for a page see
-    ``marked_texts``.
+    ``key`` is the lookup that gives the primary key of that row. Where SQL cannot tell (``key_text`` is None) all
+    markers of the model are read now; for a page see ``marked_texts``.
     """
     content_type(model, using)  # where that is missing, it is said now, and in its own words
-    text = key_text(model, OuterRef("pk"))
+    text = key_text(model, OuterRef(key))
     if text is not None:
         # The last condition says nothing new. Without it PostgreSQL, which does not know how many markers an open
         # transaction has written, hashes all of them for each page of rows instead of looking 2,000 up.
@@ -69,7 +69,7 @@ def has_marker(model: type[Model], using: str, part: str | None = None, **condit
         return Exists(matching.filter(object_id=text, object_id__gte=text))
     matching = markers(model, using, part).filter(**conditions)
     to_python = model._meta.pk.to_python
-    return Q(pk__in=[to_python(key) for key in matching.values_list("object_id", flat=True)])
+    return Q(**{f"{key}__in": [to_python(text) for text in matching.values_list("object_id", flat=True)]})
 
 
 def content_type(model: type[Model], using: str) -> ContentType:

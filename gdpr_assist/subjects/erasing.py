@@ -10,9 +10,10 @@ from ..declaring.meta import all_rows
 from ..erasure import erase
 from ..execution.deleting import Deletion
 from ..planning.plans import Plan, all_pinned
-from .finding import ITSELF
+from .finding import ITSELF, Found, lock
 from .person import Keys
 from .shares import Reason, Share, SubjectResult, counted, kept, left
+from .sharing import may_be_shared
 
 
 def erase_person(
@@ -25,10 +26,13 @@ def erase_person(
     going = [each for each in shared if each.verb == "delete" or (people_go and ITSELF in each.found.ways)]
     staying = [each for each in shared if each.plan is not None and each not in going]
     deletions = [Deletion(each.found.rows) for each in going]
+    stays: list[Reason] = []
     deleted: Counter[str] = Counter()
 
     def lock_and_read() -> list[Plan]:
-        _lock(keys, using, shared)
+        _lock(keys, using, [each.found for each in shared])
+        # Afterwards nothing may lead to these rows any more.
+        stays.extend(reason for each in shared if each.verb == "keep" and (reason := kept(each)).count)
         for each in deletions:
             each.read_keys()
         return all_pinned(each.plan for each in staying if each.plan)
@@ -49,22 +53,19 @@ def erase_person(
         operations={each.using: each.operation for each in results if each.operation},
         erased=counted(staying, results),
         deleted=dict(+deleted),
-        kept=[reason for each in shared if each.verb == "keep" and (reason := kept(each)).count],
+        kept=stays,
         left=list(left(staying, results, force)),
         uncertain=uncertain,
     )
 
 
-def _lock(keys: Keys, using: str, shared: list[Share]) -> None:
+def _lock(keys: Keys, using: str, found: list[Found]) -> None:
     """Lock the rows that are the person, so that nobody adds to what is hers while it is erased.
 
-    Of somebody without such rows, lock what is found: who erases it meanwhile, or did, leaves nothing to find.
+    Of somebody without such rows, lock what is found: who erases it meanwhile, or did, leaves nothing to find. What
+    may be about several people is locked too: of two who are erased at once, the second sees that the first is gone.
     """
-    if not keys:
-        for each in shared:
-            rows = all_rows(each.found.rows.model, each.found.using)
-            found = rows.filter(pk__in=each.found.rows.order_by().values("pk")).order_by("pk")
-            list(locked(found, each.found.using).values_list("pk"))
     for model in sorted(keys, key=lambda each: each._meta.label):
         rows = all_rows(model, using).filter(pk__in=keys[model]).order_by("pk")
         list(locked(rows, using).values_list("pk"))
+    lock(each for each in found if not keys or may_be_shared(each.model, each.part))

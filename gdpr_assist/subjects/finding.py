@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 
 from ..databases.aliases import data_aliases, mirrored
+from ..databases.rows import locked
 from ..declaring.clauses import Generic
 from ..declaring.keys import key_text
 from ..declaring.meta import all_rows
@@ -20,6 +21,7 @@ from ..paths import Known as KnownBy
 from ..paths import Route, clauses_of, known_by, person_of, routes
 from ..registry import registry
 from .person import Keys, Known, Tables, nobodys
+from .sharing import of_others_too
 
 # The way to a row that is the person
 ITSELF = "is the person"
@@ -101,32 +103,17 @@ def _of(
 ) -> Iterator[Found]:
     ways = [*_by_key(model, alias, keys, using, tables), *_by_value(model, alias, values, included)]
     for found in joined_ways(model, alias, ways):
-        yield from _shared_apart(found, keys)
+        yield from _shared_apart(found, keys, tables)
 
 
-def _shared_apart(found: Found, keys: Keys) -> Iterator[Found]:
+def _shared_apart(found: Found, keys: Keys, tables: Tables) -> Iterator[Found]:
     """Yield those of the rows that are hers alone, and those from which a path leads to somebody else too."""
-    others = _of_others(found.model, found.using, keys, found.part)
+    others = of_others_too(found.model, found.using, keys, found.part, tables)
     if others is None:
         yield found
         return
-    yield replace(found, rows=found.rows.exclude(pk__in=others.values("pk")))
-    yield replace(found, rows=found.rows.filter(pk__in=others.values("pk")), is_shared=True)
-
-
-def _of_others(model: type[Model], alias: str, keys: Keys, part: str) -> QuerySet[Any] | None:
-    """Return the rows from which a path leads to somebody else; None where each has one path, to one person."""
-    every = [route for route in routes(model) if (route.lookup or route.generic) and route.party == part]
-    ways = [route for route in every if route.person]
-    if not ways or (len(every) == 1 and not is_multi_valued(model, ways[0].lookup)):
-        return None
-    queries = []
-    for route in ways:
-        mine = keys.get(route.person, frozenset()) if route.person else frozenset()
-        # Each pair of a row and an end of its path: what exclude() asks of a path with several ends is another thing.
-        ends = all_rows(model, alias).annotate(end_of_path=F(route.key)).order_by()
-        queries.append(ends.filter(~Q(end_of_path__in=mine), end_of_path__isnull=False).values("pk"))
-    return all_rows(model, alias).filter(pk__in=Matching(*queries) if len(queries) > 1 else queries[0])
+    yield replace(found, rows=found.rows.exclude(pk__in=others))
+    yield replace(found, rows=found.rows.filter(pk__in=others), is_shared=True)
 
 
 def joined_ways(model: type[Model], alias: str, ways: list[Way]) -> Iterator[Found]:
@@ -178,6 +165,13 @@ def is_found_by(model: type[Model], known: KnownBy) -> bool:
     return not clauses_of(model).parties and not is_multi_valued(model, known.lookup)
 
 
+def lock(found: Iterable[Found]) -> None:
+    """Lock these rows, in the transaction that is open: who has one of them locked is waited for."""
+    for each in sorted(found, key=lambda each: each.label):
+        rows = all_rows(each.model, each.using).filter(pk__in=each.rows.order_by().values("pk")).order_by("pk")
+        list(locked(rows, each.using).values_list("pk"))
+
+
 def _generic(found: list[Found], keys: Keys, using: str, tables: Tables) -> Iterator[Found]:
     """Yield the rows whose generic key leads to the person, or to one of the rows that were ``found``."""
     for model in registry.models:
@@ -186,10 +180,12 @@ def _generic(found: list[Found], keys: Keys, using: str, tables: Tables) -> Iter
                 for alias in dict.fromkeys(each.using for each in found):
                     if tables.has(model, alias):
                         there = [each for each in found if each.using == alias and not each.part]
-                        yield from _leading_to(there, model, alias, route, keys)
+                        yield from _leading_to(there, model, alias, route, keys, tables)
 
 
-def _leading_to(targets: list[Found], model: type[Model], alias: str, route: Route, keys: Keys) -> Iterator[Found]:
+def _leading_to(
+    targets: list[Found], model: type[Model], alias: str, route: Route, keys: Keys, tables: Tables
+) -> Iterator[Found]:
     """Yield the rows whose generic key leads to ``targets``. What is about somebody else too makes them that, too."""
     for is_shared in (False, True):
         rows = [each.rows for each in targets if each.is_shared is is_shared]
@@ -197,7 +193,7 @@ def _leading_to(targets: list[Found], model: type[Model], alias: str, route: Rou
             if is_shared:
                 yield replace(found, is_shared=True)
             else:
-                yield from _shared_apart(found, keys)
+                yield from _shared_apart(found, keys, tables)
 
 
 def _pointing(model: type[Model], alias: str, route: Route, targets: list[QuerySet[Any]]) -> Iterator[Way]:

@@ -24,7 +24,7 @@ HERSELF = "this person"
 # In hexadecimal digits
 TOKEN_LENGTH = 16
 
-# A lookup path to a row that is a person, and its model of people
+# A lookup path to the key of a row that is a person, and its model of people
 End = tuple[str, type[Model]]
 
 
@@ -51,7 +51,7 @@ class Tokens:
         """The rows that are the person whom the export is for."""
 
         self._secret = secrets.token_bytes(32)
-        # {a row that is a person: the row that says who it is}
+        # {(model, key of a row that is a person): the row that says who it is}
         self._met: dict[tuple[type[Model], Any], tuple[type[Model], Any]] = {}
 
     def of(self, person: type[Model], key: Any) -> str:
@@ -68,12 +68,11 @@ class Tokens:
 
     def of_row(self, model: type[Model], key: Any) -> str | None:
         """Return the token of the person that this row of ``model`` is; None if it is none."""
-        person = person_of(model)
-        if person is None:
+        if person_of(model) is None:
             return None
-        if (person, key) not in self._met:
-            self._met[person, key] = self._who(person, key)
-        return self.of(*self._met[person, key])
+        if (model, key) not in self._met:
+            self._met[model, key] = self._who(model, key)
+        return self.of(*self._met[model, key])
 
     def of_generic(self, row: Model, content_type: str, object_id: str) -> str | None:
         """Return the token of the person that a generic key of ``row`` leads to; None if it leads to none."""
@@ -88,15 +87,13 @@ class Tokens:
         except ValidationError:
             return None  # no key of that model
 
-    def _who(self, person: type[Model], key: Any) -> tuple[type[Model], Any]:
-        accounts = _accounts(person)
-        if not accounts:
-            return person, key
-        keys = (
-            all_rows(person, self.using).filter(pk=key).values_list(*(f"{path}__pk" for path, _ in accounts)).first()
-        )
-        pairs = zip(accounts, keys or (), strict=False)
-        return next(((account, end) for (_, account), end in pairs if end is not None), (person, key))
+    def _who(self, model: type[Model], key: Any) -> tuple[type[Model], Any]:
+        ends = _ends(model)
+        if ends == [("pk", model)]:
+            return model, key
+        row = all_rows(model, self.using).filter(pk=key).values_list(*(lookup for lookup, _ in ends)).first()
+        found = ((person, end) for (_, person), end in zip(ends, row or (), strict=False) if end is not None)
+        return next(found, (model, key))
 
 
 def references(model: type[Model]) -> list[Reference]:
@@ -112,7 +109,7 @@ def references(model: type[Model]) -> list[Reference]:
 
 def with_references(rows: QuerySet[Any], columns: list[Reference]) -> QuerySet[Any]:
     """Return ``rows``, each to be read with the keys of these people."""
-    ends: Any = {name: F(f"{lookup}__pk") for column in columns for name, (lookup, _) in column.ends.items()}
+    ends: Any = {name: F(lookup) for column in columns for name, (lookup, _) in column.ends.items()}
     annotated: QuerySet[Any] = rows.annotate(**ends)
     return annotated
 
@@ -131,23 +128,21 @@ def _along(model: type[Model], path: str) -> Iterator[tuple[str, list[End]]]:
     if path in {each.name for each in generic_keys(model)} or is_multi_valued(model, path):
         return
     end = end_of(model, path)
-    if person := person_of(end):
-        yield path, _ends(path, person)
+    if person_of(end):
+        yield path, _ends(end, path)
         return
     for route in routes(end):
         if route.person and not is_multi_valued(end, route.lookup):
             lookup = f"{path}{LOOKUP_SEP}{route.lookup}"
-            yield lookup, _ends(lookup, route.person)
+            yield lookup, _ends(end_of(end, route.lookup), lookup)
 
 
-def _ends(path: str, person: type[Model]) -> list[End]:
-    return [*((f"{path}{LOOKUP_SEP}{rest}", account) for rest, account in _accounts(person)), (path, person)]
-
-
-def _accounts(person: type[Model]) -> list[End]:
-    """Return the keys that join a row of this model of people to that of another one: of a profile, its account."""
-    return [
-        (each.lookup, each.person)
-        for each in routes(person)
-        if each.lookup and each.person and not is_multi_valued(person, each.lookup)
-    ]
+def _ends(model: type[Model], before: str = "") -> list[End]:
+    """Return where it stands who a person is, by a row of ``model``: in an account that its key leads to, or in it."""
+    accounts: list[End] = []
+    itself: list[End] = []
+    for each in routes(model):
+        if each.person and not (each.lookup and is_multi_valued(model, each.lookup)):
+            end = (f"{before}{LOOKUP_SEP}{each.key}" if before else each.key, each.person)
+            (accounts if each.lookup else itself).append(end)
+    return [*accounts, *itself]

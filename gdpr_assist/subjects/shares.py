@@ -15,6 +15,8 @@ from ..paths import clauses_of
 from ..planning.plans import Plan, plan
 from ..registry import registry
 from .finding import Found
+from .person import Keys
+from .sharing import links
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,13 +96,14 @@ class Share:
         return {**others, **{name: keep.ground for name, keep in clauses.kept.items()}}
 
 
-def shares(found: Iterable[Found], force: bool) -> Iterator[Share]:
-    """Yield what becomes of ``found``."""
+def shares(found: Iterable[Found], force: bool, keys: Keys) -> Iterator[Share]:
+    """Yield what becomes of ``found``, and of what links shared rows to the person, whose own rows have ``keys``."""
     for each in found:
         declared = registry.declaration(each.model)
         clauses = declared.clauses
         if each.is_shared:
             yield Share(found=each, verb="keep", ground="about somebody else too")
+            yield from _links(each, keys)
         elif isinstance(clauses.on_erasure, Keep):
             yield Share(found=each, verb="keep", ground=clauses.on_erasure.ground)
         elif clauses.on_erasure == DELETED:
@@ -110,6 +113,12 @@ def shares(found: Iterable[Found], force: bool) -> Iterator[Share]:
         elif not each.part or each.part in declared.parts:
             part = each.part or (FREE if FREE in declared.parts else "")
             yield Share(found=each, verb="anonymise", plan=plan(each.rows, force=force, part=part))
+
+
+def _links(found: Found, keys: Keys) -> Iterator[Share]:
+    for rows in links(found.rows, keys, found.part):
+        way = f"link to {found.label}"
+        yield Share(found=Found(model=rows.model, using=found.using, part="", rows=rows, ways=(way,)), verb="delete")
 
 
 def counted(shares: list[Share], results: list[Result]) -> dict[str, int]:

@@ -125,7 +125,7 @@ class Subject:
     @sensitive
     def shares(self, *, force: bool = False) -> list[Share]:
         """Return what ``erase()`` would do with the rows, without their numbers."""
-        return list(shares(self.rows(), force))
+        return list(shares(self.rows(), force, self.keys))
 
     @sensitive
     def lines(self, *, force: bool = False) -> list[Line]:

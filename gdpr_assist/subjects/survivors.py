@@ -23,10 +23,11 @@ from ..planning.plans import Plan
 from ..registry import concrete
 from ..sensitive import sensitive
 from ..undocumented import collected, objects_of
-from .finding import ITSELF, Found, find_rows
+from .finding import ITSELF, Found, find_rows, lock
 from .person import Keys, Tables, known_values, links
 from .person import joined as with_joined
 from .shares import Share, shares
+from .sharing import may_be_shared
 
 # {model: primary keys of its rows}
 Going = Mapping[type[Model], Collection[Any]]
@@ -84,7 +85,9 @@ def _of_those_who_stay(people: Keys, going: Going, using: str, tables: Tables) -
         for each in find_rows(keys, using, values, tables, aliases=[using])
         if clauses_of(each.model).on_delete_of_subject and not _is_a_person(each)
     ]
-    every = [each for each in shares(found, force=False) if each.verb != "keep"]
+    lock(each for each in found if may_be_shared(each.model, each.part))
+    # Without keys: the links go with the rows of the people.
+    every = [each for each in shares(found, False, {}) if each.verb != "keep"]
     return [each for each in every if not (all_go and _is_seen_to(each))]
 
 

@@ -1,0 +1,93 @@
+"""Rows about several people: which of them are somebody else's too, and the links that are the person's own.
+
+Reads only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import F, ManyToManyField, Model, Q, QuerySet
+from django.db.models.constants import LOOKUP_SEP
+
+from ..declaring.clauses import FREE
+from ..declaring.meta import all_rows
+from ..declaring.relations import follow, is_multi_valued
+from ..declaring.search import Matching
+from ..paths import Route, clauses_of, routes
+from ..planning.markers import is_marked
+from ..registry import registry
+from ..undocumented import through_keys
+from .person import Keys, Tables
+
+
+def may_be_shared(model: type[Model], part: str) -> bool:
+    """Whether paths may lead from a row, or from this part of it, to several people."""
+    ways = [route for route in routes(model) if (route.lookup or route.generic) and route.party == part]
+    return len(ways) > 1 or any(is_multi_valued(model, way.lookup) for way in ways if way.lookup)
+
+
+def of_others_too(model: type[Model], alias: str, keys: Keys, part: str, tables: Tables) -> Any:
+    """Return a query for the keys of the rows from which a path leads to somebody else; None where none may.
+
+    Who is erased is nobody any more, also where a link is still there.
+    """
+    ways = _to_people(model, part)
+    if not ways or not may_be_shared(model, part):
+        return None
+    queries: list[QuerySet[Any]] = []
+    for person, route in ways:
+        # Each pair of a row and an end of its path: what exclude() asks of a path with several ends is another thing.
+        ends = all_rows(model, alias).annotate(end_of_path=F(route.key)).order_by()
+        others = ends.filter(~Q(end_of_path__in=keys.get(person, frozenset())), end_of_path__isnull=False)
+        if tables.has(person, alias):
+            others = others.exclude(_is_erased(person, alias, key="end_of_path"))
+        queries.append(others.values("pk"))
+    # No query around it: the parser of SQLite has a stack of 100.
+    return Matching(*queries) if len(queries) > 1 else queries[0]
+
+
+def links(rows: QuerySet[Any], keys: Keys, part: str) -> Iterator[QuerySet[Any]]:
+    """Yield the rows between ``rows`` and the person that stand for nothing else: of a many-to-many relation.
+
+    Not those of a model that says itself whose they are.
+    """
+    for person, route in _to_people(rows.model, part):
+        found = _last_link(rows.model, route)
+        if found is None or not (mine := keys.get(person)):
+            continue
+        before, field, is_forwards, after = found
+        here, there = through_keys(field) if is_forwards else reversed(through_keys(field))
+        through: type[Model] = field.remote_field.through
+        if not clauses_of(through).says_whose:
+            ends = {f"{LOOKUP_SEP.join([there, *after])}__in": mine}
+            near = rows.order_by().values(LOOKUP_SEP.join([*before, "pk"]))
+            yield all_rows(through, rows.db).filter(**ends, **{f"{here}__in": near})
+
+
+def _to_people(model: type[Model], part: str) -> list[tuple[type[Model], Route]]:
+    """Return the paths of this part that lead to people, not the row itself, each with its model of people."""
+    return [(each.person, each) for each in routes(model) if each.lookup and each.person and each.party == part]
+
+
+def _is_erased(person: type[Model], alias: str, key: str) -> Any:
+    """Return the condition that ``key`` is that of somebody who is erased."""
+    declared = registry.declaration(person)
+    return is_marked(declared, alias, FREE if FREE in declared.parts else "", key=key)
+
+
+def _last_link(model: type[Model], route: Route) -> tuple[list[str], Any, bool, list[str]] | None:
+    """Return the last many-to-many relation on ``route``, if behind it each row has one end.
+
+    That is (names of the steps before it, the field, whether it is passed forwards, names from there to the key).
+    """
+    names, steps = route.key.split(LOOKUP_SEP), follow(model, route.lookup)
+    for number in reversed(range(len(steps))):
+        step = steps[number]
+        if step.many_to_many:
+            is_forwards = isinstance(step, ManyToManyField)
+            return names[:number], step if is_forwards else step.field, is_forwards, names[number + 1 :]
+        if step.one_to_many:
+            return None  # a row of its own is between the two
+    return None
