@@ -15,7 +15,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from .dialect import digest, joined, key_as_text
-from .models import PERSONAL, Member, Person
+from .models import PERSONAL, Citizen, Entry, Member, Person
 from .seeding import JOINED_BEFORE
 
 # Older SQLite takes 999 parameters.
@@ -31,16 +31,32 @@ def scrub(model: type[Model]) -> None:
 
 def erase() -> None:
     """The same for those that a condition finds, logged: receipt, events in the other database, outcome."""
+    _erase({Person: (_update(Person), "joined < %s", [JOINED_BEFORE])})
+
+
+def erase_citizen() -> None:
+    """The same for a person, and all that is about her."""
+    key = key_as_text()
+    address = joined(key, "'@anon.example.com'")
+    update = f"UPDATE benchmarks_citizen SET name = {key}, email = {address}"
+    _erase({Citizen: (update, "id = %s", [1]), Entry: (_update(Entry), "citizen_id = %s", [1])})
+
+
+def _erase(tables: dict[type[Model], tuple[str, str, list[Any]]]) -> None:
+    """Change these tables, {model: (the UPDATE, which rows, the parameters of that)}, as one operation."""
     operation, now = uuid.uuid4(), timezone.now()
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM benchmarks_person WHERE joined < %s", [JOINED_BEFORE])
-        keys = [str(row[0]) for row in cursor.fetchall()]
+        keys = {}
+        for model, (_, condition, parameters) in tables.items():
+            cursor.execute(f"SELECT id FROM {model._meta.db_table} WHERE {condition}", parameters)
+            keys[model] = [str(row[0]) for row in cursor.fetchall()]
         cursor.execute(
             "INSERT INTO gdpr_assist_receipt (operation, written) VALUES (%s, %s)", [_stored(operation), now]
         )
         _log(operation, now, keys)
-        cursor.execute(f"{_update(Person)} WHERE joined < %s", [JOINED_BEFORE])
-        cursor.execute(f"{_mark(Person)} WHERE joined < %s", [JOINED_BEFORE])
+        for model, (update, condition, parameters) in tables.items():
+            cursor.execute(f"{update} WHERE {condition}", parameters)
+            cursor.execute(f"{_mark(model)} WHERE {condition}", parameters)
     with connections["gdpr_log"].cursor() as cursor:
         cursor.execute(
             "INSERT INTO gdpr_assist_outcome (operation_id, committed, decided) VALUES (%s, %s, %s)",
@@ -136,7 +152,7 @@ def _mark(model: type[Model]) -> str:
     )
 
 
-def _log(operation: uuid.UUID, now: Any, keys: list[str]) -> None:
+def _log(operation: uuid.UUID, now: Any, keys: dict[type[Model], list[str]]) -> None:
     database_id = apps.get_model("gdpr_assist", "DatabaseIdentity").objects.get().database_id
     with transaction.atomic(using="gdpr_log"), connections["gdpr_log"].cursor() as cursor:
         cursor.execute(
@@ -145,10 +161,11 @@ def _log(operation: uuid.UUID, now: Any, keys: list[str]) -> None:
             [_stored(operation), _stored(database_id), now],
         )
         insert = "INSERT INTO gdpr_assist_eventlog (event, app_label, model_name, target_pk, operation_id) VALUES "
-        row = f"('anonymise', 'benchmarks', 'Person', %s, '{_stored(operation)}')"
-        for start in range(0, len(keys), ROWS_PER_STATEMENT):
-            page = keys[start : start + ROWS_PER_STATEMENT]
-            cursor.execute(insert + ", ".join([row] * len(page)), page)
+        for model, those in keys.items():
+            row = f"('anonymise', 'benchmarks', '{model._meta.object_name}', %s, '{_stored(operation)}')"
+            for start in range(0, len(those), ROWS_PER_STATEMENT):
+                page = those[start : start + ROWS_PER_STATEMENT]
+                cursor.execute(insert + ", ".join([row] * len(page)), page)
 
 
 def _kind(model: type[Model]) -> int:

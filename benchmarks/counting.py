@@ -15,7 +15,10 @@ from django.test.utils import CaptureQueriesContext
 
 from . import child, seeding
 from .figures import Figure
-from .models import Customer, Order, PlainCustomer, PlainOrder
+from .models import PAPERS, Buyer, Citizen, Customer, Order, PlainCustomer, PlainOrder, Purchase
+
+PLAIN = (PlainCustomer, PlainOrder)
+ROWS_IN_EACH = 10
 
 TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT")
 
@@ -27,6 +30,7 @@ class Deletion:
     orders_each: int
     bar: int
     bar_of_log: int
+    models: tuple[Any, Any] = (Customer, Order)
 
 
 DELETIONS = {
@@ -35,6 +39,14 @@ DELETIONS = {
     ),
     "delete_many": Deletion(
         title="delete 200 customers with 2,000 orders", customers=200, orders_each=10, bar=40, bar_of_log=8
+    ),
+    "delete_people": Deletion(
+        title="delete 200 people with 2,000 orders that know their address",
+        customers=200,
+        orders_each=10,
+        bar=40,
+        bar_of_log=8,
+        models=(Buyer, Purchase),
     ),
 }
 
@@ -50,7 +62,7 @@ def queries(work: Callable[[], Any], *aliases: str) -> dict[str, list[str]]:
 def deletion(name: str) -> list[Figure]:
     each = DELETIONS[name]
     asked = deletion_queries(each)
-    seeding.shop(each.customers, each.orders_each, plain=True)
+    seeding.shop(each.customers, each.orders_each, models=PLAIN)
     django = queries(lambda: _delete(PlainCustomer, each.customers), "default")
     return [
         _counted(name, f"{each.title}: queries on main", each, asked["default"], django["default"], each.bar),
@@ -60,15 +72,37 @@ def deletion(name: str) -> list[Figure]:
 
 def deletion_queries(each: Deletion) -> dict[str, list[str]]:
     """Return what a deletion asks of both databases. Raises ``RuntimeError`` if it leaves personal data."""
-    seeding.shop(1, 1)
-    Customer.objects.all().delete()  # what is read once for a process is no part of the figure
-    seeding.shop(each.customers, each.orders_each)
+    customer_class, order_class = each.models
+    seeding.shop(1, 1, models=each.models)
+    customer_class.objects.all().delete()  # what is read once for a process is no part of the figure
+    seeding.shop(each.customers, each.orders_each, models=each.models)
     seeding.empty_log()
-    asked = queries(lambda: _delete(Customer, each.customers), "default", "gdpr_log")
-    orders = Order.objects.filter(customer=None, address="", recipient=Cast("pk", CharField())).count()
-    if Customer.objects.exists() or orders != each.customers * each.orders_each:
+    asked = queries(lambda: _delete(customer_class, each.customers), "default", "gdpr_log")
+    orders = order_class.objects.filter(address="", recipient=Cast("pk", CharField())).count()
+    if customer_class.objects.exists() or orders != each.customers * each.orders_each:
         raise RuntimeError(f"{each.title}: the customers are not deleted, or not all orders anonymised.")
     return asked
+
+
+def person() -> list[Figure]:
+    """Erase a person with rows in 30 models. By hand, that is an UPDATE and the markers for each, and the receipt."""
+    seeding.citizen(papers=1)
+    erase_citizen()  # what is read once for a process is no part of the figure
+    seeding.citizen(papers=ROWS_IN_EACH)
+    seeding.empty_log()
+    asked = queries(erase_citizen, "default", "gdpr_log")
+    models = len(PAPERS) + 1
+    title = f"erase a person with rows in {models} models: queries on "
+    return [
+        _figure("person_queries", f"{title}main", models, asked["default"], 2 * models + 1, 7 * models + 3),
+        _figure("person_queries_log", f"{title}the log", models, asked["gdpr_log"], 3, 4),
+    ]
+
+
+def erase_citizen() -> None:
+    from gdpr_assist import Subject  # noqa: PLC0415  (the child without the app imports this module too)
+
+    Subject(Citizen.objects.get()).erase()
 
 
 def _delete(model: Any, customers: int) -> None:
@@ -76,25 +110,29 @@ def _delete(model: Any, customers: int) -> None:
 
 
 def _counted(name: str, title: str, each: Deletion, asked: list[str], django: list[str], bar: int) -> Figure:
+    return _figure(name, title, each.customers, asked, len(django), bar, note="; beside Django alone")
+
+
+def _figure(name: str, title: str, rows: int, asked: list[str], beside: int, bar: int, note: str = "") -> Figure:
     own = [sql for sql in asked if not sql.startswith(TRANSACTION)]
     return Figure(
         work=name,
         title=title,
-        rows=each.customers,
+        rows=rows,
         ours=len(asked),
-        beside=len(django),
+        beside=beside,
         measured_in="queries",
         figure=len(own),
         unit="queries",
         bar=bar,
         aside=f"with BEGIN, COMMIT and savepoints; {len(own)} without",
-        note="statements other than BEGIN, COMMIT and of savepoints; beside Django alone",
+        note=f"statements other than BEGIN, COMMIT and of savepoints{note}",
     )
 
 
 def reads() -> list[Figure]:
     for plain in (False, True):
-        seeding.shop(3, 2, plain=plain)
+        seeding.shop(3, 2, models=PLAIN if plain else (Customer, Order))
     works = {
         "get": ("Model.objects.get(): queries unlike Django's", lambda model: model.objects.get(pk=1)),
         "list": ("list(Model.objects.all()): queries unlike Django's", lambda model: list(model.objects.all())),
@@ -117,7 +155,7 @@ def _asked(work: Callable[[Any], Any], model: Any) -> list[str]:
 
 def plain_deletes() -> list[str]:
     """Return what Django asks to delete rows of models without a declaration: a fast delete, and one with a key."""
-    seeding.shop(5, 4, plain=True)
+    seeding.shop(5, 4, models=PLAIN)
     asked = queries(lambda: PlainOrder.objects.filter(pk__lt=4).delete(), "default")
     asked["default"] += queries(lambda: PlainCustomer.objects.filter(pk__lt=4).delete(), "default")["default"]
     asked["default"] += queries(lambda: PlainOrder.objects.get(pk=8).delete(), "default")["default"]

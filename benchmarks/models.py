@@ -1,4 +1,7 @@
-"""The tables that are measured: people with eight personal columns, customers with orders, and their plain twins."""
+"""The tables that are measured: people with eight personal columns, customers with orders, and their plain twins.
+
+Of those nothing is said of people; buyers and citizens are people, and of what follows them it is said whose it is.
+"""
 
 from django.db import models
 
@@ -87,3 +90,59 @@ class PlainCustomer(CustomerColumns):
 
 class PlainOrder(OrderColumns):
     customer = models.ForeignKey(PlainCustomer, null=True, related_name="orders", on_delete=models.SET_NULL)
+
+
+class Buyer(CustomerColumns):
+    class PrivacyMeta:
+        fields = ["name", "email"]
+        subject = "self"
+        identifiers = {"email": gdpr_assist.Identifier("email", verified=True)}
+
+
+class Purchase(OrderColumns):
+    """An order that also knows the address."""
+
+    buyer = models.ForeignKey(Buyer, null=True, related_name="+", on_delete=gdpr_assist.ANONYMISE(models.SET_NULL))
+    email = models.EmailField()
+
+    class PrivacyMeta:
+        fields = ["recipient", "address", "email"]
+        keep = ["buyer", "total", "placed"]
+        subject = "buyer"
+        identifiers = {"email": "email"}
+
+
+class Citizen(CustomerColumns):
+    class PrivacyMeta:
+        fields = ["name", "email"]
+        subject = "self"
+        identifiers = {}
+
+
+class Entry(Columns):
+    """About one citizen there may be a million."""
+
+    citizen = models.ForeignKey(Citizen, null=True, related_name="+", on_delete=models.SET_NULL)
+
+    class PrivacyMeta:
+        fields = PERSONAL
+        keep = [*KEPT, "citizen"]
+        subject = "citizen"
+        identifiers = {}
+
+
+class Paper(models.Model):
+    citizen = models.ForeignKey(Citizen, null=True, related_name="+", on_delete=models.SET_NULL)
+    text = models.TextField()
+
+    class Meta:
+        abstract = True
+
+    class PrivacyMeta:
+        fields = ["text"]
+        keep = ["citizen"]
+        subject = "citizen"
+
+
+# With the citizen 30 models that hold rows about a person
+PAPERS = [type(f"Paper{number}", (Paper,), {"__module__": __name__}) for number in range(1, 30)]

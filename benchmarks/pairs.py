@@ -17,7 +17,7 @@ from django.core.management import call_command, load_command_class
 from django.db import connections
 from django.db.models.signals import post_save
 
-from . import by_hand, databases, seeding
+from . import by_hand, counting, databases, seeding
 from .figures import Figure
 from .models import Member, Person
 
@@ -28,10 +28,14 @@ FEW = 20
 # {what both ways must leave alike: (alias, query)}
 PEOPLE = {"people": ("default", "SELECT * FROM benchmarks_person ORDER BY id")}
 MEMBERS = {"members": ("default", "SELECT * FROM benchmarks_member ORDER BY id")}
+CITIZEN = {
+    "citizens": ("default", "SELECT * FROM benchmarks_citizen ORDER BY id"),
+    "entries": ("default", "SELECT * FROM benchmarks_entry ORDER BY id"),
+}
 MARKERS = {
     "markers": (
         "default",
-        "SELECT content_type_id, object_id FROM gdpr_assist_privacyanonymised ORDER BY object_id",
+        "SELECT content_type_id, object_id FROM gdpr_assist_privacyanonymised ORDER BY object_id, content_type_id",
     )
 }
 RECEIPTS = {"receipts": ("default", "SELECT operation FROM gdpr_assist_receipt ORDER BY operation")}
@@ -40,7 +44,7 @@ LOG = {
     "number of receipts": ("default", "SELECT COUNT(*) FROM gdpr_assist_receipt"),
     "events": (
         "gdpr_log",
-        "SELECT event, app_label, model_name, target_pk FROM gdpr_assist_eventlog ORDER BY target_pk",
+        "SELECT event, app_label, model_name, target_pk FROM gdpr_assist_eventlog ORDER BY target_pk, model_name",
     ),
     "outcomes": ("gdpr_log", "SELECT committed FROM gdpr_assist_outcome"),
     "operations": ("gdpr_log", "SELECT COUNT(DISTINCT operation_id) FROM gdpr_assist_eventlog"),
@@ -134,6 +138,11 @@ def fill(model: Any, rows: int) -> None:
     seeding.empty_log()
 
 
+def fill_citizen(rows: int) -> None:
+    seeding.citizen(entries=rows)
+    seeding.empty_log()
+
+
 def fill_for_replay(rows: int, *, per_operation: int | None = None) -> None:
     """Half of the rows are there; of these, half were deleted and half anonymised."""
     seeding.fill(Person, rows, "id % 4 < 2")
@@ -215,6 +224,15 @@ PAIRS = {
         ours=anonymise_watched,
         by_hand=save_watched,
         leaves=PEOPLE,
+    ),
+    "person": Pair(
+        title="erasing a person, with all these rows",
+        bar=3,
+        share=5,
+        prepare=fill_citizen,
+        ours=counting.erase_citizen,
+        by_hand=by_hand.erase_citizen,
+        leaves=CITIZEN | MARKERS | LOG,
     ),
     "replay": Pair(
         title="gdpr_rerun, an operation for each event",

@@ -15,7 +15,19 @@ from django.utils import timezone
 
 from . import databases
 from .dialect import joined
-from .models import Columns, Customer, Member, Order, Person, PlainCustomer, PlainOrder, Seed
+from .models import (
+    PAPERS,
+    Citizen,
+    Columns,
+    Customer,
+    Entry,
+    Member,
+    Order,
+    Person,
+    PlainCustomer,
+    Purchase,
+    Seed,
+)
 
 # Made in Python; what goes beyond is copied from these, each with an address of its own.
 ORIGINALS = 10_000
@@ -71,6 +83,22 @@ def fill(model: type[Columns], rows: int, condition: str = "1 = 1") -> None:
     databases.settle(model)
 
 
+def citizen(entries: int = 0, papers: int = 0) -> None:
+    """Leave one citizen with so many entries, and so many papers of each kind."""
+    template(entries)
+    databases.empty([Entry, *PAPERS, Citizen, *_own_tables("default")])
+    databases.release()
+    made = Citizen.objects.create(pk=1, name="Ada", email="ada@mail.example.org")
+    columns = ", ".join(_columns(Seed))
+    databases.execute(
+        f"INSERT INTO benchmarks_entry ({columns}, citizen_id)"
+        f" SELECT {columns}, {made.pk:d} FROM benchmarks_seed WHERE id <= {entries:d} ORDER BY id"
+    )
+    databases.settle(Entry)
+    for model in PAPERS:
+        _bulk_create(model, (model(citizen=made, text="Ada") for _ in range(papers)))
+
+
 def empty_log() -> None:
     databases.empty(_own_tables("gdpr_log"), "gdpr_log")
     databases.release("gdpr_log")
@@ -104,24 +132,29 @@ def log(model: type[Model], events: int, per_operation: int) -> None:
         databases.settle(table, "gdpr_log")
 
 
-def shop(customers: int, orders_each: int, *, plain: bool = False) -> None:
-    """Fill customers and orders: registered ones, or their plain twins."""
-    customer_class, order_class = (PlainCustomer, PlainOrder) if plain else (Customer, Order)
-    databases.empty([order_class, customer_class, *([] if plain else _own_tables("default"))])
+def shop(customers: int, orders_each: int, *, models: tuple[Any, Any] = (Customer, Order)) -> None:
+    """Fill customers and orders, or their twins, with what the app has written where they are registered."""
+    customer_class, order_class = models
+    is_plain = customer_class is PlainCustomer  # which the child without the app has too
+    databases.empty([order_class, customer_class, *([] if is_plain else _own_tables("default"))])
     made = [customer_class(pk=key, name=f"Customer {key}", email=f"c{key}@example.org") for key in _keys(customers)]
     _bulk_create(customer_class, iter(made))
     orders = (
         order_class(
             pk=key,
-            customer=made[(key - 1) // orders_each],
             recipient=f"Recipient {key}",
             address=f"{key} High Street",
             total=key,
             placed=DAY,
+            **_of(order_class, made[(key - 1) // orders_each]),
         )
         for key in _keys(customers * orders_each)
     )
     _bulk_create(order_class, orders)
+
+
+def _of(order_class: Any, customer: Any) -> dict[str, Any]:
+    return {"buyer": customer, "email": customer.email} if order_class is Purchase else {"customer": customer}
 
 
 def _keys(number: int) -> range:

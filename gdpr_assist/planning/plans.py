@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
+from itertools import groupby
 from operator import and_
 from typing import Any
 
@@ -187,7 +188,8 @@ class Plan:
         if self.keys is not None:
             return self
         keys = self.queryset.order_by("pk").values_list("pk", flat=True)
-        return replace(self, keys=tuple(dict.fromkeys(keys)))
+        # A queryset that joins may give a key several times, one after the other. There may be a million of them.
+        return replace(self, keys=tuple(key for key, _ in groupby(keys.iterator())))
 
     def described(self, rows: str = "") -> str:
         """Return it in a line of plain words, with what is said of its ``rows``. Asks no database."""
