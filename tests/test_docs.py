@@ -1,6 +1,9 @@
 """The documentation names what there is, and all of it."""
 
+import os
 import re
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -144,6 +147,15 @@ def test_monitoring_and_the_end_of_a_restore_ask_for_each_state():
 def test_signals_are_in_the_reference(name):
     assert getattr(signals, name)
     assert f".. py:data:: gdpr_assist.signals.{name}" in read("reference/signals.rst")
+
+
+def test_paths_of_the_example_project_are_those_of_gdpr_paths(tmp_path):
+    command = [sys.executable, "-W", "error", ROOT / "example_project/manage.py", "gdpr_paths"]
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "example.settings", "EXAMPLE_VAR": str(tmp_path)}
+    printed = subprocess.check_output(command, env={**environment, "PYTHONPATH": path}, text=True)
+    shown = re.search(r"^    KEY .*\n(    .*\n)+", read("howto/whose_it_is.rst"), re.MULTILINE)
+    assert re.sub("^    ", "", shown[0], flags=re.MULTILINE) == printed
 
 
 # -- README -------------------------------------------------------------------------------------

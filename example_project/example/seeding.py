@@ -16,7 +16,7 @@ from django.utils.text import slugify
 from faker import Faker
 
 from accounts.models import Profile
-from forum.models import Comment, Thread
+from forum.models import Comment, Message, Thread
 from newsletter.models import Subscription
 from shop.models import Address, Order, OrderLine, Product
 
@@ -24,6 +24,8 @@ from . import avatars
 
 OPENED = datetime(2021, 3, 1, 9, tzinfo=timezone.utc)
 DAYS_OPEN = 1500
+# One account in so many packs orders, too.
+CUSTOMERS_A_PACKER = 50
 GOODS = ["Teapot", "Kettle", "Infuser", "Assam", "Darjeeling", "Sencha", "Mug", "Tray"]
 KINDS = ["Small", "Classic", "Large", "Gift"]
 TOPICS = [
@@ -56,6 +58,7 @@ class Seeder:
             threads = self.save(self.threads(users))
             self.save(self.comments(users, threads))
             self.save(self.subscriptions(users))
+            self.save(self.messages(users))
         return self.rows()
 
     def newcomer(self, name: str) -> User:
@@ -73,7 +76,7 @@ class Seeder:
         return type(rows[0])._base_manager.using(self.using).bulk_create(rows) if rows else []
 
     def rows(self) -> dict[str, int]:
-        filled = [User, Profile, Product, Address, Order, OrderLine, Thread, Comment, Subscription]
+        filled = [User, Profile, Product, Address, Order, OrderLine, Thread, Comment, Message, Subscription]
         return {m._meta.label: m._base_manager.using(self.using).count() for m in filled}
 
     # -- people ---------------------------------------------------------------------------
@@ -144,17 +147,20 @@ class Seeder:
         )
 
     def orders(self, users: list[User]) -> Iterator[Order]:
+        packers = users[::CUSTOMERS_A_PACKER]
         number = 0
         for user in users:
             for _ in range(self.chance.randrange(5)):
+                packer = packers[number % len(packers)]
                 number += 1
-                yield self.order(f"{number:06}", user, guest=self.happens(0.15))
+                yield self.order(f"{number:06}", user, guest=self.happens(0.25), packer=packer)
 
-    def order(self, number: str, user: User, guest: bool = False) -> Order:
+    def order(self, number: str, user: User, guest: bool = False, packer: User | None = None) -> Order:
         """An order; one placed as a guest knows its customer by e-mail only."""
         return Order(
             number=f"A-{number}",
             customer=None if guest else user,
+            packed_by=packer,
             email=user.email,
             delivery_name=user.get_full_name(),
             delivery_address=self.fake.address(),
@@ -169,12 +175,14 @@ class Seeder:
     def order_lines(self, orders: list[Order], products: list[Product]) -> Iterator[OrderLine]:
         for order in orders:
             for product in self.chance.sample(products, self.chance.randint(1, 3)):
-                yield OrderLine(order=order, product=product, quantity=self.chance.randint(1, 4))
+                quantity = self.chance.randint(1, 4)
+                gift_note = f"From {order.delivery_name}" if self.happens(0.2) else ""
+                yield OrderLine(order=order, product=product, quantity=quantity, gift_note=gift_note)
 
     # -- the forum ------------------------------------------------------------------------
 
     def threads(self, users: list[User]) -> Iterator[Thread]:
-        for user in self.some(users, 0.3):
+        for user in self.some(users, 0.5):
             good = self.chance.choice(GOODS).lower()
             yield Thread(
                 title=self.chance.choice(TOPICS).format(good),
@@ -195,6 +203,25 @@ class Seeder:
                     ip_address=self.fake.ipv4_public(),
                     posted=self.when(),
                 )
+
+    def messages(self, users: list[User]) -> Iterator[Message]:
+        """Questions to another customer, most of them answered."""
+        for asks in self.some(users, 0.8):
+            answers = self.chance.choice(users)
+            if answers is not asks:
+                yield self.message(asks, answers)
+                if self.happens(0.7):
+                    yield self.message(answers, asks)
+
+    def message(self, sender: User, recipient: User) -> Message:
+        return Message(
+            sender=sender,
+            recipient=recipient,
+            sender_name=sender.get_full_name(),
+            recipient_name=recipient.get_full_name(),
+            body=f"{self.fake.paragraph()} {sender.first_name}",
+            sent=self.when(),
+        )
 
     # -- chance ---------------------------------------------------------------------------
 

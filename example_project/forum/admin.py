@@ -5,7 +5,7 @@ from django.utils.text import Truncator
 
 import gdpr_assist.admin
 
-from .models import Comment, Thread
+from .models import Comment, Message, Thread
 
 
 @admin.register(Thread)
@@ -28,3 +28,11 @@ class CommentAdmin(gdpr_assist.admin.ModelAdmin):
     @admin.display(description="comment")
     def excerpt(self, comment: Comment) -> str:
         return Truncator(comment.body).words(10)
+
+
+@admin.register(Message)
+class MessageAdmin(gdpr_assist.admin.ModelAdmin):
+    list_display = ["id", "sender_name", "recipient_name", "sent"]
+    date_hierarchy = "sent"
+    raw_id_fields = ["sender", "recipient"]
+    search_fields = ["sender_name", "recipient_name"]

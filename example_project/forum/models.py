@@ -80,3 +80,55 @@ class Comment(models.Model):
 
     def __str__(self) -> str:
         return f"Comment {self.pk}"
+
+
+class Message(models.Model):
+    """From one customer to another: each may be erased without the other."""
+
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=gdpr_assist.ANONYMISE(models.SET_NULL),
+        related_name="messages_sent",
+    )
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=gdpr_assist.ANONYMISE(models.SET_NULL),
+        related_name="messages_received",
+    )
+    sender_name = models.CharField(max_length=255)
+    recipient_name = models.CharField(max_length=255)
+    body = models.TextField()
+    sent = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        # What the Personal data tool searches, as it compares on PostgreSQL
+        indexes = [
+            models.Index(Upper("sender_name"), name="forum_message_sender_upper"),
+            models.Index(Upper("recipient_name"), name="forum_message_recipient_upper"),
+        ]
+
+    class PrivacyMeta:
+        fields = ["sender_name", "recipient_name", "body"]
+        keep = ["sender", "recipient", "sent"]
+        subject = {
+            "sender": gdpr_assist.Party(erases=["sender_name", "body"], sees=["recipient_name"]),
+            "recipient": gdpr_assist.Party(erases=["recipient_name"], sees=["sender_name", "body"]),
+        }
+        search_fields = ["sender__email__iexact", "recipient__email__iexact", "sender_name", "recipient_name"]
+        export_filename = "forum-messages.csv"
+
+        def anonymise_sender_name(self, instance: "Message") -> str:
+            return ANONYMOUS
+
+        def anonymise_recipient_name(self, instance: "Message") -> str:
+            return ANONYMOUS
+
+        def anonymise_body(self, instance: "Message") -> None:
+            instance.body = REMOVED
+
+    def __str__(self) -> str:
+        return f"Message {self.pk}"

@@ -25,7 +25,7 @@ class OrderAdmin(gdpr_assist.admin.ModelAdmin):
     list_filter = ["status"]
     list_select_related = ["customer"]
     date_hierarchy = "placed"
-    raw_id_fields = ["customer"]
+    raw_id_fields = ["customer", "packed_by"]
     search_fields = ["number", "email", "delivery_name"]
     inlines = [OrderLineInline]
 

@@ -64,6 +64,9 @@ class Order(models.Model):
         related_name="orders",
         help_text="empty for an order placed as a guest",
     )
+    packed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="packed"
+    )
     email = models.EmailField()
     delivery_name = models.CharField(max_length=100)
     delivery_address = models.TextField(blank=True)
@@ -84,9 +87,10 @@ class Order(models.Model):
 
     class PrivacyMeta:
         fields = ["email", "delivery_name", "delivery_address", "phone", "note", "ip_address"]
-        keep = ["number", "customer", "status", "placed", "total"]
+        keep = ["number", "customer", "packed_by", "status", "placed", "total"]
         subject = "customer"
         identifiers = {"email": "email"}  # of a guest, who has no account
+        actors = ["packed_by"]
         search_fields = ["email", "customer__email__iexact", "delivery_name", "number"]
         export_exclude = ["ip_address"]
         export_filename = "orders.csv"
@@ -96,9 +100,20 @@ class Order(models.Model):
 
 
 class OrderLine(models.Model):
+    """Whose it is, its order says."""
+
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+")
     quantity = models.PositiveSmallIntegerField(default=1)
+    gift_note = models.CharField(max_length=200, blank=True)
+
+    class PrivacyMeta:
+        fields = ["gift_note"]
+        keep = ["order", "product", "quantity"]
+        subject = "order"
+        search_fields = ["order__email__iexact", "order__customer__email__iexact"]
+        export_fields = ["product", "quantity", "gift_note"]
+        export_filename = "order-lines.csv"
 
     def __str__(self) -> str:
         return f"{self.quantity} x {self.product_id}"

@@ -48,7 +48,10 @@ class Person:
         originals, files = {}, {}
         for model, keys in rows.items():
             for row in model._base_manager.filter(pk__in=keys):
-                originals[model, row.pk] = personal_values(row)
+                mine = fields_of(user, row)
+                originals[model, row.pk] = {
+                    name: value for name, value in personal_values(row).items() if name in mine
+                }
                 files.update(personal_files(row))
         return cls(user.email, rows, originals, files)
 
@@ -85,6 +88,15 @@ class Person:
             for model, keys in self.rows.items()
             for row in model._base_manager.filter(pk__in=keys).values("pk", *columns(model))
         }
+
+
+def fields_of(user: User, row: models.Model) -> list[str]:
+    """The declared fields that are this user's: of a message, those of its sender or of its recipient."""
+    declared = registry.declaration(type(row))
+    if not declared.clauses.parties:
+        return list(declared.fields)
+    parties = declared.clauses.parties.items()
+    return [name for path, party in parties if getattr(row, f"{path}_id") == user.pk for name in party.erases]
 
 
 def columns(model: type[models.Model]) -> list[str]:
