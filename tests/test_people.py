@@ -1,5 +1,7 @@
 """Whose a row is: what is declared, what is wrong with it, and the ways from each model to its people."""
 
+import re
+
 import pytest
 from django.db import models
 from django.db.models import Q
@@ -188,6 +190,27 @@ WRONG = [
 @pytest.mark.parametrize(("attributes", "check", "message"), WRONG)
 def test_what_is_wrong_is_named(attributes, check, message):
     assert (check, message) in mistakes(Sale, **attributes)
+
+
+def hint(model, path):
+    with changed(model, subject=path):
+        hints = [each.hint for each in registry.declaration(model).mistakes if each.check == "E043"]
+    return hints[0] if hints else ""
+
+
+def test_a_key_without_a_way_back_is_named():
+    [there] = re.findall(r"Without one there is (.*)\.$", hint(Account, "sale"))
+    assert {"people.Sale.buyer", "people.Visit.account", "people.Event.guests"} <= set(there.split(", "))
+    assert not {"people.Account.friends", "people.Profile.account"} & set(there.split(", "))
+    assert "Without one there is" in hint(Account, "+")
+    assert "Without one there is" not in hint(Parcel, "sail")
+
+
+def test_a_name_for_queries_is_a_way_back():
+    """Of a key that gives its target no attribute."""
+    with changed(Profile, subject="hosted", identifiers={}):
+        assert [(each.lookup, each.person) for each in routes(Profile)] == [("hosted__members", Account)]
+        assert str(Profile.objects.filter(hosted__members__in=[1]).query)
 
 
 @pytest.mark.parametrize("attributes", [each for each, *_ in WRONG])
@@ -475,4 +498,14 @@ def test_gdpr_assist_W031():
     with changed(Parcel, subject=None):
         [found] = checks.check_W031()
     assert found.msg.startswith("people.Sale.parcel leads to people.Parcel, which is registered and does not say")
-    assert 'subject = "sale"' in found.hint
+    assert found.hint.startswith('Give people.Parcel a subject, as a path backwards: subject = "sale".')
+
+
+def test_gdpr_assist_W031_of_a_key_without_a_way_back(monkeypatch):
+    monkeypatch.setattr(Sale._meta.get_field("parcel").remote_field, "name", "+")
+    with changed(Parcel, subject=None):
+        [found] = checks.check_W031()
+    assert found.hint.startswith(
+        'Give people.Parcel a subject, as a path backwards: give people.Sale.parcel related_query_name="sale" beside '
+        'its related_name="+", and write subject = "sale".'
+    )

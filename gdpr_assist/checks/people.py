@@ -14,6 +14,7 @@ from django.db.models.constants import LOOKUP_SEP
 from ..conf import not_personal
 from ..declaring.clauses import DELETED, Generic, Identifier, Keep
 from ..declaring.declaration import Declaration
+from ..declaring.relations import way_back
 from ..paths import Key, clauses_of, end_of, keys_to_people, people, person_of
 from ..registry import concrete, registry
 from .messages import declarations, declared, message
@@ -211,8 +212,7 @@ def check_W031(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
             "W031",
             f"{each.label}.{field.name} leads to {target._meta.label}, which is registered and does not say whose its "
             "rows are: they stay when the person goes.",
-            f"Give {target._meta.label} a subject, as a path backwards: subject = "
-            f'"{getattr(field.remote_field, "name", "")}".',
+            f"Give {target._meta.label} a subject, as a path backwards: {_backwards(field)}.",
             target,
         )
         for each in declarations(app_configs)
@@ -222,6 +222,13 @@ def check_W031(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         if (target := concrete(field.related_model)) in registry and not clauses_of(target).knows_people
         if registry.declaration(target).changes
     ]
+
+
+def _backwards(field: Any) -> str:
+    if name := way_back(field):
+        return f'subject = "{name}"'
+    name = field.model._meta.model_name
+    return f'give {field} related_query_name="{name}" beside its related_name="+", and write subject = "{name}"'
 
 
 def _is_parent_link(field: Any) -> bool:

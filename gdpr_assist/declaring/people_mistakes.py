@@ -13,7 +13,11 @@ from django.db.models.constants import LOOKUP_SEP
 from .clauses import DELETED, FREE, SELF, Clauses, Generic, Party
 from .meta import PrivacyMeta, all_rows, personal_fields
 from .mistakes import Mistake
-from .relations import follow, generic_keys, relations
+from .relations import follow, generic_keys, keys_without_a_way_back, relations
+
+ONE_WAY = (
+    'A key with related_name="+" is passed backwards by its related_query_name, once it has one. Without one there is'
+)
 
 # As long as the column of the log that names a part
 LONGEST_PART = 64
@@ -39,12 +43,14 @@ def _path_mistakes(meta: PrivacyMeta, clauses: Clauses) -> Iterable[Mistake]:
         try:
             follow(meta.model, path)
         except FieldDoesNotExist as error:
+            hidden = keys_without_a_way_back(meta.model._meta.apps.get_model(str(error)))
             yield Mistake(
                 "E043",
                 f"{meta.model._meta.label}: PrivacyMeta.subject names {path}, which leads to no model: it ends at "
                 f"{error}.",
                 f"Write names of relations, with {LOOKUP_SEP} between them. Those of {meta.model._meta.label} are "
-                f"{', '.join(relations(meta.model)) or 'none'}.",
+                f"{', '.join(relations(meta.model)) or 'none'}."
+                + (f" {ONE_WAY} {', '.join(hidden)}." if hidden else ""),
             )
 
 

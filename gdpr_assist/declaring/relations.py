@@ -21,7 +21,7 @@ def follow(model: type[Model], path: str) -> list[Any]:
     steps = []
     for name in path.split(LOOKUP_SEP):
         try:
-            relation: Any = model._meta.get_field(name)
+            relation: Any = None if name.endswith("+") else model._meta.get_field(name)
         except FieldDoesNotExist:
             relation = None
         if relation is None or not isinstance(relation.related_model, type):
@@ -46,6 +46,19 @@ def is_multi_valued(model: type[Model], path: str) -> bool:
 def relations(model: type[Model]) -> list[str]:
     """Return the names of the relations of ``model``, forwards and backwards."""
     return sorted(each.name for each in model._meta.get_fields() if each.related_model)
+
+
+def way_back(relation: Any) -> str:
+    """Return the name by which a path leads backwards over a key; empty where its ``related_name`` is "+"."""
+    name = relation.remote_field.name
+    return "" if name.endswith("+") else str(name)
+
+
+def keys_without_a_way_back(model: type[Model]) -> list[str]:
+    """Return the labels of the keys to ``model`` over which no path leads backwards."""
+    ways = (each for each in model._meta.get_fields(include_hidden=True) if each.auto_created and not each.concrete)
+    keys = (way.field for way in ways if way.name.endswith("+") and not getattr(way, "symmetrical", False))
+    return sorted(str(key) for key in keys if not key.model._meta.auto_created)
 
 
 def generic_keys(model: type[Model]) -> list[Any]:

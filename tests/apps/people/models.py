@@ -148,7 +148,7 @@ class Circle(models.Model):
     """Of several people, by way of a table that Django makes."""
 
     members = models.ManyToManyField(Account, related_name="+")
-    host = models.ForeignKey(Profile, related_name="+", **SET_NULL)
+    host = models.ForeignKey(Profile, related_name="+", related_query_name="hosted", **SET_NULL)
     motto = models.CharField(max_length=50)
 
     class PrivacyMeta:
