@@ -210,6 +210,8 @@ def _answer(model: type[Model], key: Any) -> str:
         return "acted"
     if any(_begins_with(model, path, key) for path in clauses.paths) or _is_answered_there(model, key):
         return "subject"
+    if clauses.copy_of is not None and _begins_with(model, clauses.copy_of, key):
+        return "copy"
     app = f"{model._meta.app_label}.*"
     return "not personal" if {app.lower(), model._meta.label_lower} & {each.lower() for each in not_personal()} else ""
 

@@ -13,6 +13,7 @@ from django.db import router, transaction
 from django.db.models import Model, QuerySet
 
 from .copies.keeper import Found, Keepers
+from .copies.rows import going_with
 from .databases import presence
 from .databases.placement import explained
 from .declaring.declaration import Declaration
@@ -21,6 +22,8 @@ from .execution.effects import check_deleted
 from .execution.execute import execute
 from .execution.kept import keep
 from .execution.marking import forget_markers
+from .execution.objects import erase_copies
+from .execution.run import Run
 from .log import identity, legacy, writing
 from .managers import take_off_declaration
 from .paths import person_of
@@ -106,6 +109,8 @@ class Deletion(writing.Erasure):
         self.is_recorded = True
         if self.survivors is not None:
             self.survivors.erase(self)
+        for model, keys in self.deleted.items():
+            erase_copies(model, keys, Run(self.whole or self), but=going_with(model))
         for parent, keys in self.of_children.items():
             label = registry.log_label(parent)
             self.add(EventLog.EVENT_DELETE, label, [key for key in keys if key in self.parents[parent]])
@@ -117,9 +122,8 @@ class Deletion(writing.Erasure):
             writing.record(self)
 
 
-# {the atomic block of a Collector's run: its deletion}
-# Each run opens a block of its own, and is within it for all its signals. So the block tells runs apart, also those
-# within runs; and with the block goes the deletion, whether the run ended or failed.
+# {the atomic block of a Collector's run: its deletion}. Each run is within a block of its own for all its signals: the
+# block tells runs apart, also those within runs; and with it goes the deletion, whether the run ended or failed.
 _deletions: WeakKeyDictionary[Any, Deletion] = WeakKeyDictionary()
 
 

@@ -106,8 +106,10 @@ def page_of(request: HttpRequest, site: AdminSite, subject: Subject, *, force: b
     """Return the page of a person."""
     lines = subject.lines(force=force)
     doubts = subject.doubts()
-    unseen = _labels(line for line in lines if not may_view_all(request, site, line.share.found.rows))
-    closed = _labels(line for line in lines if not _may_change(request, site, line))
+    # Copies and links go with their rows: for these no right is needed, and for some of them there is none.
+    own = [line for line in lines if not line.share.is_copy and not line.share.found.model._meta.auto_created]
+    unseen = _labels(line for line in own if not may_view_all(request, site, line.share.found.rows))
+    closed = _labels(line for line in own if not _may_change(request, site, line))
     return Page(
         names=[(str(row), url_of(request, site, type(row), row)) for row in own_rows(request, site, subject)],
         groups=[] if unseen else [_group(request, site, line) for line in lines],
@@ -158,7 +160,8 @@ def _group(request: HttpRequest, site: AdminSite, line: Line) -> Group:
         notes.append(_("%(count)s anonymised before") % {"count": line.marked})
     if line.refilled:
         notes.append(_("%(count)s of these filled again since") % {"count": line.refilled})
-    return _of_rows(request, site, share.found.rows, ", ".join(line.ways), done, notes, line.count)
+    rows = share.found.rows.none() if share.is_copy else share.found.rows
+    return _of_rows(request, site, rows, ", ".join(line.ways), done, notes, line.count)
 
 
 def _verbose(line: Line, name: str) -> str:
@@ -185,7 +188,7 @@ def _of_rows(
         done=done,
         notes=notes or [],
         names=[(str(row), url_of(request, site, rows.model, row)) for row in named],
-        others=count - len(named),
+        others=count - len(named) if named else 0,
     )
 
 
@@ -199,6 +202,8 @@ def outcome(result: SubjectResult) -> str:
         sentences.append(_("Anonymised: %(rows)s.") % {"rows": _listed(result.erased)})
     if result.deleted:
         sentences.append(_("Deleted: %(rows)s.") % {"rows": _listed(result.deleted)})
+    if result.copies:
+        sentences.append(_("Copies of these erased: %(rows)s.") % {"rows": _listed(result.copies)})
     if not sentences:
         sentences.append(_("Nothing was anonymised."))
     for text, reasons in (

@@ -11,6 +11,9 @@ from django.db.models import Q
 # As the path of a model of which each row is a person
 SELF = "self"
 
+# As copy_of: the model is the history of another one, with the same columns
+HISTORY = "history"
+
 # The part of a row that is not kept
 FREE = "free"
 
@@ -110,6 +113,9 @@ class Clauses:
     on_erasure: Literal["anonymise", "delete"] | Keep = ANONYMISED  # type: ignore[assignment]
     kept: Mapping[str, Keep] = field(default_factory=dict)
     """{personal field that stays: on what ground}"""
+
+    copy_of: Path | None = None
+    """The path to the row of which each row is a copy, or ``HISTORY``."""
 
     on_delete_of_subject: bool = True
     """Whether rows that stay are erased when the row of their person is deleted."""

@@ -46,6 +46,7 @@ class PrivacyMeta:
     identifiers: Mapping[str, Any] | None = None
     actors: Iterable[str] = ()
     on_erasure: Any = "anonymise"
+    copy_of: Any = None
     on_delete_of_subject: str | None = ERASE
     log_label: str | None = None
     former_labels: Iterable[str] = ()

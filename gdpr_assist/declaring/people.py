@@ -24,6 +24,7 @@ def read_clauses(meta: PrivacyMeta) -> tuple[Clauses, list[Mistake]]:
         actors=tuple(dict.fromkeys(meta.actors)),
         on_erasure=on_erasure,
         kept=kept,
+        copy_of=_copy_of(meta, mistakes),
         on_delete_of_subject=_on_delete(meta, mistakes),
     )
     if not mistakes:
@@ -86,6 +87,21 @@ def _on_erasure(meta: PrivacyMeta, mistakes: list[Mistake]) -> tuple[Any, dict[s
         )
     )
     return ANONYMISED, {}
+
+
+def _copy_of(meta: PrivacyMeta, mistakes: list[Mistake]) -> Path | None:
+    given: Any = meta.copy_of
+    if given is None or (isinstance(given, str | Generic) and given):
+        return given
+    mistakes.append(
+        Mistake(
+            "E043",
+            f"{meta.model._meta.label}: PrivacyMeta.copy_of is no path to a row.",
+            'Write copy_of = "order", Generic("content_type", "object_id"), or "history" for a model that '
+            "django-simple-history has made.",
+        )
+    )
+    return None
 
 
 def _on_delete(meta: PrivacyMeta, mistakes: list[Mistake]) -> bool:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationError
-from django.db.models import Model, Q
+from django.db.models import SET_DEFAULT, SET_NULL, Model, Q
 from django.db.models.constants import LOOKUP_SEP
 
-from .clauses import DELETED, FREE, SELF, Clauses, Generic, Party
+from .clauses import DELETED, FREE, HISTORY, SELF, Clauses, Generic, Party
 from .meta import PrivacyMeta, all_rows, personal_fields
 from .mistakes import Mistake
 from .relations import follow, generic_keys, keys_without_a_way_back, relations
@@ -33,33 +33,37 @@ def people_mistakes(meta: PrivacyMeta, clauses: Clauses) -> Iterator[Mistake]:
     yield from _identifier_mistakes(meta, clauses)
     yield from _actor_mistakes(meta, clauses)
     yield from _erasure_mistakes(meta, clauses)
+    yield from _copy_mistakes(meta, clauses)
 
 
 def _path_mistakes(meta: PrivacyMeta, clauses: Clauses) -> Iterable[Mistake]:
     for path in clauses.paths:
         if isinstance(path, Generic):
-            yield from _generic_mistakes(meta, path)
-            continue
-        try:
-            follow(meta.model, path)
-        except FieldDoesNotExist as error:
-            hidden = keys_without_a_way_back(meta.model._meta.apps.get_model(str(error)))
-            yield Mistake(
-                "E043",
-                f"{meta.model._meta.label}: PrivacyMeta.subject names {path}, which leads to no model: it ends at "
-                f"{error}.",
-                f"Write names of relations, with {LOOKUP_SEP} between them. Those of {meta.model._meta.label} are "
-                f"{', '.join(relations(meta.model)) or 'none'}."
-                + (f" {ONE_WAY} {', '.join(hidden)}." if hidden else ""),
-            )
+            yield from _generic_mistakes(meta, path, "subject")
+        else:
+            yield from _lookup_mistakes(meta, path, "subject")
 
 
-def _generic_mistakes(meta: PrivacyMeta, path: Generic) -> Iterable[Mistake]:
+def _lookup_mistakes(meta: PrivacyMeta, path: str, where: str) -> Iterable[Mistake]:
+    try:
+        follow(meta.model, path)
+    except FieldDoesNotExist as error:
+        hidden = keys_without_a_way_back(meta.model._meta.apps.get_model(str(error)))
+        yield Mistake(
+            "E043",
+            f"{meta.model._meta.label}: PrivacyMeta.{where} names {path}, which leads to no model: it ends at "
+            f"{error}.",
+            f"Write names of relations, with {LOOKUP_SEP} between them. Those of {meta.model._meta.label} are "
+            f"{', '.join(relations(meta.model)) or 'none'}." + (f" {ONE_WAY} {', '.join(hidden)}." if hidden else ""),
+        )
+
+
+def _generic_mistakes(meta: PrivacyMeta, path: Generic, where: str) -> Iterable[Mistake]:
     keys = {(key.ct_field, key.fk_field) for key in generic_keys(meta.model)}
     if (path.content_type, path.object_id) not in keys:
         yield Mistake(
             "E043",
-            f"{meta.model._meta.label}: PrivacyMeta.subject names Generic({path}), which is no generic key of the "
+            f"{meta.model._meta.label}: PrivacyMeta.{where} names Generic({path}), which is no generic key of the "
             "model.",
             "Write the names of the two fields of its GenericForeignKey.",
         )
@@ -172,4 +176,33 @@ def _erasure_mistakes(meta: PrivacyMeta, clauses: Clauses) -> Iterable[Mistake]:
             "E043",
             f"{label}: PrivacyMeta.on_erasure deletes rows that are about several people.",
             "When one of them is erased, the others' data would go. Leave it out, or write Keep(...).",
+        )
+
+
+def _copy_mistakes(meta: PrivacyMeta, clauses: Clauses) -> Iterable[Mistake]:
+    label, path = meta.model._meta.label, clauses.copy_of
+    if isinstance(path, Generic):
+        yield from _generic_mistakes(meta, path, "copy_of")
+    elif path == HISTORY:
+        if not isinstance(getattr(meta.model, "instance_type", None), type):
+            yield Mistake(
+                "E043",
+                f"{label}: PrivacyMeta.copy_of says that the model is a history, and it is none that "
+                "django-simple-history has made.",
+                "Write the path to the row of which each row is a copy.",
+            )
+    elif path is not None:
+        yield from _lookup_mistakes(meta, path, "copy_of")
+        key: Any = next((each for each in meta.model._meta.fields if each.name == path), None)
+        if key is not None and key.remote_field and key.remote_field.on_delete in (SET_NULL, SET_DEFAULT):
+            yield Mistake(
+                "E043",
+                f"{label}: PrivacyMeta.copy_of names {path}, which leads nowhere any more when the row is deleted.",
+                "Write on_delete=ANONYMISE(...) for the key, or CASCADE.",
+            )
+    if path is not None and clauses.says_whose:
+        yield Mistake(
+            "E043",
+            f"{label}: a row is a copy (PrivacyMeta.copy_of), and is said to be somebody's (subject).",
+            "Leave one of them out: a copy is erased with the row that it is a copy of.",
         )

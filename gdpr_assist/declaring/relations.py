@@ -56,7 +56,8 @@ def way_back(relation: Any) -> str:
 
 def keys_without_a_way_back(model: type[Model]) -> list[str]:
     """Return the labels of the keys to ``model`` over which no path leads backwards."""
-    ways = (each for each in model._meta.get_fields(include_hidden=True) if each.auto_created and not each.concrete)
+    fields: Any = model._meta.get_fields(include_hidden=True)
+    ways = (each for each in fields if each.auto_created and not each.concrete)
     keys = (way.field for way in ways if way.name.endswith("+") and not getattr(way, "symmetrical", False))
     return sorted(str(key) for key in keys if not key.model._meta.auto_created)
 

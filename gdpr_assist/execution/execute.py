@@ -41,6 +41,9 @@ class Result:
     retained: list[Retained] = field(default_factory=list)
     """What stays beside the rows, as a file that another row names: filled when the transaction is committed."""
 
+    copies: dict[str, int] = field(default_factory=dict)
+    """{label: rows} of what was erased because it is a copy of the rows (``copy_of``)."""
+
     computed: tuple[str, ...] = ()
     """Labels of columns that hold another value than their rule's: the project's ``save()``, or a trigger, gave it."""
 
@@ -79,6 +82,7 @@ def execute(plan: Plan, *, within: writing.Erasure | None = None, marked: int | 
         operation=logged,
         kept=dict(kept),
         retained=run.keepers.retained,
+        copies=dict(+run.copies),
         computed=tuple(sorted(run.computed)),
     )
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from django.db.models import Model, QuerySet
 
 from ..conf import logs_anonymising
+from ..copies.rows import copies
+from ..declaring.clauses import DELETED, FREE, Keep
 from ..declaring.digits import known_key
 from ..declaring.meta import all_rows
+from ..log.writing import joined
 from ..planning.plans import Plan
 from ..planning.plans import plan as make_plan
 from ..registry import registry
 from ..signals import rows_anonymised
 from ..tables import EventLog
 from .claims import Claimed, all_claims
+from .deleting import Deletion
 from .effects import check_changed, references_kept
 from .kept import keep
 from .marking import forget_notes, mark
@@ -51,15 +56,46 @@ def _anonymise_own(plan: Plan, keys: list[Any], run: Run) -> None:
     mark(plan, keys, rows)
     if plan.force or plan.declaration.parts:  # else the rows had no marker
         forget_notes(plan, keys)
-    copies = run.keepers.find(plan, rows)
+    kept_elsewhere = run.keepers.find(plan, rows)
     with with_key(plan, run), references_kept(plan, rows):
         check_changed(plan, rows, way_of(plan).change(plan, rows, run), len(keys))
     run.write_notes(plan)
-    run.keepers.erase(copies)
+    run.keepers.erase(kept_elsewhere)
+    erase_copies(plan.declaration.model, keys, run, part=plan.part, force=plan.force)
     announce(plan, keys)
     if logs_anonymising():
         label = registry.log_label(plan.declaration.model)
         run.erasure.add(EventLog.EVENT_ANONYMISE, label, keys, plan.part)
+
+
+def erase_copies(
+    model: type[Model], keys: list[Any], run: Run, *, part: str = "", force: bool = False, but: Collection[Any] = ()
+) -> None:
+    """Erase the rows that are copies of the rows of ``model`` with these keys, but those of the models ``but``.
+
+    They are looked for after the rows have changed, so that what was copied while that happened is found. Of a part of
+    the rows, a copy that has no such part goes whole.
+    """
+    if run.is_scrub:
+        return  # which does all rows of all models
+    for found in copies(model, keys, run.erasure.using):
+        declared = registry.declaration(found.model)
+        clauses = declared.clauses
+        if found.model in but:
+            continue
+        if isinstance(clauses.on_erasure, Keep) or not declared.can_anonymise:
+            keep(declared.label, found.count())
+        elif clauses.on_erasure == DELETED:
+            deletion = Deletion(found)
+            deletion.read_keys()
+            with joined({found.db: run.erasure}):
+                deletion.run()
+            run.copies[declared.label] += len(deletion.keys)
+        else:
+            own = part if part in declared.parts else FREE if FREE in declared.parts else ""
+            plan = make_plan(found, force=force, part=own)
+            for claimed in all_claims(plan, run):
+                run.copies[declared.label] += anonymise(plan, claimed, run, {declared.model})
 
 
 def announce(plan: Plan, keys: list[Any]) -> None:

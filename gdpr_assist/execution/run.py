@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from django.db.models import Model
@@ -26,6 +26,8 @@ class Run:
     """Whether it scrubs a copy, range by range."""
 
     keepers: Keepers = field(init=False)
+    copies: Counter[str] = field(default_factory=Counter)
+    """{label: rows that were erased because they are copies of others}"""
 
     # {model: what may interfere with changing it}; asked of the catalogue once
     _interference: dict[type[Model], Interference] = field(default_factory=dict)

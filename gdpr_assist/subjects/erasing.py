@@ -53,6 +53,7 @@ def erase_person(
         operations={each.using: each.operation for each in results if each.operation},
         erased=counted(staying, results),
         deleted=dict(+deleted),
+        copies=dict(sum((Counter(each.copies) for each in results), Counter())),
         kept=stays,
         left=list(left(staying, results, force)),
         uncertain=uncertain,

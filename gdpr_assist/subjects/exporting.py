@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from .. import __version__
+from ..copies.rows import copies_of
 from ..declaring.clauses import DELETED, Keep
 from ..export.archive import stream_zip
 from ..paths import clauses_of, known_by, routes
@@ -87,6 +88,7 @@ def _manifest(
             for each, name in zip(there, counts, strict=True)
         ],
         "empty": sorted({model._meta.label for model in searched} - {each.label for each in there}),
+        "copies": _copies(there),
         "not_included": [str(reason) for reason in recipient.uncertain],
         "narrowed": recipient.is_narrowed,
     }
@@ -99,6 +101,15 @@ def _identifiers(values: list[Known]) -> dict[str, list[Any]]:
         if each.is_certain:
             found[each.identifier].append(each.value)
     return found
+
+
+def _copies(there: Iterable[Found]) -> dict[str, int]:
+    """Return {label: rows} of what repeats the rows of the export, as a history, and is not in it."""
+    counts: Counter[str] = Counter()
+    for each in there:
+        for rows in copies_of(each.rows):
+            counts[rows.model._meta.label] += rows.count()
+    return dict(+counts)
 
 
 def _on_erasure(found: Found) -> str:

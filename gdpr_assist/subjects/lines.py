@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.template.defaultfilters import pluralize
 
 from ..databases.placement import explained
 from ..planning.preview import preview
 from .finding import Found
-from .shares import Share
+from .shares import COPIES, Share, copies_among
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +47,28 @@ class Line:
 
 
 def lines(shares: Iterable[Share]) -> list[Line]:
-    """Return the shares that have rows. Raises ``AnonymiseError`` on an alias without the tables of an erasure."""
-    return [line for share in shares if (line := _line(share)).count]
+    """Return the shares that have rows, and what is a copy of these rows.
+
+    Raises ``AnonymiseError`` on an alias without the tables of an erasure.
+    """
+    found = [line for share in shares if (line := _line(share)).count]
+    return [*found, *_copies(found)]
+
+
+def _copies(found: list[Line]) -> Iterable[Line]:
+    """Return what is a copy of the rows, a line for each model: a copy is one of one row."""
+    joined: dict[tuple[str, str], Line] = {}
+    for line in found:
+        for share in copies_among(line.share):
+            one, key = _line(share), (share.name, share.found.using)
+            before = joined.get(key, Line(share=share, count=0, ways=[COPIES]))
+            joined[key] = replace(
+                before,
+                count=before.count + one.count,
+                marked=before.marked + one.marked,
+                refilled=before.refilled + one.refilled,
+            )
+    return [line for line in joined.values() if line.count]
 
 
 def _line(share: Share) -> Line:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from django.template.defaultfilters import pluralize
 
+from ..copies.rows import copies_of
 from ..declaring.clauses import DELETED, FREE, Keep
 from ..execution.execute import Result
 from ..paths import clauses_of
@@ -17,6 +18,9 @@ from ..registry import registry
 from .finding import Found
 from .person import Keys
 from .sharing import links
+
+# The way to a row that is a copy of one that was found
+COPIES = "copies of the above"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +48,9 @@ class SubjectResult:
     deleted: dict[str, int] = field(default_factory=dict)
     """{label: rows that were deleted because their declaration says so}"""
 
+    copies: dict[str, int] = field(default_factory=dict)
+    """{label: rows that were erased because they are copies of these (``copy_of``)}"""
+
     kept: list[Reason] = field(default_factory=list)
     """What stays, on which ground."""
 
@@ -58,6 +65,7 @@ class SubjectResult:
         yield from (f"{using}: operation {operation}" for using, operation in self.operations.items())
         yield from (f"{label}: {count} anonymised" for label, count in self.erased.items())
         yield from (f"{label}: {count} deleted" for label, count in self.deleted.items())
+        yield from (f"{label}: {count} erased, copies of these" for label, count in self.copies.items())
         yield from (f"Left as they are: {reason}" for reason in (*self.kept, *self.left, *self.uncertain))
 
 
@@ -71,6 +79,8 @@ class Share:
 
     plan: Plan | None = None
     ground: str = ""
+    is_copy: bool = False
+    """Whether they are copies of other rows of hers, and go with these."""
 
     @property
     def label(self) -> str:
@@ -119,6 +129,16 @@ def _links(found: Found, keys: Keys) -> Iterator[Share]:
     for rows in links(found.rows, keys, found.part):
         way = f"link to {found.label}"
         yield Share(found=Found(model=rows.model, using=found.using, part="", rows=rows, ways=(way,)), verb="delete")
+
+
+def copies_among(share: Share) -> Iterator[Share]:
+    """Yield what becomes of the rows that are copies of those of ``share``, if these are erased."""
+    if share.verb == "keep":
+        return
+    for rows in copies_of(share.found.rows):
+        found = Found(model=rows.model, using=share.found.using, part="", rows=rows, ways=(COPIES,))
+        for each in shares([found], force=False, keys={}):
+            yield replace(each, is_copy=True)
 
 
 def counted(shares: list[Share], results: list[Result]) -> dict[str, int]:

@@ -1,0 +1,84 @@
+"""The rows that are copies of other rows: in tables of history, audit trails, logs. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from django.apps import apps
+from django.contrib.contenttypes.models import ContentType
+from django.db import router
+from django.db.models import CASCADE, CharField, Model, QuerySet, TextField
+
+from ..databases.presence import has_table
+from ..declaring.clauses import HISTORY, Generic, Path
+from ..declaring.keys import key_text
+from ..declaring.meta import all_rows
+from ..paths import clauses_of, end_of
+from ..registry import concrete, registry
+from ..tables import stored_key
+
+
+def copying(model: type[Model]) -> list[type[Model]]:
+    """Return the models of which rows are declared to be copies of rows, and may be of rows of ``model``."""
+    return [each for each in registry.models if _may_copy(each, concrete(model))]
+
+
+def _may_copy(each: type[Model], model: type[Model]) -> bool:
+    path = clauses_of(each).copy_of
+    if path is None or each is model:
+        return False
+    return isinstance(path, Generic) or _original(each, path) is model
+
+
+def _original(model: type[Model], path: str) -> type[Model]:
+    given: Any = model
+    return concrete(given.instance_type if path == HISTORY else end_of(model, path))
+
+
+def going_with(model: type[Model]) -> list[type[Model]]:
+    """Return the models of copies of which Django deletes the rows with those of ``model``."""
+    relations: Iterable[Any] = model._meta.related_objects
+    return [
+        concrete(each.related_model)
+        for each in relations
+        if each.on_delete is CASCADE and clauses_of(each.related_model).copy_of == each.field.name
+    ]
+
+
+def copies(model: type[Model], keys: Collection[Any], using: str) -> Iterator[QuerySet[Any]]:
+    """Yield the rows of each model that are copies of the rows of ``model`` with these keys, which may be gone."""
+    for each in copying(model):
+        if _is_there(each, using):
+            yield _pointing(each, model, keys, [stored_key(key) for key in keys], using)
+
+
+def copies_of(rows: QuerySet[Any]) -> Iterator[QuerySet[Any]]:
+    """Yield the rows of each model that are copies of ``rows``."""
+    for each in copying(rows.model):
+        if _is_there(each, rows.db):
+            text = key_text(rows.model)
+            keys = rows.order_by().values("pk")
+            texts = keys if text is None else rows.order_by().values_list(text, flat=True)
+            yield _pointing(each, rows.model, keys, texts, rows.db)
+
+
+def _is_there(model: type[Model], using: str) -> bool:
+    """Whether its table is on this alias. Asks the database only where the project does not write the model anyway."""
+    return router.db_for_write(model) == using or has_table(model, using)
+
+
+def _pointing(copy: type[Model], model: type[Model], keys: Any, texts: Any, using: str) -> QuerySet[Any]:
+    path: Path = clauses_of(copy).copy_of  # type: ignore[assignment]  # see copying
+    if not isinstance(path, Generic):
+        name = model._meta.pk.attname if path == HISTORY else path
+        return all_rows(copy, using).filter(**{f"{name}__in": keys})
+    # A row is called by its own model, or by a proxy of it.
+    names = [each for each in apps.get_models() if concrete(each) is concrete(model)]
+    kinds = ContentType.objects.db_manager(using).get_for_models(*names, for_concrete_models=False).values()
+    is_text = isinstance(copy._meta.get_field(path.object_id), CharField | TextField)
+    condition = {
+        f"{path.content_type}__in": [kind.pk for kind in kinds],
+        f"{path.object_id}__in": texts if is_text else keys,
+    }
+    return all_rows(copy, using).filter(**condition)

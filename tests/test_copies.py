@@ -1,0 +1,241 @@
+"""Rows that are copies of others are erased with them: in the same transaction and operation, also on a replay."""
+
+import io
+import json
+import zipfile
+from contextlib import ExitStack
+
+import pytest
+from django.core.management import call_command
+from django.db.models import SET_NULL, ForeignKey
+from django.db.models.signals import post_save
+
+from gdpr_assist import AnonymiseError, Generic, Keep, Subject
+from gdpr_assist.checks.people import check_E043
+from gdpr_assist.erasure import erase
+from gdpr_assist.models import EventLog, PrivacyAnonymised, Receipt
+from gdpr_assist.paths import keys_to_people
+from gdpr_assist.planning import plan
+from tests.apps.people.models import Account, Remark, Sale, SaleLine
+from tests.apps.shop.models import Customer
+
+from .observing import changed, listening, markers, queries, row, unchanged
+from .people import account, sale
+
+pytestmark = pytest.mark.django_db
+
+ADDRESS = "ada@quill.example"
+
+
+@pytest.fixture(autouse=True)
+def _copies():
+    """Remarks are copies of any row; lines are copies of their sale."""
+    with ExitStack() as declared:
+        declared.enter_context(changed(Remark, subject=None, copy_of=Generic("content_type", "object_id")))
+        declared.enter_context(changed(SaleLine, subject=None, on_erasure="anonymise", copy_of="sale"))
+        yield
+
+
+@pytest.fixture
+def ada():
+    return account("ada")
+
+
+def remark(about, text=ADDRESS):
+    return Remark.objects.create(about=about, text=text)
+
+
+def events():
+    found = EventLog.objects.using("gdpr_log").order_by("pk")
+    return [(each.event, each.model_name, each.target_pk) for each in found]
+
+
+@pytest.mark.parametrize("act", [lambda row: row.anonymise(), lambda row: type(row).objects.anonymise()])
+def test_copies_are_anonymised_with_their_row_in_one_operation(ada, act):
+    copy, other = remark(ada), remark(Customer.objects.create(name="Ada", email=ADDRESS))
+    result = act(ada)
+    assert row(copy)["text"] == str(copy.pk)
+    assert row(other)["text"] == ADDRESS
+    assert result.copies == {"people.Remark": 1}
+    assert result.anonymised == 1
+    assert sorted(events()) == [
+        ("anonymise", "Account", str(ada.pk)),
+        ("anonymise", "Remark", str(copy.pk)),
+    ]
+    assert EventLog.objects.using("gdpr_log").values("operation").distinct().count() == 1
+    assert markers(Remark) == [str(copy.pk)]
+
+
+@pytest.mark.parametrize("act", [lambda row: row.delete(), lambda row: type(row).objects.filter(pk=row.pk).delete()])
+def test_copies_of_a_deleted_row_are_anonymised_with_it(ada, act):
+    copy = remark(ada)
+    act(ada)
+    assert row(copy)["text"] == str(copy.pk)
+    assert ("anonymise", "Remark", str(copy.pk)) in events()
+    assert EventLog.objects.using("gdpr_log").values("operation").distinct().count() == 1
+
+
+def test_copies_that_go_with_their_row_are_not_anonymised_before(ada):
+    line = SaleLine.objects.create(sale=sale(ada), engraving="Ada")
+    line.sale.delete()
+    assert [each for each in events() if each[1] == "SaleLine"] == [("delete", "SaleLine", str(line.pk))]
+
+
+def test_a_lookup_leads_to_the_row(ada):
+    mine, other = sale(ada), sale(ada)
+    line, others = (SaleLine.objects.create(sale=each, engraving="Ada") for each in (mine, other))
+    mine.anonymise()
+    assert (row(line)["engraving"], row(others)["engraving"]) == ("", "Ada")
+
+
+def test_copies_of_copies(ada):
+    line = SaleLine.objects.create(sale=sale(ada), engraving="Ada")
+    copy = remark(line)
+    line.sale.anonymise()
+    assert row(copy)["text"] == str(copy.pk)
+
+
+def test_a_copy_that_is_written_while_the_row_changes_is_found(ada):
+    with changed(Account, bulk=False):
+
+        def write(instance, **kwargs):
+            remark(instance, text=f"was {ADDRESS}")
+
+        with listening(post_save, write, sender=Account):
+            ada.anonymise()
+    (copy,) = Remark.objects.all()
+    assert copy.text == str(copy.pk)
+
+
+def test_copies_can_be_deleted(ada):
+    copy = remark(ada)
+    with changed(Remark, subject=None, copy_of=Generic("content_type", "object_id"), on_erasure="delete"):
+        result = ada.anonymise()
+    assert not Remark.objects.filter(pk=copy.pk).exists()
+    assert result.copies == {"people.Remark": 1}
+    assert ("delete", "Remark", str(copy.pk)) in events()
+
+
+@pytest.mark.parametrize("kept", [{"on_erasure": Keep("audit")}, {"can_anonymise": False}])
+def test_copies_that_are_kept_stay_and_are_told(ada, kept):
+    copy = remark(ada)
+    with changed(Remark, subject=None, copy_of=Generic("content_type", "object_id"), **kept):
+        result = ada.anonymise()
+    assert row(copy)["text"] == ADDRESS
+    assert result.kept == {"people.Remark": 1}
+
+
+def test_a_failure_undoes_all(ada, monkeypatch):
+    copy = remark(ada)
+
+    def refuse(self, instance):
+        raise RuntimeError
+
+    with (
+        changed(Remark, subject=None, copy_of=Generic("content_type", "object_id"), anonymise_text=refuse),
+        unchanged(Account, Remark),
+        pytest.raises(AnonymiseError, match=r"^people\.Remark\.text"),
+    ):
+        ada.anonymise()
+    assert row(copy)["text"] == ADDRESS
+    assert events() == []
+
+
+def test_again_only_what_was_copied_since(ada):
+    first = remark(ada)
+    ada.anonymise()
+    Remark.objects.filter(pk=first.pk).update(text="corrected")
+    second = remark(ada)
+    ada.anonymise(force=True)
+    assert (row(first)["text"], row(second)["text"]) == (str(first.pk), str(second.pk))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("act", [lambda row: row.anonymise(), lambda row: row.delete()])
+def test_a_replay_erases_the_copies_again(ada, act):
+    copy, key = remark(ada), ada.pk
+    act(ada)
+    Receipt.objects.all().delete()
+    PrivacyAnonymised.objects.all().delete()
+    Account.objects.filter(pk=key).delete()
+    Account.objects.bulk_create([Account(pk=key, email=ADDRESS, is_confirmed=True)])
+    Remark.objects.filter(pk=copy.pk).update(text=ADDRESS)
+    call_command("gdpr_rerun", "--noinput")
+    assert not Account.objects.filter(email=ADDRESS).exists()
+    assert row(copy)["text"] == str(copy.pk)
+
+
+def test_queries_do_not_grow_with_copies(ada):
+    counts = []
+    for number in (1, 20):
+        person = account(f"p{number}")
+        for _copy in range(number):
+            remark(person)
+        counts.append(len(queries(person.anonymise)))
+    assert counts[0] == counts[1]
+
+
+def test_a_row_without_copies_costs_one_query_for_each_model_of_copies(ada):
+    other = account("bob")
+    with changed(Remark, subject=None, copy_of=None), changed(SaleLine, subject=None, copy_of=None):
+        without = len(queries(other.anonymise))
+    assert len(queries(ada.anonymise)) == without + 1
+
+
+def test_a_person_is_erased_with_the_copies_of_all_rows(ada):
+    bought = sale(ada, email=ADDRESS)
+    about = [remark(ada), remark(bought)]
+    preview = Subject(ada).preview().splitlines()
+    assert "people.Remark: 2 rows, copies of the above: anonymised: text" in preview
+    result = Subject(ada).erase()
+    assert result.copies == {"people.Remark": 2}
+    assert "people.Remark: 2 erased, copies of these" in list(result.lines())
+    assert [row(each)["text"] for each in about] == [str(each.pk) for each in about]
+
+
+def test_an_export_names_the_copies_and_has_none(ada):
+    remark(ada)
+    file = io.BytesIO()
+    Subject(ada).export(file)
+    with zipfile.ZipFile(file) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+        assert not [name for name in archive.namelist() if "Remark" in name]
+    assert manifest["copies"] == {"people.Remark": 1}
+
+
+def test_several_plans_count_the_copies_of_each(ada):
+    bought = sale(ada)
+    remark(ada)
+    remark(bought)
+    results = erase([plan(Account.objects.filter(pk=ada.pk)), plan(Sale.objects.filter(pk=bought.pk))])
+    assert [each.copies for each in results] == [{"people.Remark": 1}, {"people.Remark": 1}]
+
+
+def test_a_key_of_a_copy_has_an_answer():
+    answers = {each.label: each.answer for each in keys_to_people()}
+    assert answers["people.Remark.about"] == "copy"
+    assert answers["people.SaleLine.sale"] == "copy"
+
+
+@pytest.mark.parametrize(
+    ("model", "declared", "message"),
+    [
+        (Remark, {"copy_of": 7}, "is no path to a row"),
+        (Remark, {"copy_of": "nowhere"}, "names nowhere, which leads to no model"),
+        (Remark, {"copy_of": Generic("content_type", "text")}, "is no generic key"),
+        (Remark, {"copy_of": "history"}, "says that the model is a history"),
+        (SaleLine, {"copy_of": "sale", "subject": "sale"}, "is said to be somebody's"),
+    ],
+)
+def test_what_is_no_copy_is_an_error(model, declared, message):
+    with changed(model, **{"subject": None, **declared}):
+        (found,) = [each for each in check_E043() if each.obj is model]
+    assert message in found.msg
+
+
+def test_a_key_that_is_nulled_cannot_lead_from_a_copy(monkeypatch):
+    key: ForeignKey = SaleLine._meta.get_field("sale")
+    monkeypatch.setattr(key.remote_field, "on_delete", SET_NULL)
+    with changed(SaleLine, subject=None, copy_of="sale"):
+        (found,) = [each for each in check_E043() if each.obj is SaleLine]
+    assert "leads nowhere any more when the row is deleted" in found.msg
