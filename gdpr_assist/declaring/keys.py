@@ -93,6 +93,11 @@ def key_text(model: type[Model], key: Any = "pk") -> Any:
     return text if _writes_as(field, *_TEXT_KEYS, *INTEGER_KEYS) else None
 
 
+def is_whole_number(model: type[Model]) -> bool:
+    """Whether the primary key is a whole number, which the databases take as it is."""
+    return _writes_as(key_field(model), *INTEGER_KEYS)
+
+
 def longest_key(model: type[Model]) -> int | None:
     """Return how many characters the primary key has at most as text, None if any number."""
     key = key_field(model)

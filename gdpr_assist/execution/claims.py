@@ -11,11 +11,11 @@ from django.db.models import BooleanField, ExpressionWrapper, QuerySet
 from ..databases.interference import may_hide
 from ..databases.rows import LARGEST_BATCH, batch_size, chunks, locked, pages
 from ..declaring.keys import key_text
-from ..declaring.meta import all_rows
 from ..planning.markers import is_marked, marked_texts
 from ..planning.plans import Plan
 from .effects import check_seen
 from .run import Run
+from .selection import rows_with
 
 # (primary key, whether the row was anonymised before)
 Claimed = tuple[Any, bool]
@@ -44,9 +44,9 @@ def _claims(plan: Plan, size: int | None = None) -> Iterator[list[Claimed]]:
     has_text = key_text(plan.declaration.model) is not None
     with_marks = _with_marks if has_text else _with_keys
     if plan.reads_keys_first or plan.keys is not None:
-        rows = with_marks(plan, all_rows(plan.declaration.model, plan.using))
         batches: Iterable[list[Any]] = (
-            list(rows.filter(pk__in=keys).order_by("pk")) for keys in chunks(plan.pinned().keys or (), size)
+            list(with_marks(plan, rows_with(plan.declaration.model, keys, plan.using)).order_by("pk"))
+            for keys in chunks(plan.pinned().keys or (), size)
         )
     else:
         rows = plan.rows()

@@ -23,6 +23,7 @@ from ..declaring.meta import all_rows
 from ..declaring.rules import field_label
 from ..exceptions import AnonymiseError
 from ..planning.plans import Plan
+from .selection import rows_with
 
 CAUSE = "A trigger, a rule, row level security or a view of the database may be the cause."
 
@@ -208,8 +209,8 @@ def _count(plan: Plan, *, lock: bool) -> int:
     if plan.keys is None:
         parts = [plan.rows()]
     else:
-        rows = all_rows(plan.declaration.model, plan.using)
-        parts = [rows.filter(pk__in=keys) for keys in chunks(plan.keys, batch_size(plan.using))]
+        model = plan.declaration.model
+        parts = [rows_with(model, keys, plan.using) for keys in chunks(plan.keys, batch_size(plan.using))]
     if not lock:
         return sum(part.count() for part in parts)
     return sum(1 for part in parts for _ in part.select_for_update().values_list("pk").iterator(LARGEST_BATCH))
@@ -217,8 +218,7 @@ def _count(plan: Plan, *, lock: bool) -> int:
 
 def check_deleted(model: type[Model], keys: Sequence[Any], using: str) -> None:
     """Raise ``AnonymiseError`` if the database has not deleted the rows of ``model`` that have these keys."""
-    rows = all_rows(model, using)
-    left = sum(rows.filter(pk__in=part).count() for part in chunks(keys, batch_size(using)))
+    left = sum(rows_with(model, part, using).count() for part in chunks(keys, batch_size(using)))
     if left:
         raise AnonymiseError(
             f"{model._meta.label}: the database did not delete {left} row{pluralize(left)}. Nothing was deleted. "

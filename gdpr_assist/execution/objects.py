@@ -25,6 +25,7 @@ from .effects import check_changed, references_kept
 from .kept import keep
 from .marking import forget_notes, mark
 from .run import Run
+from .selection import rows_with
 from .values import raise_explained
 from .ways import way_of
 
@@ -52,7 +53,7 @@ def with_key(plan: Plan, run: Run) -> AbstractContextManager[None]:
 
 def _anonymise_own(plan: Plan, keys: list[Any], run: Run) -> None:
     """Anonymise what the plan's own model declares of the rows with these keys, and what is kept of them elsewhere."""
-    rows = all_rows(plan.model, plan.using).filter(pk__in=keys)
+    rows = rows_with(plan.model, keys, plan.using)
     mark(plan, keys, rows)
     if plan.force or plan.declaration.parts:  # else the rows had no marker
         forget_notes(plan, keys)

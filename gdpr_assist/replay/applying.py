@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.apps import apps
@@ -22,6 +22,7 @@ from ..execution.deleting import delete
 from ..execution.execute import execute
 from ..execution.kept import hearing_of_kept
 from ..execution.marking import forget_markers
+from ..execution.selection import rows_with
 from ..log import receipts, writing
 from ..log.reading import ROWS_PER_QUERY, Kind, LoggedOperation
 from ..log.reconciliation import with_receipts
@@ -173,7 +174,7 @@ def _present(operation: LoggedOperation, step: Step, keys: list[Any]) -> dict[An
     """Return {key: what ``_erase`` takes} of those of ``keys`` that the database has."""
     (event, *_), model = step
     with _explained(step, operation.using):
-        rows = all_rows(model, operation.using).filter(pk__in=keys)
+        rows = rows_with(model, keys, operation.using)
         if event == EventLog.EVENT_DELETE:
             return {row.pk: row for row in rows}
         return {key: key for key in rows.values_list("pk", flat=True)}
@@ -208,7 +209,7 @@ def _anonymise(model: type[Model], keys: list[Any], part: str, using: str) -> No
     marked = marked_texts(registry.declaration(model), keys, using) if part else set()
     for force in (True, False):
         if chosen := [key for key in keys if (str(key) in marked) is force]:
-            execute(plan(all_rows(model, using).filter(pk__in=chosen), part=part, force=force))
+            execute(replace(plan(all_rows(model, using), part=part, force=force), keys=tuple(chosen)))
 
 
 @contextmanager
