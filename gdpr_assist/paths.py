@@ -56,6 +56,8 @@ class Known:
     """Which kind of them."""
 
     lookup: str
+    party: str = ""
+    """Whose value it is, where the row is about several people."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +115,7 @@ def known_by(model: type[Model]) -> list[Known]:
 
     Raises ``AnonymiseError`` as ``routes`` does.
     """
-    return list(dict.fromkeys(_known(concrete(model), "", frozenset())))
+    return list(dict.fromkeys(_known(concrete(model), "", "", frozenset())))
 
 
 def _routes(model: type[Model], before: str, party: str, passed: frozenset[type[Model]]) -> Iterator[Route]:
@@ -123,23 +125,25 @@ def _routes(model: type[Model], before: str, party: str, passed: frozenset[type[
             return  # and not on to the people that this one knows
     clauses = _sound_clauses_of(model)
     for path in clauses.paths:
-        whose = party or (str(path) if path in clauses.parties else "")
+        whose = str(path) if not before and path in clauses.parties else party
         if isinstance(path, Generic):
             yield Route(lookup=before, person=None, party=whose, generic=path)
         elif (end := end_of(model, path)) not in passed | {model}:
             yield from _routes(end, _joined(before, path), whose, passed | {model})
 
 
-def _known(model: type[Model], before: str, passed: frozenset[type[Model]]) -> Iterator[Known]:
+def _known(model: type[Model], before: str, party: str, passed: frozenset[type[Model]]) -> Iterator[Known]:
     if before and person_of(model):
         return  # what a person is known by is asked of the person
     clauses = _sound_clauses_of(model)
     for kind, identifier in (clauses.identifiers or {}).items():
         for lookup in identifier.lookups:
-            yield Known(identifier=kind, lookup=_joined(before, lookup))
+            whose = party if before else clauses.party_of(lookup)
+            yield Known(identifier=kind, lookup=_joined(before, lookup), party=whose)
     for path in clauses.paths:
         if not isinstance(path, Generic) and (end := end_of(model, path)) not in passed | {model}:
-            yield from _known(end, _joined(before, path), passed | {model})
+            whose = path if not before and path in clauses.parties else party
+            yield from _known(end, _joined(before, path), whose, passed | {model})
 
 
 def _sound_clauses_of(model: type[Model]) -> Clauses:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from django.db.models import Q
+from django.db.models.constants import LOOKUP_SEP
 
 # As the path of a model of which each row is a person
 SELF = "self"
@@ -119,6 +120,21 @@ class Clauses:
 
     on_delete_of_subject: bool = True
     """Whether rows that stay are erased when the row of their person is deleted."""
+
+    def party_of(self, lookup: str) -> str:
+        """Return the party whose value stands at ``lookup``: it erases the column, or the path to it leads there."""
+        for path, party in self.parties.items():
+            if lookup.split(LOOKUP_SEP)[0] in party.erases or lookup.startswith(f"{path}{LOOKUP_SEP}"):
+                return path
+        return ""
+
+    def identifiers_of(self, party: str) -> dict[str, Identifier]:
+        """Return by what a row knows this party; ``""`` is the one person where there are no parties."""
+        found = {}
+        for kind, identifier in (self.identifiers or {}).items():
+            if lookups := [each for each in identifier.lookups if self.party_of(each) == party]:
+                found[kind] = replace(identifier, lookup=lookups)
+        return found
 
     @property
     def says_whose(self) -> bool:

@@ -30,6 +30,7 @@ def people_mistakes(meta: PrivacyMeta, clauses: Clauses) -> Iterator[Mistake]:
         yield from _party_mistakes(meta, path, party)
     if clauses.parties:
         yield from _owner_mistakes(meta, clauses)
+        yield from _nobodys_identifiers(meta, clauses)
     yield from _identifier_mistakes(meta, clauses)
     yield from _actor_mistakes(meta, clauses)
     yield from _erasure_mistakes(meta, clauses)
@@ -102,6 +103,17 @@ def _owner_mistakes(meta: PrivacyMeta, clauses: Clauses) -> Iterable[Mistake]:
                 f"{meta.model._meta.label}.{name} is {whose}.",
                 "Let one party erase it; the others may have seen it: Party(sees=[...]).",
             )
+
+
+def _nobodys_identifiers(meta: PrivacyMeta, clauses: Clauses) -> Iterator[Mistake]:
+    for kind, identifier in (clauses.identifiers or {}).items():
+        for lookup in identifier.lookups:
+            if not clauses.party_of(lookup):
+                yield Mistake(
+                    "E045",
+                    f"{meta.model._meta.label}: PrivacyMeta.identifiers[{kind!r}] names {lookup}, which is nobody's.",
+                    "Name a column that one of the parties erases: the value is theirs.",
+                )
 
 
 def _identifier_mistakes(meta: PrivacyMeta, clauses: Clauses) -> Iterable[Mistake]:

@@ -67,13 +67,15 @@ def _doubts(model: type[Model], alias: str, keys: Keys, values: list[Known]) -> 
             continue
         condition = {is_certain: _any_of(model, each.lookup, hers, is_certain) for is_certain in (True, False)}
         if condition[False]:
-            rows = nobodys(model, alias).filter(condition[False])
+            rows = nobodys(model, alias, each.party).filter(condition[False])
             can_include = is_found_by(model, each)
             yield Doubt(model=model, identifier=each.identifier, rows=rows, is_claimed=False, can_include=can_include)
         others = all_rows(model, alias).filter(condition[True] | condition[False])
-        others = others.exclude(pk__in=nobodys(model, alias).values("pk"))
+        others = others.exclude(pk__in=nobodys(model, alias, each.party).values("pk"))
         for route in routes(model):
-            if route.lookup and route.person and (mine := keys.get(route.person)):
+            if route.person is None or not route.lookup or route.party != each.party:
+                continue
+            if mine := keys.get(route.person):
                 others = others.exclude(
                     pk__in=all_rows(model, alias).filter(**{f"{route.key}__in": mine}).values("pk")
                 )

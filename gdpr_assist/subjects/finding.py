@@ -18,7 +18,7 @@ from ..declaring.relations import is_multi_valued, matching_value
 from ..declaring.search import Matching
 from ..exceptions import AnonymiseError
 from ..paths import Known as KnownBy
-from ..paths import Route, clauses_of, known_by, person_of, routes
+from ..paths import Route, known_by, person_of, routes
 from ..registry import registry
 from .person import Keys, Known, Tables, nobodys
 from .sharing import of_others_too
@@ -152,8 +152,8 @@ def _by_value(model: type[Model], alias: str, values: list[Known], included: Col
         hers = [value for value in values if value.identifier == each.identifier]
         those = [value.value for value in hers if value.is_certain or is_included]
         if those and is_found_by(model, each):
-            rows = nobodys(model, alias).filter(matching_value(model, each.lookup, *those))
-            yield Way(part="", words=f"by {each.identifier}", rows=rows)
+            rows = nobodys(model, alias, each.party).filter(matching_value(model, each.lookup, *those))
+            yield Way(part=each.party, words=f"by {each.identifier}", rows=rows)
 
 
 def doubt_name(model: type[Model], identifier: str) -> str:
@@ -161,8 +161,8 @@ def doubt_name(model: type[Model], identifier: str) -> str:
 
 
 def is_found_by(model: type[Model], known: KnownBy) -> bool:
-    """Whether a value finds the row: not where it may be that of one of several people."""
-    return not clauses_of(model).parties and not is_multi_valued(model, known.lookup)
+    """Whether a value finds the row: not where it may be that of one of several rows that lead there."""
+    return not is_multi_valued(model, known.lookup)
 
 
 def lock(found: Iterable[Found]) -> None:

@@ -45,10 +45,12 @@ class Source:
 
     person: type[Model]
     is_person: bool
+    party: str = ""
+    """Which party the person is in the rows: the values of the others are not hers."""
 
     @property
     def identifiers(self) -> Mapping[str, Identifier]:
-        return clauses_of(self.model).identifiers or {}
+        return clauses_of(self.model).identifiers_of(self.party)
 
 
 class Tables:
@@ -107,7 +109,7 @@ def _sources(model: type[Model]) -> Iterator[Source]:
     for path in clauses_of(model).paths:
         for route in routes(model):
             if not isinstance(path, Generic) and route.lookup == path and route.person:
-                yield Source(model=model, key=route.key, person=route.person, is_person=False)
+                yield Source(model=model, key=route.key, person=route.person, is_person=False, party=route.party)
 
 
 def known_values(keys: Keys, using: str, tables: Tables, *, certain_only: bool = False) -> list[Known]:
@@ -191,10 +193,10 @@ def _plain(value: Any) -> Any:
     return value.casefold() if isinstance(value, str) else value
 
 
-def nobodys(model: type[Model], using: str) -> QuerySet[Any]:
-    """Return the rows of which no key leads to a person."""
+def nobodys(model: type[Model], using: str, party: str) -> QuerySet[Any]:
+    """Return the rows of which no key leads to a person, or none that is this party's."""
     rows = all_rows(model, using)
     for route in routes(model):
-        if route.lookup and route.person:
+        if route.lookup and route.person and route.party == party:
             rows = rows.filter(**{f"{route.lookup}__isnull": True})
     return rows

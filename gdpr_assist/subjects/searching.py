@@ -79,12 +79,16 @@ def guests(identifiers: Mapping[str, Any], tables: Tables) -> list[Known]:
 
 def _is_nobodys(model: type[Model], using: str, identifiers: Mapping[str, Any]) -> bool:
     """Whether a row that is nobody's holds one of the values."""
-    return any(
-        somebodys(nobodys(model, using), lookup).filter(matching_value(model, lookup, identifiers[kind])).exists()
-        for kind, each in (clauses_of(model).identifiers or {}).items()
+    clauses = clauses_of(model)
+    rows = (
+        somebodys(nobodys(model, using, clauses.party_of(lookup)), lookup).filter(
+            matching_value(model, lookup, identifiers[kind])
+        )
+        for kind, each in (clauses.identifiers or {}).items()
         if kind in identifiers
         for lookup in each.lookups
     )
+    return any(each.exists() for each in rows)
 
 
 # -- from a row ---------------------------------------------------------------------------------

@@ -109,6 +109,18 @@ class Chat(models.Model):
         }
 
 
+class Attachment(models.Model):
+    """Of what is about two people."""
+
+    chat = models.ForeignKey(Chat, on_delete=models.CASCADE)
+    title = models.CharField(max_length=50)
+
+    class PrivacyMeta:
+        fields = ["title"]
+        keep = ["chat"]
+        subject = "chat"
+
+
 class Remark(models.Model):
     """About anything."""
 
