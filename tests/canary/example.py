@@ -1,7 +1,7 @@
 """The example project: rows of people, and what of them may stay."""
 
 from accounts.models import Profile
-from forum.models import Comment, Thread
+from forum.models import Comment, Message, Thread
 from newsletter.models import Subscription
 from shop.models import Address, Order, OrderLine, Product
 
@@ -46,18 +46,20 @@ class Filled(DjangoSite):
 
     def _write_orders(self):
         products = [self.row(Product, NOBODY, price=1) for _ in range(10)]
+        self.public = {product.name for product in products}
         orders = []
-        for number in self.accounts:
-            user = self.users[number]
-            orders += [self.by_key(Order, number, customer=user) for _ in range(self.chance.randrange(4))]
+        for number, user in self.users.items():
+            packer = self.users[self.other(number)]
+            for _ in range(self.chance.randrange(4)):
+                orders.append((self.by_key(Order, number, customer=user, packed_by=packer), {number}))
             if self.happens(0.3):
-                orders.append(self.by_email(Order, number))
+                orders.append((self.by_email(Order, number, packed_by=packer), self.has_email[number]))
             if self.happens(0.1):
-                orders.append(self.with_email_of_another(Order, number, customer=user))
-        orders += [self.by_email(Order, number) for number in self.guests]
+                orders.append((self.with_email_of_another(Order, number, customer=user), {number}))
+        orders += [(self.by_email(Order, number), self.has_email[number]) for number in self.guests]
         self.save()
-        for order in orders:
-            self.row(OrderLine, product=self.chance.choice(products), order=order)
+        for order, whose in orders:
+            self.row(OrderLine, *whose, product=self.chance.choice(products), order=order)
         self.save()
 
     def _write_forum(self):
@@ -66,7 +68,18 @@ class Filled(DjangoSite):
         for number in self.accounts:
             for _ in range(self.chance.randrange(4)):
                 self.row(Comment, number, author=self.users[number], thread=self.chance.choice(threads))
+            self._write_message(number, self.other(number))
         self.save()
+
+    def _write_message(self, sender, recipient):
+        message = self.parts(
+            Message,
+            {"sender_name": sender, "recipient_name": recipient, "body": sender},
+            sender=self.users[sender],
+            recipient=self.users[recipient],
+        )
+        self.sees[sender].add(message.recipient_name)
+        self.sees[recipient] |= {message.sender_name, message.body}
 
     def _write_newsletter(self):
         """Each address once; some were written in capitals."""

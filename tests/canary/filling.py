@@ -28,6 +28,8 @@ class Site:
         self.left = {}
         # {person: tokens in their export that are not theirs alone}
         self.sees = {number: set() for number in self.accounts}
+        # Tokens that may stand in anybody's export, as names of products
+        self.public = set()
         self._number = 0
         self._pending = []
 

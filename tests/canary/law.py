@@ -41,7 +41,8 @@ class Exports:
         seen = {token for token in self.site.sees[number] if not self.site.owners[token] <= gone}
         self.problems += [f"not in the export: {mine[token]}" for token in mine.keys() - found.keys()]
         self.problems += ["not in the export: what they have seen" for _ in seen - found.keys()]
-        self.problems += [f"of others in the export: {found[token]}" for token in found.keys() - mine.keys() - seen]
+        others = found.keys() - mine.keys() - seen - self.site.public
+        self.problems += [f"of others in the export: {found[token]}" for token in others]
         self.problems += ["of others in the manifest" for _ in told - mine.keys()]
 
     def _export(self, number):
