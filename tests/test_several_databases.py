@@ -8,15 +8,17 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, connections, transaction
 from model_bakery import baker
 
-from gdpr_assist import AnonymiseError, PartlyErased
+from gdpr_assist import AnonymiseError, PartlyErased, Subject
 from gdpr_assist.erasure import erase
 from gdpr_assist.execution.together import execute_together
 from gdpr_assist.models import Receipt
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.signals import post_anonymise
+from tests.apps.people.models import Account, Reader, Sale, SaleLine
 from tests.apps.shop.models import Address, Customer, Message
 
-from .observing import listening, markers, rows, state
+from .observing import address, listening, markers, row, rows, state, unchanged_rows
+from .people import around
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -202,3 +204,33 @@ def test_rows_are_found_through_those_of_another_plan():
     customers = plan(Customer.objects.filter(email="ada@x.example"))
     messages = plan(Message.objects.filter(recipient__email="ada@x.example"))
     assert [each.anonymised for each in execute_together([customers, messages])] == [1, 1]
+
+
+class TestPeople:
+    @pytest.fixture
+    def elsewhere(self, ada):
+        """What is hers on the other database; her own row is on default."""
+        around(ada)
+        return Reader.objects.using("other").create(email=ada.email)
+
+    def test_what_a_partial_erasure_left_is_finished_by_a_second_call(self, ada, elsewhere):
+        """Her own row, by which the rest is found, is the last that is committed."""
+        with gone("default"), pytest.raises(PartlyErased) as caught:
+            Subject(ada).erase()
+        assert {each.using for each in caught.value.results} == {"other"}
+        assert {each.using for each in caught.value.remaining} == {"default"}
+        assert row(elsewhere)["email"] == address(elsewhere)
+        assert row(ada)["email"] == "ada@quill.example"
+
+        result = Subject(ada).erase()
+
+        assert list(result.operations) == ["default"]
+        assert result.deleted == {"people.SaleLine": 1}
+        assert row(ada)["email"] == address(ada)
+        assert Subject(ada).erase().operations == {}
+
+    def test_a_first_commit_that_fails_leaves_her_as_she_was(self, ada, elsewhere):
+        with unchanged_rows(Account, Sale, SaleLine), gone("other"), pytest.raises(DatabaseError) as caught:
+            Subject(ada).erase()
+        assert not isinstance(caught.value, PartlyErased)
+        assert row(elsewhere)["email"] == "ada@quill.example"

@@ -1,9 +1,9 @@
 """Kills a real process at every step of an erasure, and compares what the log says then with what the data says.
 
-``python -m tests.faults.killing SCENARIO SEED`` makes two databases of its own, prints one JSON object for each kill,
+``python -m tests.faults.killing SCENARIO SEED`` makes databases of its own, prints one JSON object for each kill,
 and removes the databases. Each kill is a forked process that is sent SIGKILL by itself, before or after a write or a
-COMMIT in either database: once at each such point. The seed draws the order, the size from those with as many points
-as the largest, and whether a backup is restored before anybody could reconcile.
+COMMIT in any of the databases: once at each such point. The seed draws the order, the size from those with as many
+points as the largest, and whether a backup is restored before anybody could reconcile.
 """
 
 import json
@@ -17,8 +17,6 @@ from io import StringIO
 
 import django
 
-ALIASES = ("default", "gdpr_log")
-
 
 class Unwanted(Exception):
     """What makes an outer transaction roll back."""
@@ -29,13 +27,13 @@ def main(name, seed):
     os.environ["DB_NAME"] = f"{os.environ.get('DB_NAME', 'gdpr_assist')}_kills_{os.getpid()}"
     django.setup()
     databases, scenarios = _modules()
-    databases.create()
+    scenario = scenarios.SCENARIOS[name]
+    databases.create(scenario.aliases)
     try:
-        harness = Harness(scenarios.SCENARIOS[name], databases)
-        for result in harness.run(int(seed)):
+        for result in Harness(scenario, databases).run(int(seed)):
             print(json.dumps(result), flush=True)  # noqa: T201  (read by the test)
     finally:
-        databases.drop()
+        databases.drop(scenario.aliases)
 
 
 def _modules():
@@ -78,7 +76,7 @@ class Harness:
             status = 1
             with suppress(BaseException):
                 points = Points(point)
-                points.watch(self.databases.connections)
+                points.watch(self.databases.connections, self.scenario.aliases)
                 self.scenario.act(size)
                 os.write(writing, str(points.count).encode())
                 status = 0
@@ -106,8 +104,8 @@ class Points:
             os.kill(os.getpid(), signal.SIGKILL)
             time.sleep(60)  # not reached
 
-    def watch(self, connections):
-        for using in ALIASES:
+    def watch(self, connections, aliases):
+        for using in aliases:
             connection = connections[using]
             connection.execute_wrappers.append(self.write)
             connection._commit = self.around(connection._commit)

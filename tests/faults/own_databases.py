@@ -1,4 +1,4 @@
-"""The two databases that a killed process writes to: made for one run, and dropped at its end."""
+"""The databases that a killed process writes to: made for one run, and dropped at its end."""
 
 import time
 from pathlib import Path
@@ -14,17 +14,17 @@ OTHERS = {
 }
 
 
-def create():
-    for using in ALIASES:
+def create(aliases=ALIASES):
+    for using in aliases:
         connection = connections[using]
         if connection.vendor != "sqlite":
             on_server("CREATE DATABASE", connection)
         call_command("migrate", database=using, run_syncdb=True, verbosity=0)
 
 
-def drop():
+def drop(aliases=ALIASES):
     close()
-    for using in ALIASES:
+    for using in aliases:
         connection = connections[using]
         if connection.vendor == "sqlite":
             Path(connection.settings_dict["NAME"]).unlink()
@@ -36,9 +36,9 @@ def close():
     connections.close_all()
 
 
-def wait_for_the_killed():
+def wait_for_the_killed(aliases=ALIASES):
     """Wait until the servers have noticed: until then a COMMIT that was sent may still be carried out."""
-    for using in ALIASES:
+    for using in aliases:
         connection = connections[using]
         if connection.vendor in OTHERS:
             deadline = time.monotonic() + 30

@@ -3,6 +3,7 @@
 The judge asks the data what happened, never the log: a row is erased if it does not hold what was seeded.
 """
 
+import re
 from contextlib import suppress
 from unittest import mock
 
@@ -11,12 +12,15 @@ from django.core.management import CommandError
 from django.db import connections, transaction
 from django.utils import timezone
 
+from gdpr_assist import Subject
 from gdpr_assist.execution import claims
 from gdpr_assist.log import writing
 from gdpr_assist.models import EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
+from tests.apps.people.models import Account, Reader, Sale, SaleLine
 from tests.apps.shop.models import Address, Comment, Customer, Order
 from tests.faults import own_databases
 from tests.faults.killing import Unwanted, command
+from tests.people import account, sale
 
 DATA = (Customer, Order, Comment, Address)
 TARGET, BYSTANDER = "XX", "ZZ"
@@ -90,6 +94,7 @@ def logged():
 class Scenario:
     """Erasures in a process that is killed."""
 
+    aliases = own_databases.ALIASES
     sizes = (1, 2, 3)  # of whom is erased; most scenarios take as many steps for each
 
     def prepare(self, size):
@@ -296,6 +301,78 @@ class Reconcile(Scenario):
         return []
 
 
+class Person(Scenario):
+    """Somebody with rows on two databases: one transaction and one operation on each.
+
+    After a kill, status and log say on which of them she is erased, and a second call erases the rest.
+    """
+
+    aliases = ("default", "other", "gdpr_log")
+    sizes = (2,)
+    places = {"default": (Account, Sale, SaleLine), "other": (Sale, Reader)}
+
+    def prepare(self, size):
+        own_databases.wait_for_the_killed(self.aliases)
+        for using, models in self.places.items():
+            wipe((*reversed(models), PrivacyAnonymised, Receipt), using)
+        wipe((EventLog, Outcome, Operation), "gdpr_log")
+        for name in ("ada", "bob"):
+            person = account(name)
+            for _ in range(size):
+                SaleLine.objects.create(sale=sale(person, person.email), engraving=name)
+                Sale.objects.using("other").create(email=person.email, recipient=name)
+            Reader.objects.using("other").create(email=person.email)
+        ContentType.objects.get_for_models(Account, Sale, SaleLine)
+        return self.rows()
+
+    def rows(self):
+        return {
+            (using, model._meta.label, row[model._meta.pk.attname]): row
+            for using, models in self.places.items()
+            for model in models
+            for row in model._base_manager.using(using).values()
+        }
+
+    def act(self, size):
+        Subject(Account.objects.get(email="ada@quill.example")).erase()
+
+    def judge(self, before, disaster):
+        own_databases.wait_for_the_killed(self.aliases)
+        undecided = self.in_status("undecided")
+        without_outcome = Operation.objects.using("gdpr_log").filter(outcome=None).values_list("using", flat=True)
+        errors = []
+        if undecided != {using: list(without_outcome).count(using) for using in self.places}:
+            errors.append("the status does not list what has no outcome")
+        command("gdpr_reconcile")
+        committed = self.in_status("committed")
+        first = self.changes(before)
+        erased = {using for using, *_ in first}
+        if {using for using, count in committed.items() if count} != erased:
+            errors.append("the status does not say on which databases she is erased")
+        whole = {place for place, row in before.items() if "ada" in str(row.values())}
+        if first != {place for place in whole if place[0] in erased}:
+            errors.append("on one database, some of the rows are erased and others are not")
+        # Her row is the last that is committed: as long as something is left, she is found by it.
+        again = Subject(Account.objects.earliest("pk")).erase()
+        if set(again.operations) != set(self.places) - erased:
+            errors.append("the second call did something else than the rest")
+        if self.changes(before) != whole:
+            errors.append("after the second call, something is left, or a stranger's row is erased")
+        return errors, sum(undecided.values())
+
+    def changes(self, before):
+        now = self.rows()
+        return {place for place, row in before.items() if now.get(place) != row}
+
+    def in_status(self, word):
+        """Return {alias: the number after ``word``}, as gdpr_status prints it."""
+        blocks = re.split(r"^Database (\w+)\n", command("gdpr_status"), flags=re.MULTILINE)[1:]
+        return {
+            using: int(re.search(rf"^  {word}: (\d+)", text, re.MULTILINE)[1])
+            for using, text in zip(blocks[::2], blocks[1::2], strict=True)
+        }
+
+
 SCENARIOS = {
     "anonymise": Anonymise(),
     "queryset": AnonymiseQuerySet(),
@@ -305,4 +382,5 @@ SCENARIOS = {
     "rolled-back": RolledBack(),
     "replay": Replay(),
     "reconcile": Reconcile(),
+    "person": Person(),
 }

@@ -11,7 +11,7 @@ from django.conf import settings
 ROOT = Path(__file__).parents[2]
 SEED = 20261124
 
-SCENARIOS = ["anonymise", "queryset", "in parts", "delete", "outer", "rolled-back", "replay", "reconcile"]
+SCENARIOS = ["anonymise", "queryset", "in parts", "delete", "outer", "rolled-back", "replay", "reconcile", "person"]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
