@@ -6,11 +6,12 @@ import pytest
 from django.contrib.admin import ModelAdmin, site
 from django.contrib.admin.actions import delete_selected
 from django.contrib.auth.models import User
-from django.db import connection, models
+from django.db import connection, connections, models
 from django.db.models import ProtectedError
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
+from gdpr_assist import Subject
 from gdpr_assist.models import EventLog
 from tests.apps.people.models import Account, Chat, Parcel, Profile, Reader, Remark, Sale, SaleLine, StaffAccount
 
@@ -146,6 +147,33 @@ def test_more_people_than_a_statement_takes(monkeypatch):
     Profile.objects.create(account=people[0], phone="555")
     Account.objects.all().delete()
     assert all(map(is_erased, guests))
+
+
+class TestAnotherDatabase:
+    """What is there, known by a value, is no part of Django's transaction; ``Subject.delete()`` has one there too."""
+
+    @pytest.fixture
+    def guest(self):
+        return Sale.objects.using("other").create(email="ada@quill.example", recipient="Ada")
+
+    @pytest.mark.parametrize("delete", [by_object, by_queryset])
+    def test_djangos_delete_leaves_it_and_asks_nothing_there(self, delete, ada, guest):
+        here = sale(email="ada@quill.example")
+        with CaptureQueriesContext(connections["other"]) as captured:
+            delete(ada)
+        assert captured.captured_queries == []
+        assert is_erased(here)
+        assert row(guest)["email"] == "ada@quill.example"
+        [somebody] = Subject.find(email="ada@quill.example")  # without an account by now
+        somebody.erase()
+        assert is_erased(guest)
+
+    def test_that_of_the_person_takes_it(self, ada, guest):
+        result = Subject(ada).delete()
+        assert set(result.operations) == {"default", "other"}
+        assert result.deleted == {"people.Account": 1}
+        assert is_erased(guest)
+        assert not Account.objects.exists()
 
 
 def test_rows_that_go_anyway_are_left_to_the_deletion(ada):

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Model, QuerySet
 
@@ -44,6 +45,8 @@ class Deletion:
 
     rows: QuerySet[Any] = field(repr=False)
     keys: list[Any] = field(default_factory=list, repr=False)
+    operation: UUID | None = None
+    """The operation in the log that it is a part of, once it is done."""
 
     def read_keys(self, but: Collection[Any] = ()) -> None:
         """Read them, without those of ``but``."""
@@ -61,6 +64,8 @@ class Deletion:
         for keys in chunks(self.keys, batch_size(using)):
             gone.update(all_rows(model, using).filter(pk__in=keys).delete()[1])
         _check_gone(model, self.keys, using)
-        if model not in registry and (erasure := under_way(using)):
-            erasure.add(EventLog.EVENT_DELETE, model._meta.label, self.keys)
+        if self.keys and (erasure := under_way(using)):
+            if model not in registry:
+                erasure.add(EventLog.EVENT_DELETE, model._meta.label, self.keys)
+            self.operation = erasure.id if erasure.count else None
         return gone

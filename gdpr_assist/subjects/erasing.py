@@ -50,7 +50,10 @@ def erase_person(
         then=delete,
     )
     return SubjectResult(
-        operations={each.using: each.operation for each in results if each.operation},
+        operations={
+            **{each.rows.db: each.operation for each in deletions if each.operation},
+            **{each.using: each.operation for each in results if each.operation},
+        },
         erased=counted(staying, results),
         deleted=dict(+deleted),
         copies=dict(sum((Counter(each.copies) for each in results), Counter())),
