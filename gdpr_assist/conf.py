@@ -57,6 +57,14 @@ def not_personal() -> Sequence[str]:
     return _texts("GDPR_NOT_PERSONAL", "labels of models", '["shop.Product", "catalogue.*"]')
 
 
+def looks_personal() -> Sequence[str]:
+    """Return the words in names of fields, and the names of classes, by which a field looks personal.
+
+    Raises ``ImproperlyConfigured`` for what is no list of texts.
+    """
+    return _texts("GDPR_LOOKS_PERSONAL", "names of fields and of their classes", '[*PERSONAL, "member_number"]')
+
+
 def _texts(name: str, what: str, example: str) -> list[str]:
     given: Any = getattr(settings, name)
     if isinstance(given, (list, tuple, set, frozenset)) and all(isinstance(each, str) for each in given):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from appconf import AppConf
 
+from .looks import PERSONAL
+
 
 class GdprAssistConf(AppConf):
     # Name of the class in which a model declares its personal data
@@ -32,6 +34,9 @@ class GdprAssistConf(AppConf):
 
     # Labels of models of which no row is about a person, as "app.Model" or "app.*"
     NOT_PERSONAL = ()
+
+    # Words in names of fields, and names of their classes, by which a model of which nothing is said looks personal
+    LOOKS_PERSONAL = PERSONAL
 
     # Whether the Personal data tool has all rows of a model, also those that its admin hides from a user
     TOOL_SEES_ALL = False

@@ -171,7 +171,7 @@ def keys_to_people(others: Iterable[type[Model]] = ()) -> list[Key]:
     ``others`` are models that are taken for such rows too.
     """
     targets = {model for model in registry.models if clauses_of(model).says_whose}.union(others)
-    return [key for model in _models() for key in _keys(model, targets)]
+    return [key for model in project_models() for key in _keys(model, targets)]
 
 
 def unanswered() -> list[Key]:
@@ -179,11 +179,17 @@ def unanswered() -> list[Key]:
     return [key for key in keys_to_people() if not key.answer]
 
 
-def _models() -> Iterator[type[Model]]:
-    """Yield every model with rows of its own that may be about people."""
+def project_models() -> Iterator[type[Model]]:
+    """Yield every model of the project with rows of its own that may be about people."""
     for model in apps.get_models():
         if not model._meta.proxy and not model._meta.swapped and model._meta.app_label != "gdpr_assist":
             yield model
+
+
+def is_not_personal(model: type[Model]) -> bool:
+    """Return whether ``GDPR_NOT_PERSONAL`` says that no row of ``model`` is about a person."""
+    names = {f"{model._meta.app_label}.*".lower(), model._meta.label_lower}
+    return not names.isdisjoint(each.lower() for each in not_personal())
 
 
 def _keys(model: type[Model], targets: Iterable[type[Model]]) -> Iterator[Key]:
@@ -216,8 +222,7 @@ def _answer(model: type[Model], key: Any) -> str:
         return "subject"
     if clauses.copy_of is not None and _begins_with(model, clauses.copy_of, key):
         return "copy"
-    app = f"{model._meta.app_label}.*"
-    return "not personal" if {app.lower(), model._meta.label_lower} & {each.lower() for each in not_personal()} else ""
+    return "not personal" if is_not_personal(model) else ""
 
 
 def _is_answered_there(model: type[Model], key: Any) -> bool:

@@ -15,7 +15,7 @@ from django.db import models
 from django.utils.module_loading import import_string
 
 import gdpr_assist
-from gdpr_assist import checks, managers, signals
+from gdpr_assist import checks, looks, managers, signals
 from gdpr_assist import models as models_of_ours
 from gdpr_assist.declaring import defaults
 from gdpr_assist.declaring.meta import PrivacyMeta
@@ -79,7 +79,15 @@ def test_settings_are_those_of_conf():
         r"^    \* - ``(GDPR_\w+)``\n      - ``(.+)``", read("reference/settings.rst"), re.MULTILINE
     )
     defaults = {name: str(value) for name, value in GdprAssistConf._meta.defaults.items()}
+    defaults["GDPR_LOOKS_PERSONAL"] = "gdpr_assist.looks.PERSONAL"  # a long list, below
     assert {name: value.strip('"') for name, value in documented} == defaults
+
+
+def test_what_looks_personal_is_in_the_list():
+    section = sections(read("reference/settings.rst"))["What looks personal"]
+    _, table = section.split("in full:")
+    assert tuple(dict.fromkeys(re.findall(r"``(\w+)``", table))) == looks.PERSONAL
+    assert GdprAssistConf._meta.defaults["GDPR_LOOKS_PERSONAL"] == looks.PERSONAL
 
 
 def test_each_command_is_in_the_list():

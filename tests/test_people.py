@@ -10,6 +10,7 @@ from django.test.utils import isolate_apps
 import gdpr_assist
 from gdpr_assist import AnonymiseError, Generic, Identifier, Keep, Party
 from gdpr_assist.checks import people as checks
+from gdpr_assist.checks.coverage import check_W033
 from gdpr_assist.conf import is_strict
 from gdpr_assist.declaring.declaration import declare
 from gdpr_assist.declaring.people_mistakes import LONGEST_PART
@@ -408,7 +409,16 @@ def test_gdpr_assist_E049(value, settings):
     settings.GDPR_NOT_PERSONAL = value
     [found] = checks.check_E049()
     assert found.msg == "GDPR_NOT_PERSONAL is no list of labels of models."
-    assert checks.check_W028() == []  # said once
+    assert checks.check_W028() == check_W033() == []  # said once
+
+
+@pytest.mark.parametrize("value", ["phone", 7, None, [7]])
+def test_gdpr_assist_E049_of_what_looks_personal(value, settings):
+    settings.GDPR_LOOKS_PERSONAL = value
+    [found] = checks.check_E049()
+    assert found.msg == "GDPR_LOOKS_PERSONAL is no list of names of fields and of their classes."
+    assert found.hint.startswith('Write a list of texts, as [*PERSONAL, "member_number"].')
+    assert check_W033() == []
 
 
 def test_gdpr_assist_E044():

@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage
 from .clashes import check_E036, check_W015
 from .code import check_W026, check_W027
 from .constraints import check_E017
+from .coverage import check_W033
 from .declarations import (
     check_E002,
     check_E003,
@@ -124,6 +125,7 @@ MODELS: list[Check] = [
     check_W030,
     check_W031,
     check_W032,
+    check_W033,
 ]
 
 TEMPLATES: list[Check] = [check_W020]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db.models import CASCADE, EmailField, Model
 from django.db.models.constants import LOOKUP_SEP
 
-from ..conf import not_personal
+from ..conf import looks_personal, not_personal
 from ..declaring.clauses import DELETED, Generic, Identifier, Keep
 from ..declaring.declaration import Declaration
 from ..declaring.relations import way_back
@@ -110,17 +110,17 @@ def _cascade(model: type[Model]) -> list[type[Model]]:
 
 
 def check_E049(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """``GDPR_NOT_PERSONAL`` is no list of labels."""
+    """A setting that is no list of texts: ``GDPR_NOT_PERSONAL``, ``GDPR_LOOKS_PERSONAL``."""
+    return [message("E049", *found) for read in (not_personal, looks_personal) if (found := _refused(read))]
+
+
+def _refused(read: Callable[[], object]) -> list[str]:
+    """Return what is wrong with the setting that ``read`` gives, and the cure."""
     try:
-        not_personal()
-    except ImproperlyConfigured:
-        return [
-            message(
-                "E049",
-                "GDPR_NOT_PERSONAL is no list of labels of models.",
-                'Write a list of texts, as ["shop.Product", "catalogue.*"].',
-            )
-        ]
+        read()
+    except ImproperlyConfigured as error:
+        text, cure = str(error).split(". ", 1)
+        return [f"{text}.", cure]
     return []
 
 

@@ -166,13 +166,17 @@ def key_mistakes(meta: PrivacyMeta) -> list[Mistake]:
     ]
 
 
-def _undeclared(meta: PrivacyMeta) -> Iterable[Mistake]:
+def undeclared(meta: PrivacyMeta) -> list[str]:
+    """Return the names of the columns that are neither personal nor kept, and are the project's own to decide."""
     if (listed := listed_fields(meta)) is None:
-        return
+        return []
     structure = (name for name, owner in owners(meta.model).items() if owner.is_structure)
     said = {*listed, *meta.keep, *structure}
-    names = [field.name for field in declarable(meta.model) if field.name not in said]
-    if names:
+    return [field.name for field in declarable(meta.model) if field.name not in said]
+
+
+def _undeclared(meta: PrivacyMeta) -> Iterable[Mistake]:
+    if names := undeclared(meta):
         yield Mistake(
             "W001",
             f"{meta.model._meta.label}: {', '.join(names)}: neither in PrivacyMeta.fields nor in PrivacyMeta.keep.",

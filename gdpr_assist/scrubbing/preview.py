@@ -8,10 +8,12 @@ from django.db import connections
 from django.template.defaultfilters import pluralize
 
 from ..copies import keeper
+from ..coverage import not_registered, staying
 from ..databases.aliases import twin
 from ..log.reconciliation import shown
 from ..planning.plans import Plan
 from ..planning.preview import preview
+from ..registry import registry
 from .choice import never_scrubbed_rows
 from .run import Scrubbing
 
@@ -47,6 +49,20 @@ def _numbers(work: Scrubbing, plan: Plan) -> str:
         f"{numbers.counted}; goes on where the run of {shown(started)} stopped: {scrubbed} of {numbers.rows} "
         "rows are done (--restart scrubs them again)"
     )
+
+
+def untouched(work: Scrubbing) -> Iterator[str]:
+    """Yield what a scrub leaves as it is: columns of its tables, other registered models, and those that are not."""
+    scrubbed = list(dict.fromkeys(model for plan in work.plans for model in (plan.model, *plan.descendants)))
+    for declared in map(registry.declaration, scrubbed):
+        if columns := staying(declared):
+            yield f"{declared.label}: left as they are: {', '.join(columns)}."
+    for what, models in (
+        ("Registered, and not scrubbed", [model for model in registry.models if model not in scrubbed]),
+        ("Not registered, so left as they are", not_registered()),
+    ):
+        if models:
+            yield f"{what}: {', '.join(model._meta.label for model in models)}."
 
 
 def warning(work: Scrubbing) -> str:

@@ -11,6 +11,8 @@ from datetime import datetime
 from django.db import Error
 from django.template.defaultfilters import pluralize
 
+from ..conf import is_strict
+from ..coverage import check_answers
 from ..databases import compaction
 from ..databases.aliases import data_aliases
 from ..databases.failures import failure
@@ -63,8 +65,11 @@ def prepare(
 ) -> Scrubbing:
     """Return what is to be scrubbed. Writes nothing.
 
-    Raises ``AnonymiseError`` as ``choice.plans`` does, and, unless it is a ``dry_run``, if nothing would be committed.
+    Raises ``AnonymiseError`` as ``choice.plans`` does; where the site is strict, if it is not said of each column and
+    model what it is; and, unless it is a ``dry_run``, if nothing would be committed.
     """
+    if is_strict():
+        check_answers()
     databases, but = list(databases or ()), list(but)
     plans = choice.plans(databases, only=only, but=but)
     work = Scrubbing(

@@ -15,7 +15,7 @@ from gdpr_assist.management.arguments import positive
 from gdpr_assist.management.asking import check_yes
 from gdpr_assist.management.console import console
 from gdpr_assist.planning.plans import Plan
-from gdpr_assist.scrubbing.preview import described, warning
+from gdpr_assist.scrubbing.preview import described, untouched, warning
 from gdpr_assist.scrubbing.run import Interrupted, prepare, scrub, told
 
 # What a shell gives for a process that Ctrl-C has ended
@@ -112,6 +112,8 @@ class Command(BaseCommand):
             compacting=lambda using: self.say(f"{using}: compacting"),
         )
         self.say(f"Anonymised {len(work.plans)} table{pluralize(len(work.plans))}. No event was logged.")
+        for line in untouched(work):
+            self.say(line)
         if options["compact"] or self.verbosity:
             for text in left:
                 self.stderr.write(self.style.WARNING(text))
