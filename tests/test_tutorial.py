@@ -1,4 +1,4 @@
-"""The tutorial, done as it is written: its commands run, its code pasted into a real interactive shell."""
+"""The tutorials and guides, done as written: commands run, code pasted into a shell, what is printed compared."""
 
 import os
 import pty
@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+from doctest import ELLIPSIS, OutputChecker
 from pathlib import Path
 
 import pytest
@@ -13,17 +14,19 @@ import pytest
 import gdpr_assist
 
 ROOT = Path(__file__).parent.parent
-SETTINGS = Path("site_of_mine/settings.py")
+SETTINGS = "site_of_mine/settings.py"
 # What takes the environment of the tests in place of one of its own
 SET_UP = ("mkdir ", "python3 -m venv", "python -m pip")
+REFUSED = "CommandError: "
 
 
-def blocks() -> list[tuple[str, str]]:
-    """Return [(language, text)] of the code in the tutorial."""
-    text = (ROOT / "docs/tutorial.rst").read_text(encoding="utf-8")
-    found = re.findall(r"^\.\. code-block:: (\w+)\n\n((?:    .*\n|\n)+)", text, re.MULTILINE)
+def blocks(page: str) -> list[tuple[str, str, str]]:
+    """Return [(language, caption, text)] of the code on a page."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    found = re.findall(r"^\.\. code-block:: (\w+)\n(?:    :caption: (.+)\n)?\n((?:    .*\n|\n)+)", text, re.MULTILINE)
     return [
-        (language, re.sub(r"^    ", "", block, flags=re.MULTILINE).strip("\n") + "\n") for language, block in found
+        (language, caption, re.sub(r"^    ", "", block, flags=re.MULTILINE).strip("\n") + "\n")
+        for language, caption, block in found
     ]
 
 
@@ -42,7 +45,8 @@ class Reader:
             "TERM": "dumb",
         }
 
-    def run(self, command: str) -> str:
+    def run(self, command: str, *, is_refused: bool = False) -> str:
+        """Return what ``command`` prints, with the message of a management command that refuses."""
         done = subprocess.run(
             command,
             check=False,
@@ -53,8 +57,8 @@ class Reader:
             text=True,
             timeout=120,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        assert (done.returncode != 0) == is_refused, done.stdout + done.stderr
+        return done.stdout + "".join(re.findall(f"^{REFUSED}.*", done.stderr, re.MULTILINE))
 
     def paste(self, code: str) -> str:
         """Paste ``code`` into ``manage.py shell`` on a terminal, press Return, leave; return what was printed."""
@@ -79,37 +83,59 @@ class Reader:
         return printed
 
     def console(self, block: str) -> str:
-        """Type what stands behind ``$``, and behind ``>>>`` into the shell that the line before has started."""
-        printed, typed = [], ""
-        for line in [*block.splitlines(), "$ true"]:
-            if line.startswith(">>> "):
-                typed += line.removeprefix(">>> ") + "\n"
-                continue
+        """Type what stands behind ``$``, and behind ``>>>`` into the shell that the line before has started.
+
+        What is shown below a command has to be what it prints; ``...`` stands for anything.
+        """
+        printed = []
+        for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, *rest = step.splitlines()
+            typed = [line.removeprefix(">>> ") for line in rest if line.startswith(">>> ")]
+            shown = "\n".join(line for line in rest if not line.startswith(">>> ")).strip()
             if typed:
-                printed.append(self.paste(typed))
-                typed = ""
-            command = line.removeprefix("$ ")
-            if not command.startswith(SET_UP) and not command.endswith("manage.py shell"):
-                printed.append(self.run(command))
+                printed.append(self.paste("\n".join(typed)))
+            elif not command.startswith(SET_UP) and not command.endswith("manage.py shell"):
+                printed.append(self.run(command, is_refused=REFUSED in shown))
+            if shown:
+                found = without_prompts(printed[-1]).strip()
+                assert OutputChecker().check_output(shown, found, ELLIPSIS), f"{command} printed:\n{found}"
         return "".join(printed)
+
+    def write(self, caption: str, code: str) -> None:
+        """Do what a caption says: ``file``, or ``file, in Class`` of a ``PrivacyMeta``. Settings are added to."""
+        name, _, model = caption.partition(", in ")
+        path = self.directory / name
+        before = path.read_text() if path.exists() else ""
+        if model:
+            start = before.index(f"class {model}(")
+            declared = re.compile(r"    class PrivacyMeta:\n(?:        .*\n)+").search(before, start)
+            code = before.replace(declared[0], re.sub("^", "    ", code, flags=re.MULTILINE).rstrip(" "))
+        elif name == SETTINGS:
+            code = before + code
+        path.write_text(code)
+
+    def follow(self, given: list[tuple[str, str, str]]) -> list[str]:
+        """Do what these blocks say; return what each has printed, in their order."""
+        printed = []
+        for language, caption, block in given:
+            if language == "console":
+                printed.append(self.console(block))
+            elif caption:
+                self.write(caption, block)
+            else:
+                printed.append(self.paste(block))
+        return printed
+
+
+def without_prompts(printed: str) -> str:
+    """Return what an interactive shell printed between its banner and its farewell; what is from no shell stays."""
+    _, prompt, rest = printed.partition("now exiting")[0].partition(">>> ")
+    return re.sub(r"^(>>> |\.\.\. )+", "", rest, flags=re.MULTILINE) if prompt else printed
 
 
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory):
-    """What each block of the tutorial has printed, in their order."""
-    reader = Reader(tmp_path_factory.mktemp("tutorial"))
-    found = []
-    for language, block in blocks():
-        if language == "console":
-            found.append(reader.console(block))
-        elif block.startswith("INSTALLED_APPS"):
-            with (reader.directory / SETTINGS).open("a") as settings:
-                settings.write(block)
-        elif "class Comment" in block:
-            (reader.directory / "forum/models.py").write_text(block)
-        else:
-            found.append(reader.paste(block))
-    return found
+    return Reader(tmp_path_factory.mktemp("tutorial")).follow(blocks("tutorial.rst"))
 
 
 def test_the_export_has_both_comments(printed):
@@ -130,3 +156,27 @@ def test_the_backup_brings_her_back_and_gdpr_rerun_erases_her_again(printed):
     assert "Rows to be erased: 2" in dry_run
     assert "Rows erased: 2" in first
     assert "Rows erased: 0" in second
+
+
+# -- a person ------------------------------------------------------------------------------------
+
+
+def test_a_person_in_ten_minutes(tmp_path):
+    exported, erased, left, restored, in_code = Reader(tmp_path).follow(blocks("tutorial_person.rst"))[-5:]
+    assert "this person,person-" in exported
+    assert erased.startswith("3\nauth.User: 1 row")
+    assert left.startswith("CommandError: Nobody was found.0\n")
+    assert restored.startswith("auth.User 1\nApplied: 1\n")
+    assert restored.endswith("CommandError: Nobody was found.0\n")
+    assert "{'shop.Order': 1}" in in_code
+
+
+@pytest.mark.parametrize("page", ["erase_a_person", "known_by_email", "two_people"])
+def test_what_a_guide_about_people_shows(page, tmp_path):
+    """What stands in no file, and is typed nowhere, is left out. The settings are those of the tutorial."""
+    reader = Reader(tmp_path)
+    reader.run("django-admin startproject site_of_mine .")
+    reader.run("python manage.py startapp shop")
+    settings = next(block for _, caption, block in blocks("tutorial_person.rst") if caption == SETTINGS)
+    reader.write(SETTINGS, settings + 'GDPR_NOT_PERSONAL = ["admin.LogEntry"]\n')
+    reader.follow([each for each in blocks(f"howto/{page}.rst") if each[0] == "console" or each[1]])
