@@ -22,11 +22,7 @@ def can_be_anonymised(model: type[Model]) -> bool:
 
 
 def may_view(request: HttpRequest, site: AdminSite, model: type[Model]) -> bool:
-    """Whether the user may see rows of ``model``: its own admin decides, else the user's permission.
-
-    What links two rows, in a table that Django has made, is seen with the row that has the relation.
-    """
-    model = _owner(model) or model
+    """Whether the user may see rows of ``model``: its own admin decides, else the user's permission."""
     model_admin = admin_of(site, model)
     if model_admin is not None:
         return model_admin.has_view_permission(request)
@@ -44,29 +40,11 @@ def may_anonymise(request: HttpRequest, site: AdminSite, model: type[Model]) -> 
 
 
 def may_delete(request: HttpRequest, site: AdminSite, model: type[Model]) -> bool:
-    """Whether the user may delete rows of ``model``: its own admin decides, else the user's permission.
-
-    To delete what links two rows, in a table that Django has made, is to change the row that has the relation.
-    """
-    if owner := _owner(model):
-        return _may_change(request, site, owner)
+    """Whether the user may delete rows of ``model``: its own admin decides, else the user's permission."""
     model_admin = admin_of(site, model)
     if model_admin is not None:
         return model_admin.has_delete_permission(request)
     return _has_permission(request, model, "delete")
-
-
-def _owner(model: type[Model]) -> type[Model] | None:
-    """Return the model with the many-to-many relation for which Django has made ``model``; None for any other."""
-    owner: Any = model._meta.auto_created
-    return owner or None
-
-
-def _may_change(request: HttpRequest, site: AdminSite, model: type[Model]) -> bool:
-    model_admin = admin_of(site, model)
-    if model_admin is not None:
-        return model_admin.has_change_permission(request)
-    return _has_permission(request, model, "change")
 
 
 def shown(request: HttpRequest, site: AdminSite, rows: QuerySet[Any]) -> QuerySet[Any]:
