@@ -1,19 +1,24 @@
 """What stays when the row of a person is deleted, and is about that person, is erased with it."""
 
+from contextlib import contextmanager
 from unittest import mock
 
 import pytest
 from django.contrib.admin import ModelAdmin, site
 from django.contrib.admin.actions import delete_selected
 from django.contrib.auth.models import User
-from django.db import connection, connections, models
-from django.db.models import ProtectedError
+from django.db import connection, connections, models, transaction
+from django.db.models import ProtectedError, RestrictedError
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from gdpr_assist import Subject
 from gdpr_assist.models import EventLog
+from gdpr_assist.registry import registry
+from tests.apps.own.models import Loan, Patron
 from tests.apps.people.models import Account, Chat, Parcel, Profile, Reader, Remark, Sale, SaleLine, StaffAccount
+from tests.apps.shop.models import Customer, Order
 
 from . import people
 from .observing import changed, row, unchanged, unchanged_rows
@@ -42,7 +47,14 @@ def by_queryset(person):
     Account.objects.filter(pk=person.pk).delete()
 
 
-@pytest.mark.parametrize("delete", [by_object, by_queryset])
+def by_subject(person):
+    Subject(person).delete()
+
+
+DOORS = [by_object, by_queryset, by_subject]
+
+
+@pytest.mark.parametrize("delete", DOORS)
 def test_all_of_it_in_the_operation_of_the_deletion(delete, ada, bob):
     hers, theirs = around(ada), around(bob)
     strangers = {name: row(each) for name, each in theirs.items()}
@@ -78,16 +90,81 @@ def test_a_model_may_be_left_out(ada):
     assert is_erased(hers["sale"])  # by ANONYMISE on its key
 
 
-def test_a_deletion_that_is_refused_changes_nothing(ada):
-    hers = around(ada)
+@contextmanager
+def on_delete(model, name, action):
+    """Let the key have this ``on_delete``, as those of another app that cannot be changed."""
+    with mock.patch.object(model._meta.get_field(name).remote_field, "on_delete", action):
+        yield
+
+
+@pytest.mark.parametrize("delete", DOORS)
+@pytest.mark.parametrize("action", [models.SET_NULL, models.SET_DEFAULT, models.SET(None)])
+def test_a_key_that_another_app_sets_to_nothing(action, delete, ada, bob):
+    hers, theirs = around(ada), around(bob)
+    strangers = {name: row(each) for name, each in theirs.items()}
+    with on_delete(Sale, "buyer", action), on_delete(Chat, "asker", action):
+        delete(ada)
+    assert is_erased(hers["sale"])
+    assert row(hers["sale"])["buyer_id"] is None
+    assert (row(hers["chat"])["question"], row(hers["chat"])["answer"]) == (str(hers["chat"].pk), "His!")
+    for name in ("parcel", "remark"):
+        assert row(hers[name]) != strangers[name]
+    assert row(hers["parcel"])["street"] == str(hers["parcel"].pk)
+    assert {name: row(each) for name, each in theirs.items()} == strangers
+    assert len(operations()) == 1
+
+
+@pytest.mark.parametrize("delete", DOORS)
+@pytest.mark.parametrize(("action", "error"), [(models.PROTECT, ProtectedError), (models.RESTRICT, RestrictedError)])
+def test_a_deletion_that_is_refused_changes_nothing_and_logs_nothing(action, error, delete, ada):
+    around(ada)
     with (
-        unchanged(Account, Sale, Parcel, Remark, Chat),
-        pytest.MonkeyPatch.context() as patch,
+        unchanged(Account, Sale, SaleLine, Parcel, Reader, Remark, Chat),
+        on_delete(Sale, "buyer", action),
+        pytest.raises(error),
     ):
-        patch.setattr(Sale._meta.get_field("buyer").remote_field, "on_delete", models.PROTECT)
-        with pytest.raises(ProtectedError):
-            ada.delete()
-    assert row(hers["sale"])["email"] == "ada@quill.example"
+        delete(ada)
+
+
+def test_a_deletion_that_is_rolled_back_changes_nothing(ada):
+    around(ada)
+    with unchanged_rows(Account, Sale, SaleLine, Parcel, Reader, Remark, Chat), transaction.atomic():
+        ada.delete()
+        transaction.set_rollback(True)
+
+
+def test_a_person_who_goes_with_a_row_of_which_nobody_has_heard():
+    """Loans are people here, and cascade from a patron, who is not registered."""
+    person = type("PrivacyMeta", (), {"fields": [], "keep": ["patron", "guarantor"], "subject": "self"})
+    with registry.registered(Loan, person):
+        hers, strange = (Loan.objects.create(patron=Patron.objects.create(card=card)) for card in ("7", "8"))
+        about_her, about_another = (Remark.objects.create(about=each, text="Loud") for each in (hers, strange))
+        hers.patron.delete()
+    assert list(Loan.objects.all()) == [strange]
+    assert (row(about_her)["text"], row(about_another)["text"]) == (str(about_her.pk), "Loud")
+
+
+def test_a_soft_deletion_is_none_and_she_is_found_afterwards():
+    """Customers are people here. Their default manager hides them then."""
+    with changed(Customer, subject="self", identifiers={}), changed(Order, subject="customer"):
+        customer = Customer.objects.create(name="Ada", email="ada@quill.example")
+        order = Order.objects.create(customer=customer, recipient="Ada", placed=timezone.now())
+        with unchanged(Order):
+            Customer.objects.filter(pk=customer.pk).update(is_deleted=True)
+        assert not Customer.objects.filter(pk=customer.pk).exists()
+        result = Subject(customer).erase()
+        assert result.erased == {"shop.Customer": 1, "shop.Order": 1}
+    assert row(order)["recipient"] == str(order.pk)
+
+
+def test_on_another_database_it_takes_what_is_there(ada):
+    """And nothing of her who has the same key and address here."""
+    there = Account.objects.using("other").create(pk=ada.pk, email=ada.email, is_confirmed=True)
+    guest = Sale.objects.using("other").create(email=ada.email, recipient="Ada")
+    around(ada)
+    with unchanged_rows(Account, Sale, SaleLine, Parcel, Reader, Remark):
+        there.delete()
+    assert is_erased(guest)
 
 
 def test_the_parent_that_is_kept_keeps_what_is_hers():
@@ -114,8 +191,22 @@ def test_a_child_goes_with_its_parent_and_takes_what_is_hers():
     assert is_erased(guest)
 
 
-def test_in_the_admin(admin_client, ada):
-    """With Django's own action, in a ModelAdmin that knows nothing of it."""
+def test_on_the_page_of_the_admin(admin_client, settings, ada):
+    settings.ROOT_URLCONF = "tests.admin.urls"
+    hers, key = around(ada), ada.pk
+    page = f"/shop/people/account/{key}/delete/"
+    with unchanged_rows(Account, Sale, SaleLine, Parcel, Reader, Remark, Chat):
+        assert admin_client.get(page).status_code == 200
+    assert admin_client.post(page, {"post": "yes"}).status_code == 302
+    assert not Account.objects.filter(pk=key).exists()
+    assert is_erased(hers["guest"])
+    assert is_erased(hers["reader"])
+    assert row(hers["chat"])["answer"] == "His!"
+    assert len(operations()) == 1
+
+
+def test_with_an_action_of_the_admin(admin_client, ada):
+    """With Django's own, in a ModelAdmin that knows nothing of it."""
     guest = sale(email="ada@quill.example")
     request = RequestFactory().post("/", {"post": "yes"})
     request.user = User.objects.get()
