@@ -18,6 +18,7 @@ LINES = {
     "rows",
     "person",
     "replay",
+    "residue",
     "replay_one",
     "memory_anonymise_db",
     "memory_queryset",

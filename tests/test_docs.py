@@ -31,6 +31,7 @@ COMMANDS = [
     "gdpr_prune",
     "gdpr_reconcile",
     "gdpr_rerun",
+    "gdpr_residue",
     "gdpr_status",
     "gdpr_subject",
     "gdpr_upgrade",

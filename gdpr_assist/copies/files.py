@@ -71,7 +71,7 @@ class Names:
         """Return those of ``places`` that a row names, or a field gives to new rows."""
         held, places = set(), set(places)
         for model, other in _columns(self.using):
-            root = _root(other.storage)
+            root = root_of(other.storage)
             if names := _names(places, root):
                 held |= self._defaults(other, root) | self._read(model, other, Q(**{f"{other.name}__in": names}), root)
                 if other not in self._unusual:
@@ -109,7 +109,7 @@ def _is_unusual(column: FileField) -> Q:
     return Q(*conditions, _connector=Q.OR)
 
 
-def _root(storage: Any) -> Place:
+def root_of(storage: Any) -> Place:
     """Return where ``storage`` keeps its files: on which disk or in which bucket, and under which path."""
     try:
         return "", os.path.realpath(storage.path(""))
@@ -168,7 +168,7 @@ def personal_file_fields(declaration: Declaration) -> list[FileField]:
     return [each for each in columns if isinstance(each, FileField) and each.name in personal]
 
 
-def _shown(storage: Any) -> str:
+def shown(storage: Any) -> str:
     if isinstance(storage, FileSystemStorage):
         return str(storage.location)
     kind = storage.__class__  # not type(), which is that of a lazy wrapper
@@ -209,7 +209,7 @@ class Files(Keeper):
                 if plan.part and plan.part not in declaration.parts:
                     continue
                 for column in file_changes(declaration, plan.part):
-                    fields.setdefault(_shown(column.storage), set()).add(field_label(column))
+                    fields.setdefault(shown(column.storage), set()).add(field_label(column))
         return [f"stored files in {place} ({', '.join(sorted(labels))})" for place, labels in fields.items()]
 
     def concerns(self, declaration: Declaration) -> bool:
@@ -260,7 +260,7 @@ def _delete_files(files: Iterable[StoredFile], using: str, names: Names | None =
     for file in files:
         storage = file.field.storage
         with _noted(file.field, retained):
-            by_field[file.field][_place(file.name, storage, _root(storage))] = file
+            by_field[file.field][_place(file.name, storage, root_of(storage))] = file
     for column, places in by_field.items():
         for part in chunks(places, batch_size(using)):
             with _noted(column, retained, len(part)):  # where nobody can tell which are held, all of them are

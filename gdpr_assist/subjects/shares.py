@@ -60,6 +60,12 @@ class SubjectResult:
     uncertain: list[Reason] = field(default_factory=list)
     """Rows that may be about the person. They were left as they are."""
 
+    residue: dict[str, int] = field(default_factory=dict)
+    """{"table.column on alias": rows in which something of the person was found afterwards}, with ``residue=True``"""
+
+    unread: dict[str, str] = field(default_factory=dict)
+    """{"table on alias": why it was not looked for there}"""
+
     def lines(self) -> Iterator[str]:
         """Yield it in words."""
         yield from (f"{using}: operation {operation}" for using, operation in self.operations.items())
@@ -67,6 +73,8 @@ class SubjectResult:
         yield from (f"{label}: {count} deleted" for label, count in self.deleted.items())
         yield from (f"{label}: {count} erased, copies of these" for label, count in self.copies.items())
         yield from (f"Left as they are: {reason}" for reason in (*self.kept, *self.left, *self.uncertain))
+        yield from (f"Still found: {place}: {count} row{pluralize(count)}" for place, count in self.residue.items())
+        yield from (f"Not looked at: {place}: {why}" for place, why in self.unread.items())
 
 
 @dataclass(frozen=True, kw_only=True)

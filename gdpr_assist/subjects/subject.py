@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from typing import IO, Any
 
@@ -23,6 +24,7 @@ from .lines import Line, lines
 from .person import Keys, Known, Tables, joined, known_values
 from .searching import ends_of, find_people, guests, led_to, overlap, person_behind
 from .shares import Reason, Share, SubjectResult, shares
+from .traces import Traces
 
 # Narrows the rows of a model that are found by key: one account in several shops
 Narrow = Callable[[type[Model], QuerySet[Any]], QuerySet[Any]]
@@ -187,14 +189,19 @@ class Subject:
         return stream(recipient, self.rows(), format, {} if counts is None else counts)
 
     @sensitive
-    def erase(self, *, force: bool = False, by: Any = None) -> SubjectResult:
+    def erase(self, *, force: bool = False, by: Any = None, residue: bool = False) -> SubjectResult:
         """Erase what is declared to be about this person, as one operation on each database; or change nothing.
 
         With ``force`` also what was erased before. ``by`` is the user who asked for it: of each row that was
-        anonymised, receivers of ``signals.erased`` are told. Calling it again finishes what ``PartlyErased`` left.
-        Raises ``AnonymiseError``.
+        anonymised, receivers of ``signals.erased`` are told. With ``residue``, look through all tables afterwards for
+        what was erased. Calling it again finishes what ``PartlyErased`` left. Raises ``AnonymiseError``.
         """
-        return self._erase(force, people_go=False, by=by)
+        if not residue:
+            return self._erase(force, people_go=False, by=by)
+        traces = Traces(self.shares(force=force))
+        result = self._erase(force, people_go=False, by=by)
+        there = traces.look()
+        return replace(result, residue=there.found, unread=there.unread)
 
     @sensitive
     def delete(self, *, by: Any = None) -> SubjectResult:
@@ -218,9 +225,9 @@ class Subject:
         """The asynchronous ``preview()``."""
         return await sync_to_async(self.preview)()
 
-    async def aerase(self, *, force: bool = False, by: Any = None) -> SubjectResult:
+    async def aerase(self, *, force: bool = False, by: Any = None, residue: bool = False) -> SubjectResult:
         """The asynchronous ``erase()``."""
-        return await sync_to_async(self.erase)(force=force, by=by)
+        return await sync_to_async(self.erase)(force=force, by=by, residue=residue)
 
     async def adelete(self, *, by: Any = None) -> SubjectResult:
         """The asynchronous ``delete()``."""

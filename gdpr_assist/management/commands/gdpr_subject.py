@@ -41,6 +41,7 @@ class Command(BaseCommand):
             help='Rows of which it is not certain that they are hers: "newsletter.Reader by phone".',
         )
         parser.add_argument("--force", action="store_true", help="Erase again what was filled since.")
+        parser.add_argument("--residue", action="store_true", help="Look in all tables for what was erased.")
         parser.add_argument("--dry-run", action="store_true", help="Only show what would be done.")
         parser.add_argument("--noinput", "--no-input", action="store_true", help="Do not ask.")
         parser.add_argument("--json", action="store_true", help="Write the result as JSON.")
@@ -77,7 +78,10 @@ class Command(BaseCommand):
         if options["action"] == "erase" and not options["dry_run"]:
             if not options["noinput"]:
                 check_yes()
-            self.report(person.erase(force=options["force"]), as_json=options["json"])
+            result = person.erase(force=options["force"], residue=options["residue"])
+            self.report(result, as_json=options["json"])
+            if result.residue:
+                raise CommandError("The person is erased, and there is more about her: see above.")
         elif options["json"]:
             self.stdout.write(json.dumps({"preview": person.preview().splitlines()}))
 

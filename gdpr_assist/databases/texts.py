@@ -1,0 +1,186 @@
+"""Every column that may hold a text, of every table that a database has, and the rows that may hold some. Reads only.
+
+Each database has its own list of columns and its own fast way to look through them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from django.db import connections
+
+# In characters: a column that takes no more holds digests, keys and tokens, and nothing that is encoded in base64.
+NARROW = 64
+
+# So many rows are taken from a cursor at once.
+ROWS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    schema: str
+    """Empty where the table is found without."""
+
+    table: str
+    name: str
+    is_binary: bool
+    is_wide: bool
+    """Whether what it holds may be encoded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    using: str
+    columns: tuple[Column, ...]
+
+    @property
+    def name(self) -> str:
+        return ".".join(filter(None, [self.columns[0].schema, self.columns[0].table]))
+
+
+def are_texts_known(using: str) -> bool:
+    """Return whether the columns of this database are known here: of SQLite, PostgreSQL and MariaDB."""
+    return connections[using].vendor in COLUMNS
+
+
+def tables_of_texts(using: str) -> list[Table]:
+    """Return the tables that have such columns, whatever made them. Asks the catalogue."""
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        cursor.execute(COLUMNS[connection.vendor])
+        columns = [
+            Column(schema=schema, table=table, name=name, is_binary=bool(is_binary), is_wide=bool(is_wide))
+            for schema, table, name, is_binary, is_wide in cursor.fetchall()
+        ]
+    grouped = groupby(columns, key=attrgetter("schema", "table"))
+    return [Table(using=using, columns=tuple(those)) for _, those in grouped]
+
+
+def rows_that_may_hold(table: Table, patterns: Sequence[str]) -> Iterator[Sequence[Any]]:
+    """Yield the texts and bytes of each row that ``LIKE`` finds by one of ``patterns``, in small letters, and of more.
+
+    So is what may be encoded: a wide column with a long run of letters, or bytes as zlib writes them. One pass.
+    """
+    connection = connections[table.using]
+    sql, parameters = SELECT[connection.vendor](connection, table, list(patterns))
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        while rows := cursor.fetchmany(ROWS):
+            yield from rows
+
+
+# -- the columns: schema, table, name, is_binary, is_wide; ordered by table --------------------------
+
+# A partition is a table. What a view shows is in others, but for one that is materialized.
+ON_POSTGRESQL = f"""
+SELECT CASE WHEN pg_table_is_visible(c.oid) THEN '' ELSE n.nspname END, c.relname, a.attname,
+    COALESCE(NULLIF(t.typbasetype, 0), t.oid) = 'bytea'::regtype,
+    a.atttypmod = -1 OR a.atttypmod - 4 > {NARROW}
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_type t ON t.oid = a.atttypid
+WHERE c.relkind IN ('r', 'm') AND c.relispopulated
+    AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    AND t.typcategory IN ('S', 'A', 'U', 'I', 'C') AND t.typname <> 'uuid'
+ORDER BY n.nspname, c.relname, a.attnum
+"""
+
+ON_MYSQL = f"""
+SELECT '', c.table_name, c.column_name, c.data_type REGEXP 'blob|binary',
+    COALESCE(c.character_maximum_length > {NARROW}, TRUE)
+FROM information_schema.columns c JOIN information_schema.tables t
+    ON t.table_schema = c.table_schema AND t.table_name = c.table_name
+WHERE c.table_schema = DATABASE() AND t.table_type = 'BASE TABLE'
+    AND c.data_type REGEXP 'char|text|blob|binary|json|enum|set|inet'
+ORDER BY c.table_name, c.ordinal_position
+"""
+
+# Whatever its type, a column takes texts; those that are made for something else are left out.
+ON_SQLITE = """
+SELECT '', m.name, c.name, 0, 1 FROM sqlite_master m JOIN pragma_table_info(m.name) c
+WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite~_%' ESCAPE '~'
+    AND NOT EXISTS (
+        SELECT 1 FROM (
+            SELECT 'INT' AS part UNION SELECT 'REAL' UNION SELECT 'FLOA' UNION SELECT 'DOUB' UNION SELECT 'BOOL'
+            UNION SELECT 'DATE' UNION SELECT 'TIME' UNION SELECT 'DEC' UNION SELECT 'NUMERIC'
+        ) WHERE instr(upper(c.type), part)
+    )
+ORDER BY m.name, c.cid
+"""
+
+# {vendor: what asks for the columns}
+COLUMNS = {"postgresql": ON_POSTGRESQL, "mysql": ON_MYSQL, "sqlite": ON_SQLITE}
+
+
+# -- the rows ---------------------------------------------------------------------------------------
+
+Select = tuple[str, list[Any]]
+
+# A column of base64 has such a run, and what zlib wrote begins with an x: only Python can look into these.
+RUN = "[A-Za-z0-9+/_-]{24}"
+
+
+def _quoted(connection: Any, *names: str) -> str:
+    """Django leaves a mark within a name as it is: its own names have none."""
+    mark = connection.ops.quote_name("a")[0]
+    return ".".join(mark + name.replace(mark, mark * 2).replace("%", "%%") + mark for name in names if name)
+
+
+def _from_postgresql(connection: Any, table: Table, patterns: list[str]) -> Select:
+    """LIKE takes less than half of the time of a regular expression, and that of runs is cheap without a locale."""
+    selected, texts, wide, binary = [], [], [], []
+    for each in table.columns:
+        name = _quoted(connection, each.name)
+        selected.append(name if each.is_binary else f"{name}::text")
+        # Bytes that are no letters of ASCII are \303 then.
+        texts.append(f"encode({name}, 'escape')" if each.is_binary else f"{name}::text")
+        wide += texts[-1:] if each.is_wide else []
+        binary += [name] if each.is_binary else []
+    if binary:
+        patterns = [*patterns, *(_octal(each) for each in patterns if not each.isascii())]
+    condition = f"lower(concat_ws(' ', {', '.join(texts)}) COLLATE \"default\") LIKE ANY (%s::text[])"
+    if wide:
+        condition += f" OR concat_ws(' ', {', '.join(wide)}) COLLATE \"C\" ~ '{RUN}'"
+    condition += "".join(f" OR substr({name}, 1, 1) = 'x'::bytea" for name in binary)
+    source = _quoted(connection, table.columns[0].schema, table.columns[0].table)
+    return f"SELECT {', '.join(selected)} FROM ONLY {source} WHERE {condition}", [patterns]
+
+
+def _octal(pattern: str) -> str:
+    return "".join(each if each.isascii() else "".join(f"_{byte:o}" for byte in each.encode()) for each in pattern)
+
+
+def _from_mysql(connection: Any, table: Table, patterns: list[str]) -> Select:
+    names = [_quoted(connection, each.name) for each in table.columns]
+    # Bytes that are no text become question marks.
+    texts = [f"CONVERT({name} USING utf8mb4)" for name in names]
+    wide = [text for each, text in zip(table.columns, texts, strict=True) if each.is_wide]
+    binary = [name for each, name in zip(table.columns, names, strict=True) if each.is_binary]
+    row = f"LOWER(CONCAT_WS(' ', {', '.join(texts)})) COLLATE utf8mb4_bin"
+    # It is NULL where it would be longer than max_allowed_packet.
+    condition = " OR ".join([f"{row} IS NULL", *[f"{row} LIKE %s"] * len(patterns)])
+    if wide:
+        condition += f" OR CONCAT_WS(' ', {', '.join(wide)}) REGEXP '{RUN}'"
+    condition += "".join(f" OR LEFT({name}, 1) = 'x'" for name in binary)
+    return (
+        f"SELECT {', '.join(names)} FROM {_quoted(connection, table.columns[0].table)} WHERE {condition}",
+        list(patterns),
+    )
+
+
+def _from_sqlite(connection: Any, table: Table, patterns: list[str]) -> Select:
+    """All rows: it runs in this process, and whoever decides needs little longer than LIKE."""
+    names = ", ".join(_quoted(connection, each.name) for each in table.columns)
+    return f"SELECT {names} FROM {_quoted(connection, table.columns[0].table)}", []
+
+
+# {vendor: function that makes the statement}
+SELECT: dict[str, Callable[[Any, Table, list[str]], Select]] = {
+    "postgresql": _from_postgresql,
+    "mysql": _from_mysql,
+    "sqlite": _from_sqlite,
+}

@@ -1,0 +1,59 @@
+"""gdpr_residue: look for values that should be gone, in every table of every database."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.template.defaultfilters import pluralize
+
+from gdpr_assist.exceptions import AnonymiseError
+from gdpr_assist.residue.looking import Residue, look
+from gdpr_assist.residue.values import SHORTEST, usable
+from gdpr_assist.sensitive import sensitive
+
+
+class Command(BaseCommand):
+    help = (
+        "Look for values, read from the standard input, one a line, in every text column of every table of every "
+        "database. Prints where they are and in how many rows, and never a value. The exit status is 1 if there are "
+        "any."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--database", action="append", metavar="ALIAS", help="May be repeated. Default: all, and the log's."
+        )
+        parser.add_argument("--media", action="store_true", help="Also the names and contents of stored files.")
+        parser.add_argument("--json", action="store_true", help="Write the result as JSON.")
+
+    @sensitive
+    def handle(self, *args: Any, **options: Any) -> None:
+        given = [line for line in sys.stdin.read().splitlines() if line.strip()]
+        if not (texts := usable(given)):
+            raise CommandError(
+                f"There is nothing to look for: give values of at least {SHORTEST} characters on the standard input, "
+                "one a line."
+            )
+        if short := len(given) - len(texts):
+            self.stderr.write(
+                f"Left out: {short} line{pluralize(short)}, shorter than {SHORTEST} characters or given twice."
+            )
+        try:
+            residue = look(texts, databases=options["database"], in_media=options["media"])
+        except AnonymiseError as error:
+            raise CommandError(str(error)) from None
+        self.report(residue, as_json=options["json"])
+
+    def report(self, residue: Residue, *, as_json: bool) -> None:
+        """Print where they are. Raises ``CommandError`` if they are anywhere, or if something was not looked at."""
+        for line in [json.dumps(asdict(residue))] if as_json else residue.lines():
+            self.stdout.write(line)
+        if residue.found:
+            number = len(residue.found)
+            raise CommandError(f"Found in {number} place{pluralize(number)}.")
+        if residue.unread:
+            raise CommandError("Found nowhere, but not everything could be looked at.")

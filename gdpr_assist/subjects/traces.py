@@ -1,0 +1,146 @@
+"""What only a person's own rows say, read before they are erased, to be looked for afterwards. Writes nothing."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import CharField, Count, Field, FileField, Model, TextField
+from django.db.models.functions import Lower
+
+from ..databases.rows import batch_size, chunks
+from ..declaring.meta import all_rows
+from ..paths import clauses_of
+from ..registry import registry
+from ..residue.looking import Residue, look
+from ..residue.values import folded
+from .shares import Share
+
+# One word, as a first name or a town, and a short number: others have these too, in whatever table.
+COMMON = re.compile(r"[^\W\d_]+([-'\u2019/][^\W\d_]+)*|\d{1,7}")
+
+# Parts of the names of columns that hold what many people have, however many words it is
+SHARED = {"city", "country", "county", "district", "place", "postcode", "province", "region", "state", "town", "zip"}
+
+# Parts of the names of the two columns that hold one name
+PARTS = (("first", "given", "fore"), ("last", "family", "sur"))
+
+# In characters. So much of a note tells which one it is.
+LONGEST = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Rows by their keys: once they are erased, nothing else leads to them."""
+
+    model: type[Model]
+    using: str
+    keys: list[Any]
+    going: list[str]
+    """The text columns that the erasure empties."""
+
+    def texts(self, names: list[str]) -> Iterator[tuple[Any, dict[str, str]]]:
+        """Yield (key, {column: text}) of each row that is there."""
+        for part in chunks(self.keys, batch_size(self.using)):
+            for key, *values in all_rows(self.model, self.using).filter(pk__in=part).values_list("pk", *names):
+                yield key, {name: str(value) for name, value in zip(names, values, strict=True) if value}
+
+
+class Traces:
+    """What is looked for: texts of a person that the erasure empties, and that stand in no row of anybody else."""
+
+    def __init__(self, shared: Iterable[Share]) -> None:
+        self._rows = [_pinned(each) for each in shared]
+        self._texts = list(_texts_of(self._rows))
+
+    def look(self) -> Residue:
+        """Return where they still stand, but for what the person's own rows keep by declaration."""
+        kept = {
+            folded(text)
+            for rows in self._rows
+            for _, row in rows.texts([field.name for field in _text_columns(rows.model)])
+            for text in row.values()
+        }
+        return look(text for text in self._texts if folded(text) not in kept)
+
+
+def _pinned(share: Share) -> Rows:
+    model = share.found.model
+    going = share.plan.fields if share.plan else ()
+    if share.verb == "delete" and model in registry:
+        going = registry.declaration(model).fields
+    return Rows(
+        model=model,
+        using=share.found.using,
+        keys=list(share.found.rows.order_by().values_list("pk", flat=True)),
+        going=[field.name for field in _text_columns(model) if field.name in going],
+    )
+
+
+def _text_columns(model: type[Model]) -> list[Field[Any, Any]]:
+    return [field for field in model._meta.concrete_fields if isinstance(field, (CharField, TextField, FileField))]
+
+
+def _texts_of(every: list[Rows]) -> Iterator[str]:
+    # {(model, alias, names of its columns): {texts of these: keys of her rows}}
+    held: dict[Any, dict[tuple[str, ...], set[Any]]] = defaultdict(lambda: defaultdict(set))
+    for rows in every:
+        for key, row in rows.texts(rows.going):
+            for names in (*([name] for name in rows.going), _name_columns(rows.going)):
+                if names and all(name in row for name in names) and _tells(rows.model, names, row[names[0]]):
+                    held[rows.model, rows.using, tuple(names)][tuple(row[name] for name in names)].add(key)
+    texts: set[tuple[str, ...]] = set()
+    common: set[str] = set()
+    for (model, using, names), mine in held.items():
+        texts.update(mine)
+        common.update(map(_joined, _of_others(model, using, names, mine)))
+    for each in texts:
+        if _joined(each) not in common:
+            yield from {_shortened(each), _shortened(each[::-1])}
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return folded(" ".join(texts))
+
+
+def _shortened(texts: Iterable[str]) -> str:
+    text = " ".join(texts)
+    return text if len(text) <= LONGEST else text[:LONGEST].rpartition(" ")[0]
+
+
+def _name_columns(names: list[str]) -> list[str]:
+    """Return the two columns that hold one name; none where there are not both."""
+    named = {name.lower(): name for name in names if "name" in name.lower()}
+    first, last = (next((name for low, name in named.items() if any(map(low.count, parts))), "") for parts in PARTS)
+    return [first, last] if first and last else []
+
+
+def _tells(model: type[Model], names: list[str], text: str) -> bool:
+    """Return whether the text of these columns may be one person's alone."""
+    if len(names) > 1:
+        return True
+    [name] = names
+    field: Any = model._meta.get_field(name)
+    lookups = {lookup for each in (clauses_of(model).identifiers or {}).values() for lookup in each.lookups}
+    if name in lookups or field.unique:
+        return True
+    return not (field.choices or SHARED & set(name.lower().split("_")) or COMMON.fullmatch(folded(text)))
+
+
+def _of_others(
+    model: type[Model], using: str, names: tuple[str, ...], mine: dict[tuple[str, ...], set[Any]]
+) -> Iterator[tuple[str, ...]]:
+    """Yield those texts of hers that more rows have than hers."""
+    numbers = {_joined(each): len(keys) for each, keys in mine.items()}
+    lowered = {f"gdpr_{name}": Lower(name) for name in names}
+    every = all_rows(model, using).annotate(**lowered).order_by()
+    for part in chunks(mine, batch_size(using) // (2 * len(names))):
+        rows = every
+        for at, name in enumerate(lowered):
+            rows = rows.filter(**{f"{name}__in": {case for each in part for case in (each[at], each[at].lower())}})
+        for *texts, number in rows.values(*lowered).annotate(gdpr_rows=Count("pk")).values_list(*lowered, "gdpr_rows"):
+            if number > numbers.get(_joined(texts), 0):
+                yield tuple(texts)

@@ -1,0 +1,85 @@
+import io
+import json
+import sys
+from io import StringIO
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.management import CommandError, call_command
+
+from tests.apps.thirdparty.models import Device
+from tests.databases import database_is, refused, untouched
+
+PLACE = "thirdparty_device.owner on default"
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Run it with these lines as its input; return what it printed, and the error."""
+
+    def run(lines, *args):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
+        out, errors, error = StringIO(), StringIO(), None
+        try:
+            call_command("gdpr_residue", *args, stdout=out, stderr=errors)
+        except CommandError as caught:
+            error = str(caught)
+        assert "quill" not in (out.getvalue() + errors.getvalue() + (error or "")).lower()
+        return out.getvalue(), errors.getvalue(), error
+
+    return run
+
+
+@pytest.mark.django_db
+class TestCommand:
+    def test_places_and_numbers(self, run):
+        for owner in ("Ada QUILL", "to ada@quill.example", "Bob"):
+            Device.objects.create(owner=owner, address="::1")
+        with untouched():
+            assert run("ada@quill.example\nAda Quill\n\n") == (f"{PLACE}: 2\n", "", "Found in 1 place.")
+
+    def test_nothing_found(self, run):
+        Device.objects.create(owner="Bob Quill", address="::1")
+        assert run("Ada Quill\n") == ("", "", None)
+
+    def test_as_json(self, run):
+        Device.objects.create(owner="Ada Quill", address="::1")
+        out, _, error = run("Ada Quill\n", "--json")
+        assert json.loads(out) == {"found": {PLACE: 1}, "unread": {}}
+        assert error == "Found in 1 place."
+
+    def test_one_database(self, run):
+        Device.objects.create(owner="Ada Quill", address="::1")
+        assert run("Ada Quill\n", "--database=other") == ("", "", None)
+        assert "nowhere" in run("Ada Quill\n", "--database=nowhere")[2]
+
+    def test_media(self, run, media_root):
+        default_storage.save("ada_quill.txt", ContentFile(b""))
+        assert run("Ada Quill")[2] is None
+        assert run("Ada Quill", "--media")[0] == f"names of files in {media_root}: 1\n"
+
+    def test_short_values_are_left_out(self, run):
+        assert run("Ada\nBob Quill\nbob  quill\n")[1] == (
+            "Left out: 2 lines, shorter than 5 characters or given twice.\n"
+        )
+
+    @pytest.mark.parametrize("lines", ["", "\n \n", "Ada\n"])
+    def test_nothing_to_look_for_is_an_error(self, run, lines):
+        assert run(lines)[2] == (
+            "There is nothing to look for: give values of at least 5 characters on the standard input, one a line."
+        )
+
+    def test_what_cannot_be_read_is_no_proof(self, run):
+        with database_is("other", refused):
+            out, _, error = run("Ada Quill")
+        assert out.startswith("Not looked at: other: ")
+        assert error == "Found nowhere, but not everything could be looked at."
+
+
+class TestProcess:
+    def test_the_exit_status(self, site):
+        done = site.run("gdpr_residue", input="2@quill.example\n")
+        assert (done.returncode, done.stdout) == (1, "shop_customer.email on default: 1\n")
+        assert "quill" not in done.stderr
+        assert site.run("gdpr_residue", input="9@quill.example\n").returncode == 0
