@@ -12,6 +12,7 @@ from django.db.models.signals import class_prepared, post_delete, post_migrate, 
 from django.dispatch import Signal
 
 from . import defaults  # noqa: F401  (puts the settings' defaults in place)
+from .conf import contrib
 from .former import warn
 from .loading import at_first_call
 from .registry import registry
@@ -31,6 +32,9 @@ collect_model = at_first_call("gdpr_assist.receivers.collect_model")
 end_deletion = at_first_call("gdpr_assist.receivers.end_deletion")
 keep_database_id = at_first_call("gdpr_assist.receivers.keep_database_id")
 name_database = at_first_call("gdpr_assist.receivers.name_database")
+register_history = at_first_call("gdpr_assist.ready_made.register_history")
+register_ready_made = at_first_call("gdpr_assist.ready_made.register_ready_made")
+withdraw_history = at_first_call("gdpr_assist.ready_made.withdraw_history")
 write_history = at_first_call("gdpr_assist.admin.history.write_history")
 
 
@@ -64,6 +68,10 @@ class GdprAssistConfig(AppConfig):
         model_registered.connect(managers.forget_related_managers)
         model_unregistered.connect(unwire, weak=False, dispatch_uid="gdpr_assist.unwire")
         model_unregistered.connect(managers.forget_related_managers)
+        if contrib() != []:
+            register_ready_made()
+            model_registered.connect(register_history)
+            model_unregistered.connect(withdraw_history)
         class_prepared.connect(collect_model)
         target_deleted.connect(anonymise_related)
         post_migrate.connect(name_database, sender=self)

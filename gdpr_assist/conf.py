@@ -49,6 +49,16 @@ def quiet_receivers() -> Sequence[str]:
     return _texts("GDPR_QUIET_RECEIVERS", "names of receivers", '["search.signals.*"]')
 
 
+def contrib() -> Sequence[str] | None:
+    """Return the names of the ready declarations that the site takes, None for those of all apps that are installed.
+
+    Raises ``ImproperlyConfigured`` for what is neither a list of texts nor ``"__all__"``.
+    """
+    if settings.GDPR_CONTRIB == "__all__":
+        return None
+    return _texts("GDPR_CONTRIB", "apps with ready declarations", '["auth", "allauth"], or "__all__"')
+
+
 def not_personal() -> Sequence[str]:
     """Return the labels of models of which no row is about a person; ``app.*`` stands for all of an app.
 

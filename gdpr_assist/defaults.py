@@ -38,6 +38,9 @@ class GdprAssistConf(AppConf):
     # Words in names of fields, and names of their classes, by which a model of which nothing is said looks personal
     LOOKS_PERSONAL = PERSONAL
 
+    # Apps of which the ready declarations are taken, as "allauth"; "__all__" for all that are installed
+    CONTRIB = ()
+
     # Whether the Personal data tool has all rows of a model, also those that its admin hides from a user
     TOOL_SEES_ALL = False
 

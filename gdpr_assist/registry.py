@@ -38,6 +38,9 @@ class Registration(NamedTuple):
     where: str
     """Where it was registered, in words."""
 
+    is_ready_made: bool = False
+    """Whether it is one of ``contrib``: what the site says itself takes its place."""
+
 
 class Registry:
     """The declared models: concrete classes, in the order in which they were registered."""
@@ -82,6 +85,8 @@ class Registry:
         """
         _check_arguments(model, PrivacyMeta)
         model = concrete(model)
+        if model in self and self._registrations[model].is_ready_made:
+            self._withdraw(model)
         if PrivacyMeta is not None and PrivacyMeta is vars(model).get(privacy_class_name()):
             return  # its own declaration, which is found without this call
         if model in self or declares_itself(model):
@@ -89,9 +94,22 @@ class Registry:
             raise ValueError(
                 f"Model {model._meta.label} already registered: by {first}. Leave out that, or this call."
             )
-        self._registrations[model] = Registration(
-            PrivacyMeta or type("PrivacyMeta", (), {}), gdpr_default_manager_name, _call()
-        )
+        registration = Registration(PrivacyMeta or type("PrivacyMeta", (), {}), gdpr_default_manager_name, _call())
+        self._add(model, registration)
+
+    def register_ready_made(self, model: type[Model], PrivacyMeta: type, where: str) -> None:
+        """Register ``model`` as ``contrib`` declares it, unless the site declares it itself, by now or later."""
+        model = concrete(model)
+        if model not in self and not declares_itself(model):
+            self._add(model, Registration(PrivacyMeta, None, where, is_ready_made=True))
+
+    def withdraw_ready_made(self, model: type[Model]) -> None:
+        """Take back what ``register_ready_made`` has registered, if it was that."""
+        if model in self and self._registrations[concrete(model)].is_ready_made:
+            self._withdraw(concrete(model))
+
+    def _add(self, model: type[Model], registration: Registration) -> None:
+        self._registrations[model] = registration
         if apps.models_ready:  # before that, proxies and children are still to come
             for member in self.family(model):
                 self.collect(member)
@@ -261,10 +279,13 @@ class Registry:
         try:
             yield self.declaration(model)
         finally:
-            for member in self.family(model):
-                signals.model_unregistered.send(sender=member)
-                self._registrations.pop(member, None)
-                self._declarations.pop(member, None)
+            self._withdraw(model)
+
+    def _withdraw(self, model: type[Model]) -> None:
+        for member in self.family(model):
+            signals.model_unregistered.send(sender=member)
+            self._registrations.pop(member, None)
+            self._declarations.pop(member, None)
 
     def _written_for(self, model: type[Model]) -> Any:
         """The inner class of ``model`` or an abstract base, or else the declaration of its multi-table parent."""

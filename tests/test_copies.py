@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.db.models import SET_NULL, ForeignKey
 from django.db.models.signals import post_save
 
@@ -179,7 +180,8 @@ def test_a_row_without_copies_costs_one_query_for_each_model_of_copies(ada):
     other = account("bob")
     with changed(Remark, subject=None, copy_of=None), changed(SaleLine, subject=None, copy_of=None):
         without = len(queries(other.anonymise))
-    assert len(queries(ada.anonymise)) == without + 1
+    # PostgreSQL is also asked whether it hides rows of the table.
+    assert len(queries(ada.anonymise)) - without == (2 if connection.vendor == "postgresql" else 1)
 
 
 def test_a_person_is_erased_with_the_copies_of_all_rows(ada):
@@ -222,7 +224,8 @@ def test_a_key_of_a_copy_has_an_answer():
     [
         (Remark, {"copy_of": 7}, "is no path to a row"),
         (Remark, {"copy_of": "nowhere"}, "names nowhere, which leads to no model"),
-        (Remark, {"copy_of": Generic("content_type", "text")}, "is no generic key"),
+        (Remark, {"copy_of": Generic("content_type", "nothing")}, "is no generic key"),
+        (Remark, {"copy_of": Generic("text", "object_id")}, "is no generic key"),
         (Remark, {"copy_of": "history"}, "says that the model is a history"),
         (SaleLine, {"copy_of": "sale", "subject": "sale"}, "is said to be somebody's"),
     ],

@@ -71,6 +71,7 @@ AT_START = {
     "exceptions",
     "former",
     "loading",
+    "looks",
     "managers",
     "marks",
     "models",

@@ -35,6 +35,7 @@ class PrivacyMeta:
     model: type[Model]
     fields: Iterable[str] | str | None = None
     keep: Iterable[str] = ()
+    clear: Iterable[str] = ()
     can_anonymise: bool = True
     bulk: bool | None = None
     delete_files: bool = True

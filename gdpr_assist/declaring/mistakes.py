@@ -26,7 +26,7 @@ class Mistake:
     hint: str
 
 
-_LISTS = ("fields", "keep", "search_fields", "export_fields", "export_exclude", "actors", "former_labels")
+_LISTS = ("fields", "keep", "clear", "search_fields", "export_fields", "export_exclude", "actors", "former_labels")
 
 
 def shape_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
@@ -82,13 +82,19 @@ def _name_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
     label = meta.model._meta.label
     names = {field.name for field in meta.model._meta.get_fields() if not field.auto_created or field.concrete}
     listed = listed_fields(meta) or ()
-    for attribute, given in {"fields": listed, "keep": meta.keep}.items():
+    links = {field.name for field in meta.model._meta.many_to_many}
+    for attribute, given, there in (
+        ("fields", listed, names),
+        ("keep", meta.keep, names),
+        ("clear", meta.clear, links),
+    ):
         for name in given:
-            if name not in names:
+            if name not in there:
+                what = "many-to-many field" if attribute == "clear" else "field"
                 yield Mistake(
                     "E002",
-                    f"{label}: PrivacyMeta.{attribute} names {name}, which is no field of the model.",
-                    f"The fields are {', '.join(sorted(names))}.",
+                    f"{label}: PrivacyMeta.{attribute} names {name}, which is no {what} of the model.",
+                    f"The {what}s are {', '.join(sorted(there))}.",
                 )
     for name in sorted(set(meta.keep) & set(listed)):
         yield Mistake(

@@ -194,7 +194,8 @@ def _erasure_mistakes(meta: PrivacyMeta, clauses: Clauses) -> Iterable[Mistake]:
 def _copy_mistakes(meta: PrivacyMeta, clauses: Clauses) -> Iterable[Mistake]:
     label, path = meta.model._meta.label, clauses.copy_of
     if isinstance(path, Generic):
-        yield from _generic_mistakes(meta, path, "copy_of")
+        if not _are_of_any_row(meta.model, path):  # the log of the admin has no GenericForeignKey over them
+            yield from _generic_mistakes(meta, path, "copy_of")
     elif path == HISTORY:
         if not isinstance(getattr(meta.model, "instance_type", None), type):
             yield Mistake(
@@ -218,3 +219,11 @@ def _copy_mistakes(meta: PrivacyMeta, clauses: Clauses) -> Iterable[Mistake]:
             f"{label}: a row is a copy (PrivacyMeta.copy_of), and is said to be somebody's (subject).",
             "Leave one of them out: a copy is erased with the row that it is a copy of.",
         )
+
+
+def _are_of_any_row(model: type[Model], path: Generic) -> bool:
+    """Whether the fields are a key to a content type, and a column for the key of a row of it."""
+    columns = {field.name: field for field in model._meta.concrete_fields}
+    kind: Any = columns.get(path.content_type)
+    is_kind = kind is not None and kind.is_relation and kind.related_model._meta.label == "contenttypes.ContentType"
+    return is_kind and path.object_id in columns and not columns[path.object_id].is_relation

@@ -61,12 +61,21 @@ def _anonymise_own(plan: Plan, keys: list[Any], run: Run) -> None:
     with with_key(plan, run), references_kept(plan, rows):
         check_changed(plan, rows, way_of(plan).change(plan, rows, run), len(keys))
     run.write_notes(plan)
+    if plan.part in ("", FREE):
+        _clear(plan, keys)
     run.keepers.erase(kept_elsewhere)
     erase_copies(plan.declaration.model, keys, run, part=plan.part, force=plan.force)
     announce(plan, keys)
     if logs_anonymising():
         label = registry.log_label(plan.declaration.model)
         run.erasure.add(EventLog.EVENT_ANONYMISE, label, keys, plan.part)
+
+
+def _clear(plan: Plan, keys: list[Any]) -> None:
+    """Delete what links the rows with these keys to others, by the many-to-many fields that are to be cleared."""
+    for name in plan.declaration.meta.clear:
+        field: Any = plan.declaration.model._meta.get_field(name)
+        all_rows(field.remote_field.through, plan.using).filter(**{f"{field.m2m_field_name()}__in": keys}).delete()
 
 
 def erase_copies(

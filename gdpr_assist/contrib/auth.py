@@ -1,0 +1,48 @@
+"""django.contrib.auth: each account is a person. After an erasure nobody can log in with it, and it may do nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.db.models import F, Q
+
+from ..declaring.clauses import Identifier
+
+APP = "django.contrib.auth"
+
+
+class UserPrivacy:
+    # The three flags become False, and the password one that nobody has.
+    fields = [
+        "username",
+        "first_name",
+        "last_name",
+        "email",
+        "password",
+        "last_login",
+        "is_active",
+        "is_staff",
+        "is_superuser",
+    ]
+    keep = ["date_joined"]
+    clear = ["groups", "user_permissions"]
+    subject = "self"
+    # Whether an address is confirmed is for the site to say; a username is nobody else's.
+    identifiers = {"email": "email", "username": Identifier("username", verified=True)}
+    search_fields = ["username", "email", "first_name", "last_name"]
+
+
+class ConfirmedUserPrivacy(UserPrivacy):
+    identifiers = {
+        "email": Identifier("email", verified=Q(emailaddress__email=F("email"), emailaddress__verified=True)),
+        "username": Identifier("username", verified=True),
+    }
+
+
+def declarations() -> dict[str, type[Any]]:
+    """Return what is declared of ``auth.User``; allauth says which addresses are confirmed.
+
+    A user model of the site's own declares itself.
+    """
+    return {"auth.User": ConfirmedUserPrivacy if apps.is_installed("allauth.account") else UserPrivacy}

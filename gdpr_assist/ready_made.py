@@ -1,0 +1,78 @@
+"""Registers the ready declarations of ``contrib`` that a site takes (``GDPR_CONTRIB``). Asks no database."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Model
+
+from .conf import contrib
+from .contrib import admin, allauth, auditlog, auth, authtoken, axes, sessions, simple_history
+from .registry import registry
+
+# {what GDPR_CONTRIB may name: the module}
+MODULES: dict[str, ModuleType] = {
+    "admin": admin,
+    "allauth": allauth,
+    "auditlog": auditlog,
+    "auth": auth,
+    "authtoken": authtoken,
+    "axes": axes,
+    "sessions": sessions,
+    "simple_history": simple_history,
+}
+
+
+def register_ready_made() -> None:
+    """Register them, but of models that the site declares itself, by now or later.
+
+    Raises ``ImproperlyConfigured`` for a name that there is not, or of which the app is not installed.
+    """
+    for module in _taken():
+        _register(module, module.declarations())
+
+
+def register_history(sender: type[Model], **kwargs: Any) -> None:
+    """model_registered: a history that is declared as its model is."""
+    if simple_history in _taken():
+        _register(simple_history, simple_history.declarations_with(sender))
+
+
+def withdraw_history(sender: type[Model], **kwargs: Any) -> None:
+    """model_unregistered: the history of a model that is declared no more, or anew."""
+    if simple_history in _taken():
+        for label in simple_history.declarations_with(sender):
+            registry.withdraw_ready_made(apps.get_model(label))
+
+
+def _taken() -> list[Any]:
+    names = contrib()
+    if unknown := sorted(set(names or ()).difference(MODULES)):
+        raise ImproperlyConfigured(
+            f"GDPR_CONTRIB names {', '.join(unknown)}, for which there are no declarations. There are those for "
+            f"{', '.join(MODULES)}."
+        )
+    modules = [MODULES[name] for name in (MODULES if names is None else names)]
+    missing = [module.APP for module in modules if not apps.is_installed(module.APP)]
+    if missing and names is not None:
+        raise ImproperlyConfigured(
+            f"GDPR_CONTRIB takes what is declared for {', '.join(missing)}, which is not in INSTALLED_APPS."
+        )
+    return [module for module in modules if module.APP not in missing]
+
+
+def _register(module: ModuleType, declarations: dict[str, type[Any]]) -> None:
+    for label, privacy in declarations.items():
+        try:
+            model = apps.get_model(label)
+        except LookupError:
+            continue  # of an app that is not installed, or of another version
+        names = {field.name for field in model._meta.get_fields()}
+        there = {
+            attribute: [name for name in getattr(privacy, attribute, ()) if name in names]
+            for attribute in ("fields", "keep")
+        }
+        registry.register_ready_made(model, type(privacy.__name__, (privacy,), there), module.__name__)
