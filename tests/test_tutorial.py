@@ -21,7 +21,7 @@ REFUSED = "CommandError: "
 
 
 def blocks(page: str) -> list[tuple[str, str, str]]:
-    """Return [(language, caption, text)] of the code on a page."""
+    """Return [(language, caption, text)] of the code on a page below ``docs``."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     found = re.findall(r"^\.\. code-block:: (\w+)\n(?:    :caption: (.+)\n)?\n((?:    .*\n|\n)+)", text, re.MULTILINE)
     return [
@@ -180,3 +180,30 @@ def test_what_a_guide_about_people_shows(page, tmp_path):
     settings = next(block for _, caption, block in blocks("tutorial_person.rst") if caption == SETTINGS)
     reader.write(SETTINGS, settings + 'GDPR_NOT_PERSONAL = ["admin.LogEntry"]\n')
     reader.follow([each for each in blocks(f"howto/{page}.rst") if each[0] == "console" or each[1]])
+
+
+# -- README --------------------------------------------------------------------------------------
+
+SOMEBODY = """
+from django.contrib.auth.models import User
+from shop.models import Order
+ada = User.objects.create_user("ada", "ada@example.com")
+Order.objects.bulk_create(Order(customer=customer, email="ada@example.com") for customer in (ada, ada, None))
+"""
+
+
+def test_what_the_readme_shows_first(tmp_path):
+    readme = (ROOT / "README.rst").read_text(encoding="utf-8")
+    model, use, settings, people = (block for language, _, block in blocks("../README.rst"))
+    reader = Reader(tmp_path)
+    reader.run("django-admin startproject site_of_mine .")
+    reader.run("python manage.py startapp shop")
+    reader.write(SETTINGS, settings)
+    reader.write("shop/models.py", f"{model}\n\n{people}")
+    for command in re.findall(r"^    (python manage\.py .*)$", readme, re.MULTILINE):
+        reader.run(command)
+    reader.write("first.py", SOMEBODY + use)
+    shown = re.search(r"^    auth\.User: .*\n    shop\.Order: .*\n", readme, re.MULTILINE)
+    assert reader.run("python manage.py shell -v 0 < first.py") == re.sub("^    ", "", shown[0], flags=re.MULTILINE)
+    assert (tmp_path / "ada.zip").exists()
+    assert "ada@example.com" not in reader.run("python manage.py dumpdata")
