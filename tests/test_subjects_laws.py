@@ -22,6 +22,7 @@ from gdpr_assist.models import PrivacyAnonymised, Receipt
 from tests.apps.people.models import (
     Account,
     Chat,
+    Circle,
     Event,
     Parcel,
     Profile,
@@ -36,8 +37,13 @@ from tests.apps.people.models import (
 from .observing import rows
 from .test_rules import EXAMPLES
 
+# What stands between circles and their members
+Member = Circle.members.through
+
 # In an order in which they can be created
-MODELS = (Account, StaffAccount, Profile, Parcel, Sale, SaleLine, Chat, Event, Visit, Reader, Remark)
+MODELS = (
+    Account, StaffAccount, Profile, Parcel, Sale, SaleLine, Chat, Event, Visit, Circle, Member, Reader, Remark,
+)  # fmt: skip
 GONE = "the row is gone"
 
 # {label: the personal columns}
@@ -51,6 +57,8 @@ PERSONAL = {
     "people.Chat": ["question", "answer"],
     "people.Event": ["topic"],
     "people.Visit": ["wish"],
+    "people.Circle": ["motto"],
+    "people.Circle_members": [],
     "people.Reader": ["email"],
     "people.Remark": ["text"],
 }
@@ -80,6 +88,7 @@ SITES = st.fixed_dictionaries(
         "sales": st.lists(st.tuples(WHO, ADDRESSES, PHONES, st.booleans(), st.integers(0, 2)), max_size=5),
         "chats": st.lists(st.tuples(WHO, WHO), max_size=3),
         "events": st.lists(st.sets(st.integers(0, 2)), max_size=3),
+        "circles": st.lists(st.sets(st.integers(0, 2)), max_size=3),
         "readers": st.lists(ADDRESSES, max_size=3),
         "remarks": st.lists(st.integers(0, 1000), max_size=6),
         "root": st.integers(0, 2),
@@ -102,6 +111,7 @@ class Site:
         self._sales()
         self._chats()
         self._events()
+        self._circles()
         self._readers()
         self._remarks()
         self.before = self.state()
@@ -173,6 +183,15 @@ class Site:
                 visit = Visit.objects.create(event=event, account=self.accounts[number], wish=self.token())
                 self.targets.append(self.note(visit, number == 0, {"wish"}))
 
+    def _circles(self):
+        """Of one that has other members too, she is taken off; of her own, nothing but the motto is hers."""
+        for members in self.drawn["circles"]:
+            circle = Circle.objects.create(motto=self.token())
+            self.targets.append(self.note(circle, 0 in members, {"motto"}, is_shared=members != {0}))
+            for number in sorted(members):
+                member = Member.objects.create(circle=circle, account=self.accounts[number])
+                self.note(member, number == 0, set() if members == {0} else GONE)
+
     def _readers(self):
         for email in self.drawn["readers"]:
             reader = Reader.objects.create(email=email)
@@ -214,7 +233,7 @@ class Site:
             columns = self.hers.get(place, set())
             now = after.pop(place, None)
             if now is None:
-                goes = is_deleted and place[0] in (Account, StaffAccount, Profile, Visit)
+                goes = is_deleted and place[0] in (Account, StaffAccount, Profile, Visit, Member)
                 assert columns == GONE or (goes and place in self.hers), f"lost: {place}"
                 continue
             assert columns != GONE, f"still there: {place}"
