@@ -49,7 +49,7 @@ class Route:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
+class KnownBy:
     """One value by which a row knows its person without a key."""
 
     identifier: str
@@ -110,7 +110,7 @@ def routes(model: type[Model]) -> list[Route]:
     return list(dict.fromkeys(_routes(concrete(model), "", "", frozenset())))
 
 
-def known_by(model: type[Model]) -> list[Known]:
+def known_by(model: type[Model]) -> list[KnownBy]:
     """Return by which values a row of ``model`` knows its person: its own, and those of the rows it leads to.
 
     Raises ``AnonymiseError`` as ``routes`` does.
@@ -132,14 +132,14 @@ def _routes(model: type[Model], before: str, party: str, passed: frozenset[type[
             yield from _routes(end, _joined(before, path), whose, passed | {model})
 
 
-def _known(model: type[Model], before: str, party: str, passed: frozenset[type[Model]]) -> Iterator[Known]:
+def _known(model: type[Model], before: str, party: str, passed: frozenset[type[Model]]) -> Iterator[KnownBy]:
     if before and person_of(model):
         return  # what a person is known by is asked of the person
     clauses = _sound_clauses_of(model)
     for kind, identifier in (clauses.identifiers or {}).items():
         for lookup in identifier.lookups:
             whose = party if before else clauses.party_of(lookup)
-            yield Known(identifier=kind, lookup=_joined(before, lookup), party=whose)
+            yield KnownBy(identifier=kind, lookup=_joined(before, lookup), party=whose)
     for path in clauses.paths:
         if not isinstance(path, Generic) and (end := end_of(model, path)) not in passed | {model}:
             whose = path if not before and path in clauses.parties else party

@@ -12,7 +12,7 @@ from django.apps import apps
 from django.db import router, transaction
 from django.db.models import Model, QuerySet
 
-from .copies.keeper import Found, Keepers
+from .copies.keeper import HeldCopies, Keepers
 from .copies.rows import going_with
 from .databases import presence
 from .databases.placement import explained
@@ -52,7 +52,7 @@ class About(NamedTuple):
     """Whether each of its rows is a person."""
 
 
-class Deletion(writing.Erasure):
+class LoggedDeletion(writing.Erasure):
     """The erasure of one run of Django's Collector: all its pre_delete come before all its post_delete."""
 
     def __init__(self, using: str) -> None:
@@ -66,7 +66,7 @@ class Deletion(writing.Erasure):
         # {the same: keys of its rows that are those of registered children}
         self.of_children: dict[type[Model], list[Any]] = defaultdict(list)
         self.keepers = Keepers(using)
-        self.copies: list[Found] = []
+        self.copies: list[HeldCopies] = []
         self.is_recorded = False
         # {model, or proxy: keys of its rows that Django has not said to be gone yet}
         self.going: dict[type[Model], list[Any]] = defaultdict(list)
@@ -124,7 +124,7 @@ class Deletion(writing.Erasure):
 
 # {the atomic block of a Collector's run: its deletion}. Each run is within a block of its own for all its signals: the
 # block tells runs apart, also those within runs; and with it goes the deletion, whether the run ended or failed.
-_deletions: WeakKeyDictionary[Any, Deletion] = WeakKeyDictionary()
+_deletions: WeakKeyDictionary[Any, LoggedDeletion] = WeakKeyDictionary()
 
 
 @sensitive
@@ -151,10 +151,10 @@ def begin_deletion_of_parent(sender: type[Model], instance: Model, using: str, *
         _begun(block, using).parents[concrete(sender)].add(instance.pk)
 
 
-def _begun(block: Any, using: str) -> Deletion:
+def _begun(block: Any, using: str) -> LoggedDeletion:
     deletion = _deletions.get(block)
     if deletion is None or deletion.is_recorded:
-        deletion = _deletions[block] = Deletion(using)
+        deletion = _deletions[block] = LoggedDeletion(using)
     return deletion
 
 
@@ -178,7 +178,7 @@ def end_deletion(sender: type[Model], instance: Model, using: str, **kwargs: Any
 
 
 def _log_alone(instance: Model, using: str) -> None:
-    deletion = Deletion(using)
+    deletion = LoggedDeletion(using)
     deletion.delete(instance)
     deletion.record()
 
@@ -233,7 +233,7 @@ def name_database(using: str, plan: Any = None, **kwargs: Any) -> None:
         identity.database_id(using)
 
 
-def _under_way(using: str) -> Deletion | None:
+def _under_way(using: str) -> LoggedDeletion | None:
     block = innermost_block(using)
     return None if block is None else _deletions.get(block)
 

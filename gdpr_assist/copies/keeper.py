@@ -81,7 +81,7 @@ class Keeper(Protocol):
         ...
 
 
-class Found(NamedTuple):
+class HeldCopies(NamedTuple):
     """What a keeper has of some rows."""
 
     keeper: Keeper
@@ -108,20 +108,20 @@ class Keepers:
             self._concerned[model] = [each for each in self._keepers if each.concerns(declaration)]
         return self._concerned[model]
 
-    def find(self, plan: Plan, rows: QuerySet[Any]) -> list[Found]:
+    def find(self, plan: Plan, rows: QuerySet[Any]) -> list[HeldCopies]:
         """Return what they have of ``rows``, which ``plan`` is about to change."""
         asked = self.concerned(plan.declaration)
-        return [Found(each, plan.label, copies) for each in asked if (copies := list(each.find(plan, rows)))]
+        return [HeldCopies(each, plan.label, copies) for each in asked if (copies := list(each.find(plan, rows)))]
 
-    def find_deleted(self, declaration: Declaration, instance: Model, *, read: bool) -> list[Found]:
+    def find_deleted(self, declaration: Declaration, instance: Model, *, read: bool) -> list[HeldCopies]:
         """Return what they have of the row of ``instance``, which is about to be deleted."""
         return [
-            Found(each, declaration.label, copies)
+            HeldCopies(each, declaration.label, copies)
             for each in self.concerned(declaration)
             if (copies := list(each.find_deleted(instance, read=read)))
         ]
 
-    def erase(self, found: list[Found]) -> None:
+    def erase(self, found: list[HeldCopies]) -> None:
         """Have each keeper erase what it found, now or after the COMMIT, and note what it retains."""
         for keeper in self._keepers:
             ours = [each for each in found if each.keeper is keeper]
@@ -130,10 +130,10 @@ class Keepers:
             elif ours:
                 transaction.on_commit(partial(self._erase_or_retain, keeper, ours), using=self.using, robust=True)
 
-    def _erase(self, keeper: Keeper, found: list[Found]) -> None:
+    def _erase(self, keeper: Keeper, found: list[HeldCopies]) -> None:
         self.retained += keeper.erase([copy for each in found for copy in each.copies]).retained
 
-    def _erase_or_retain(self, keeper: Keeper, found: list[Found]) -> None:
+    def _erase_or_retain(self, keeper: Keeper, found: list[HeldCopies]) -> None:
         """Nothing can be undone any more: note an error, without its text, which may hold a value."""
         try:
             self._erase(keeper, found)

@@ -13,7 +13,7 @@ from ..copies.rows import copies
 from ..declaring.clauses import DELETED, FREE, Keep
 from ..declaring.digits import known_key
 from ..declaring.meta import all_rows
-from ..log.writing import joined
+from ..log.writing import as_part_of
 from ..planning.plans import Plan
 from ..planning.plans import plan as make_plan
 from ..registry import registry
@@ -98,7 +98,7 @@ def erase_copies(
         elif clauses.on_erasure == DELETED:
             deletion = Deletion(found)
             deletion.read_keys()
-            with joined({found.db: run.erasure}):
+            with as_part_of({found.db: run.erasure}):
                 deletion.run()
             run.copies[declared.label] += len(deletion.keys)
         else:

@@ -55,7 +55,7 @@ def execute_together(
             for plan, before in zip(pinned, marked, strict=True)
         ]
         if then is not None:
-            with writing.joined(erasures):
+            with writing.as_part_of(erasures):
                 then()
         if before_commit is not None:
             before_commit(results)

@@ -27,7 +27,7 @@ ROWS_PER_RANGE = 20_000
 ROWS_PER_CASE = 100
 
 
-class Way(Protocol):
+class Changer(Protocol):
     """Changes rows that are claimed and marked."""
 
     def change(self, plan: Plan, rows: QuerySet[Any], run: Run) -> int:
@@ -35,7 +35,7 @@ class Way(Protocol):
         ...
 
 
-def way_of(plan: Plan) -> Way:
+def way_of(plan: Plan) -> Changer:
     return WAYS[plan.way.kind]
 
 
@@ -128,7 +128,7 @@ class RowByRow:
 
 
 IN_SETS: dict[Kind, InSets] = {"set": InSets(), "mixed": Mixed()}
-WAYS: dict[Kind, Way] = {**IN_SETS, "rows": RowByRow()}
+WAYS: dict[Kind, Changer] = {**IN_SETS, "rows": RowByRow()}
 
 
 def _columns(plan: Plan) -> Iterable[dict[str, Any]]:

@@ -106,7 +106,7 @@ def suspended() -> Iterator[Counter[tuple[str, str]]]:
 
 
 @contextmanager
-def joined(erasures: Mapping[str, Erasure]) -> Iterator[None]:
+def as_part_of(erasures: Mapping[str, Erasure]) -> Iterator[None]:
     """Have what is deleted within the block logged with these erasures, by alias: it is one operation with them."""
     token = _joined.set(erasures)
     try:

@@ -17,8 +17,7 @@ from ..declaring.meta import all_rows
 from ..declaring.relations import is_multi_valued, matching_value
 from ..declaring.search import Matching
 from ..exceptions import AnonymiseError
-from ..paths import Known as KnownBy
-from ..paths import Route, known_by, person_of, routes
+from ..paths import KnownBy, Route, known_by, person_of, routes
 from ..registry import registry
 from .person import Keys, Known, Tables, nobodys
 from .sharing import of_others_too
@@ -40,7 +39,7 @@ class Found:
     ways: tuple[str, ...]
     """How they were found: ``"by customer"``, ``"by email"``."""
 
-    by_way: tuple[Way, ...] = field(default=(), repr=False)
+    by_way: tuple[FoundBy, ...] = field(default=(), repr=False)
     """The rows of each way, those that are somebody else's too among them."""
 
     is_shared: bool = False
@@ -62,7 +61,9 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Way:
+class FoundBy:
+    """Rows that are found in one way."""
+
     part: str
     words: str
     rows: QuerySet[Any]
@@ -116,7 +117,7 @@ def _shared_apart(found: Found, keys: Keys, tables: Tables) -> Iterator[Found]:
     yield replace(found, rows=found.rows.filter(pk__in=others), is_shared=True)
 
 
-def joined_ways(model: type[Model], alias: str, ways: list[Way]) -> Iterator[Found]:
+def joined_ways(model: type[Model], alias: str, ways: list[FoundBy]) -> Iterator[Found]:
     for part in dict.fromkeys(way.part for way in ways):
         those = [way for way in ways if way.part == part]
         queries = [way.rows.order_by().values("pk") for way in those]
@@ -132,7 +133,7 @@ def joined_ways(model: type[Model], alias: str, ways: list[Way]) -> Iterator[Fou
         )
 
 
-def _by_key(model: type[Model], alias: str, keys: Keys, using: str, tables: Tables) -> Iterator[Way]:
+def _by_key(model: type[Model], alias: str, keys: Keys, using: str, tables: Tables) -> Iterator[FoundBy]:
     rows = all_rows(model, alias)
     for route in routes(model):
         if route.person is None or not (mine := keys.get(route.person)):
@@ -141,10 +142,10 @@ def _by_key(model: type[Model], alias: str, keys: Keys, using: str, tables: Tabl
             continue  # where a key 7 is somebody else
         words = f"by {route.lookup}" if route.lookup else ITSELF
         hers = rows.filter(**{f"{route.key}__in": mine})
-        yield Way(part=route.party, words=words, rows=hers, route=route)
+        yield FoundBy(part=route.party, words=words, rows=hers, route=route)
 
 
-def _by_value(model: type[Model], alias: str, values: list[Known], included: Collection[str]) -> Iterator[Way]:
+def _by_value(model: type[Model], alias: str, values: list[Known], included: Collection[str]) -> Iterator[FoundBy]:
     if person_of(model):
         return
     for each in known_by(model):
@@ -153,7 +154,7 @@ def _by_value(model: type[Model], alias: str, values: list[Known], included: Col
         those = [value.value for value in hers if value.is_certain or is_included]
         if those and is_found_by(model, each):
             rows = nobodys(model, alias, each.party).filter(matching_value(model, each.lookup, *those))
-            yield Way(part=each.party, words=f"by {each.identifier}", rows=rows)
+            yield FoundBy(part=each.party, words=f"by {each.identifier}", rows=rows)
 
 
 def doubt_name(model: type[Model], identifier: str) -> str:
@@ -196,7 +197,7 @@ def _leading_to(
                 yield from _shared_apart(found, keys, tables)
 
 
-def _pointing(model: type[Model], alias: str, route: Route, targets: list[QuerySet[Any]]) -> Iterator[Way]:
+def _pointing(model: type[Model], alias: str, route: Route, targets: list[QuerySet[Any]]) -> Iterator[FoundBy]:
     generic: Generic = route.generic  # type: ignore[assignment]
     before = f"{route.lookup}__" if route.lookup else ""
     for rows in targets:
@@ -205,4 +206,4 @@ def _pointing(model: type[Model], alias: str, route: Route, targets: list[QueryS
         those = rows.order_by().values_list("pk" if text is None else text, flat=True)
         condition = {f"{before}{generic.content_type}": kind.pk, f"{before}{generic.object_id}__in": those}
         pointing = all_rows(model, alias).filter(**condition)
-        yield Way(part=route.party, words=f"by {before}{generic}", rows=pointing, route=route)
+        yield FoundBy(part=route.party, words=f"by {before}{generic}", rows=pointing, route=route)

@@ -17,7 +17,7 @@ from ..planning.plans import Plan, plan
 from ..registry import registry
 from .finding import Found
 from .person import Keys
-from .sharing import links
+from .sharing import link_rows
 
 # The way to a row that is a copy of one that was found
 COPIES = "copies of the above"
@@ -134,7 +134,7 @@ def shares(found: Iterable[Found], force: bool, keys: Keys) -> Iterator[Share]:
 
 
 def _links(found: Found, keys: Keys) -> Iterator[Share]:
-    for rows in links(found.rows, keys, found.part):
+    for rows in link_rows(found.rows, keys, found.part):
         way = f"link to {found.label}"
         yield Share(found=Found(model=rows.model, using=found.using, part="", rows=rows, ways=(way,)), verb="delete")
 

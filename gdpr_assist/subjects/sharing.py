@@ -48,7 +48,7 @@ def of_others_too(model: type[Model], alias: str, keys: Keys, part: str, tables:
     return Matching(*queries) if len(queries) > 1 else queries[0]
 
 
-def links(rows: QuerySet[Any], keys: Keys, part: str) -> Iterator[QuerySet[Any]]:
+def link_rows(rows: QuerySet[Any], keys: Keys, part: str) -> Iterator[QuerySet[Any]]:
     """Yield the rows between ``rows`` and the person that stand for nothing else: of a many-to-many relation.
 
     Not those of a model that says itself whose they are.

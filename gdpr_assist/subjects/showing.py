@@ -48,19 +48,19 @@ def shown_to(found: Found, tokens: Tokens) -> tuple[QuerySet[Any], View]:
         return record
 
     rows = with_references(found.rows, people)
-    view = View(hidden=_of_others(found) - {person.name for person in people}, added=added, shown=shown)
+    view = View(hidden=_columns_of_others(found) - {person.name for person in people}, added=added, shown=shown)
     return (rows.select_related(*things) if things else rows), view
 
 
 def left_out(found: Found, written: list[str]) -> dict[str, str]:
     """Return {personal column that is not among those that were ``written``: why}."""
-    declared, of_others = registry.declaration(found.model), _of_others(found)
+    declared, of_others = registry.declaration(found.model), _columns_of_others(found)
     passwords = [each.name for each in found.model._meta.concrete_fields if is_hashed_password(each)]
     names = (name for name in dict.fromkeys([*declared.fields, *passwords]) if name not in written)
     return {name: OF_ANOTHER if name in of_others else _why(declared, name) for name in names}
 
 
-def _of_others(found: Found) -> frozenset[str]:
+def _columns_of_others(found: Found) -> frozenset[str]:
     """Return the personal columns of the other parties that this one has not seen."""
     parties = clauses_of(found.model).parties
     if not found.part:

@@ -17,15 +17,14 @@ from ..declaring.relations import follow
 from ..deletion import ANONYMISE
 from ..execution.deleting import Deletion
 from ..execution.execute import execute
-from ..log.writing import Erasure, joined
+from ..log.writing import Erasure, as_part_of
 from ..paths import Route, clauses_of, own_key, person_of
 from ..planning.plans import Plan
 from ..registry import concrete
 from ..sensitive import sensitive
 from ..undocumented import collected, objects_of
 from .finding import ITSELF, Found, find_rows, lock
-from .person import Keys, Tables, known_values, links
-from .person import joined as with_joined
+from .person import Keys, Tables, joined, known_values, links
 from .shares import Share, shares
 from .sharing import may_be_shared
 
@@ -44,7 +43,7 @@ class Survivors:
         """Do it, as a part of ``erasure``. Raises ``AnonymiseError``."""
         for plan in self.plans:
             execute(plan, within=erasure)
-        with joined({erasure.using: erasure}):
+        with as_part_of({erasure.using: erasure}):
             for deletion in self.deletions:
                 deletion.run()
 
@@ -77,7 +76,7 @@ def _of_those_who_stay(people: Keys, going: Going, using: str, tables: Tables) -
 
     Of the rest, some may go anyway.
     """
-    keys = with_joined(people, using, tables)
+    keys = joined(people, using, tables)
     values = known_values(keys, using, tables, certain_only=True)
     all_go = all(those <= set(going.get(model, ())) for model, those in keys.items())
     found = [
