@@ -70,6 +70,11 @@ def locked(rows: QuerySet[Any], using: str) -> QuerySet[Any]:
     return rows.select_for_update() if features.has_select_for_update else rows
 
 
+def locks_rows(using: str) -> bool:
+    """Return whether the database can lock rows that are read: SQLite locks all of itself, at the first write."""
+    return bool(connections[using].features.has_select_for_update)
+
+
 def pages(rows: QuerySet[Any], size: int, *, key: Callable[[Any], Any] = attrgetter("pk")) -> Iterator[list[Any]]:
     """Yield ``rows`` in lists of ``size``, by ascending primary key, each read when it is asked for.
 

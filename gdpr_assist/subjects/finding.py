@@ -10,7 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, QuerySet
 
 from ..databases.aliases import data_aliases, mirrored
-from ..databases.rows import locked
+from ..databases.rows import locked, locks_rows
 from ..declaring.clauses import Generic
 from ..declaring.keys import key_text
 from ..declaring.meta import all_rows
@@ -167,10 +167,15 @@ def is_found_by(model: type[Model], known: KnownBy) -> bool:
 
 
 def lock(found: Iterable[Found]) -> None:
-    """Lock these rows, in the transaction that is open: who has one of them locked is waited for."""
-    for each in sorted(found, key=lambda each: each.label):
-        rows = all_rows(each.model, each.using).filter(pk__in=each.rows.order_by().values("pk")).order_by("pk")
-        list(locked(rows, each.using).values_list("pk"))
+    """Lock these rows, in the transaction that is open: who has one of them locked is waited for.
+
+    Those that are hers alone are locked with those that are somebody else's too, in one order.
+    """
+    every = dict.fromkeys((each.model, each.using, each.by_way) for each in found if locks_rows(each.using))
+    for model, using, ways in sorted(every, key=lambda each: each[0]._meta.label):
+        [whole] = joined_ways(model, using, list(ways))
+        rows = all_rows(model, using).filter(pk__in=whole.rows.order_by().values("pk")).order_by("pk")
+        list(locked(rows, using).values_list("pk"))
 
 
 def _generic(found: list[Found], keys: Keys, using: str, tables: Tables) -> Iterator[Found]:
