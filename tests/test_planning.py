@@ -427,6 +427,18 @@ def test_planning_and_previewing_write_nothing():
     assert all(each.startswith("SELECT") for each in statements)
 
 
+@pytest.mark.parametrize("rows", [1, 2, 3, 7])
+def test_all_keys_are_read_each_once_whatever_fits_into_a_page(monkeypatch, rows):
+    monkeypatch.setattr("gdpr_assist.planning.plans.KEYS_PER_PAGE", 3)
+    people = baker.make(Customer, _quantity=rows)
+    for each in people:
+        baker.make(Order, customer=each, email="ada@quill.example", _quantity=2)
+
+    joining = Customer.objects.filter(orders__email="ada@quill.example")
+
+    assert plan(joining).pinned().keys == tuple(each.pk for each in people)
+
+
 # -- which conditions may be asked again -----------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet, Va
 from django.db import NotSupportedError, router
 from django.db.models import Model, Q, QuerySet
 
-from ..databases.rows import with_rows
+from ..databases.rows import pages, with_rows
 from ..declaring.declaration import Change, Declaration
 from ..declaring.meta import all_rows
 from ..declaring.rules import is_comparable
@@ -33,6 +33,9 @@ from ..undocumented import (
 )
 from .markers import has_marker, is_marked, markers
 from .ways import Way, choose_way
+
+# Of a million keys, a client of MariaDB would hold all rows before Python has the first.
+KEYS_PER_PAGE = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,9 +190,10 @@ class Plan:
         """Return the plan with its keys read: for the rows that match now, whatever happens to others."""
         if self.keys is not None:
             return self
-        keys = self.queryset.order_by("pk").values_list("pk", flat=True)
-        # A queryset that joins may give a key several times, one after the other. There may be a million of them.
-        return replace(self, keys=tuple(key for key, _ in groupby(keys.iterator())))
+        rows = self.queryset.values_list("pk", flat=True)
+        # A queryset that joins may give a key several times, one after the other.
+        keys = (key for page in pages(rows, KEYS_PER_PAGE, key=lambda key: key) for key, _ in groupby(page))
+        return replace(self, keys=tuple(keys))
 
     def described(self, rows: str = "") -> str:
         """Return it in a line of plain words, with what is said of its ``rows``. Asks no database."""
