@@ -125,6 +125,12 @@ def test_an_alias_that_there_is_not():
         look(["ada@quill.example"], databases=["nowhere"])
 
 
+@pytest.mark.django_db
+def test_more_values_than_a_statement_takes():
+    with pytest.raises(AnonymiseError, match=r"^1001 values are too many for one statement\. Look for at most 1000"):
+        look(f"value {number}" for number in range(1001))
+
+
 def test_one_database_of_two_names_is_looked_at_once(garden, django_db_blocker):
     using, values, _ = garden
     connections.databases["again"] = connections.databases[using]

@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from gdpr_assist import Keep, Subject
+from gdpr_assist.subjects import traces
 from tests.apps.people.models import Profile, Sale, StaffAccount
 from tests.apps.shop.models import Address, Customer
 from tests.apps.thirdparty.models import Branch, Device
@@ -182,6 +183,19 @@ def test_deleted_rows(ada):
 def test_columns_of_a_multi_table_child(ada):
     StaffAccount(account_ptr=ada, desk="by the third window").save_base(raw=True)
     assert left("by the third window", person=ada) == owners()
+
+
+@pytest.mark.usefixtures("users")
+def test_of_many_texts_the_shortest_are_looked_for(monkeypatch):
+    monkeypatch.setattr(traces, "MOST", 2)
+    person = Customer.objects.create(name="Ada", email="ada@quill.example", notes="a longer note about her")
+    Address.objects.create(customer=person, street="12 Harbour Road", town="")
+    Device.objects.create(owner="12 Harbour Road", address="::1")
+    result = Subject(person).erase(residue=True)
+    assert (result.residue, result.unread) == (
+        owners(),
+        {"1 of the person's texts": "only the 2 shortest are looked for"},
+    )
 
 
 def test_on_the_command_line(ada):

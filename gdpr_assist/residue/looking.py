@@ -14,9 +14,13 @@ from ..conf import log_database
 from ..databases.aliases import data_aliases, mirrored, twin
 from ..databases.errors import cause
 from ..databases.texts import Table, are_texts_known, rows_that_may_hold, tables_of_texts
+from ..exceptions import AnonymiseError
 from ..sensitive import sensitive
 from . import media
 from .values import Values
+
+# So many values are looked for at once: a statement has them all, in each way of writing them.
+MOST = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +45,12 @@ def look(texts: Iterable[str], *, databases: Iterable[str] | None = None, in_med
 
     Looked at are the databases of these aliases, by default all and the log's; with ``in_media``, also the names and
     contents of stored files. What cannot be read is named, and the rest is looked at. Raises ``AnonymiseError`` for an
-    alias that there is not.
+    alias that there is not, and for more than 1,000 values.
     """
     values, found, unread = Values(texts), Counter[str](), dict[str, str]()
     chosen = list(_aliases(databases))
+    if len(values) > MOST:
+        raise AnonymiseError(f"{len(values)} values are too many for one statement. Look for at most {MOST} at once.")
     if values:
         for using in chosen:
             _look_at_database(using, values, found, unread)

@@ -22,14 +22,25 @@ from .shares import Share
 # One word, as a first name or a town, and a short number: others have these too, in whatever table.
 COMMON = re.compile(r"[^\W\d_]+([-'\u2019/][^\W\d_]+)*|\d{1,7}")
 
-# Parts of the names of columns that hold what many people have, however many words it is
-SHARED = {"city", "country", "county", "district", "place", "postcode", "province", "region", "state", "town", "zip"}
+# Words in the names of columns that hold what many people have, however many words it is
+SHARED = {
+    *("city", "country", "county", "district", "place", "postcode", "province", "region", "state", "town", "zip"),
+    *("kommune", "land", "ort", "plz", "stadt", "commune", "departement", "pays", "ville", "ciudad", "pais"),
+    *("provincia", "citta", "comune", "paese", "gemeente", "plaats", "stad", "kraj", "miasto", "kommun", "postnummer"),
+}
 
-# Parts of the names of the two columns that hold one name
-PARTS = (("first", "given", "fore"), ("last", "family", "sur"))
+# How the names of the two columns end that hold one name, without "_"
+FIRST = ("firstname", "givenname", "forename", "vorname", "prenom", "nombre", "nome", "voornaam", "imie", "fornamn")
+LAST = (
+    *("lastname", "familyname", "surname", "nachname", "familienname", "nomdefamille", "apellido", "apellidos"),
+    *("cognome", "achternaam", "nazwisko", "efternamn"),
+)
 
 # In characters. So much of a note tells which one it is.
 LONGEST = 200
+
+# So many texts are looked for, the short ones first: addresses, names and numbers. Each takes time in each row.
+MOST = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +65,7 @@ class Traces:
 
     def __init__(self, shared: Iterable[Share]) -> None:
         self._rows = [_pinned(each) for each in shared]
-        self._texts = list(_texts_of(self._rows))
+        self._texts = sorted(_texts_of(self._rows), key=len)
 
     def look(self) -> Residue:
         """Return where they still stand, but for what the person's own rows keep by declaration."""
@@ -64,7 +75,11 @@ class Traces:
             for _, row in rows.texts([field.name for field in _text_columns(rows.model)])
             for text in row.values()
         }
-        return look(text for text in self._texts if folded(text) not in kept)
+        gone = [text for text in self._texts if folded(text) not in kept]
+        residue = look(gone[:MOST])
+        if more := len(gone[MOST:]):
+            residue.unread[f"{more} of the person's texts"] = f"only the {MOST} shortest are looked for"
+        return residue
 
 
 def _pinned(share: Share) -> Rows:
@@ -113,8 +128,9 @@ def _shortened(texts: Iterable[str]) -> str:
 
 def _name_columns(names: list[str]) -> list[str]:
     """Return the two columns that hold one name; none where there are not both."""
-    named = {name.lower(): name for name in names if "name" in name.lower()}
-    first, last = (next((name for low, name in named.items() if any(map(low.count, parts))), "") for parts in PARTS)
+    plain = {name: name.lower().replace("_", "") for name in names}
+    last = next((name for name in names if plain[name].endswith(LAST)), None)
+    first = next((name for name in names if plain[name].endswith(FIRST) and name != last), None)
     return [first, last] if first and last else []
 
 
