@@ -17,7 +17,6 @@ from accounts.models import Profile
 from example.seeding import Seeder
 from forum.models import Comment, Message, Thread
 from gdpr_assist import Subject
-from gdpr_assist.export.archive import write_zip
 from gdpr_assist.models import EventLog
 from gdpr_assist.registry import registry
 from newsletter.models import Subscription
@@ -106,11 +105,13 @@ class Walkthrough:
             self.transcript.figure("of these, orders placed as a guest", guest)
 
     def export(self) -> None:
-        with self.transcript.step("Export them"):
+        with self.transcript.step("Export them as a whole"):
             places.EXPORTS.mkdir()
             path = places.EXPORTS / "person.zip"
+            [subject] = Subject.find(email=self.first.email)
             with path.open("wb") as target:
-                write_zip(target, registry.search(self.first.email))
+                counts = subject.export(target)
+            self.transcript.figures({f"rows in {name}": rows for name, rows in counts.items()})
             self.transcript.note(str(path.relative_to(places.PROJECT.parent)))
             with zipfile.ZipFile(path) as archive:
                 self.transcript.holds("the zip is whole", archive.testzip() is None)
@@ -266,23 +267,21 @@ class Walkthrough:
     # -- checks -----------------------------------------------------------------------------
 
     def check_export(self, archive: zipfile.ZipFile) -> None:
-        """See that the file of each model has every row that was found, with its values."""
-        missing = []
-        for model, keys in self.first.rows.items():
-            declared = registry.declaration(model)
-            text = archive.read(declared.export_filename).decode()
-            rows = list(csv.DictReader(io.StringIO(text, newline="")))
-            self.transcript.figure(f"rows in {declared.export_filename}", len(rows))
-            if len(rows) != len(keys):
-                missing.append(f"{declared.label} has {len(keys)} rows")
-            cells = {cell for row in rows for cell in row.values()}
-            missing += [
-                f"{declared.label} {key} {name}"
-                for key in keys
-                for name, value in self.first.originals[model, key].items()
-                if name in declared.export_fields and isinstance(value, str) and value not in cells
-            ]
-        self.transcript.nothing("every row that was found is in it, with its values", missing)
+        """See that the values of each row that a search finds are in the files, and no address of another."""
+        files = [archive.read(name).decode() for name in archive.namelist() if name.endswith(".csv")]
+        rows = [row for text in files for row in csv.DictReader(io.StringIO(text, newline=""))]
+        cells = {cell for row in rows for cell in row.values()}
+        missing = [
+            f"{model._meta.label} {key} {name}"
+            for (model, key), values in self.first.originals.items()
+            for name, value in values.items()
+            if name in registry.declaration(model).export_fields and isinstance(value, str) and value not in cells
+        ]
+        self.transcript.nothing("every value that a search finds is in it", missing)
+        found = sum(map(len, self.first.rows.values()))
+        self.transcript.holds(f"{found} rows, as a search finds", len(rows) == found, len(rows))
+        strangers = any(self.stranger.email in text.lower() for text in files)
+        self.transcript.holds("the address of somebody who wrote to them is not in it", not strangers)
 
     def check_gone(self, *people: Person) -> None:
         left = [each for person in people for each in person.still_there()]
