@@ -157,6 +157,15 @@ class TestOtherPeople:
         assert row["host"].startswith("person-")
         assert (row["sold to"], row["number"]) == (HERSELF, "7")
 
+    def test_the_same_key_on_another_database_is_somebody_else(self, ada):
+        strange = StaffAccount.objects.using("other").create(pk=ada.pk, email="eve@quill.example", desk="3")
+        sale(ada)
+        Sale.objects.using("other").create(email=ada.email, recipient="Ada", packed_by=strange)
+        tables, manifest = exported(Subject(ada))
+        here, there = (each["file"] for each in manifest["files"] if each["model"] == "people.Sale")
+        assert tables[here][0]["buyer"] == HERSELF
+        assert tables[there][0]["packed_by"].startswith("person-")
+
     def test_no_query_for_each_row(self, ada):
         counted = []
         for number in range(2):

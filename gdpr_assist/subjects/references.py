@@ -16,7 +16,7 @@ from django.utils.crypto import salted_hmac
 from ..declaring.meta import all_rows
 from ..declaring.relations import generic_keys, is_multi_valued
 from ..paths import clauses_of, end_of, person_of, routes
-from .person import Keys
+from .person import Keys, Tables
 
 # What stands for the person whom the export is for
 HERSELF = "this person"
@@ -46,52 +46,58 @@ class Tokens:
     """What stands for people in one export: the same for the same person, and something else in the next export."""
 
     def __init__(self, keys: Keys, using: str) -> None:
-        self.using = using
         self._keys = keys
-        """The rows that are the person whom the export is for."""
+        """The rows, on ``using``, that are the person whom the export is for."""
 
+        self._using = using
+        self._tables = Tables()
         self._secret = secrets.token_bytes(32)
-        # {(model, key of a row that is a person): the row that says who it is}
-        self._met: dict[tuple[type[Model], Any], tuple[type[Model], Any]] = {}
+        # {(model, key of a row that is a person, alias): the row that says who it is}
+        self._met: dict[tuple[type[Model], Any, str], tuple[type[Model], Any]] = {}
 
-    def of(self, person: type[Model], key: Any) -> str:
-        """Return the token of somebody, from which nobody can tell who it is."""
-        if key in self._keys.get(person, ()):
+    def of(self, person: type[Model], key: Any, using: str) -> str:
+        """Return the token of somebody, from which nobody can tell who it is.
+
+        ``using`` is where the key was met. The same key is somebody else where that person's table is there too.
+        """
+        where = using if self._tables.has(person, using) else self._using
+        if where == self._using and key in self._keys.get(person, ()):
             return HERSELF
-        digest = salted_hmac(__name__, f"{person._meta.label} {key}", secret=self._secret, algorithm="sha256")
+        text = f"{where} {person._meta.label} {key}"
+        digest = salted_hmac(__name__, text, secret=self._secret, algorithm="sha256")
         return f"person-{digest.hexdigest()[:TOKEN_LENGTH]}"
 
-    def of_reference(self, reference: Reference, row: Model) -> str | None:
+    def of_reference(self, reference: Reference, row: Model, using: str) -> str | None:
         """Return the token of the person that a row of ``with_references`` leads to."""
         ends = ((person, getattr(row, name)) for name, (_, person) in reference.ends.items())
-        return next((self.of(person, key) for person, key in ends if key is not None), None)
+        return next((self.of(person, key, using) for person, key in ends if key is not None), None)
 
-    def of_row(self, model: type[Model], key: Any) -> str | None:
+    def of_row(self, model: type[Model], key: Any, using: str) -> str | None:
         """Return the token of the person that this row of ``model`` is; None if it is none."""
         if person_of(model) is None:
             return None
-        if (model, key) not in self._met:
-            self._met[model, key] = self._who(model, key)
-        return self.of(*self._met[model, key])
+        if (model, key, using) not in self._met:
+            self._met[model, key, using] = self._who(model, key, using)
+        return self.of(*self._met[model, key, using], using)
 
-    def of_generic(self, row: Model, content_type: str, object_id: str) -> str | None:
+    def of_generic(self, row: Model, content_type: str, object_id: str, using: str) -> str | None:
         """Return the token of the person that a generic key of ``row`` leads to; None if it leads to none."""
         kind, text = (getattr(row, row._meta.get_field(name).attname) for name in (content_type, object_id))  # type: ignore[union-attr]
         if kind is None or text is None:
             return None
-        model = ContentType.objects.db_manager(self.using).get_for_id(kind).model_class()
+        model = ContentType.objects.db_manager(using).get_for_id(kind).model_class()
         if model is None:
             return None
         try:
-            return self.of_row(model, model._meta.pk.to_python(text))
+            return self.of_row(model, model._meta.pk.to_python(text), using)
         except ValidationError:
             return None  # no key of that model
 
-    def _who(self, model: type[Model], key: Any) -> tuple[type[Model], Any]:
+    def _who(self, model: type[Model], key: Any, using: str) -> tuple[type[Model], Any]:
         ends = _ends(model)
-        if ends == [("pk", model)]:
+        if ends == [("pk", model)] or not self._tables.has(model, using):
             return model, key
-        row = all_rows(model, self.using).filter(pk=key).values_list(*(lookup for lookup, _ in ends)).first()
+        row = all_rows(model, using).filter(pk=key).values_list(*(lookup for lookup, _ in ends)).first()
         found = ((person, end) for (_, person), end in zip(ends, row or (), strict=False) if end is not None)
         return next(found, (model, key))
 

@@ -36,14 +36,14 @@ def shown_to(found: Found, tokens: Tokens) -> tuple[QuerySet[Any], View]:
     things = [name for name in added if name in _keys_to_things(declared)]
 
     def shown(row: Model, record: Record) -> Record:
-        record = {name: _without_people(value, tokens) for name, value in record.items()}
-        record |= {name: getattr(row, name) for name in things}
+        record = {name: _without_people(value, tokens, found.using) for name, value in record.items()}
+        record |= {name: None if (thing := getattr(row, name)) is None else str(thing) for name in things}
         for person in people:
             for name in (person.name, f"{person.name}_id"):
                 if name in record or name in added:
-                    record[name] = tokens.of_reference(person, row)
+                    record[name] = tokens.of_reference(person, row, found.using)
         for object_id, content_type in generic.items():
-            if token := object_id in record and tokens.of_generic(row, content_type, object_id):
+            if token := object_id in record and tokens.of_generic(row, content_type, object_id, found.using):
                 record[object_id] = token
         return record
 
@@ -88,6 +88,6 @@ def _keys_to_things(declared: Declaration) -> list[str]:
     ]
 
 
-def _without_people(value: Any, tokens: Tokens) -> Any:
+def _without_people(value: Any, tokens: Tokens, using: str) -> Any:
     """Return ``value``; of the row of a person, which a project's own ``export`` gives, the token."""
-    return tokens.of_row(type(value), value.pk) or value if isinstance(value, Model) else value
+    return tokens.of_row(type(value), value.pk, using) or value if isinstance(value, Model) else value
