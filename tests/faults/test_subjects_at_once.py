@@ -1,6 +1,7 @@
 """A person is erased while somebody else writes what is hers, or erases her too."""
 
 import threading
+from unittest import mock
 
 import pytest
 from django.db import connection, transaction
@@ -8,6 +9,7 @@ from django.db import connection, transaction
 from gdpr_assist import Subject
 from gdpr_assist.log import identity
 from gdpr_assist.models import EventLog
+from gdpr_assist.subjects import erasing
 from tests.apps.people.models import Account, Chat, Profile, Sale, SaleLine
 from tests.observing import row
 from tests.people import account, sale
@@ -60,20 +62,19 @@ def test_an_order_that_comes_during_the_erasure_waits_for_its_end():
     old = sale(ada, "ada@quill.example")
     is_locked = threading.Event()
 
+    lock = erasing._lock
+
+    def lock_and_tell(*args):
+        lock(*args)
+        is_locked.set()
+        wait_until_somebody_is_blocked()
+
     def erase():
-        subject = Subject(ada)
-        lock = subject._lock
-
-        def lock_and_tell(shared):
-            lock(shared)
-            is_locked.set()
-            wait_until_somebody_is_blocked()
-
-        subject._lock = lock_and_tell
-        return subject.erase()
+        with mock.patch.object(erasing, "_lock", lock_and_tell):
+            return Subject(ada).erase()
 
     def order():
-        is_locked.wait()
+        assert is_locked.wait(timeout=60)
         return sale(Account(pk=ada.pk), "new@quill.example").pk
 
     result, new = at_once(erase, order)
