@@ -15,7 +15,7 @@ from django.db.models import Model
 from django.db.models.constants import LOOKUP_SEP
 
 from .conf import not_personal
-from .declaring.clauses import Clauses, Generic
+from .declaring.clauses import HISTORY, Clauses, Generic
 from .declaring.relations import follow, generic_keys
 from .exceptions import AnonymiseError
 from .registry import concrete, registry
@@ -220,7 +220,8 @@ def _answer(model: type[Model], key: Any) -> str:
         return "acted"
     if any(_begins_with(model, path, key) for path in clauses.paths) or _is_answered_there(model, key):
         return "subject"
-    if clauses.copy_of is not None and _begins_with(model, clauses.copy_of, key):
+    # A history has the keys of its model, where they are answered.
+    if clauses.copy_of == HISTORY or (clauses.copy_of and _begins_with(model, clauses.copy_of, key)):
         return "copy"
     return "not personal" if is_not_personal(model) else ""
 

@@ -68,6 +68,9 @@ class LoggedDeletion(writing.Erasure):
         self.keepers = Keepers(using)
         self.copies: list[HeldCopies] = []
         self.is_recorded = False
+        self.left = 0
+        """How many rows Django has not said to be gone yet."""
+
         # {model, or proxy: keys of its rows that Django has not said to be gone yet}
         self.going: dict[type[Model], list[Any]] = defaultdict(list)
         self.survivors: Survivors | None = None
@@ -95,6 +98,7 @@ class LoggedDeletion(writing.Erasure):
         self.copies += self.keepers.find_deleted(about.declaration, instance, read=is_origin)
         self.deleted[model].append(instance.pk)
         self.going[type(instance)].append(instance.pk)
+        self.left += 1
         self.add(EventLog.EVENT_DELETE, about.label, [instance.pk])
         for parent in about.parents:
             self.of_children[parent].append(getattr(instance, str(parent._meta.pk.attname)))
@@ -109,8 +113,7 @@ class LoggedDeletion(writing.Erasure):
         self.is_recorded = True
         if self.survivors is not None:
             self.survivors.erase(self)
-        for model, keys in self.deleted.items():
-            erase_copies(model, keys, Run(self.whole or self), but=going_with(model))
+        self._erase_copies(self.whole or self)
         for parent, keys in self.of_children.items():
             label = registry.log_label(parent)
             self.add(EventLog.EVENT_DELETE, label, [key for key in keys if key in self.parents[parent]])
@@ -120,6 +123,17 @@ class LoggedDeletion(writing.Erasure):
         self.keepers.erase(self.copies)  # one that refuses must do so before the log has the events
         if self.whole is None:
             writing.record(self)
+
+    def end(self) -> None:
+        """After the last row, erase what was copied of the rows while they went, as a history does after each."""
+        late = writing.Erasure(self.using)
+        self._erase_copies(self.whole or late)
+        if late.count:
+            writing.record(late)
+
+    def _erase_copies(self, erasure: writing.Erasure) -> None:
+        for model, keys in self.deleted.items():
+            erase_copies(model, keys, Run(erasure), but=going_with(model))
 
 
 # {the atomic block of a Collector's run: its deletion}. Each run is within a block of its own for all its signals: the
@@ -166,6 +180,9 @@ def end_deletion(sender: type[Model], instance: Model, using: str, **kwargs: Any
         deletion.check(sender)
         if not deletion.is_recorded:
             deletion.record()
+        deletion.left -= 1
+        if not deletion.left:
+            deletion.end()
     elif innermost_block(using) is not None:
         _log_alone(instance, using)
     else:

@@ -21,6 +21,7 @@ REASONS = {
     "log/writing.py": "the protocol, in the order of its steps",
     "managers.py": "all that touches a project's class, so that it can be read at once",
     "planning/plans.py": "the plan and how it is made: one value",
+    "receivers.py": "a deletion as Django tells of it, from its first row to its last, and what goes with it",
     "registry.py": "one object: what is declared, looked up in each direction",
     "replay/applying.py": "one transaction of a replay, from its receipts to its last row, and why it may fail",
     "replay/replay.py": "one loop over the log, with what it does about each kind of refusal",

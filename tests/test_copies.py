@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.db.models import SET_NULL, ForeignKey
-from django.db.models.signals import post_save
+from django.db.models.signals import post_delete, post_save
 
 from gdpr_assist import AnonymiseError, Generic, Keep, Subject
 from gdpr_assist.checks.people import check_E043
@@ -17,7 +17,7 @@ from gdpr_assist.erasure import erase
 from gdpr_assist.models import EventLog, PrivacyAnonymised, Receipt
 from gdpr_assist.paths import keys_to_people
 from gdpr_assist.planning import plan
-from tests.apps.people.models import Account, Remark, Sale, SaleLine
+from tests.apps.people.models import Account, Profile, Remark, Sale, SaleLine
 from tests.apps.shop.models import Customer
 
 from .observing import changed, listening, markers, queries, row, unchanged
@@ -106,6 +106,23 @@ def test_a_copy_that_is_written_while_the_row_changes_is_found(ada):
             ada.anonymise()
     (copy,) = Remark.objects.all()
     assert copy.text == str(copy.pk)
+
+
+def test_a_copy_that_is_written_while_the_row_goes_is_found(ada):
+    """As a history writes one after each row, the last of which is that of the account."""
+    Profile.objects.create(account=ada, phone="555")
+
+    def write(instance, **kwargs):
+        remark(instance, text=f"was {ADDRESS}")
+
+    with listening(post_delete, write, sender=Account):
+        # Before the receiver of the app, as a package has it that connects when its models are loaded
+        post_delete.receivers.insert(0, post_delete.receivers.pop())
+        post_delete.sender_receivers_cache.clear()
+        ada.delete()
+    (copy,) = Remark.objects.all()
+    assert copy.text == str(copy.pk)
+    assert events()[-1] == ("anonymise", "Remark", str(copy.pk))
 
 
 def test_copies_can_be_deleted(ada):

@@ -232,6 +232,12 @@ class TestManifest:
         assert entry(manifest, "people.Sale")["on_erasure"] == "anonymised"
         assert entry(manifest, "people.SaleLine")["on_erasure"] == "deleted"
 
+    def test_no_value_stands_in_it_that_is_in_no_export(self, ada):
+        Profile.objects.create(account=ada, phone="555")
+        with changed(Profile, export_exclude=["phone"]), changed(Sale, export_exclude=["phone"]):
+            _, manifest = exported(Subject(ada))
+        assert manifest["identifiers"] == {"email": ["ada@quill.example"]}
+
     def test_of_somebody_without_an_account(self):
         sale(email="gil@quill.example")
         [guest] = Subject.find(email="gil@quill.example")

@@ -9,7 +9,7 @@ APP = "rest_framework.authtoken"
 
 class TokenPrivacy:
     fields: list[str] = []
-    keep = ["user", "created"]
+    keep = ["key", "user", "created"]
     copy_of = "user"
     on_erasure = "delete"
 

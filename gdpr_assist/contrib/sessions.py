@@ -16,7 +16,7 @@ APP = "django.contrib.sessions"
 
 class SessionPrivacy:
     fields = ["session_data"]
-    keep = ["expire_date"]
+    keep = ["session_key", "expire_date"]
     on_erasure = "delete"
     export_exclude = ["session_data"]
 

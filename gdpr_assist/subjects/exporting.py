@@ -96,9 +96,15 @@ def _manifest(
 
 def _identifiers(values: list[Known]) -> dict[str, list[Any]]:
     """Return {kind: the values by which rows were looked for}: they are certain to be the person's own."""
+    shown = {
+        kind
+        for declared in registry
+        for kind, identifier in (declared.clauses.identifiers or {}).items()
+        if not set(identifier.lookups).isdisjoint(declared.export_fields)
+    }
     found: dict[str, list[Any]] = defaultdict(list)
     for each in values:
-        if each.is_certain:
+        if each.is_certain and each.identifier in shown:  # a session's key, say, is in no export
             found[each.identifier].append(each.value)
     return found
 

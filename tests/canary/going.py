@@ -6,6 +6,8 @@ from django.apps import apps
 from django.contrib.auth.models import User
 
 from gdpr_assist import Subject
+from gdpr_assist.paths import clauses_of
+from gdpr_assist.registry import registry
 
 from .law import Exports
 
@@ -73,11 +75,12 @@ class Going:
         return max(1, WAYS[way] * len(self.site.accounts) // 1000)
 
     def _check_result(self, number, result):
-        """Rows that stay although they have an address of this person are told as uncertain."""
+        """Rows that stay although they have an address of this person are told as uncertain, but for their copies."""
+        copies = {model._meta.db_table for model in registry.models if clauses_of(model).copy_of}
         stay = Counter(
             table
             for (table, key), (_, people) in self.site.left.items()
-            if number in people and self.site.whose[table, key] - self.gone.keys() - {number}
+            if table not in copies and number in people and self.site.whose[table, key] - self.gone.keys() - {number}
         )
         told = Counter()
         for each in result.uncertain:

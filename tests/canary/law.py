@@ -71,4 +71,7 @@ def _withheld(manifest):
         model = apps.get_model(each["model"])._meta
         names = (name for name, reason in each["withheld"].items() if reason != OF_ANOTHER)
         found.update(f"{model.db_table}.{model.get_field(name).column}" for name in names)
+    for label in manifest["copies"]:
+        copy = apps.get_model(label)._meta
+        found.update(f"{copy.db_table}.{field.column}" for field in copy.concrete_fields)
     return found

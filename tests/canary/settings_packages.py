@@ -44,5 +44,5 @@ ACCOUNT_UNIQUE_EMAIL = False
 
 # Each key to a person has an answer, or nothing runs.
 GDPR_STRICT = True
-GDPR_NOT_PERSONAL = ["admin.LogEntry"]
+GDPR_CONTRIB = "__all__"
 SILENCED_SYSTEM_CHECKS = ["gdpr_assist.W006"]
