@@ -10,11 +10,11 @@ from gdpr_assist import Subject
 from gdpr_assist.log import identity
 from gdpr_assist.models import EventLog
 from gdpr_assist.subjects import erasing
-from tests.apps.people.models import Account, Chat, Profile, Sale, SaleLine
-from tests.observing import row
+from tests.apps.people.models import Account, Chat, Event, Profile, Sale, SaleLine, Visit
+from tests.observing import changed, row
 from tests.people import account, sale
 
-from .test_transactions import VENDOR, at_once, wait_until_somebody_is_blocked
+from .test_transactions import PATIENCE, VENDOR, at_once, wait_until_somebody_is_blocked
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -48,7 +48,7 @@ def test_an_order_that_is_being_written_is_waited_for_and_erased():
             wait_until_somebody_is_blocked()
 
     def erase():
-        is_written.wait()
+        assert is_written.wait(PATIENCE)
         return Subject(ada).erase()
 
     at_once(order, erase)
@@ -62,9 +62,7 @@ def test_an_order_that_comes_during_the_erasure_waits_for_its_end():
     old = sale(ada, "ada@quill.example")
     is_locked = threading.Event()
 
-    lock = erasing._lock
-
-    def lock_and_tell(*args):
+    def lock_and_tell(*args, lock=erasing._lock):
         lock(*args)
         is_locked.set()
         wait_until_somebody_is_blocked()
@@ -74,7 +72,7 @@ def test_an_order_that_comes_during_the_erasure_waits_for_its_end():
             return Subject(ada).erase()
 
     def order():
-        assert is_locked.wait(timeout=60)
+        assert is_locked.wait(PATIENCE)
         return sale(Account(pk=ada.pk), "new@quill.example").pk
 
     result, new = at_once(erase, order)
@@ -116,3 +114,38 @@ def test_both_people_of_a_row_at_once():
         assert (row(each)["question"], row(each)["answer"]) == (str(each.pk), str(each.pk))
     assert sorted(part for _, part in logged("Chat")) == ["answerer"] * 20 + ["asker"] * 20
     assert len({operation for operation, _ in logged("Chat")}) == 2
+
+
+def test_both_people_of_something_shared_are_deleted_at_once():
+    """Whoever is the second takes it: the first has left it to the second."""
+    ada, bob = account("ada"), account("bob")
+    event = Event.objects.create(topic="Jazz")
+    for each in (ada, bob):
+        Visit.objects.create(event=event, account=each)
+    has_decided = threading.Event()
+
+    def first():
+        with transaction.atomic():
+            ada.delete()
+            has_decided.set()
+            wait_until_somebody_is_blocked()
+
+    def second():
+        assert has_decided.wait(PATIENCE)
+        bob.delete()
+
+    at_once(first, second)
+    assert not Visit.objects.exists()
+    assert row(event)["topic"] == str(event.pk)
+
+
+def test_both_people_of_something_shared_are_erased_at_once():
+    ada, bob = account("ada"), account("bob")
+    events = [Event.objects.create(topic="Jazz") for _ in range(20)]
+    for event in events:
+        for each in (ada, bob):
+            Visit.objects.create(event=event, account=each)
+    with changed(Visit, on_erasure="delete"):
+        results = at_once(Subject(ada).erase, Subject(bob).erase)
+    assert [row(each)["topic"] for each in events] == [str(each.pk) for each in events]
+    assert sorted(each.erased.get("people.Event", 0) for each in results) == [0, 20]
