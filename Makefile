@@ -37,7 +37,7 @@ $(READY): setup.py pyproject.toml tests/requirements.txt tests/canary/requiremen
 		|| { echo "$(PYTHON) is older than Python 3.10; name another: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --upgrade pip
-	$(VENV)/bin/python -m pip install --quiet --editable ".[rich]" \
+	$(VENV)/bin/python -m pip install --quiet --editable ".[rich,svg]" \
 		--requirement tests/requirements.txt --requirement tests/canary/requirements.txt \
 		--requirement example_project/requirements.txt
 	touch $@

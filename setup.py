@@ -40,6 +40,8 @@ setup(
     extras_require={
         # A bar and tables for the commands on a terminal; without it they print lines.
         "rich": ["rich"],
+        # gdpr_inventory --format svg; its wheels bring Graphviz.
+        "svg": ["pygraphviz>=2"],
     },
     keywords="django gdpr privacy anonymise personal data",
     classifiers=[

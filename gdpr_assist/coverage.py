@@ -6,8 +6,7 @@ from django.db.models import Model
 
 from .conf import looks_personal
 from .declaring.declaration import Declaration
-from .declaring.meta import declarable
-from .declaring.mistakes import undeclared
+from .declaring.meta import declarable, undeclared
 from .exceptions import AnonymiseError
 from .looks import personal_looks
 from .paths import is_not_personal, project_models

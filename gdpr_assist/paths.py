@@ -123,7 +123,7 @@ def _routes(model: type[Model], before: str, party: str, passed: frozenset[type[
         yield Route(lookup=before, person=person, key=_joined(before, own_key(model)), party=party)
         if before:
             return  # and not on to the people that this one knows
-    clauses = _sound_clauses_of(model)
+    clauses = sound_clauses_of(model)
     for path in clauses.paths:
         whose = str(path) if not before and path in clauses.parties else party
         if isinstance(path, Generic):
@@ -135,7 +135,7 @@ def _routes(model: type[Model], before: str, party: str, passed: frozenset[type[
 def _known(model: type[Model], before: str, party: str, passed: frozenset[type[Model]]) -> Iterator[KnownBy]:
     if before and person_of(model):
         return  # what a person is known by is asked of the person
-    clauses = _sound_clauses_of(model)
+    clauses = sound_clauses_of(model)
     for kind, identifier in (clauses.identifiers or {}).items():
         for lookup in identifier.lookups:
             whose = party if before else clauses.party_of(lookup)
@@ -146,7 +146,7 @@ def _known(model: type[Model], before: str, party: str, passed: frozenset[type[M
             yield from _known(end, _joined(before, path), whose, passed | {model})
 
 
-def _sound_clauses_of(model: type[Model]) -> Clauses:
+def sound_clauses_of(model: type[Model]) -> Clauses:
     for mistake in registry.declaration(model).mistakes if model in registry else ():
         if mistake.check in OF_PEOPLE:
             raise AnonymiseError(f"{mistake.message} {mistake.hint}")

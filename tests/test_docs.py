@@ -24,6 +24,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 COMMANDS = [
     "anonymise_db",
+    "gdpr_inventory",
     "gdpr_new_id",
     "gdpr_paths",
     "gdpr_prune",

@@ -36,9 +36,10 @@ def imported():
 def test_it_brings_django_and_its_settings_and_nothing_else(metadata):
     assert metadata["install_requires"] == ["Django>=4.2,!=6.1.0", "django-appconf"]
     with_django = {"asgiref"}
-    assert set().union(*imported().values()) == {"appconf", "django", "rich"} | with_django
+    assert set().union(*imported().values()) == {"appconf", "django", "pygraphviz", "rich"} | with_django
 
 
-def test_rich_is_an_extra_and_one_module_knows_it(metadata):
-    assert metadata["extras_require"] == {"rich": ["rich"]}
+def test_each_extra_is_known_by_one_module(metadata):
+    assert metadata["extras_require"] == {"rich": ["rich"], "svg": ["pygraphviz>=2"]}
     assert [module for module, names in imported().items() if "rich" in names] == ["management/console"]
+    assert [module for module, names in imported().items() if "pygraphviz" in names] == ["inventory/drawing"]

@@ -19,8 +19,8 @@ def check_W033(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         message(
             "W033",
             f"{model._meta.label} looks personal ({', '.join(names)}), and nothing is said of it.",
-            "Give it a PrivacyMeta, or register it with one if it is another app's; if its rows are about no people, "
-            "list it in GDPR_NOT_PERSONAL. What looks personal is in GDPR_LOOKS_PERSONAL.",
+            "Give it a PrivacyMeta, or register it with one if it is another app's (GDPR_CONTRIB has some). "
+            "If its rows are about no people, list it in GDPR_NOT_PERSONAL. GDPR_LOOKS_PERSONAL says what looks so.",
             model,
         )
         for model, names in looking_personal().items()

@@ -14,7 +14,7 @@ from django.db.models.fields.reverse_related import ForeignObjectRel
 
 from ..exceptions import AnonymiseError, FieldAnonymiseError
 from .clauses import FREE, Clauses
-from .meta import PrivacyMeta, exported_fields, personal_fields
+from .meta import PrivacyMeta, exported_fields, personal_fields, texts
 from .methods import method, method_mistakes
 from .mistakes import Mistake, key_mistakes, meaning_mistakes, shape_mistakes
 from .people import read_clauses
@@ -77,6 +77,16 @@ class Declaration:
     @property
     def export_filename(self) -> str:
         return self.meta.export_filename or f"{self.model._meta.app_label}-{self.model._meta.object_name}.csv"
+
+    @property
+    def purposes(self) -> tuple[str, ...]:
+        """Why the data is held, as far as it was written down."""
+        return texts(self.meta.purpose)
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Who gets the data, as far as it was written down."""
+        return texts(self.meta.recipients)
 
     @cached_property
     def parts(self) -> dict[str, frozenset[str]]:

@@ -95,7 +95,7 @@ def _null_or_now(field: Field[Any, Any], now: Callable[[], Any]) -> Replacement:
         return constant(None)
     if is_unique_alone(field):
         raise _must_stay_unique(field)
-    return Replacement(value=lambda instance: now(), expression=now, is_constant=True)
+    return Replacement(value=lambda instance: now(), expression=now, words="the time of it", is_constant=True)
 
 
 @default(models.DateField)
@@ -135,7 +135,7 @@ def ip_address(field: models.GenericIPAddressField[Any, Any]) -> Replacement:
 @default(models.UUIDField)
 def uuid_(field: Field[Any, Any]) -> Replacement:
     if is_unique(field) and not (field.null and null_repeats(field)):
-        return Replacement(value=lambda instance: uuid.uuid4(), expression=RandomUUID)
+        return Replacement(value=lambda instance: uuid.uuid4(), expression=RandomUUID, words="a random UUID")
     return _null_or(field, uuid.UUID(int=0))
 
 
@@ -149,6 +149,7 @@ def json(field: Field[Any, Any]) -> Replacement:
         value=lambda instance: [] if isinstance(getattr(instance, field.attname), list) else {},
         expression=lambda: EmptyOfSameKind(F(field.name)),
         holds=lambda name: Q(**{name: {}}) | Q(**{name: []}),
+        words="empty",
     )
 
 

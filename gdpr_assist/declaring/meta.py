@@ -49,6 +49,8 @@ class PrivacyMeta:
     on_erasure: Any = "anonymise"
     copy_of: Any = None
     on_delete_of_subject: str | None = ERASE
+    purpose: str | Iterable[str] = ()
+    recipients: str | Iterable[str] = ()
     log_label: str | None = None
     former_labels: Iterable[str] = ()
 
@@ -92,6 +94,20 @@ def declarable(model: type[Model]) -> Iterable[Field[Any, Any]]:
         and not getattr(field.remote_field, "parent_link", False)
         and not getattr(field, "generated", False)
     )
+
+
+def undeclared(meta: PrivacyMeta) -> list[str]:
+    """Return the names of the columns that are neither personal nor kept, and are the project's own to decide."""
+    if (listed := listed_fields(meta)) is None:
+        return []
+    structure = (name for name, owner in owners(meta.model).items() if owner.is_structure)
+    said = {*listed, *meta.keep, *structure}
+    return [field.name for field in declarable(meta.model) if field.name not in said]
+
+
+def texts(given: Any) -> tuple[Any, ...]:
+    """Return a text, or a list of texts, as a tuple; of anything else, that it is none shows in what it holds."""
+    return tuple(given) if isinstance(given, (list, tuple)) else (given,)
 
 
 def exported_fields(meta: PrivacyMeta) -> tuple[str, ...]:

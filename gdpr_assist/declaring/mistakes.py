@@ -12,7 +12,7 @@ from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationErro
 from django.db.models import BinaryField, Model
 from django.utils.functional import cached_property as DjangoCachedProperty
 
-from .meta import ALL_FIELDS, PrivacyMeta, all_rows, declarable, listed_fields, personal_fields
+from .meta import ALL_FIELDS, PrivacyMeta, all_rows, listed_fields, personal_fields, texts, undeclared
 from .owners import Owner, bystanders, owners
 from .search import lookup_of
 
@@ -31,6 +31,7 @@ _LISTS = ("fields", "keep", "clear", "search_fields", "export_fields", "export_e
 
 def shape_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
     """Yield what is not even of the right type, so that names cannot be read from it."""
+    yield from _text_mistakes(meta)
     if not isinstance(meta.bulk, bool | None):
         yield Mistake(
             "E010",
@@ -49,12 +50,6 @@ def shape_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
             f"{meta.model._meta.label}: PrivacyMeta.delete_files is neither True nor False.",
             "Write delete_files = False to leave stored files where they are when no row names them any more.",
         )
-    if not isinstance(meta.export_filename, str | None):
-        yield Mistake(
-            "E010",
-            f"{meta.model._meta.label}: PrivacyMeta.export_filename is not a text.",
-            'Write export_filename = "name.csv".',
-        )
     for attribute in _LISTS:
         value = getattr(meta, attribute)
         if (value is None and getattr(PrivacyMeta, attribute) is None) or (attribute, value) == ("fields", ALL_FIELDS):
@@ -66,6 +61,22 @@ def shape_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
                 "E010",
                 f"{meta.model._meta.label}: PrivacyMeta.{attribute} is not a list of names.",
                 f'Write {attribute} = ["name", ...].',
+            )
+
+
+def _text_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
+    if not isinstance(meta.export_filename, str | None):
+        yield Mistake(
+            "E010",
+            f"{meta.model._meta.label}: PrivacyMeta.export_filename is not a text.",
+            'Write export_filename = "name.csv".',
+        )
+    for attribute in ("purpose", "recipients"):
+        if not all(isinstance(text, str) and text.strip() for text in texts(getattr(meta, attribute))):
+            yield Mistake(
+                "E010",
+                f"{meta.model._meta.label}: PrivacyMeta.{attribute} is neither a text nor a list of texts.",
+                f'Write {attribute} = "in a few words", or a list of such texts.',
             )
 
 
@@ -170,15 +181,6 @@ def key_mistakes(meta: PrivacyMeta) -> list[Mistake]:
             "Give the model a single primary key, or write can_anonymise = False.",
         )
     ]
-
-
-def undeclared(meta: PrivacyMeta) -> list[str]:
-    """Return the names of the columns that are neither personal nor kept, and are the project's own to decide."""
-    if (listed := listed_fields(meta)) is None:
-        return []
-    structure = (name for name, owner in owners(meta.model).items() if owner.is_structure)
-    said = {*listed, *meta.keep, *structure}
-    return [field.name for field in declarable(meta.model) if field.name not in said]
 
 
 def _undeclared(meta: PrivacyMeta) -> Iterable[Mistake]:

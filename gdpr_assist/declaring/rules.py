@@ -35,6 +35,9 @@ class Replacement:
     doubt: str = ""
     """What a check says of the value (W014); empty if there is nothing to say."""
 
+    words: str = ""
+    """What it gives, in words, for whoever asks what becomes of the field."""
+
     cure: str = "Let the field be null or blank"
     """What that check tells to do, beside writing an anonymiser."""
 
@@ -67,7 +70,15 @@ def constant(value: Any) -> Replacement:
     def holds(name: str) -> Q:
         return Q(**{f"{name}__isnull": True}) if value is None else Q(**{name: value})
 
-    return Replacement(value=lambda instance: value, expression=lambda: value, holds=holds, is_constant=True)
+    return Replacement(
+        value=lambda instance: value, expression=lambda: value, holds=holds, words=_in_words(value), is_constant=True
+    )
+
+
+def _in_words(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    return "empty" if value in ("", b"", [], {}) else str(value)
 
 
 def is_hashed_password(field: Field[Any, Any]) -> bool:

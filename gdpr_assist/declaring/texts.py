@@ -89,6 +89,14 @@ class _KeyText:
         labels = [getattr(meta, "log_label", None) or self.model._meta.label, *former]
         return str(labels[-1])
 
+    @property
+    def words(self) -> str:
+        """What it is made of: as ``"[key]-[digits]"``."""
+        if self.only_digits:
+            return f"{self.prefix}[digits]{self.suffix}"
+        key = "[end of key]" if self.last_digits else "[key]"
+        return f"{self.prefix}{key}{'-[digits]' if self.digits else ''}{self.suffix}"
+
     def value(self, instance: Model) -> str:
         text, room = str(getattr(instance, self.model._meta.pk.attname)), self.room or 0
         if self.only_digits:
@@ -144,6 +152,7 @@ def unless_empty(field: Field[Any, Any], made: Replacement) -> Replacement:
         value=value,
         expression=new_expression and expression,
         holds=new_holds and (lambda name: is_empty(name) | new_holds(name)),
+        words=f"{made.words}, where it is not empty",
     )
 
 
@@ -152,7 +161,7 @@ def from_key(field: Field[Any, Any], prefix: str = "", suffix: str = "") -> Repl
     text = _KeyText(model=field.model, prefix=prefix, suffix=suffix, room=room, unique=is_unique(field))
     if room is not None and text.is_cut and room < (SHORTEST_DIGEST if text.only_digits else 1):
         raise _too_short(field)
-    made = Replacement(value=text.value, is_keyed=bool(text.digits or text.only_digits))
+    made = Replacement(value=text.value, words=text.words, is_keyed=bool(text.digits or text.only_digits))
     if text.unique and not made.is_keyed:
         longest = longest_key(field.model) or 0
         needed = len(prefix) + longest + 1 + FEWEST_DIGITS + len(suffix)
@@ -176,5 +185,8 @@ def unusable_password(field: Field[Any, Any]) -> Replacement:
         return made if field.max_length is None else Left(made, field.max_length)
 
     return Replacement(
-        value=lambda instance: make_password(None)[: field.max_length], expression=expression, holds=holds
+        value=lambda instance: make_password(None)[: field.max_length],
+        expression=expression,
+        holds=holds,
+        words="an unusable password",
     )

@@ -6,7 +6,7 @@ The only module that knows rich, which is what the extra ``rich`` of the package
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.core.management.base import OutputWrapper
@@ -39,6 +39,13 @@ class Lines:
         for name, number in numbers.items():
             self.stdout.write(f"{name}: {number}")
 
+    def rows(self, rows: Sequence[Sequence[str]], header: Sequence[str], title: str = "") -> None:
+        if title:
+            self.stdout.write(f"\n{title}")
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        for row in (header, *rows):
+            self.stdout.write("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
 
 class Drawings:
     """A bar while work is done, and tables: for a terminal, with rich."""
@@ -65,6 +72,13 @@ class Drawings:
         table = rich.table.Table(title, "Number")
         for name, number in numbers.items():
             table.add_row(name, str(number))
+        self.terminal.print(table)
+
+    def rows(self, rows: Sequence[Sequence[str]], header: Sequence[str], title: str = "") -> None:
+        headings = map(rich.markup.escape, header)
+        table = rich.table.Table(*headings, title=rich.markup.escape(title) or None, title_justify="left")
+        for row in rows:
+            table.add_row(*map(rich.markup.escape, row))
         self.terminal.print(table)
 
 

@@ -110,6 +110,25 @@ class TestTable:
         assert (output.getvalue() == self.LINES) is not is_drawn
 
 
+class TestRows:
+    ROWS = [["email", "text [key]"], ["a", "b"]]
+
+    def test_lines_in_a_file(self):
+        log_file = Output(is_terminal=False)
+        shown(log_file).rows(self.ROWS, ["NAME", "RULE"], title="shop.Customer")
+        assert log_file.getvalue() == "\nshop.Customer\nNAME   RULE\nemail  text [key]\na      b\n"
+
+    def test_no_rows(self, output):
+        shown(output).rows([], ["NAME"])
+        assert "NAME" in output.getvalue()
+
+    def test_a_table_on_a_terminal_whose_cells_are_text_and_no_markup(self):
+        terminal = Output(is_terminal=True)
+        shown(terminal).rows(self.ROWS, ["NAME", "RULE"], title="[red]shop.Customer")
+        for text in ("┃", "[red]shop.Customer", "NAME", "text [key]"):
+            assert text in terminal.getvalue()
+
+
 class TestWithoutRich:
     """The commands in a process that cannot import rich."""
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
+from gdpr_assist.management.console import console
 from gdpr_assist.management.proposals import proposals
 from gdpr_assist.pages import page
-from gdpr_assist.paths import Key, keys_to_people, people
+from gdpr_assist.paths import keys_to_people, people
 
 
 class Command(BaseCommand):
@@ -45,7 +45,8 @@ class Command(BaseCommand):
             for line in proposals():
                 self.stdout.write(line)
             return
-        self.print_table(keys)
+        rows = [(key.label, key.target._meta.label if key.target else "anything", key.answer or "-") for key in keys]
+        console(self.stdout, options).rows(rows, ["KEY", "LEADS TO", "ANSWER"])
         left = [key.label for key in keys if not key.answer]
         if options["baseline"]:
             left = self.compare(options["baseline"], left)
@@ -54,13 +55,6 @@ class Command(BaseCommand):
                 f"Nothing is said of {len(left)} key{pluralize(len(left))}: {', '.join(left)}. "
                 "gdpr_paths --propose writes the lines."
             )
-
-    def print_table(self, keys: Sequence[Key]) -> None:
-        rows = [(key.label, key.target._meta.label if key.target else "anything", key.answer or "-") for key in keys]
-        rows.insert(0, ("KEY", "LEADS TO", "ANSWER"))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for row in rows:
-            self.stdout.write("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
     def compare(self, file: Path, left: list[str]) -> list[str]:
         """Return what is not in ``file``; leave out of that what is answered by now."""
