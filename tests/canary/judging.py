@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 NOT_PERSONAL = "declared as not personal (keep)"
-COPY = "Django's log of the admin: no declaration says yet that its texts are copies"
 
 
 @dataclass(frozen=True)
