@@ -132,22 +132,20 @@ def _quoted(connection: Any, *names: str) -> str:
 
 def _from_postgresql(connection: Any, table: Table, patterns: list[str]) -> Select:
     """LIKE takes less than half of the time of a regular expression, and that of runs is cheap without a locale."""
-    selected, texts, wide, binary = [], [], [], []
-    for each in table.columns:
-        name = _quoted(connection, each.name)
-        selected.append(name if each.is_binary else f"{name}::text")
-        # Bytes that are no letters of ASCII are \303 then.
-        texts.append(f"encode({name}, 'escape')" if each.is_binary else f"{name}::text")
-        wide += texts[-1:] if each.is_wide else []
-        binary += [name] if each.is_binary else []
-    if binary:
+    names = [_quoted(connection, each.name) for each in table.columns]
+    of_binary = [name for each, name in zip(table.columns, names, strict=True) if each.is_binary]
+    # Bytes that are no letters of ASCII are \303 then.
+    texts = [f"encode({name}, 'escape')" if name in of_binary else f"{name}::text" for name in names]
+    of_wide = [text for each, text in zip(table.columns, texts, strict=True) if each.is_wide]
+    if of_binary:
         patterns = [*patterns, *(_octal(each) for each in patterns if not each.isascii())]
-    condition = f"lower(concat_ws(' ', {', '.join(texts)}) COLLATE \"default\") LIKE ANY (%s::text[])"
-    if wide:
-        condition += f" OR concat_ws(' ', {', '.join(wide)}) COLLATE \"C\" ~ '{RUN}'"
-    condition += "".join(f" OR substr({name}, 1, 1) = 'x'::bytea" for name in binary)
+    conditions = [f"lower(concat_ws(' ', {', '.join(texts)}) COLLATE \"default\") LIKE ANY (%s::text[])"]
+    if of_wide:
+        conditions.append(f"concat_ws(' ', {', '.join(of_wide)}) COLLATE \"C\" ~ '{RUN}'")
+    conditions += [f"substr({name}, 1, 1) = 'x'::bytea" for name in of_binary]
+    cells = ", ".join(name if name in of_binary else text for name, text in zip(names, texts, strict=True))
     source = _quoted(connection, table.columns[0].schema, table.columns[0].table)
-    return f"SELECT {', '.join(selected)} FROM ONLY {source} WHERE {condition}", [patterns]
+    return f"SELECT {cells} FROM ONLY {source} WHERE {' OR '.join(conditions)}", [patterns]
 
 
 def _octal(pattern: str) -> str:
@@ -155,21 +153,20 @@ def _octal(pattern: str) -> str:
 
 
 def _from_mysql(connection: Any, table: Table, patterns: list[str]) -> Select:
+    """LIKE takes half of the time for bytes, which also have no collations that do not go together."""
     names = [_quoted(connection, each.name) for each in table.columns]
+    of_binary = [name for each, name in zip(table.columns, names, strict=True) if each.is_binary]
     # Bytes that are no text become question marks.
-    texts = [f"CONVERT({name} USING utf8mb4)" for name in names]
-    wide = [text for each, text in zip(table.columns, texts, strict=True) if each.is_wide]
-    binary = [name for each, name in zip(table.columns, names, strict=True) if each.is_binary]
-    row = f"LOWER(CONCAT_WS(' ', {', '.join(texts)})) COLLATE utf8mb4_bin"
+    texts = [f"CONVERT({name} USING utf8mb4)" if name in of_binary else name for name in names]
+    of_wide = [text for each, text in zip(table.columns, texts, strict=True) if each.is_wide]
+    row = f"CAST(LOWER(CONVERT(CONCAT_WS(' ', {', '.join(texts)}) USING utf8mb4)) AS BINARY)"
     # It is NULL where it would be longer than max_allowed_packet.
-    condition = " OR ".join([f"{row} IS NULL", *[f"{row} LIKE %s"] * len(patterns)])
-    if wide:
-        condition += f" OR CONCAT_WS(' ', {', '.join(wide)}) REGEXP '{RUN}'"
-    condition += "".join(f" OR LEFT({name}, 1) = 'x'" for name in binary)
-    return (
-        f"SELECT {', '.join(names)} FROM {_quoted(connection, table.columns[0].table)} WHERE {condition}",
-        list(patterns),
-    )
+    conditions = [f"{row} IS NULL", *[f"{row} LIKE %s"] * len(patterns)]
+    if of_wide:
+        conditions.append(f"CONVERT(CONCAT_WS(' ', {', '.join(of_wide)}) USING utf8mb4) REGEXP '{RUN}'")
+    conditions += [f"LEFT({name}, 1) = 'x'" for name in of_binary]
+    source = _quoted(connection, table.columns[0].table)
+    return f"SELECT {', '.join(names)} FROM {source} WHERE {' OR '.join(conditions)}", list(patterns)
 
 
 def _from_sqlite(connection: Any, table: Table, patterns: list[str]) -> Select:
