@@ -209,6 +209,53 @@ def test_one_statement_a_table():
     )
 
 
+# -- what each database has of its own ---
+
+SPECIAL = {
+    "sqlite": [
+        "CREATE TABLE loose (a, b)",
+        "INSERT INTO loose VALUES (5, 'Ada Quill'), (CAST('ada@quill.example' AS BLOB), x'ff'), ('Zoë Dvořák', NULL)",
+    ],
+    "postgresql": [
+        "CREATE SCHEMA loose",
+        'CREATE TABLE loose.loose (a text[], b bytea, c varchar(9) COLLATE "C", d uuid)',
+        "INSERT INTO loose.loose (a) VALUES ('{x,Ada Quill}'), ('{Zoë Dvořák}')",
+        "INSERT INTO loose.loose (a, b) VALUES ('{}', 'ada@quill.example'), ('{}', '')",
+        "CREATE MATERIALIZED VIEW shown AS SELECT a FROM loose.loose",
+        "CREATE MATERIALIZED VIEW unseen AS SELECT a FROM loose.loose WITH NO DATA",
+        "CREATE VIEW seen AS SELECT a FROM loose.loose",
+        "CREATE TABLE parted (a text) PARTITION BY LIST (a)",
+        "CREATE TABLE part_of_it PARTITION OF parted DEFAULT",
+        "INSERT INTO parted VALUES ('Ada Quill')",
+    ],
+    "mysql": [
+        "CREATE TABLE loose (a varchar(50) CHARACTER SET latin1, b blob, c text COLLATE utf8mb4_bin, d json)",
+        """INSERT INTO loose VALUES ('Zoë Dvořák', NULL, 'x', '{"a": "Ada Quill"}')""",
+        "INSERT INTO loose VALUES ('Ada Quill', x'ff', 'Zoë Dvořák', NULL), (NULL, 'ada@quill.example', '', NULL)",
+        "CREATE VIEW seen AS SELECT a FROM loose",
+    ],
+}
+FOUND = {
+    "sqlite": {"loose.a": 2, "loose.b": 1},
+    "postgresql": {"loose.loose.a": 2, "loose.loose.b": 1, "shown.a": 2, "part_of_it.a": 1},
+    # That of the Latin alphabet of the west has no ř.
+    "mysql": {"loose.a": 1, "loose.b": 1, "loose.c": 1, "loose.d": 1},
+}
+
+
+def test_types_and_tables_of_their_own(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock(), scratch("special") as using:
+        vendor = connections[using].vendor
+        with connections[using].cursor() as cursor:
+            if vendor == "mysql":
+                cursor.execute("SET sql_mode = ''")
+            for sql in SPECIAL[vendor]:
+                cursor.execute(sql)
+        residue = look(["Ada Quill", "ada@quill.example", "Zoë Dvořák"], databases=[using])
+    assert residue.unread == {}
+    assert {place.split(" on ")[0]: count for place, count in residue.found.items()} == FOUND[vendor]
+
+
 # -- stored files ----------------------------------------------------------------------------------
 
 
