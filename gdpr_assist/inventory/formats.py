@@ -19,7 +19,7 @@ COLUMNS = {
     "Field": "field",
     "Class": "field_class",
     "Becomes": "becomes",
-    "When the person is erased": "on_erasure",
+    "On erasure": "on_erasure",
     "Path to the person": "path",
     "Exported": "exported",
     "Searched": "searched",

@@ -82,8 +82,8 @@ def _becomes(change: Change | None) -> str:
     if change is None:
         return ""
     if change.replacement is None:
-        return f"what anonymise_{change.field.name} gives"
-    return change.replacement.words or f"what the rule of {type(change.field).__name__} gives"
+        return f"anonymise_{change.field.name}()"
+    return change.replacement.words or f"as the rule of {type(change.field).__name__} says"
 
 
 def _on_erasure(declared: Declaration, name: str) -> str:

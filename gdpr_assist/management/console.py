@@ -75,8 +75,9 @@ class Drawings:
         self.terminal.print(table)
 
     def rows(self, rows: Sequence[Sequence[str]], header: Sequence[str], title: str = "") -> None:
-        headings = map(rich.markup.escape, header)
-        table = rich.table.Table(*headings, title=rich.markup.escape(title) or None, title_justify="left")
+        table = rich.table.Table(title=rich.markup.escape(title) or None, title_justify="left")
+        for heading in header:
+            table.add_column(rich.markup.escape(heading), overflow="fold")
         for row in rows:
             table.add_row(*map(rich.markup.escape, row))
         self.terminal.print(table)

@@ -128,6 +128,11 @@ class TestRows:
         for text in ("┃", "[red]shop.Customer", "NAME", "text [key]"):
             assert text in terminal.getvalue()
 
+    def test_a_long_cell_is_folded_and_loses_nothing(self):
+        terminal = Output(is_terminal=True)
+        shown(terminal).rows([["x" * 250]], ["NAME"])
+        assert terminal.getvalue().count("x") == 250
+
 
 class TestWithoutRich:
     """The commands in a process that cannot import rich."""
