@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.utils import timezone
 
 from gdpr_assist import Keep, Subject
@@ -196,6 +197,16 @@ def test_of_many_texts_the_shortest_are_looked_for(monkeypatch):
         owners(),
         {"1 of the person's texts": "only the 2 shortest are looked for"},
     )
+
+
+def test_an_error_afterwards_does_not_hide_what_is_done(ada, monkeypatch):
+    def fail(texts):
+        raise OperationalError(*texts)
+
+    monkeypatch.setattr(traces, "look", fail)
+    result = Subject(ada).erase(residue=True)
+    assert (result.erased, result.residue) == ({"people.Account": 1}, {})
+    assert result.unread == {"all tables": "OperationalError"}
 
 
 def test_on_the_command_line(ada):
