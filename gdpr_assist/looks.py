@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db.models import BooleanField, DateTimeField, DurationField, Field, Model, TimeField
 
+# No passwords: those that are nobody's, of a page or of an account of the site's own, are as many.
 # An entry with a capital letter is the name of a field's class, or of a base of it. Any other stands for words in the
 # name of a field, in small letters and without accents; "first_name" is "firstname", too.
 CLASSES = ("EmailField", "GenericIPAddressField", "IPAddressField", "PhoneNumberField", "IBANField", "BICField")
@@ -21,22 +22,22 @@ ENGLISH = (
     "nickname", "user_name", "email", "e_mail", "mail_address", "phone", "telephone", "mobile", "cell_phone", "fax",
     "birth", "birth_date", "birthday", "birth_place", "sex", "gender", "nationality", "marital_status", "address",
     "street", "postcode", "zip_code", "postal_code", "ip", "ip_addr", "iban", "bank_account", "card_number", "tax_id",
-    "national_id", "ssn", "social_security", "passport", "driving_licence", "password", "salary",
+    "national_id", "ssn", "social_security", "passport", "driving_licence", "salary",
     "religion", "ethnicity", "diagnosis",
 )  # fmt: skip
 GERMAN = (
     "vorname", "nachname", "familienname", "geburtsname", "geburtsdatum", "geburtstag", "geburtsort", "geschlecht",
     "anschrift", "adresse", "strasse", "hausnummer", "plz", "postleitzahl", "telefon", "telefonnummer", "handy",
     "handynummer", "mobilnummer", "staatsangehoerigkeit", "ausweisnummer", "steuernummer", "steuer_id", "kontonummer",
-    "passwort", "gehalt",
+    "gehalt",
 )  # fmt: skip
 FRENCH = (
     "prenom", "nom_de_famille", "nom_famille", "naissance", "sexe", "courriel", "telephone", "adresse",
-    "rue", "code_postal", "nationalite", "passeport", "numero_secu", "securite_sociale", "mot_de_passe", "salaire",
+    "rue", "code_postal", "nationalite", "passeport", "numero_secu", "securite_sociale", "salaire",
 )  # fmt: skip
 SPANISH = (
     "apellido", "apellidos", "nombre_completo", "nacimiento", "sexo", "correo", "telefono", "movil", "direccion",
-    "calle", "codigo_postal", "nacionalidad", "pasaporte", "dni", "nif", "contrasena", "salario",
+    "calle", "codigo_postal", "nacionalidad", "pasaporte", "dni", "nif", "salario",
 )  # fmt: skip
 ITALIAN = (
     "cognome", "nascita", "sesso", "posta_elettronica", "telefono", "cellulare", "indirizzo",
@@ -44,16 +45,16 @@ ITALIAN = (
 )  # fmt: skip
 DUTCH = (
     "voornaam", "achternaam", "tussenvoegsel", "geboortedatum", "geboorteplaats", "geslacht", "telefoon",
-    "telefoonnummer", "mobiel", "adres", "straat", "huisnummer", "nationaliteit", "paspoort", "bsn", "wachtwoord",
+    "telefoonnummer", "mobiel", "adres", "straat", "huisnummer", "nationaliteit", "paspoort", "bsn",
     "salaris",
 )  # fmt: skip
 POLISH = (
     "imie", "nazwisko", "urodzenia", "plec", "telefon", "komorka", "adres", "ulica", "kod_pocztowy", "obywatelstwo",
-    "paszport", "pesel", "haslo", "wynagrodzenie",
+    "paszport", "pesel", "wynagrodzenie",
 )  # fmt: skip
 SWEDISH = (
     "fornamn", "efternamn", "fodelsedatum", "fodelsedag", "epost", "e_post", "telefon", "mobilnummer",
-    "adress", "gata", "postnummer", "personnummer", "medborgarskap", "losenord",
+    "adress", "gata", "postnummer", "personnummer", "medborgarskap",
 )  # fmt: skip
 
 # The default of GDPR_LOOKS_PERSONAL
