@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import compress
 
 from django.template.defaultfilters import pluralize
 
 from ..databases.placement import explained
+from ..databases.rows import with_rows
 from ..planning.preview import preview
 from .finding import Found
 from .shares import COPIES, Share, copies_among
@@ -51,7 +54,12 @@ def lines(shares: Iterable[Share]) -> list[Line]:
 
     Raises ``AnonymiseError`` on an alias without the tables of an erasure.
     """
-    found = [line for share in shares if (line := _line(share)).count]
+    every = list(shares)
+    with ExitStack() as explanations:
+        for using in {each.found.using for each in every}:
+            explanations.enter_context(explained(using))
+        there = with_rows([each.found.rows for each in every])
+    found = [_line(share) for share in compress(every, there)]
     return [*found, *_copies(found)]
 
 
@@ -78,8 +86,7 @@ def _line(share: Share) -> Line:
     else:
         with explained(share.found.using):
             count, marked, refilled = share.found.rows.count(), 0, 0
-    ways = _ways(share.found, count) if count else []
-    return Line(share=share, count=count, ways=ways, marked=marked, refilled=refilled)
+    return Line(share=share, count=count, ways=_ways(share.found, count), marked=marked, refilled=refilled)
 
 
 def _ways(found: Found, total: int) -> list[str]:
