@@ -5,6 +5,7 @@ import uuid
 from contextlib import contextmanager
 from datetime import timedelta
 from io import StringIO
+from unittest import mock
 
 import pytest
 from django.core.checks import run_checks
@@ -174,11 +175,13 @@ def test_at_other_levels_no_statement_is_added(django_assert_num_queries):
 # {command: the aliases that it writes to, of one with data and the log}
 WRITES = {
     "anonymise_db": ["default"],
+    "gdpr_inventory": [],
     "gdpr_new_id": ["default"],
     "gdpr_paths": [],
     "gdpr_prune": ["default", "gdpr_log"],
     "gdpr_reconcile": ["default", "gdpr_log"],
     "gdpr_rerun": ["default", "gdpr_log"],
+    "gdpr_residue": [],
     "gdpr_status": [],
     "gdpr_subject": ["default", "gdpr_log"],
     "gdpr_upgrade": ["default", "gdpr_log"],
@@ -199,7 +202,8 @@ class TestAutocommit:
     def call(self, command):
         asks = {"anonymise_db": {"interactive": False, "compact": False}, "gdpr_new_id": {"noinput": True}}
         words = ["erase", "--email=ada@quill.example"] if command == "gdpr_subject" else []
-        call_command(command, *words, stdout=StringIO(), **asks.get(command, {}))
+        with mock.patch("sys.stdin", StringIO("ada@quill.example")):
+            call_command(command, *words, stdout=StringIO(), **asks.get(command, {}))
 
     @pytest.mark.parametrize(("command", "using"), [(name, using) for name in WRITES for using in WRITES[name]])
     def test_commands_that_write_refuse(self, command, using, settings):

@@ -14,6 +14,7 @@ from gdpr_assist.databases.failures import failure
 from gdpr_assist.databases.interference import interference
 from gdpr_assist.models import Receipt
 from gdpr_assist.replay import sequences
+from gdpr_assist.residue.looking import look
 from gdpr_assist.routing import here
 from tests.apps.shop.models import Customer
 
@@ -33,6 +34,7 @@ TABLES = {
     "sequences": {"RAISE"},
     "servers": {"DURABLE", "ENGINES", "IDENTITIES", "LEVELS", "SCHEMAS"},
     "statements": {"INSERT", "REFUSALS", "UPDATE"},
+    "texts": {"COLUMNS", "SELECT"},
     "transactions": {"CHECK_NOW", "REFUSES_LATE"},
 }
 
@@ -69,6 +71,12 @@ def test_no_table_of_vendors_is_indexed():
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Attribute) and node.slice.attr == "vendor"
     ]
     assert found == []
+
+
+def test_its_texts_are_not_looked_at_and_it_says_so(unknown):
+    residue = look(["ada@quill.example"], databases=[unknown])
+    assert residue.found == {}
+    assert list(residue.unread) == [unknown]
 
 
 def test_an_error_of_it_is_not_taken_for_a_lock(unknown):

@@ -48,10 +48,13 @@ def are_texts_known(using: str) -> bool:
 
 
 def tables_of_texts(using: str) -> list[Table]:
-    """Return the tables that have such columns, whatever made them. Asks the catalogue."""
+    """Return the tables that have such columns, whatever made them, as the catalogue has them; none if not known."""
     connection = connections[using]
+    columns_of = COLUMNS.get(connection.vendor)
+    if columns_of is None:
+        return []
     with connection.cursor() as cursor:
-        cursor.execute(COLUMNS[connection.vendor])
+        cursor.execute(columns_of)
         columns = [
             Column(schema=schema, table=table, name=name, is_binary=bool(is_binary), is_wide=bool(is_wide))
             for schema, table, name, is_binary, is_wide in cursor.fetchall()
@@ -66,7 +69,10 @@ def rows_that_may_hold(table: Table, patterns: Sequence[str]) -> Iterator[Sequen
     So is what may be encoded: a wide column with a long run of letters, or bytes as zlib writes them. One pass.
     """
     connection = connections[table.using]
-    sql, parameters = SELECT[connection.vendor](connection, table, list(patterns))
+    select = SELECT.get(connection.vendor)
+    if select is None:
+        return
+    sql, parameters = select(connection, table, list(patterns))
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         while rows := cursor.fetchmany(ROWS):
