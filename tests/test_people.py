@@ -456,6 +456,13 @@ def test_gdpr_assist_E048():
         assert [each.id for each in checks.check_E048()] == ["gdpr_assist.E048"]
 
 
+def test_gdpr_assist_E048_of_a_key_without_a_way_back():
+    with changed(Event, on_erasure="delete"), changed(Visit, on_erasure=Keep("tax")):
+        assert [each.obj for each in checks.check_E048()] == [Event]
+    with changed(Account, on_erasure="delete"), changed(Visit, on_erasure=Keep("tax")):
+        assert [each.obj for each in checks.check_E048()] == [Account]  # related_name="+"
+
+
 def test_gdpr_assist_E048_of_a_child_whose_parent_is_kept():
     with changed(Document, on_erasure=Keep("law")), changed(SignedDocument, on_erasure="delete"):
         [found] = checks.check_E048()

@@ -70,7 +70,7 @@ def search(
         for each in _known_by(kind, term):
             known[each.add_to(subjects) if each.keys else each].append(kind)
     visible = [each for each in subjects if own_rows(request, site, each)]
-    guests = [each for each in known if not each.keys and _has_rows(request, site, each)]
+    guests = [each for each in known if not each.keys and has_rows(request, site, each)]
     rows = {each: each.rows() for each in [*visible[:MOST_PEOPLE], *guests]}
     found = [_person(request, site, each, known[each], list(_ways(theirs, there))) for each, theirs in rows.items()]
     return found, len(visible) > MOST_PEOPLE, _without(there, chain.from_iterable(rows.values()))
@@ -94,7 +94,7 @@ def _known_by(kind: str, term: str) -> list[Subject]:
         return []  # no value of this kind, or one of too many people
 
 
-def _has_rows(request: HttpRequest, site: AdminSite, subject: Subject) -> bool:
+def has_rows(request: HttpRequest, site: AdminSite, subject: Subject) -> bool:
     """Whether the user may see one of the rows about the person."""
     found = subject.rows()
     return any(may_view(request, site, each.model) and shown(request, site, each.rows).exists() for each in found)

@@ -48,16 +48,21 @@ def may_delete(request: HttpRequest, site: AdminSite, model: type[Model]) -> boo
 
 
 def shown(request: HttpRequest, site: AdminSite, rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Return those of ``rows`` that the model's own admin shows to the user.
+    """Return those of ``rows`` that the model's own admin shows to the user: by its ``get_queryset``, and by its
+    ``has_view_permission``, which is asked of each row; where these are the project's own.
 
-    All of them, also those that the model's manager hides, where that admin has no ``get_queryset`` of its own, and
-    everywhere with ``GDPR_TOOL_SEES_ALL``.
+    All of them, also those that the model's manager hides, where neither is, and everywhere with
+    ``GDPR_TOOL_SEES_ALL``.
     """
     model_admin = admin_of(site, rows.model)
-    if model_admin is None or tool_sees_all() or not _says(model_admin, "get_queryset"):
+    if model_admin is None or tool_sees_all():
         return rows
-    visible = model_admin.get_queryset(request).using(rows.db)
-    return rows.filter(pk__in=visible.order_by().values("pk"))
+    if _says(model_admin, "get_queryset"):
+        visible = model_admin.get_queryset(request).using(rows.db)
+        rows = rows.filter(pk__in=visible.order_by().values("pk"))
+    if _says(model_admin, "has_view_permission"):
+        rows = rows.filter(pk__in=[row.pk for row in rows.iterator() if model_admin.has_view_permission(request, row)])
+    return rows
 
 
 def may_view_all(request: HttpRequest, site: AdminSite, rows: QuerySet[Any]) -> bool:
@@ -65,9 +70,7 @@ def may_view_all(request: HttpRequest, site: AdminSite, rows: QuerySet[Any]) -> 
     if not may_view(request, site, rows.model):
         return False
     visible = shown(request, site, rows)
-    if visible is not rows and rows.exclude(pk__in=visible.order_by().values("pk")).exists():
-        return False
-    return _of_each(request, site, rows, ["has_view_permission"])
+    return visible is rows or not rows.exclude(pk__in=visible.order_by().values("pk")).exists()
 
 
 def may_anonymise_all(request: HttpRequest, site: AdminSite, rows: QuerySet[Any]) -> bool:
@@ -82,17 +85,21 @@ def may_delete_all(request: HttpRequest, site: AdminSite, rows: QuerySet[Any]) -
 
 
 def _of_each(request: HttpRequest, site: AdminSite, rows: QuerySet[Any], names: list[str]) -> bool:
-    """Ask the first of the methods ``names`` of the model's admin of each row, if one of them is a project's own."""
+    """Ask the first of the methods ``names`` that the model's admin has of each row, if one is a project's own.
+
+    Not one that says no to all rows: who may edit none may erase what is in them.
+    """
     model_admin = admin_of(site, rows.model)
-    decide: Callable[..., bool] | None = getattr(model_admin, names[0], None)
-    if decide is None or tool_sees_all() or not any(_says(model_admin, name) for name in names):
+    name = next((each for each in names if hasattr(model_admin, each)), None)
+    if name is None or tool_sees_all() or not any(_says(model_admin, each) for each in names):
         return True
-    return all(decide(request, row) for row in rows.iterator())
+    decide: Callable[..., bool] = getattr(model_admin, name)
+    return not decide(request) or all(decide(request, row) for row in rows.iterator())
 
 
 def _says(model_admin: Any, name: str) -> bool:
     """Whether a project has a method of this name in the admin: not one of ours, nor of Django's."""
-    found = next(each for each in type(model_admin).__mro__ if name in vars(each))
+    found = next((each for each in type(model_admin).__mro__ if name in vars(each)), admin.ModelAdmin)
     return found is not admin.ModelAdmin and not found.__module__.startswith(("gdpr_assist.", "django."))
 
 

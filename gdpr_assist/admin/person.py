@@ -9,28 +9,28 @@ from typing import Any
 from django.apps import apps
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
-from ..databases.aliases import data_aliases
 from ..declaring.clauses import FREE
-from ..declaring.meta import all_rows
-from ..registry import registry
+from ..subjects.doubts import Doubt as HeldRows
 from ..subjects.lines import Line
 from ..subjects.shares import Reason, SubjectResult
 from ..subjects.subject import Subject
+from ..tables import stored_key
 from .confirmation import counted
 from .people import own_rows
-from .permissions import may_anonymise_all, may_delete_all, may_view_all
+from .permissions import may_anonymise_all, may_delete_all, may_view, may_view_all
 from .results import url_of
-from .selection import SelectionError, key_from_text, not_a_selection
 
 # Of each group of rows; the others are counted.
 MOST_NAMES = 20
+
+# Of so many rows of a group, none may go or come between the page and its confirmation; of more, the number counts.
+MOST_STAMPED = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,29 +79,6 @@ class Page:
     """Stands for what is shown. What is confirmed must be the same."""
 
 
-def chosen(request: HttpRequest) -> Subject:
-    """Return the person who was posted: a row that is one or leads to one, or the kind of value that a guest has.
-
-    Raises ``SelectionError`` if that cannot be read, ``AnonymiseError`` if it leads to nobody.
-    """
-    if kind := request.POST.get("guest"):
-        found = Subject.find(**{kind: request.POST.get("term", "")})
-        if len(found) != 1 or found[0].keys:
-            raise SelectionError(_("Who this is has changed since. Please search again."))
-        return found[0]
-    using, _slash, value = request.POST.get("person", "").partition("/")
-    number, _dash, text = value.partition("-")
-    kinds = ContentType.objects.get_for_models(*registry.models)
-    model = next((model for model, kind in kinds.items() if str(kind.pk) == number), None)
-    if model is None or using not in data_aliases():
-        raise SelectionError(not_a_selection())
-    row = all_rows(model, using).filter(pk=key_from_text(model, text)).first()
-    if row is None:
-        raise SelectionError(_("Who this is has changed since. Please search again."))
-    party = request.POST.get("party")
-    return Subject.of(row, party) if party else Subject(row)
-
-
 def page_of(request: HttpRequest, site: AdminSite, subject: Subject, *, force: bool = False) -> Page:
     """Return the page of a person."""
     lines = subject.lines(force=force)
@@ -129,8 +106,17 @@ def page_of(request: HttpRequest, site: AdminSite, subject: Subject, *, force: b
         may_export=not unseen,
         marked=sum(line.marked for line in lines),
         refilled=sum(line.refilled for line in lines),
-        token=salted_hmac("gdpr_assist.person", "\n".join([str(subject), *map(str, lines)])).hexdigest(),
+        token=_token(subject, [(str(line), line.share.found.rows) for line in lines], doubts),
     )
+
+
+def _token(subject: Subject, lines: list[tuple[str, QuerySet[Any]]], doubts: list[HeldRows]) -> str:
+    """Return what stands for the rows that are shown, and what is said of them."""
+    stamps = [str(subject)]
+    for text, rows in [*lines, *((f"{each.name}: {each.reason}", each.rows) for each in doubts)]:
+        keys = rows.order_by("pk").values_list("pk", flat=True)[:MOST_STAMPED]
+        stamps.append(f"{text} on {rows.db}: {rows.count()} {list(map(stored_key, keys))}")
+    return salted_hmac("gdpr_assist.person", "\n".join(stamps), algorithm="sha256").hexdigest()
 
 
 def _labels(lines: Iterator[Line]) -> list[str]:
@@ -195,8 +181,12 @@ def _of_rows(
 # -- what was done, in words -------------------------------------------------------------------
 
 
-def outcome(result: SubjectResult) -> str:
-    """Return what was done, in numbers and without a value: messages may be kept in a cookie."""
+def outcome(result: SubjectResult, request: HttpRequest, site: AdminSite) -> str:
+    """Return what was done, in numbers and without a value: messages may be kept in a cookie.
+
+    Rows in doubt are left out where the user may not view rows of their model.
+    """
+    uncertain = [each for each in result.uncertain if may_view(request, site, apps.get_model(each.label))]
     sentences = []
     if result.erased:
         sentences.append(_("Anonymised: %(rows)s.") % {"rows": _listed(result.erased)})
@@ -208,7 +198,7 @@ def outcome(result: SubjectResult) -> str:
         sentences.append(_("Nothing was anonymised."))
     for text, reasons in (
         (_("Kept: %(rows)s."), result.kept),
-        (_("Left as they are: %(rows)s."), [*result.left, *result.uncertain]),
+        (_("Left as they are: %(rows)s."), [*result.left, *uncertain]),
     ):
         if reasons:
             sentences.append(text % {"rows": _reasons(reasons)})

@@ -12,9 +12,11 @@ from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 
 from ..subjects.subject import Subject
+from .choosing import chosen
 from .confirmation import is_forced
 from .download import attachment
-from .person import Page, chosen, level, outcome, page_of
+from .person import Page, level, outcome, page_of
+from .selection import SelectionError, not_a_selection
 
 TEMPLATES = ["admin/gdpr_assist/personaldata/person.html"]
 
@@ -26,11 +28,14 @@ def person_view(tool: Any, request: HttpRequest) -> HttpResponseBase:
 
     Raises ``PermissionDenied`` if a row of the person is not for the user to see, or to change.
     """
-    subject = chosen(request)
+    subject = chosen(request, tool.admin_site)
     action = request.POST.get("action")
     if action not in ("export", "erase"):
         return _shown(tool, request, page_of(request, tool.admin_site, subject))
     included = request.POST.getlist("include")
+    page = page_of(request, tool.admin_site, subject)
+    if not set(included) <= {each.name for each in page.doubts if each.can_include}:
+        raise SelectionError(not_a_selection())
     whole = subject.including(*included) if included else subject
     if action == "export":
         if not page_of(request, tool.admin_site, whole).may_export:
@@ -38,7 +43,6 @@ def person_view(tool: Any, request: HttpRequest) -> HttpResponseBase:
         return attachment(request, whole.stream())
     if not tool.has_change_permission(request) or page_of(request, tool.admin_site, whole).outside:
         raise PermissionDenied
-    page = page_of(request, tool.admin_site, subject)
     if not constant_time_compare(request.POST.get("token", ""), page.token):
         text = _("What is known of this person is not what was shown. Nothing was changed; please look at it again.")
         tool.message_user(request, text, messages.WARNING)
@@ -63,5 +67,5 @@ def _shown(tool: Any, request: HttpRequest, page: Page) -> HttpResponse:
 
 def _erased(tool: Any, request: HttpRequest, whole: Subject) -> HttpResponse:
     result = whole.erase(force=is_forced(request), by=request.user)
-    tool.message_user(request, outcome(result), level(result))
+    tool.message_user(request, outcome(result, request, tool.admin_site), level(result))
     return HttpResponseRedirect(tool.own_url())

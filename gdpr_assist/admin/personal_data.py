@@ -11,7 +11,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
-from django.db import Error, router
+from django.db import router
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -28,7 +28,7 @@ from ..registry import registry
 from ..tables import stored_key
 from . import confirmation
 from .page import guarded, outside_transactions
-from .permissions import can_be_anonymised, may_anonymise, may_view, may_view_all
+from .permissions import can_be_anonymised, may_anonymise, may_anonymise_all, may_view, may_view_all
 from .refusals import REFUSALS, told
 from .selection import (
     LARGEST_SELECTION,
@@ -114,7 +114,7 @@ class PersonalDataAdmin(Base):
             self.message_user(request, told(error), messages.ERROR)
         try:
             return self._page(request)
-        except Error as error:
+        except REFUSALS as error:
             self.message_user(request, told(error), messages.ERROR)
             return self._page(request, searches=False)
 
@@ -171,6 +171,9 @@ class PersonalDataAdmin(Base):
         if not self.has_change_permission(request):
             raise PermissionDenied
         selected = self._selected(request)
+        for model, rows in selected:
+            if self._can_anonymise(request, model) and not may_anonymise_all(request, self.admin_site, rows):
+                raise PermissionDenied
         plans = [
             plan(rows, force=confirmation.is_forced(request))
             for model, rows in selected

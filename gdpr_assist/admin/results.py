@@ -167,9 +167,14 @@ def _cell(instance: Model, name: str) -> str:
 
 
 def url_of(request: HttpRequest, site: AdminSite, model: type[Model], instance: Model) -> str | None:
-    """Return the page of a row in the admin; None if it has none, or if the user may not see it."""
+    """Return the page of a row in the admin; None if it has none, or if the user may not see it.
+
+    The page of a row of another database is that of a stranger.
+    """
     model_admin = admin_of(site, model)
-    if model_admin is None or not model_admin.has_view_or_change_permission(request, instance):
+    if model_admin is None or instance._state.db != router.db_for_write(model):
+        return None
+    if not model_admin.has_view_or_change_permission(request, instance):
         return None
     opts = model._meta
     name = f"admin:{opts.app_label}_{opts.model_name}_change"

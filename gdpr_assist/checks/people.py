@@ -14,7 +14,7 @@ from django.db.models.constants import LOOKUP_SEP
 from ..conf import looks_personal, not_personal
 from ..declaring.clauses import DELETED, Generic, Identifier, Keep
 from ..declaring.declaration import Declaration
-from ..declaring.relations import way_back
+from ..declaring.relations import generic_relations, way_back
 from ..paths import Key, clauses_of, end_of, keys_to_people, people, person_of
 from ..registry import concrete, registry
 from .messages import declarations, declared, message
@@ -102,9 +102,11 @@ def _cascade(model: type[Model]) -> list[type[Model]]:
     cascade: list[type[Model]] = [model]
     for target in cascade:
         cascade += [parent for parent, _ in registry.parents(target) if parent not in cascade]
-        for relation in target._meta.related_objects:
-            other = concrete(relation.related_model)
-            if getattr(relation, "on_delete", None) is CASCADE and other not in cascade:
+        fields: Any = target._meta.get_fields(include_hidden=True)  # also of keys with related_name="+"
+        for relation in fields:
+            other = concrete(relation.related_model) if isinstance(relation.related_model, type) else target
+            is_cascade = getattr(relation, "on_delete", None) is CASCADE and not relation.concrete
+            if (is_cascade or relation in generic_relations(target)) and other not in cascade:
                 cascade.append(other)
     return cascade[1:]
 

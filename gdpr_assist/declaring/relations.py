@@ -67,6 +67,11 @@ def generic_keys(model: type[Model]) -> list[Any]:
     return [each for each in generic_fields(model) if hasattr(each, "ct_field") and hasattr(each, "fk_field")]
 
 
+def generic_relations(model: type[Model]) -> list[Any]:
+    """Return the generic relations of ``model``: the rows that they lead to are deleted with their row."""
+    return [each for each in generic_fields(model) if hasattr(each, "object_id_field_name")]
+
+
 def matching_value(model: type[Model], lookup: str, *values: Any) -> Q:
     """Return the condition that the column at the end of ``lookup`` holds one of ``values``.
 

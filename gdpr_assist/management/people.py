@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from django.apps import apps
@@ -11,6 +14,7 @@ from django.db.models import Model
 
 from ..databases.aliases import data_aliases
 from ..declaring.meta import all_rows
+from ..exceptions import ExportError
 from ..subjects.subject import Subject
 
 
@@ -20,7 +24,8 @@ def people_of(options: dict[str, Any]) -> list[Subject]:
     if sum(way is not None for way in ways) != 1 or (options["model"] and options["key"] is None):
         raise CommandError("Name a row (APP.MODEL KEY), an address (--email), or a kind of value (--by).")
     if options["model"]:
-        return [Subject(read_row(options["model"], options["key"], options["database"]))]
+        row = read_row(options["model"], options["key"], options["database"])
+        return [Subject.of(row, options["party"]) if options["party"] else Subject(row)]
     kind = options["by"] or "email"
     value = options["email"] if options["email"] not in (None, "-") else _typed(kind)
     return Subject.find(**{kind: value})
@@ -47,3 +52,26 @@ def read_row(label: str, key: str, using: str) -> Model:
     if row is None:
         raise CommandError(f"{model._meta.label} has no row with this key on {using}.")
     return row
+
+
+def export_to(person: Subject, name: str | None) -> dict[str, int]:
+    """Write the export to a new file that its owner alone can read; return the number of rows by name of file in it.
+
+    Raises ``CommandError`` where it cannot be written, or broke off: then no file is left.
+    """
+    if name is None:
+        raise CommandError("Say where the zip is to be written: --output FILE.")
+    try:
+        file = open(name, "xb", opener=partial(os.open, mode=0o600))  # noqa: SIM115  (Path.open() has no opener)
+    except OSError as error:
+        raise CommandError(f"The export could not be written to {name}: {type(error).__name__}") from None
+    try:
+        with file:
+            return person.export(file)
+    except BaseException as error:
+        Path(name).unlink()
+        if isinstance(error, OSError):
+            raise CommandError(f"The export could not be written to {name}: {type(error).__name__}") from None
+        if isinstance(error, ExportError):
+            raise CommandError(str(error)) from None
+        raise

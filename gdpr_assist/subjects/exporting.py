@@ -19,7 +19,7 @@ from ..registry import registry
 from .finding import Found
 from .person import Keys, Known
 from .references import HERSELF, Tokens
-from .shares import Reason
+from .shares import SEEN, Reason
 from .showing import left_out, shown_to
 
 MANIFEST = "manifest.json"
@@ -119,5 +119,7 @@ def _copies(there: Iterable[Found]) -> dict[str, int]:
 
 
 def _on_erasure(found: Found) -> str:
+    if found.part and not clauses_of(found.model).parties[found.part].erases:
+        return f"kept ({SEEN})"
     said = clauses_of(found.model).on_erasure
     return f"kept ({said.ground})" if isinstance(said, Keep) else "deleted" if said == DELETED else "anonymised"

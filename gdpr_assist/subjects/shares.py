@@ -19,6 +19,9 @@ from .finding import Found
 from .person import Keys
 from .sharing import link_rows
 
+# Why a row stays of which a party has seen something, and owns nothing
+SEEN = "another's; this person has seen it"
+
 # The way to a row that is a copy of one that was found
 COPIES = "copies of the above"
 
@@ -131,6 +134,8 @@ def shares(found: Iterable[Found], force: bool, keys: Keys) -> Iterator[Share]:
         elif not each.part or each.part in declared.parts:
             part = each.part or (FREE if FREE in declared.parts else "")
             yield Share(found=each, verb="anonymise", plan=plan(each.rows, force=force, part=part))
+        else:
+            yield Share(found=each, verb="keep", ground=SEEN)
 
 
 def _links(found: Found, keys: Keys) -> Iterator[Share]:

@@ -57,7 +57,7 @@ class Subject:
 
     @classmethod
     @sensitive
-    def find(cls, **identifiers: Any) -> list[Subject]:
+    def find(cls, /, **identifiers: Any) -> list[Subject]:
         """Return each person that all of ``identifiers`` lead to, as ``find(email=...)``; also one without an account.
 
         Raises ``AnonymiseError`` for a kind that nobody declares, a value that is empty, or one of too many people.
@@ -209,7 +209,7 @@ class Subject:
         return self._erase(False, people_go=True, by=by)
 
     @classmethod
-    async def afind(cls, **identifiers: Any) -> list[Subject]:
+    async def afind(cls, /, **identifiers: Any) -> list[Subject]:
         """The asynchronous ``find()``."""
         return await sync_to_async(cls.find)(**identifiers)
 

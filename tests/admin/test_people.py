@@ -8,9 +8,10 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
+from django.db.models import SET_NULL
 from django.test.utils import CaptureQueriesContext
 
-from gdpr_assist import Subject
+from gdpr_assist import Party, Subject
 from gdpr_assist.admin import people as listed
 from gdpr_assist.admin import person as pages
 from gdpr_assist.models import Operation
@@ -23,6 +24,7 @@ from tests.people import account, sale
 
 ADDRESS = "ada@quill.example"
 CHANGED = "What is known of this person is not what was shown. Nothing was changed; please look at it again."
+UNKNOWN = "Whose this is is not known, or not for you to see. Please search for what the person is known by."
 ALL = [f"people.{action}_{model}" for model in ("account", "sale", "saleline") for action in ("view", "change")]
 
 
@@ -189,7 +191,7 @@ def test_any_row_leads_to_its_person(officer, ada, bob, party):
         ("default/1", "The selection could not be read. Nothing was changed; please select again."),
         ("gdpr_log/{kind}-1", "The selection could not be read. Nothing was changed; please select again."),
         ("default/{kind}-x", "The selection could not be read. Nothing was changed; please select again."),
-        ("default/{kind}-77", "Who this is has changed since. Please search again."),
+        ("default/{kind}-77", UNKNOWN),
     ],
 )
 def test_what_names_nobody_is_a_message(officer, ada, given, message):
@@ -199,14 +201,12 @@ def test_what_names_nobody_is_a_message(officer, ada, given, message):
 
 
 def test_a_row_of_nobody_is_a_message(officer):
-    page = person(officer, sale())
-    (message,) = said(page)
-    assert message.startswith("people.Sale: the row leads to nobody.")
+    assert said(person(officer, sale())) == [UNKNOWN]
 
 
 def test_a_guest_who_has_an_account_by_now_is_a_message(officer, ada):
     page = officer.post(TOOL, {"guest": "email", "term": ADDRESS})
-    assert said(page) == ["Who this is has changed since. Please search again."]
+    assert said(page) == [UNKNOWN]
 
 
 def test_long_lists_are_cut_short(officer, ada, monkeypatch):
@@ -276,7 +276,7 @@ def test_what_cannot_be_included_is_a_message_and_changes_nothing(officer, ada, 
     sale(bob, email=ADDRESS)
     with unchanged(Account, Sale):
         page = erase(officer, person(officer, ada), include="people.Sale by email")
-    assert said(page) == ["No rows in doubt are called people.Sale by email; there are none."]
+    assert said(page) == ["The selection could not be read. Nothing was changed; please select again."]
 
 
 def test_what_was_filled_again_is_erased_with_force(officer, ada):
@@ -371,7 +371,7 @@ def test_a_person_whom_the_models_admin_hides_is_not_found(log_in, settings):
     client = log_in(*ALL, "change_personaldata")
     assert search(client, "north@quill.example").context["people"] == []
     assert search(client, "north@quill.example").context["tables"] == []
-    assert person(client, north).context["page"].outside == ["accounts"]
+    assert said(person(client, north)) == [UNKNOWN]
     settings.GDPR_TOOL_SEES_ALL = True
     assert len(search(client, "north@quill.example").context["people"]) == 1
 
@@ -386,6 +386,75 @@ def test_object_permissions_of_the_models_admin_hold(log_in, ada, settings):
         assert erase(client, page).status_code == 403
     settings.GDPR_TOOL_SEES_ALL = True
     assert erase(client, person(client, ada)).status_code == 302
+
+
+def test_object_permissions_hold_for_rows_that_are_ticked_or_found(log_in, settings):
+    kept, hidden, free = sale(phone="555", recipient="Cleo"), sale(phone="555", recipient="Dora"), sale(phone="555")
+    client = log_in(*ALL, "change_personaldata")
+    with changed(Sale, search_fields=["phone"], on_erasure="anonymise", identifiers={}):
+        (table,) = search(client, "555").context["tables"]
+        assert {each.key for each in table.rows} == {str(kept.pk), str(free.pk)}
+        with unchanged(Sale):
+            for data in ({"obj_pk": obj_pk(kept)}, {"everything": "yes", "term": "555"}):
+                assert client.post(TOOL, {"action": "anonymise", "confirmed": "yes", **data}).status_code == 403
+            assert client.post(TOOL, {"action": "export", "obj_pk": obj_pk(hidden)}).status_code == 403
+            exported = client.post(TOOL, {"action": "export", "everything": "yes", "term": "555"}).getvalue()
+        assert len(zipfile.ZipFile(io.BytesIO(exported)).read("people-Sale.csv").splitlines()) == 3
+        settings.GDPR_TOOL_SEES_ALL = True
+        client.post(TOOL, {"action": "anonymise", "confirmed": "yes", "everything": "yes", "term": "555"})
+    assert {row(each)["phone"] for each in (kept, hidden, free)} == {""}
+
+
+def test_what_a_person_has_only_seen_is_exported_to_who_may_view_it_alone(log_in, ada, bob, monkeypatch):
+    monkeypatch.setattr(Chat._meta.get_field("answerer").remote_field, "on_delete", SET_NULL)
+    Chat.objects.create(asker=bob, answerer=ada, question="Bob's own words", answer="")
+    parties = {"asker": Party(erases=["question", "answer"]), "answerer": Party(sees=["question"])}
+    client = log_in("view_personaldata", "people.view_account")
+    with changed(Chat, subject=parties):
+        page = person(client, ada)
+        assert "chats" in page.context["page"].outside
+        assert "own words" not in page.content.decode()
+        assert person(client, ada, action="export").status_code == 403
+        lines = Subject(ada).preview()
+    assert "people.Chat: 1 row, by answerer: kept (another's; this person has seen it)" in lines
+
+
+def test_whose_a_hidden_row_is_cannot_be_asked(log_in, ada):
+    hidden = sale(ada, recipient="north")
+    client = log_in(*ALL, "change_personaldata")
+    assert said(person(client, hidden)) == [UNKNOWN]
+    guest = sale(email="gil@quill.example", recipient="north")
+    page = client.post(TOOL, {"guest": "email", "term": "gil@quill.example"})
+    assert said(page) == [UNKNOWN]
+    assert row(guest)["email"] == "gil@quill.example"
+
+
+@pytest.mark.parametrize("name", ["cls", "self", "identifiers"])
+def test_a_kind_that_there_is_not_is_a_message(officer, ada, name):
+    assert said(officer.post(TOOL, {"guest": name, "term": ADDRESS})) == [UNKNOWN]
+
+
+def test_rows_in_doubt_and_rows_in_the_place_of_others_are_no_longer_what_was_shown(officer, ada, bob):
+    for each in (ada, bob):
+        Profile.objects.create(account=each, phone="555")
+    first, bought = sale(phone="555"), sale(ada)
+    page = person(officer, ada)
+    sale(phone="555")
+    with unchanged(Account, Sale):
+        again = erase(officer, page, include="people.Sale by phone")
+    assert said(again) == [CHANGED]
+    bought.delete()
+    other = sale(ada, email=ADDRESS)
+    assert said(erase(officer, again)) == [CHANGED]
+    assert (row(first)["phone"], row(other)["email"]) == ("555", ADDRESS)
+
+
+def test_a_row_of_another_database_has_no_page_here(officer, ada):
+    sale(email=ADDRESS)
+    elsewhere = Reader.objects.using("other").create(email=ADDRESS)
+    page = person(officer, ada)
+    (found,) = [each for each in page.context["page"].groups if each.title == "1 reader"]
+    assert found.names == [(str(elsewhere), None)]
 
 
 # -- on other pages -----------------------------------------------------------------------------

@@ -93,7 +93,7 @@ class PeopleAdmin(gdpr_assist.admin.ModelAdmin):
 
 @admin.register(Sale, site=site)
 class SaleAdmin(gdpr_assist.admin.ModelAdmin):
-    """Hides what was sold to the north, and leaves Cleo's to superusers."""
+    """Hides what was sold to the north and to Dora, and leaves Cleo's to superusers."""
 
     def get_queryset(self, request):
         rows = super().get_queryset(request)
@@ -102,6 +102,10 @@ class SaleAdmin(gdpr_assist.admin.ModelAdmin):
     def has_change_permission(self, request, obj=None):
         is_free = obj is None or obj.recipient != "Cleo" or request.user.is_superuser
         return is_free and super().has_change_permission(request, obj)
+
+    def has_view_permission(self, request, obj=None):
+        is_free = obj is None or obj.recipient != "Dora" or request.user.is_superuser
+        return is_free and super().has_view_permission(request, obj)
 
 
 site.register(LogEntry)

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from gdpr_assist.registry import registry
-from tests.apps.people.models import Account, Profile, Sale
+from tests.apps.people.models import Account, Chat, Profile, Sale
 from tests.observing import row, unchanged
 from tests.people import account, sale
 
@@ -117,6 +117,21 @@ def test_several_people_are_never_erased_at_once(ada):
     assert str(caught.value) == (
         f"This finds 2 people: people.Account {ada.pk}, people.Account {bob.pk}. Name the row of one."
     )
+
+
+def test_a_row_of_several_people_needs_a_party(ada):
+    chat = Chat.objects.create(asker=ada, answerer=account("bob"), question="?", answer="!")
+    assert run("find", "people.Chat", chat.pk, "--party", "asker") == f"people.Account {ada.pk}\n"
+    with pytest.raises(CommandError, match=r"^people\.Chat is about several people\."):
+        run("find", "people.Chat", chat.pk)
+
+
+def test_find_and_export_as_json(ada, tmp_path):
+    file = tmp_path / "ada.zip"
+    assert json.loads(run("find", "people.Account", ada.pk, "--json")) == [f"people.Account {ada.pk}"]
+    counts = json.loads(run("export", "people.Account", ada.pk, "--output", file, "--json"))
+    assert counts == {"people-Account.csv": 1}
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_export(ada, tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -14,9 +13,9 @@ from gdpr_assist.conf import log_database
 from gdpr_assist.databases.aliases import data_aliases
 from gdpr_assist.databases.failures import failure
 from gdpr_assist.databases.isolation import check_commits
-from gdpr_assist.exceptions import AnonymiseError, ExportError
+from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.management.asking import check_yes
-from gdpr_assist.management.people import people_of
+from gdpr_assist.management.people import export_to, people_of
 from gdpr_assist.sensitive import sensitive
 from gdpr_assist.subjects.shares import SubjectResult
 from gdpr_assist.subjects.subject import Subject
@@ -29,6 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("action", choices=["find", "preview", "export", "erase"])
         parser.add_argument("model", nargs="?", metavar="APP.MODEL", help="The model of a row that leads to her.")
         parser.add_argument("key", nargs="?", metavar="KEY", help="The primary key of that row.")
+        parser.add_argument("--party", metavar="PATH", help="Which of the people that the row is about.")
         parser.add_argument("--email", metavar="ADDRESS", help="What she is known by; - reads it from the input.")
         parser.add_argument("--by", metavar="KIND", help="What she is known by, of this kind, read from the input.")
         parser.add_argument("--database", default="default", metavar="ALIAS", help="Of the row. Default: default.")
@@ -61,8 +61,8 @@ class Command(BaseCommand):
         if not people:
             raise CommandError("Nobody was found.")
         if options["action"] == "find":
-            for each in people:
-                self.stdout.write(str(each))
+            names = list(map(str, people))
+            self.stdout.write(json.dumps(names) if options["json"] else "\n".join(names))
             return
         if len(people) > 1:
             raise CommandError(f"This finds {len(people)} people: {', '.join(map(str, people))}. Name the row of one.")
@@ -71,7 +71,7 @@ class Command(BaseCommand):
 
     def act_on(self, person: Subject, options: dict[str, Any]) -> None:
         if options["action"] == "export":
-            self.export(person, options["output"])
+            self.export(person, options["output"], as_json=options["json"])
             return
         if not options["json"]:
             self.stdout.write(person.preview())
@@ -85,17 +85,11 @@ class Command(BaseCommand):
         elif options["json"]:
             self.stdout.write(json.dumps({"preview": person.preview().splitlines()}))
 
-    def export(self, person: Subject, name: str | None) -> None:
-        if name is None:
-            raise CommandError("Say where the zip is to be written: --output FILE.")
-        try:
-            with Path(name).open("xb") as file:
-                counts = person.export(file)
-        except OSError as error:
-            raise CommandError(f"The export could not be written to {name}: {type(error).__name__}") from None
-        except ExportError as error:
-            Path(name).unlink()
-            raise CommandError(str(error)) from None
+    def export(self, person: Subject, name: str | None, *, as_json: bool) -> None:
+        counts = export_to(person, name)
+        if as_json:
+            self.stdout.write(json.dumps(counts))
+            return
         for written, count in counts.items():
             self.stdout.write(f"{written}: {count}")
 

@@ -1,0 +1,55 @@
+"""From what was posted to the person who is meant, if that is somebody whom the user may see. Reads only."""
+
+from __future__ import annotations
+
+from django.contrib.admin import AdminSite
+from django.contrib.contenttypes.models import ContentType
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from ..databases.aliases import data_aliases
+from ..declaring.meta import all_rows
+from ..exceptions import AnonymiseError
+from ..registry import registry
+from ..subjects.subject import Subject
+from .people import has_rows, own_rows
+from .permissions import may_view_all
+from .selection import SelectionError, key_from_text, not_a_selection
+
+
+def chosen(request: HttpRequest, site: AdminSite) -> Subject:
+    """Return the person who was posted: a row that is one or leads to one, or the kind of value that a guest has.
+
+    Raises ``SelectionError`` if that cannot be read, leads to nobody, or to nobody whom the user may see.
+    """
+    kind = request.POST.get("guest")
+    try:
+        subject = _guest(kind, request.POST.get("term", "")) if kind else _behind(request, site)
+    except AnonymiseError:
+        subject = None
+    is_visible = has_rows if kind else own_rows
+    if subject is None or not is_visible(request, site, subject):
+        raise SelectionError(
+            _("Whose this is is not known, or not for you to see. Please search for what the person is known by.")
+        )
+    return subject
+
+
+def _guest(kind: str, term: str) -> Subject | None:
+    found = Subject.find(**{kind: term})
+    return found[0] if len(found) == 1 and not found[0].keys else None
+
+
+def _behind(request: HttpRequest, site: AdminSite) -> Subject | None:
+    using, _slash, value = request.POST.get("person", "").partition("/")
+    number, _dash, text = value.partition("-")
+    kinds = ContentType.objects.get_for_models(*registry.models)
+    model = next((model for model, kind in kinds.items() if str(kind.pk) == number), None)
+    if model is None or using not in data_aliases():
+        raise SelectionError(not_a_selection())
+    rows = all_rows(model, using).filter(pk=key_from_text(model, text))
+    row = rows.first()
+    if row is None or not may_view_all(request, site, rows):
+        return None
+    party = request.POST.get("party")
+    return Subject.of(row, party) if party else Subject(row)
