@@ -100,7 +100,9 @@ class Walkthrough:
         with self.transcript.step("Search one person by e-mail, in every registered model"):
             found = evidence.find(self.first.email)
             self.transcript.figures(evidence.per_model(found))
-            self.transcript.holds("found in every registered model", set(found) == set(registry.models))
+            # The log of the admin has copies of rows, which go with these and are found by nobody.
+            searched = {declared.model for declared in registry if declared.clauses.copy_of is None}
+            self.transcript.holds("found in every registered model, but for copies", set(found) == searched)
             guest = Order.objects.filter(pk__in=found[Order], customer=None).count()
             self.transcript.figure("of these, orders placed as a guest", guest)
 
