@@ -79,9 +79,9 @@ class Page:
     """Stands for what is shown. What is confirmed must be the same."""
 
 
-def page_of(request: HttpRequest, site: AdminSite, subject: Subject, *, force: bool = False) -> Page:
+def page_of(request: HttpRequest, site: AdminSite, subject: Subject) -> Page:
     """Return the page of a person."""
-    lines = subject.lines(force=force)
+    lines = subject.lines()
     doubts = subject.doubts()
     # Copies and links go with their rows: for these no right is needed, and for some of them there is none.
     own = [line for line in lines if not line.share.is_copy and not line.share.found.model._meta.auto_created]
@@ -106,16 +106,18 @@ def page_of(request: HttpRequest, site: AdminSite, subject: Subject, *, force: b
         may_export=not unseen,
         marked=sum(line.marked for line in lines),
         refilled=sum(line.refilled for line in lines),
-        token=_token(subject, [(str(line), line.share.found.rows) for line in lines], doubts),
+        token=_token(subject, lines, doubts),
     )
 
 
-def _token(subject: Subject, lines: list[tuple[str, QuerySet[Any]]], doubts: list[HeldRows]) -> str:
+def _token(subject: Subject, lines: list[Line], doubts: list[HeldRows]) -> str:
     """Return what stands for the rows that are shown, and what is said of them."""
+    said = [(str(line), line.share.found.rows) for line in lines]
+    said += [(f"{each.name}: {each.rows.count()}, {each.reason}", each.rows) for each in doubts]
     stamps = [str(subject)]
-    for text, rows in [*lines, *((f"{each.name}: {each.reason}", each.rows) for each in doubts)]:
+    for text, rows in said:
         keys = rows.order_by("pk").values_list("pk", flat=True)[:MOST_STAMPED]
-        stamps.append(f"{text} on {rows.db}: {rows.count()} {list(map(stored_key, keys))}")
+        stamps.append(f"{text} on {rows.db}: {list(map(stored_key, keys))}")
     return salted_hmac("gdpr_assist.person", "\n".join(stamps), algorithm="sha256").hexdigest()
 
 

@@ -29,25 +29,27 @@ def person_view(tool: Any, request: HttpRequest) -> HttpResponseBase:
     Raises ``PermissionDenied`` if a row of the person is not for the user to see, or to change.
     """
     subject = chosen(request, tool.admin_site)
+    page = whole_page = page_of(request, tool.admin_site, subject)
     action = request.POST.get("action")
     if action not in ("export", "erase"):
-        return _shown(tool, request, page_of(request, tool.admin_site, subject))
+        return _shown(tool, request, page)
     included = request.POST.getlist("include")
-    page = page_of(request, tool.admin_site, subject)
     if not set(included) <= {each.name for each in page.doubts if each.can_include}:
         raise SelectionError(not_a_selection())
-    whole = subject.including(*included) if included else subject
+    if included:
+        subject = subject.including(*included)
+        whole_page = page_of(request, tool.admin_site, subject)
     if action == "export":
-        if not page_of(request, tool.admin_site, whole).may_export:
+        if not whole_page.may_export:
             raise PermissionDenied
-        return attachment(request, whole.stream())
-    if not tool.has_change_permission(request) or page_of(request, tool.admin_site, whole).outside:
+        return attachment(request, subject.stream())
+    if not tool.has_change_permission(request) or whole_page.outside:
         raise PermissionDenied
     if not constant_time_compare(request.POST.get("token", ""), page.token):
         text = _("What is known of this person is not what was shown. Nothing was changed; please look at it again.")
         tool.message_user(request, text, messages.WARNING)
         return _shown(tool, request, page)
-    return _erased(tool, request, whole)
+    return _erased(tool, request, subject)
 
 
 def _shown(tool: Any, request: HttpRequest, page: Page) -> HttpResponse:
@@ -65,7 +67,7 @@ def _shown(tool: Any, request: HttpRequest, page: Page) -> HttpResponse:
     return page_shown
 
 
-def _erased(tool: Any, request: HttpRequest, whole: Subject) -> HttpResponse:
-    result = whole.erase(force=is_forced(request), by=request.user)
+def _erased(tool: Any, request: HttpRequest, subject: Subject) -> HttpResponse:
+    result = subject.erase(force=is_forced(request), by=request.user)
     tool.message_user(request, outcome(result, request, tool.admin_site), level(result))
     return HttpResponseRedirect(tool.own_url())

@@ -36,8 +36,7 @@ class Line:
         text = f"{self.share.name}: {self.count} row{pluralize(self.count)}, {', '.join(self.ways)}: {self._done}"
         text += "".join(f"; {name} stays ({why})" for name, why in self.share.staying.items())
         if self.marked:
-            is_forced = self.share.plan is not None and self.share.plan.force
-            text += f"; {self.marked} anonymised before, {'and now again' if is_forced else 'left as they are'}"
+            text += f"; {self.marked} anonymised before, left as they are"
         if self.refilled:
             text += f"; {self.refilled} of these refilled since"
         return text

@@ -130,9 +130,9 @@ class Subject:
         return list(shares(self.rows(), force, self.keys))
 
     @sensitive
-    def lines(self, *, force: bool = False) -> list[Line]:
+    def lines(self) -> list[Line]:
         """Return what ``erase()`` would do, with the numbers of rows: none where there are no rows."""
-        return lines(self.shares(force=force))
+        return lines(self.shares())
 
     @sensitive
     def doubts(self) -> list[Doubt]:
