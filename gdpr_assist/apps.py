@@ -8,11 +8,11 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.core.checks import Tags, register
 from django.db.models import Model
-from django.db.models.signals import class_prepared, post_delete, post_migrate, pre_delete, pre_save
+from django.db.models.signals import class_prepared, post_delete, post_migrate, post_save, pre_delete, pre_save
 from django.dispatch import Signal
 
 from . import defaults  # noqa: F401  (puts the settings' defaults in place)
-from .conf import contrib
+from .conf import contrib, watches_refills
 from .former import warn
 from .loading import at_first_call
 from .registry import registry
@@ -32,6 +32,7 @@ collect_model = at_first_call("gdpr_assist.receivers.collect_model")
 end_deletion = at_first_call("gdpr_assist.receivers.end_deletion")
 keep_database_id = at_first_call("gdpr_assist.receivers.keep_database_id")
 name_database = at_first_call("gdpr_assist.receivers.name_database")
+notice_refill = at_first_call("gdpr_assist.refills.notice_refill")
 register_history = at_first_call("gdpr_assist.ready_made.register_history")
 register_ready_made = at_first_call("gdpr_assist.ready_made.register_ready_made")
 withdraw_history = at_first_call("gdpr_assist.ready_made.withdraw_history")
@@ -49,9 +50,11 @@ class GdprAssistConfig(AppConfig):
         def wire(sender: type[Model], **kwargs: Any) -> None:
             managers.contribute(sender)
             _connect(_of_deletions(sender))
+            _connect(_of_saves(sender))
 
         def unwire(sender: type[Model], **kwargs: Any) -> None:
             _disconnect(_of_deletions(sender))
+            _disconnect(_of_saves(sender))
             managers.withdraw(sender)
 
         models = apps.get_models()
@@ -102,6 +105,11 @@ def _of_deletions(model: type[Model]) -> list[tuple[Signal, Callable[..., None],
         (post_delete, end_deletion, model),
         *((pre_delete, begin_deletion_of_parent, parent) for parent in parents),
     ]
+
+
+def _of_saves(model: type[Model]) -> list[tuple[Signal, Callable[..., None], type[Model]]]:
+    """Return the same of what has to be heard, so that rows which are filled again are noticed: nothing by default."""
+    return [(post_save, notice_refill, model)] if watches_refills() else []
 
 
 def _connect(receivers: Iterable[tuple[Signal, Callable[..., None], type[Model]]]) -> None:

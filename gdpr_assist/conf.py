@@ -41,6 +41,11 @@ def tool_sees_all() -> bool:
     return bool(settings.GDPR_TOOL_SEES_ALL)
 
 
+def watches_refills() -> bool:
+    """Return whether each save is looked at, if it fills an anonymised row again."""
+    return bool(settings.GDPR_WATCH_REFILLS)
+
+
 def quiet_receivers() -> Sequence[str]:
     """Return the names of receivers that need not hear of an erasure.
 

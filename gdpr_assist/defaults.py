@@ -32,6 +32,9 @@ class GdprAssistConf(AppConf):
     # Names of receivers of pre_save and post_save that need not hear of an erasure, with * for any text
     QUIET_RECEIVERS = ()
 
+    # Whether the signal refilled tells of each save that fills an anonymised row again: a query at such a save
+    WATCH_REFILLS = False
+
     # Labels of models of which no row is about a person, as "app.Model" or "app.*"
     NOT_PERSONAL = ()
 

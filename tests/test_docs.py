@@ -151,7 +151,7 @@ def test_monitoring_and_the_end_of_a_restore_ask_for_each_state():
     assert asked_for(read("howto/restore_a_backup.rst")) == set(STATES) - {"upgrade"}
 
 
-@pytest.mark.parametrize("name", ["pre_anonymise", "post_anonymise", "rows_anonymised", "erased"])
+@pytest.mark.parametrize("name", ["pre_anonymise", "post_anonymise", "rows_anonymised", "erased", "refilled"])
 def test_signals_are_in_the_reference(name):
     assert getattr(signals, name)
     assert f".. py:data:: gdpr_assist.signals.{name}" in read("reference/signals.rst")

@@ -18,6 +18,7 @@ from ..planning.ways import Kind
 from ..signals import post_anonymise, pre_anonymise
 from .effects import Computed, Intended, as_they_are, check_changed, check_in_sql, check_stored, intended, unchanged
 from .run import Run
+from .saving import saving
 from .values import Changes, changed_fields, held, prepared, raise_explained
 
 # Of a range that is anonymised by its bounds alone, without reading a key
@@ -197,7 +198,8 @@ def _save_row(plan: Plan, instance: Model, changes: Changes) -> Intended:
 
 def _save(plan: Plan, instance: Model, names: frozenset[str]) -> None:
     try:
-        instance.save(using=plan.using, update_fields=names)
+        with saving(instance):
+            instance.save(using=plan.using, update_fields=names)
     except DatabaseError as error:
         if error.__cause__ is not None or isinstance(error, IntegrityError):
             raise

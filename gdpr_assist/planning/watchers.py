@@ -18,6 +18,9 @@ from ..undocumented import live_receivers
 OURS: dict[str, Signal] = {"pre_anonymise": pre_anonymise, "post_anonymise": post_anonymise}
 SAVING: dict[str, Signal] = {"pre_save": pre_save, "post_save": post_save}
 
+# Our own hears of saves that are no erasure.
+OWN = "gdpr_assist.refills.notice_refill"
+
 # Receivers of every model that need not hear of an erasure: they keep nothing of a row, and do nothing for these
 # columns. Never one that has a copy: of a search index, a history, an audit trail, a cache.
 HARMLESS = (
@@ -59,7 +62,7 @@ def _receivers(signal: Signal, sender: type) -> list[Any]:
 
 def _is_quiet(receiver: Callable[..., Any]) -> bool:
     name = _name(receiver)
-    return any(fnmatchcase(name, pattern) for pattern in (*HARMLESS, *quiet_receivers()))
+    return any(fnmatchcase(name, pattern) for pattern in (OWN, *HARMLESS, *quiet_receivers()))
 
 
 def _name(receiver: Callable[..., Any]) -> str:
