@@ -359,6 +359,20 @@ class TestErase:
             Subject(ada).erase(by=bob)
         assert SaleLine.objects.filter(pk=lines[0].pk).exists()
 
+    @pytest.mark.parametrize("residue", [False, True])
+    def test_what_is_checked_when_the_rows_are_locked_undoes_all(self, ada, residue):
+        line = SaleLine.objects.create(sale=sale(ada, email="ada@quill.example"))
+        seen = []
+
+        def check():
+            seen.append(Sale.objects.get(buyer=ada).email)
+            raise AnonymiseError("Not what was expected.")
+
+        with unchanged(Account, Sale, SaleLine), pytest.raises(AnonymiseError, match="Not what was expected"):
+            Subject(ada).erase(check=check, residue=residue)
+        assert seen == ["ada@quill.example"]
+        assert SaleLine.objects.filter(pk=line.pk).exists()
+
     def test_the_preview_says_what_was_erased_before(self, ada):
         bought = sale(ada)
         Subject(ada).erase()

@@ -106,15 +106,15 @@ def page_of(request: HttpRequest, site: AdminSite, subject: Subject) -> Page:
         may_export=not unseen,
         marked=sum(line.marked for line in lines),
         refilled=sum(line.refilled for line in lines),
-        token=_token(subject, lines, doubts),
+        token=_token(request, site, subject, lines, doubts),
     )
 
 
-def _token(subject: Subject, lines: list[Line], doubts: list[HeldRows]) -> str:
-    """Return what stands for the rows that are shown, and what is said of them."""
+def _token(request: HttpRequest, site: AdminSite, subject: Subject, lines: list[Line], doubts: list[HeldRows]) -> str:
+    """Return what stands for the rows that are shown, what is said of them, to whom and where."""
     said = [(str(line), line.share.found.rows) for line in lines]
     said += [(f"{each.name}: {each.rows.count()}, {each.reason}", each.rows) for each in doubts]
-    stamps = [str(subject)]
+    stamps = [f"{request.user.pk} on {site.name}: {request.path}", str(subject)]
     for text, rows in said:
         keys = rows.order_by("pk").values_list("pk", flat=True)[:MOST_STAMPED]
         stamps.append(f"{text} on {rows.db}: {list(map(stored_key, keys))}")

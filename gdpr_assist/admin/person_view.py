@@ -21,6 +21,10 @@ from .selection import SelectionError, not_a_selection
 TEMPLATES = ["admin/gdpr_assist/personaldata/person.html"]
 
 
+class _Changed(Exception):
+    """What is known of the person is not what was shown."""
+
+
 def person_view(tool: Any, request: HttpRequest) -> HttpResponseBase:
     """Answer a request to ``tool``, the admin of the tool, that names a person.
 
@@ -28,28 +32,48 @@ def person_view(tool: Any, request: HttpRequest) -> HttpResponseBase:
 
     Raises ``PermissionDenied`` if a row of the person is not for the user to see, or to change.
     """
-    subject = chosen(request, tool.admin_site)
-    page = whole_page = page_of(request, tool.admin_site, subject)
+    try:
+        return _answer(tool, request, chosen(request, tool.admin_site))
+    except _Changed:
+        text = _("What is known of this person is not what was shown. Nothing was changed; please look at it again.")
+        tool.message_user(request, text, messages.WARNING)
+        return _shown(tool, request, page_of(request, tool.admin_site, chosen(request, tool.admin_site)))
+
+
+def _answer(tool: Any, request: HttpRequest, subject: Subject) -> HttpResponseBase:
+    page = page_of(request, tool.admin_site, subject)
     action = request.POST.get("action")
     if action not in ("export", "erase"):
         return _shown(tool, request, page)
     included = request.POST.getlist("include")
     if not set(included) <= {each.name for each in page.doubts if each.can_include}:
         raise SelectionError(not_a_selection())
-    if included:
-        subject = subject.including(*included)
-        whole_page = page_of(request, tool.admin_site, subject)
+    whole = subject.including(*included) if included else None
     if action == "export":
-        if not whole_page.may_export:
+        if not (page_of(request, tool.admin_site, whole) if whole else page).may_export:
             raise PermissionDenied
-        return attachment(request, subject.stream())
-    if not tool.has_change_permission(request) or whole_page.outside:
+        return attachment(request, (whole or subject).stream())
+    _check(tool, request, page, whole)
+    result = (whole or subject).erase(
+        force=is_forced(request),
+        by=request.user,
+        # Again, as rows may have come and gone until they were locked.
+        check=lambda: _check(tool, request, page_of(request, tool.admin_site, subject), whole),
+    )
+    tool.message_user(request, outcome(result, request, tool.admin_site), level(result))
+    return HttpResponseRedirect(tool.own_url())
+
+
+def _check(tool: Any, request: HttpRequest, page: Page, whole: Subject | None) -> None:
+    """Raise unless the page of the person is the one that was confirmed, and the user may erase all that is on it.
+
+    ``whole`` is the person with the rows that are included.
+    """
+    outside = (page_of(request, tool.admin_site, whole) if whole else page).outside
+    if not tool.has_change_permission(request) or outside:
         raise PermissionDenied
     if not constant_time_compare(request.POST.get("token", ""), page.token):
-        text = _("What is known of this person is not what was shown. Nothing was changed; please look at it again.")
-        tool.message_user(request, text, messages.WARNING)
-        return _shown(tool, request, page)
-    return _erased(tool, request, subject)
+        raise _Changed
 
 
 def _shown(tool: Any, request: HttpRequest, page: Page) -> HttpResponse:
@@ -65,9 +89,3 @@ def _shown(tool: Any, request: HttpRequest, page: Page) -> HttpResponse:
     }
     page_shown: HttpResponse = tool.render(request, TEMPLATES, context)
     return page_shown
-
-
-def _erased(tool: Any, request: HttpRequest, subject: Subject) -> HttpResponse:
-    result = subject.erase(force=is_forced(request), by=request.user)
-    tool.message_user(request, outcome(result, request, tool.admin_site), level(result))
-    return HttpResponseRedirect(tool.own_url())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from ..databases.rows import locked
@@ -17,11 +18,20 @@ from .sharing import may_be_shared
 
 
 def erase_person(
-    keys: Keys, using: str, shared: list[Share], *, uncertain: list[Reason], force: bool, people_go: bool, by: Any
+    keys: Keys,
+    using: str,
+    shared: list[Share],
+    *,
+    uncertain: list[Reason],
+    force: bool,
+    people_go: bool,
+    by: Any,
+    check: Callable[[], None] | None,
 ) -> SubjectResult:
     """Do what ``shared`` says of the rows about the person whose own rows, on ``using``, have ``keys``.
 
-    With ``people_go``, delete these. Raises ``AnonymiseError``, and Django's own errors of deleting.
+    With ``people_go``, delete these. ``check`` is called when the keys are read, and before a row changes. Raises
+    ``AnonymiseError``, and Django's own errors of deleting.
     """
     going = [each for each in shared if each.verb == "delete" or (people_go and ITSELF in each.found.ways)]
     staying = [each for each in shared if each.plan is not None and each not in going]
@@ -35,7 +45,10 @@ def erase_person(
         stays.extend(reason for each in shared if each.verb == "keep" and (reason := kept(each)).count)
         for each in deletions:
             each.read_keys()
-        return all_pinned(each.plan for each in staying if each.plan)
+        pinned = all_pinned(each.plan for each in staying if each.plan)
+        if check is not None:
+            check()
+        return pinned
 
     def delete() -> None:
         for each in deletions:

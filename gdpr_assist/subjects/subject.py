@@ -189,24 +189,27 @@ class Subject:
         return stream(recipient, self.rows(), format, {} if counts is None else counts)
 
     @sensitive
-    def erase(self, *, force: bool = False, by: Any = None, residue: bool = False) -> SubjectResult:
+    def erase(
+        self, *, force: bool = False, by: Any = None, residue: bool = False, check: Callable[[], None] | None = None
+    ) -> SubjectResult:
         """Erase what is declared to be about this person, as one operation on each database; or change nothing.
 
         With ``force`` also what was erased before. ``by`` is the user who asked for it: of each row that was
         anonymised, receivers of ``signals.erased`` are told. With ``residue``, look through all tables afterwards for
-        what was erased. Calling it again finishes what ``PartlyErased`` left. Raises ``AnonymiseError``.
+        what was erased. ``check`` is called in the transaction, when the rows are locked and their keys read; what it
+        raises undoes all. Calling it again finishes what ``PartlyErased`` left. Raises ``AnonymiseError``.
         """
         if not residue:
-            return self._erase(force, people_go=False, by=by)
+            return self._erase(force, people_go=False, by=by, check=check)
         traces = Traces(self.shares(force=force))
-        result = self._erase(force, people_go=False, by=by)
+        result = self._erase(force, people_go=False, by=by, check=check)
         there = traces.look()
         return replace(result, residue=there.found, unread=there.unread)
 
     @sensitive
     def delete(self, *, by: Any = None) -> SubjectResult:
         """Erase the person, and delete the rows that are her. Raises ``AnonymiseError``, and Django's own errors."""
-        return self._erase(False, people_go=True, by=by)
+        return self._erase(False, people_go=True, by=by, check=None)
 
     @classmethod
     async def afind(cls, /, **identifiers: Any) -> list[Subject]:
@@ -225,19 +228,19 @@ class Subject:
         """The asynchronous ``preview()``."""
         return await sync_to_async(self.preview)()
 
-    async def aerase(self, *, force: bool = False, by: Any = None, residue: bool = False) -> SubjectResult:
+    async def aerase(
+        self, *, force: bool = False, by: Any = None, residue: bool = False, check: Callable[[], None] | None = None
+    ) -> SubjectResult:
         """The asynchronous ``erase()``."""
-        return await sync_to_async(self.erase)(force=force, by=by, residue=residue)
+        return await sync_to_async(self.erase)(force=force, by=by, residue=residue, check=check)
 
     async def adelete(self, *, by: Any = None) -> SubjectResult:
         """The asynchronous ``delete()``."""
         return await sync_to_async(self.delete)(by=by)
 
-    def _erase(self, force: bool, *, people_go: bool, by: Any = None) -> SubjectResult:
+    def _erase(self, force: bool, **how: Any) -> SubjectResult:
         shared, uncertain = self.shares(force=force), list(self._uncertain())
-        return erase_person(
-            self.keys, self.using, shared, uncertain=uncertain, force=force, people_go=people_go, by=by
-        )
+        return erase_person(self.keys, self.using, shared, uncertain=uncertain, force=force, **how)
 
     def _uncertain(self) -> Iterator[Reason]:
         for each in self.doubts():

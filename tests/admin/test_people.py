@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.models import SET_NULL
@@ -253,6 +254,53 @@ def test_what_has_changed_since_it_was_shown_is_shown_again(officer, ada):
     assert "1 sale" in groups(again)
     erase(officer, again)
     assert row(bought)["email"] != ADDRESS
+
+
+def just_before(method, monkeypatch, happens):
+    """Have something happen between the view's look at the person and the erasure."""
+    whole = getattr(Subject, method)
+
+    def called(*args, **kwargs):
+        happens()
+        return whole(*args, **kwargs)
+
+    monkeypatch.setattr(Subject, method, called)
+
+
+@pytest.mark.parametrize("included", [[], ["people.Sale by phone"]])
+def test_a_row_that_appears_before_the_rows_are_locked_is_no_part_of_what_was_shown(
+    officer, ada, bob, included, monkeypatch
+):
+    for each in (ada, bob):
+        Profile.objects.create(account=each, phone="555")
+    sale(phone="555")
+    page = person(officer, ada)
+    values = {"phone": "555"} if included else {"buyer": ada, "email": ADDRESS}
+    just_before("erase", monkeypatch, lambda: sale(**values))
+    with unchanged(Account, Profile):
+        again = erase(officer, page, include=included)
+    assert said(again) == [CHANGED]
+    assert set(Sale.objects.values_list("phone", flat=True)) == ({"555"} if included else {"555", ""})
+    assert Sale.objects.filter(email=ADDRESS).count() == (not included)
+    assert again.context["page"].token not in ("", page.context["page"].token)
+
+
+def test_a_row_that_is_not_for_the_user_when_the_rows_are_locked_refuses_the_whole(log_in, ada, monkeypatch):
+    bought = sale(ada, email=ADDRESS)
+    client = log_in(*ALL, "change_personaldata")
+    page = person(client, ada)
+    just_before("erase", monkeypatch, lambda: Sale.objects.update(recipient="north"))
+    assert erase(client, page).status_code == 403
+    assert (row(ada)["email"], row(bought)["email"]) == (ADDRESS, ADDRESS)
+
+
+def test_what_one_officer_was_shown_another_cannot_confirm(officer, ada, client):
+    page = person(officer, ada)
+    client.force_login(User.objects.create_superuser("other"))
+    with unchanged(Account):
+        again = erase(client, page)
+    assert said(again) == [CHANGED]
+    assert erase(client, again).status_code == 302
 
 
 def test_a_form_without_the_page_is_no_confirmation(officer, ada):
