@@ -20,11 +20,12 @@ DRIVER_mariadb := mysqlclient
 PEOPLE ?= 1000
 SEED ?=
 
-.PHONY: help test canary bench demo serve lint docs clean
+.PHONY: help test canary bundles bench demo serve lint docs clean
 
 help:
 	@echo "make test    run the tests on SQLite"
 	@echo "make canary  erase people with a token in every text column, and look for these (DB=sqlite PEOPLE=1000 SEED=)"
+	@echo "make bundles erase somebody from real apps, at their newest releases, and try to log in (DB=sqlite|postgresql)"
 	@echo "make bench   measure, beside hand-written SQL (DB=sqlite|postgresql|mariadb N=200000; GROWTH=1)"
 	@echo "make demo    show what the package does, on the example project"
 	@echo "make serve   open the example project on http://127.0.0.1:8000/admin/"
@@ -59,6 +60,13 @@ canary: $(VENV)/.driver-$(DB)
 		DB=$(DB) $(VENV)/bin/python -W ignore -m tests.canary $$project --people $(PEOPLE) $(addprefix --seed ,$(SEED)) \
 			|| exit 1; \
 	done
+
+$(VENV)/.bundles: $(READY) $(wildcard tests/bundles/*/requirements.txt)
+	$(VENV)/bin/python -m pip install --quiet --upgrade $(addprefix --requirement ,$(wildcard tests/bundles/*/requirements.txt))
+	touch $@
+
+bundles: $(VENV)/.bundles $(VENV)/.driver-$(DB)
+	DB=$(DB) $(VENV)/bin/python -m tests.bundles
 
 $(VENV)/.bench-%: $(READY) benchmarks/requirements.txt
 	$(VENV)/bin/python -m pip install --quiet --requirement benchmarks/requirements.txt $(DRIVER_$*)

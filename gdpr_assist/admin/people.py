@@ -70,8 +70,11 @@ def search(
         for each in _known_by(kind, term):
             known[each.add_to(subjects) if each.keys else each].append(kind)
     visible = [each for each in subjects if own_rows(request, site, each)]
-    guests = [each for each in known if not each.keys and has_rows(request, site, each)]
-    rows = {each: each.rows() for each in [*visible[:MOST_PEOPLE], *guests]}
+    rows = {each: each.rows() for each in visible[:MOST_PEOPLE]}
+    for each in known:
+        # What is typed to log in is known by name and by address: whose it is by one, is nobody else's by the other.
+        if not each.keys and has_rows(request, site, each) and _any_without(theirs := each.rows(), rows):
+            rows[each] = theirs
     found = [_person(request, site, each, known[each], list(_ways(theirs, there))) for each, theirs in rows.items()]
     return found, len(visible) > MOST_PEOPLE, _without(there, chain.from_iterable(rows.values()))
 
@@ -167,6 +170,12 @@ def _without(candidates: RowsByModel, hers: Iterable[Found]) -> RowsByModel:
             rows = rows.exclude(pk__in=each.rows.order_by().values("pk"))
         left.append((model, rows))
     return left
+
+
+def _any_without(found: Iterable[Found], people: dict[Subject, list[Found]]) -> bool:
+    """Whether one of the rows is about none of the people."""
+    rows = _without([(each.model, each.rows) for each in found], chain.from_iterable(people.values()))
+    return any(left.exists() for _, left in rows)
 
 
 def _of(found: Iterable[Found], model: type[Model], matches: QuerySet[Any]) -> list[Found]:

@@ -10,7 +10,8 @@ ACCESS = ["user_agent", "ip_address", "username", "http_accept", "path_info"]
 
 
 class AccessPrivacy:
-    identifiers = {"username": "username"}
+    # Whoever logs in with an address types that.
+    identifiers = {"username": "username", "email": "username"}
     search_fields = ["username", "ip_address"]
     on_erasure = "delete"
 

@@ -113,6 +113,17 @@ def test_somebody_without_an_account_is_found_by_what_she_is_known_by(officer):
     assert row(guest)["email"] != "eve@quill.example"
 
 
+def test_whose_rows_are_all_hers_is_nobody_else(officer, ada):
+    """A column where people type either of two: what has her address there is not a second person's."""
+    Reader.objects.create(email=ADDRESS)
+    Reader.objects.create(email="eve@quill.example")
+    with changed(Reader, identifiers={"email": "email", "phone": "email"}):
+        (found,) = search(officer).context["people"]
+        (other,) = search(officer, "eve@quill.example").context["people"]
+    assert found.value == value(ada)
+    assert other.names == []
+
+
 def test_everything_found_is_what_stands_in_the_tables(officer, ada):
     mine, nobodys = sale(ada, phone=ADDRESS), sale(phone=ADDRESS)
     with changed(Sale, search_fields=["phone"]):
