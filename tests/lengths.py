@@ -25,6 +25,7 @@ REASONS = {
     "registry.py": "one object: what is declared, looked up in each direction",
     "replay/applying.py": "one transaction of a replay, from its receipts to its last row, and why it may fail",
     "replay/replay.py": "one loop over the log, with what it does about each kind of refusal",
+    "subjects/subject.py": "one object: a person, and what is asked of one, each in asynchronous code too",
     "tables.py": "all tables of the app",
     "undocumented.py": "all that Django does not document, so that a new version is looked at in one place",
 }

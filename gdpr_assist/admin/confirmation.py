@@ -16,15 +16,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ..loading import at_first_call
+from .selection import SelectionError
 
 if TYPE_CHECKING:
     from ..execution.execute import Result
     from ..paths import person_of
     from ..planning.plans import Plan
     from ..planning.preview import Preview, preview
+    from ..planning.superusers import takes_last_superuser
 else:
     person_of = at_first_call("gdpr_assist.paths.person_of")
     preview = at_first_call("gdpr_assist.planning.preview.preview")
+    takes_last_superuser = at_first_call("gdpr_assist.planning.superusers.takes_last_superuser")
 
 TEMPLATE = "anonymise_confirmation.html"
 
@@ -54,6 +57,7 @@ def templates(opts: Options[Any]) -> list[str]:
 
 def context(plans: Iterable[Plan]) -> dict[str, Any]:
     """Return what the page says about ``plans``."""
+    plans = list(plans)
     previews = [preview(plan) for plan in plans]
     kept: Counter[str] = Counter()
     for each in previews:
@@ -67,6 +71,7 @@ def context(plans: Iterable[Plan]) -> dict[str, Any]:
         "marked": sum(each.marked for each in previews),
         "refilled": sum(each.refilled for each in previews),
         "parts_kept": left_for_good(kept),
+        "last_superuser": any(map(takes_last_superuser, plans)),
         "are_people": any(person_of(each.plan.declaration.model) for each in previews),
     }
 
@@ -77,6 +82,22 @@ def is_confirmed(request: HttpRequest) -> bool:
 
 def is_forced(request: HttpRequest) -> bool:
     return "force" in request.POST
+
+
+def check_superuser(request: HttpRequest, *, goes: bool) -> None:
+    """Raise ``SelectionError`` if the last active superuser ``goes``, and the box that says so is not ticked."""
+    if goes and "last_superuser" not in request.POST:
+        raise SelectionError(
+            _(
+                "Nothing was changed. The last active superuser is among these rows, and nobody would be left who may "
+                "do everything. If that is meant, tick the box that says so."
+            )
+        )
+
+
+def check_superusers(request: HttpRequest, plans: Iterable[Plan]) -> None:
+    """The same of what ``plans`` take."""
+    check_superuser(request, goes=any(map(takes_last_superuser, plans)))
 
 
 def outcome(plans: Sequence[Plan], results: Sequence[Result]) -> str:

@@ -105,6 +105,7 @@ class ModelAdmin(Base):
             if not confirmation.is_confirmed(request):
                 return self._confirmation_page(request, keys)
             planned = self._plan(request, keys, force=confirmation.is_forced(request))
+            confirmation.check_superusers(request, [planned])
             results = erase([planned], by=request.user)
         except REFUSALS as error:
             return self._back(request, told(error), messages.ERROR)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from ..declaring.clauses import FREE
 from ..subjects.doubts import Doubt as HeldRows
-from ..subjects.lines import Line
+from ..subjects.lines import Line, last_superuser
 from ..subjects.shares import Reason, SubjectResult
 from ..subjects.subject import Subject
 from ..tables import stored_key
@@ -75,6 +75,9 @@ class Page:
     may_export: bool
     marked: int
     refilled: int
+    last_superuser: bool
+    """Whether an erasure takes the last account that may do everything."""
+
     token: str = field(repr=False)
     """Stands for what is shown. What is confirmed must be the same."""
 
@@ -106,6 +109,7 @@ def page_of(request: HttpRequest, site: AdminSite, subject: Subject) -> Page:
         may_export=not unseen,
         marked=sum(line.marked for line in lines),
         refilled=sum(line.refilled for line in lines),
+        last_superuser=bool(last_superuser(lines)),
         token=_token(request, site, subject, lines, doubts),
     )
 
@@ -210,21 +214,9 @@ def outcome(result: SubjectResult, request: HttpRequest, site: AdminSite) -> str
     return " ".join(sentences)
 
 
-def residue(result: SubjectResult) -> Iterator[str]:
-    """Yield what was found when all tables were looked through afterwards: places and numbers."""
-    if result.residue:
-        places = [f"{place} ({count})" for place, count in result.residue.items()]
-        yield _("Still found, with the number of rows: %(places)s.") % {"places": ", ".join(places)}
-    else:
-        yield _("All tables were looked through, and nothing of it was found.")
-    if result.unread:
-        places = [f"{place} ({why})" for place, why in result.unread.items()]
-        yield _("Not looked at: %(places)s.") % {"places": ", ".join(places)}
-
-
 def level(result: SubjectResult) -> int:
     """Return the level of the message that says it."""
-    is_done = (result.erased or result.deleted) and not (result.left or result.residue or result.unread)
+    is_done = (result.erased or result.deleted) and not result.left
     return messages.SUCCESS if is_done else messages.WARNING
 
 

@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 
 from ..subjects.subject import Subject
 from .choosing import chosen
-from .confirmation import is_forced
+from .confirmation import check_superuser, is_forced
 from .download import attachment
-from .person import Page, level, outcome, page_of, residue
+from .person import Page, level, outcome, page_of
 from .selection import SelectionError, not_a_selection
 
 TEMPLATES = ["admin/gdpr_assist/personaldata/person.html"]
@@ -54,16 +54,13 @@ def _answer(tool: Any, request: HttpRequest, subject: Subject) -> HttpResponseBa
             raise PermissionDenied
         return attachment(request, (whole or subject).stream())
     _check(tool, request, page, whole)
-    is_looked_for = "residue" in request.POST
     result = (whole or subject).erase(
         force=is_forced(request),
         by=request.user,
-        residue=is_looked_for,
         # Again, as rows may have come and gone until they were locked.
         check=lambda: _check(tool, request, page_of(request, tool.admin_site, subject), whole),
     )
-    said = [outcome(result, request, tool.admin_site), *(residue(result) if is_looked_for else ())]
-    tool.message_user(request, " ".join(said), level(result))
+    tool.message_user(request, outcome(result, request, tool.admin_site), level(result))
     return HttpResponseRedirect(tool.own_url())
 
 
@@ -72,11 +69,12 @@ def _check(tool: Any, request: HttpRequest, page: Page, whole: Subject | None) -
 
     ``whole`` is the person with the rows that are included.
     """
-    outside = (page_of(request, tool.admin_site, whole) if whole else page).outside
-    if not tool.has_change_permission(request) or outside:
+    erased = page_of(request, tool.admin_site, whole) if whole else page
+    if not tool.has_change_permission(request) or erased.outside:
         raise PermissionDenied
     if not constant_time_compare(request.POST.get("token", ""), page.token):
         raise _Changed
+    check_superuser(request, goes=erased.last_superuser)
 
 
 def _shown(tool: Any, request: HttpRequest, page: Page) -> HttpResponse:

@@ -184,6 +184,7 @@ class PersonalDataAdmin(Base):
         if not confirmation.is_confirmed(request):
             kept = [(model, rows) for model, rows in selected if not self._can_anonymise(request, model)]
             return self._confirmation_page(request, plans, kept)
+        confirmation.check_superusers(request, plans)
         results = erase(plans, by=request.user)
         self.message_user(request, confirmation.outcome(plans, results), confirmation.level(results))
         return HttpResponseRedirect(self.own_url())

@@ -39,6 +39,7 @@ from .declarations import (
 from .deletions import check_E012, check_E013, check_E014, check_E015, check_E032, check_W024
 from .deployment import check_deployed, check_E037, check_W016, check_W018, check_W019
 from .inner_classes import check_E028, check_W013
+from .leaving import check_E050, check_E051
 from .log import check_E009, check_E011, check_E020, check_E020_of_servers, check_E021, check_E024, check_W002
 from .migrations import check_E001, check_E040
 from .overrides import check_W020, check_W032
@@ -120,6 +121,8 @@ MODELS: list[Check] = [
     check_E046,
     check_E047,
     check_E048,
+    check_E050,
+    check_E051,
     check_W028,
     check_W029,
     check_W030,

@@ -14,6 +14,7 @@ from django.db.models.fields.reverse_related import ForeignObjectRel
 
 from ..exceptions import AnonymiseError, FieldAnonymiseError
 from .clauses import FREE, Clauses
+from .leaving import scrub_mistakes
 from .meta import PrivacyMeta, exported_fields, personal_fields, texts
 from .methods import method, method_mistakes
 from .mistakes import Mistake, key_mistakes, meaning_mistakes, shape_mistakes
@@ -157,7 +158,7 @@ def declare(model: type[Model], meta_class: type) -> Declaration:
     mistakes = [*shape_mistakes(meta)]
     if mistakes:  # names cannot be read from these
         return Declaration(model=model, meta=meta, changes=(), mistakes=tuple(mistakes))
-    mistakes += [*meaning_mistakes(meta), *spelling_mistakes(meta), *method_mistakes(meta)]
+    mistakes += [*meaning_mistakes(meta), *spelling_mistakes(meta), *method_mistakes(meta), *scrub_mistakes(meta)]
     clauses, of_people = read_clauses(meta)
     mistakes += of_people
     changes = []

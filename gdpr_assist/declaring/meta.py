@@ -51,6 +51,7 @@ class PrivacyMeta:
     on_delete_of_subject: str | None = ERASE
     purpose: str | Iterable[str] = ()
     recipients: str | Iterable[str] = ()
+    scrub: Any = None
     log_label: str | None = None
     former_labels: Iterable[str] = ()
 

@@ -8,14 +8,14 @@ from operator import itemgetter
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import Max, Model, Q, QuerySet
 from django.utils import timezone
 
 from ..databases.rows import batch_size, pages
 from ..declaring.keys import key_text
 from ..declaring.meta import all_rows
 from ..log import writing
-from ..planning.markers import is_marked, markers
+from ..planning.markers import has_marker, is_marked, markers
 from ..planning.plans import Plan
 from ..planning.plans import plan as make_plan
 from ..sensitive import sensitive
@@ -78,9 +78,10 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
     anonymised = 0
     run = Run(writing.Erasure(plan.using), is_scrub=True)
     if not _needs_keys(plan, run):
-        for rows in _ranges(plan, size or rows_per_range(plan)):
+        unmarked = _unmarked(plan)
+        for bounds in _ranges(unmarked, size or rows_per_range(plan)):
             with writing.suspended(), explained_refusals(plan), transaction.atomic(using=plan.using):
-                anonymised += _anonymise_range(plan, rows, run)
+                anonymised += _anonymise_range(plan, unmarked.filter(bounds), bounds, run)
             yield anonymised
         return
     plan = replace(plan, force=False)  # the markers say which rows this run, or one it resumes, has done
@@ -106,25 +107,40 @@ def _needs_keys(plan: Plan, run: Run) -> bool:
     )
 
 
-def _anonymise_range(plan: Plan, rows: QuerySet[Any], run: Run) -> int:
-    """Anonymise and mark ``rows``, of which none has a marker; return their number."""
+def _anonymise_range(plan: Plan, rows: QuerySet[Any], bounds: Q, run: Run) -> int:
+    """Anonymise and mark ``rows``, those within ``bounds`` that have no marker; return their number.
+
+    Where the plan is for some rows only, markers come first: what was changed may match no more.
+    """
+    if not plan.is_for_all:
+        newest = markers(plan.declaration.model, plan.using).aggregate(Max("pk"))["pk__max"] or 0
+        marked = insert_markers(plan, rows)
+        now = Q(has_marker(plan.declaration.model, plan.using, plan.part, pk__gt=newest))
+        rows = all_rows(plan.declaration.model, plan.using).filter(bounds, now)
     with with_key(plan, run), references_kept(plan, rows):
         changed = way_of(plan).change(plan, rows, run)
-    marked = insert_markers(plan, rows)
+    if plan.is_for_all:
+        marked = insert_markers(plan, rows)
     run.write_notes(plan)
     if changed < marked:
         raise unchanged(plan, marked - changed)
     return marked
 
 
-def _ranges(plan: Plan, size: int) -> Iterator[QuerySet[Any]]:
-    """Yield querysets of the unmarked rows of ``plan``, each up to the key that is ``size`` rows further."""
-    rows, last = plan.rows(), None
+def _unmarked(plan: Plan) -> QuerySet[Any]:
+    rows = plan.rows()
     if markers(plan.declaration.model, plan.using).exists():
         rows = rows.exclude(is_marked(plan.declaration, plan.using, plan.part))
+    return rows
+
+
+def _ranges(rows: QuerySet[Any], size: int) -> Iterator[Q]:
+    """Yield the bounds of ranges of ``rows``, each up to the key that is ``size`` rows further."""
+    bounds = Q()
     while True:
-        rest = rows if last is None else rows.filter(pk__gt=last)
+        rest = rows.filter(bounds)
         last = rest.order_by("pk").values_list("pk", flat=True)[size - 1 : size].first()
-        yield rest if last is None else rest.filter(pk__lte=last)
+        yield bounds if last is None else bounds & Q(pk__lte=last)
         if last is None:
             return
+        bounds = Q(pk__gt=last)

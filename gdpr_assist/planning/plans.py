@@ -65,6 +65,9 @@ class Plan:
     keys: tuple[Any, ...] | None = field(default=None, repr=False)
     """The primary keys, once they are read; see ``pinned``."""
 
+    counts_marked: bool = False
+    """Whether every marked row counts: one that a scrub has done may not match the queryset any more."""
+
     @property
     def label(self) -> str:
         return self.declaration.label
@@ -115,7 +118,21 @@ class Plan:
     @sensitive
     def count(self) -> int:
         """Return the number of rows, marked ones included."""
-        return self.rows().count()
+        return self._counted().count()
+
+    def _counted(self) -> QuerySet[Any]:
+        if not (self.counts_marked and has_conditions(self.queryset)):
+            return self.rows()
+        marked = all_rows(self.declaration.model, self.using).filter(self._is_marked())
+        return self.rows() | marked
+
+    def _is_marked(self) -> Any:
+        return is_marked(self.declaration, self.using, self.part)
+
+    @property
+    def is_for_all(self) -> bool:
+        """Whether it is for every row of the table."""
+        return self.keys is None and not has_conditions(self.queryset)
 
     def rows(self) -> QuerySet[Any]:
         """Return the rows, each once, whatever the queryset joins them with."""
@@ -131,7 +148,7 @@ class Plan:
 
     def marked(self) -> QuerySet[Any]:
         """Return the rows that were anonymised before."""
-        return self.rows().filter(is_marked(self.declaration, self.using, self.part))
+        return self._counted().filter(self._is_marked())
 
     @cached_property
     def told(self) -> dict[str, Q]:

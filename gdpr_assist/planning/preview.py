@@ -35,6 +35,9 @@ class Preview:
     kept: dict[str, int] = field(default_factory=dict)
     """{label: rows} of the same objects in multi-table models that say ``can_anonymise = False``: they stay."""
 
+    left: int = 0
+    """How many rows of the table are not among these because a scrub leaves them (``PrivacyMeta.scrub``)."""
+
     @property
     def unmarked(self) -> int:
         return self.rows - self.marked

@@ -16,6 +16,7 @@ from ..exceptions import AnonymiseError
 from ..planning.plans import Plan, plan
 from ..registry import concrete, registry
 from ..tables import Scrub
+from .leaving import taken
 
 
 def never_scrubbed() -> list[Declaration]:
@@ -81,6 +82,8 @@ def plans(
 ) -> list[Plan]:
     """Return a plan for each chosen model and alias that holds its table: every row, anonymised before or not.
 
+    Without the rows that a scrub leaves: see ``leaving.taken``.
+
     The aliases are ``databases``, by default all but the log. ``children`` asks for plans of the multi-table children
     too, which else go with their parents.
 
@@ -96,7 +99,7 @@ def plans(
     _check_none_is_missing(tables, models, roots if only else [])
     planned = models if children else roots
     return [
-        plan(all_rows(declared.model, using), force=True)
+        plan(taken(declared.model, using), force=True)
         for using, on_alias in _once(tables).items()
         for declared in planned
         if declared in on_alias

@@ -15,6 +15,7 @@ from ..planning.plans import Plan
 from ..planning.preview import preview
 from ..registry import registry
 from .choice import never_scrubbed_rows
+from .leaving import with_left
 from .run import Scrubbing
 
 
@@ -38,15 +39,18 @@ def described(work: Scrubbing) -> Iterator[str]:
             yield f"{using}: left as it is, none of the tables is there."
     for text in keeper.describe(work.plans):
         yield f"Erased with the rows: {text}."
+    if work.last_superuser:
+        yield work.last_superuser
 
 
 def _numbers(work: Scrubbing, plan: Plan) -> str:
-    started, numbers = work.begun.get((plan.using, plan.label)), preview(plan)
+    started, numbers = work.begun.get((plan.using, plan.label)), with_left(preview(plan))
+    left = f"; {numbers.left} row{pluralize(numbers.left)} left out by scrub" if numbers.left else ""
     if started is None:
-        return str(numbers)
+        return f"{numbers}{left}"
     scrubbed = numbers.marked - numbers.refilled
     return (
-        f"{numbers.counted}; goes on where the run of {shown(started)} stopped: {scrubbed} of {numbers.rows} "
+        f"{numbers.counted}{left}; goes on where the run of {shown(started)} stopped: {scrubbed} of {numbers.rows} "
         "rows are done (--restart scrubs them again)"
     )
 
@@ -70,4 +74,5 @@ def warning(work: Scrubbing) -> str:
     names = ", ".join(f"{connections[using].settings_dict['NAME']} ({using})" for using in work.aliases)
     copies = keeper.describe(work.plans)
     also = f", and erases with the rows {'; '.join(copies)}" if copies else ""
-    return f"This anonymises all of the above in {names}{also}. It cannot be undone."
+    text = f"This anonymises all of the above in {names}{also}. It cannot be undone."
+    return f"{text} {work.last_superuser}".rstrip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import Error
@@ -21,6 +21,7 @@ from ..exceptions import AnonymiseError
 from ..execution.ranges import begin_scrub, end_scrubs, execute_in_ranges
 from ..log import identity
 from ..planning.plans import Plan
+from ..planning.superusers import said_before, takes_last_superuser
 from . import choice
 
 AGAIN = "Run the command again, without --restart: it goes on where it stopped."
@@ -50,6 +51,9 @@ class Scrubbing:
     left_out: list[str]
     """Labels of models that are left as they are, since somebody said so."""
 
+    last_superuser: str = ""
+    """That no active superuser would be left, in words."""
+
     @property
     def aliases(self) -> list[str]:
         return list(dict.fromkeys(plan.using for plan in self.plans))
@@ -72,12 +76,14 @@ def prepare(
         check_answers()
     databases, but = list(databases or ()), list(but)
     plans = choice.plans(databases, only=only, but=but)
+    begun = {} if restart else choice.interrupted(plans)
     work = Scrubbing(
-        plans=plans,
-        begun={} if restart else choice.interrupted(plans),
+        plans=[replace(each, counts_marked=(each.using, each.label) in begun) for each in plans],
+        begun=begun,
         restart=restart,
         asked=data_aliases(databases),
         left_out=but,
+        last_superuser=said_before(each.using for each in plans if takes_last_superuser(each)),
     )
     if not dry_run:
         check_commits(work.aliases)

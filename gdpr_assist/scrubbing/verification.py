@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import Error
 from django.db.models import Model
@@ -11,13 +11,13 @@ from django.template.defaultfilters import pluralize
 
 from ..conf import log_database
 from ..databases.errors import raised_by
-from ..declaring.meta import all_rows
 from ..pages import page
 from ..planning.plans import Plan, plan
 from ..planning.preview import Preview, preview
 from ..registry import registry
 from ..replay.returned import Returned, returned
 from . import choice
+from .leaving import with_left
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ def verify(
     previews = []
     for whole in plans:
         for each in (whole, *_parts(whole)):
-            previews.append(preview(each))
+            previews.append(with_left(preview(replace(each, counts_marked=True))))
             follow(previews[-1])
     try:
         back = returned(databases, _models(plans, is_chosen=bool(only)))
@@ -95,8 +95,7 @@ def _table(preview: Preview) -> str:
 
 def _parts(whole: Plan) -> list[Plan]:
     """Return a plan for each part that the rows have: each may be anonymised, and filled again, by itself."""
-    rows = all_rows(whole.declaration.model, whole.using)
-    return [plan(rows, force=True, part=part) for part in whole.declaration.parts]
+    return [plan(whole.queryset, force=True, part=part) for part in whole.declaration.parts]
 
 
 def _models(plans: list[Plan], *, is_chosen: bool) -> set[type[Model]]:

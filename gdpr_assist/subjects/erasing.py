@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ..databases.rows import locked
@@ -13,7 +14,7 @@ from ..execution.deleting import Deletion
 from ..planning.plans import Plan, all_pinned
 from .finding import ITSELF, Found, lock
 from .person import Keys
-from .shares import Reason, Share, SubjectResult, counted, kept, left
+from .shares import Reason, Share, SubjectResult, counted, kept, left, without_superuser
 from .sharing import may_be_shared
 
 
@@ -36,6 +37,7 @@ def erase_person(
     going = [each for each in shared if each.verb == "delete" or (people_go and ITSELF in each.found.ways)]
     staying = [each for each in shared if each.plan is not None and each not in going]
     deletions = [Deletion(each.found.rows) for each in going]
+    lost = without_superuser([*staying, *(replace(each, verb="delete", plan=None) for each in going)])
     stays: list[Reason] = []
     deleted: Counter[str] = Counter()
 
@@ -73,6 +75,7 @@ def erase_person(
         kept=stays,
         left=list(left(staying, results, force)),
         uncertain=uncertain,
+        without_superuser=lost,
     )
 
 

@@ -13,8 +13,9 @@ from django.template.defaultfilters import pluralize
 from ..databases.placement import explained
 from ..databases.rows import with_rows
 from ..planning.preview import preview
+from ..planning.superusers import said_before
 from .finding import Found
-from .shares import COPIES, Share, copies_among
+from .shares import COPIES, Share, copies_among, without_superuser
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,11 @@ def lines(shares: Iterable[Share]) -> list[Line]:
         there = with_rows([each.found.rows for each in every])
     found = [_line(share) for share in compress(every, there)]
     return [*found, *_copies(found)]
+
+
+def last_superuser(found: Iterable[Line]) -> str:
+    """Return in words that the last active superuser of a database is among the rows; empty if that is not so."""
+    return said_before(without_superuser(line.share for line in found))
 
 
 def _copies(found: list[Line]) -> Iterable[Line]:

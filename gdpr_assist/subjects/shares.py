@@ -14,10 +14,11 @@ from ..declaring.clauses import DELETED, FREE, Keep
 from ..execution.execute import Result
 from ..paths import clauses_of
 from ..planning.plans import Plan, plan
+from ..planning.superusers import goes_with, takes_last_superuser
 from ..registry import registry
 from .finding import Found
-from .person import Keys, Tables
-from .sharing import link_rows, without_others
+from .person import Keys
+from .sharing import link_rows
 
 # Why a row stays of which a party has seen something, and owns nothing
 SEEN = "another's; this person has seen it"
@@ -63,6 +64,9 @@ class SubjectResult:
     uncertain: list[Reason] = field(default_factory=list)
     """Rows that may be about the person. They were left as they are."""
 
+    without_superuser: list[str] = field(default_factory=list)
+    """Aliases on which the last active superuser was among the rows: nobody is left who may do everything."""
+
     residue: dict[str, int] = field(default_factory=dict)
     """{"table.column on alias": rows in which something of the person was found afterwards}, with ``residue=True``"""
 
@@ -76,6 +80,9 @@ class SubjectResult:
         yield from (f"{label}: {count} deleted" for label, count in self.deleted.items())
         yield from (f"{label}: {count} erased, copies of these" for label, count in self.copies.items())
         yield from (f"Left as they are: {reason}" for reason in (*self.kept, *self.left, *self.uncertain))
+        yield from (
+            f"{using}: no active superuser is left; make one with createsuperuser" for using in self.without_superuser
+        )
         yield from (f"Still found: {place}: {count} row{pluralize(count)}" for place, count in self.residue.items())
         yield from (f"Not looked at: {place}: {why}" for place, why in self.unread.items())
 
@@ -109,7 +116,7 @@ class Share:
             return {}
         clauses = clauses_of(self.found.model)
         others = {
-            name: f"it is of {other}, where there is one"
+            name: f"it is of {other}"
             for other, party in clauses.parties.items()
             for name in party.erases
             if self.found.part and name not in self.plan.fields
@@ -117,7 +124,7 @@ class Share:
         return {**others, **{name: keep.ground for name, keep in clauses.kept.items()}}
 
 
-def shares(found: Iterable[Found], force: bool, keys: Keys, tables: Tables) -> Iterator[Share]:
+def shares(found: Iterable[Found], force: bool, keys: Keys) -> Iterator[Share]:
     """Yield what becomes of ``found``, and of what links shared rows to the person, whose own rows have ``keys``."""
     for each in found:
         declared = registry.declaration(each.model)
@@ -134,16 +141,8 @@ def shares(found: Iterable[Found], force: bool, keys: Keys, tables: Tables) -> I
         elif not each.part or each.part in declared.parts:
             part = each.part or (FREE if FREE in declared.parts else "")
             yield Share(found=each, verb="anonymise", plan=plan(each.rows, force=force, part=part))
-            yield from _of_nobody(each, force, tables)
         else:
             yield Share(found=each, verb="keep", ground=SEEN)
-
-
-def _of_nobody(found: Found, force: bool, tables: Tables) -> Iterator[Share]:
-    """Yield what becomes of the columns of parties who are nobody, where the person is the last of the others."""
-    for party, rows in without_others(found.rows, found.part, tables) if found.part else ():
-        theirs = replace(found, part="", rows=rows, ways=(f"without {party}",), by_way=())
-        yield Share(found=theirs, verb="anonymise", plan=plan(rows, force=force, part=party))
 
 
 def _links(found: Found, keys: Keys) -> Iterator[Share]:
@@ -152,13 +151,22 @@ def _links(found: Found, keys: Keys) -> Iterator[Share]:
         yield Share(found=Found(model=rows.model, using=found.using, part="", rows=rows, ways=(way,)), verb="delete")
 
 
+def without_superuser(shares: Iterable[Share]) -> list[str]:
+    """Return the aliases on which no active superuser would be left after ``shares``."""
+    return [
+        each.found.using
+        for each in shares
+        if (takes_last_superuser(each.plan) if each.plan else each.verb == "delete" and goes_with(each.found.rows))
+    ]
+
+
 def copies_among(share: Share) -> Iterator[Share]:
     """Yield what becomes of the rows that are copies of those of ``share``, if these are erased."""
     if share.verb == "keep":
         return
     for rows in copies_of(share.found.rows):
         found = Found(model=rows.model, using=share.found.using, part="", rows=rows, ways=(COPIES,))
-        for each in shares([found], force=False, keys={}, tables=Tables()):
+        for each in shares([found], force=False, keys={}):
             yield replace(each, is_copy=True)
 
 

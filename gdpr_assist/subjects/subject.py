@@ -20,7 +20,7 @@ from .doubts import Doubt, doubts
 from .erasing import erase_person
 from .exporting import Recipient, stream
 from .finding import ITSELF, Found, find_rows
-from .lines import Line, lines
+from .lines import Line, last_superuser, lines
 from .person import Keys, Known, Tables, joined, known_values
 from .searching import ends_of, find_people, guests, led_to, overlap, person_behind
 from .shares import Reason, Share, SubjectResult, shares
@@ -127,7 +127,7 @@ class Subject:
     @sensitive
     def shares(self, *, force: bool = False) -> list[Share]:
         """Return what ``erase()`` would do with the rows, without their numbers."""
-        return list(shares(self.rows(), force, self.keys, self._tables))
+        return list(shares(self.rows(), force, self.keys))
 
     @sensitive
     def lines(self) -> list[Line]:
@@ -157,7 +157,17 @@ class Subject:
     @sensitive
     def preview(self) -> str:
         """Return in words what ``erase()`` would do, what it would leave and why. Asks the databases for numbers."""
-        return "\n".join(map(str, [*self.lines(), *(f"{each}: not included" for each in self._uncertain())]))
+        found = self.lines()
+        texts = [*found, *(f"{each}: not included" for each in self._uncertain()), last_superuser(found)]
+        return "\n".join(filter(None, map(str, texts)))
+
+    @sensitive
+    def last_superuser(self) -> str:
+        """Return in words that ``erase()`` would take the last active superuser of a database; empty if it would not.
+
+        ``erase()`` does not refuse it: ``SubjectResult.without_superuser`` says that it happened.
+        """
+        return last_superuser(self.lines())
 
     @sensitive
     def export(self, file: IO[bytes], *, format: str = "csv") -> dict[str, int]:

@@ -12,7 +12,7 @@ from gdpr_assist.conf import can_anonymise_database
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.former import warn
 from gdpr_assist.management.arguments import positive
-from gdpr_assist.management.asking import check_yes
+from gdpr_assist.management.asking import check_confirmed
 from gdpr_assist.management.console import console
 from gdpr_assist.planning.plans import Plan
 from gdpr_assist.scrubbing.preview import described, untouched, warning
@@ -65,7 +65,11 @@ class Command(BaseCommand):
             action="store_true",
             help="Scrub all rows again, also those that an interrupted run has done.",
         )
-
+        parser.add_argument(
+            "--last-superuser",
+            action="store_true",
+            help="Without a question: scrub also the last account that may do everything.",
+        )
         parser.add_argument("--bulk", action="store_true", help="Of 1.x: means nothing any more.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -97,9 +101,8 @@ class Command(BaseCommand):
             )
             for line in described(work):
                 self.say(line)
-            if options["interactive"] and not dry_run:
-                self.stdout.write(warning(work))
-                check_yes()
+            if not dry_run:
+                check_confirmed(options, self.stdout.write, warning(work), work.last_superuser)
         if dry_run:
             for using in work.aliases if options["compact"] else []:
                 self.say(f"{using}: would be compacted.")

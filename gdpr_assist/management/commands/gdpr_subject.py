@@ -14,7 +14,7 @@ from gdpr_assist.databases.aliases import data_aliases
 from gdpr_assist.databases.failures import failure
 from gdpr_assist.databases.isolation import check_commits
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.management.asking import check_yes
+from gdpr_assist.management.asking import check_superuser, check_yes
 from gdpr_assist.management.people import export_to, people_of
 from gdpr_assist.sensitive import sensitive
 from gdpr_assist.subjects.shares import SubjectResult
@@ -44,6 +44,11 @@ class Command(BaseCommand):
         parser.add_argument("--residue", action="store_true", help="Look in all tables for what was erased.")
         parser.add_argument("--dry-run", action="store_true", help="Only show what would be done.")
         parser.add_argument("--noinput", "--no-input", action="store_true", help="Do not ask.")
+        parser.add_argument(
+            "--last-superuser",
+            action="store_true",
+            help="Without a question: erase also the last account that may do everything.",
+        )
         parser.add_argument("--json", action="store_true", help="Write the result as JSON.")
 
     @sensitive
@@ -76,6 +81,11 @@ class Command(BaseCommand):
         if not options["json"]:
             self.stdout.write(person.preview())
         if options["action"] == "erase" and not options["dry_run"]:
+            check_superuser(
+                person.last_superuser(),
+                asked=not options["noinput"] and not options["json"],
+                allowed=options["last_superuser"],
+            )
             if not options["noinput"]:
                 check_yes()
             result = person.erase(force=options["force"], residue=options["residue"])

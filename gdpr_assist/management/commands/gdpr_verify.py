@@ -66,7 +66,10 @@ class Command(BaseCommand):
         return list(failures(verification, every=options["all"]))
 
     def print_table(self, each: Preview) -> None:
-        text = f"{each.rows} row{pluralize(each.rows)}, {each.marked} anonymised, {each.refilled} refilled"
+        rows = each.rows + each.left
+        text = f"{rows} row{pluralize(rows)}, {each.marked} anonymised, {each.refilled} refilled"
+        if each.left:
+            text += f", {each.left} left out by scrub"
         if each.unknown:
             text += f"; not known of {', '.join(each.unknown)}"
         self.stdout.write(f"{each.plan.using}: {each.plan.name}: {text}")

@@ -1,0 +1,67 @@
+"""Checks of which rows a scrub leaves: each reads declarations only, which need all models and no database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.checks import CheckMessage
+from django.db.models import Model, Q
+from django.db.models.constants import LOOKUP_SEP
+
+from ..declaring.declaration import Declaration
+from ..declaring.leaving import signed_lookups
+from ..declaring.meta import all_rows
+from ..declaring.rules import field_label
+from ..registry import registry
+from ..undocumented import end_of_lookup
+from .messages import declarations, declared, message
+
+check_E050 = declared("E050", "Which rows a scrub takes is no condition, or cannot be looked up.")
+
+
+# {what is wrong: the end of its message, the cure}
+UNSTABLE = {
+    "own": (
+        "which the scrub changes: rows that are scrubbed would not be taken the next time.",
+        "Say which rows are left, as scrub = ~Q(...), or look at a column that stays.",
+    ),
+    "other": (
+        "which the scrub changes in every row: what is left before would be taken afterwards.",
+        "Leave those rows too, by scrub in the PrivacyMeta of their model, or look at a column that stays.",
+    ),
+}
+
+
+def check_E051(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """What a scrub looks at changes in the scrub, so that the next one, or a verification, finds other rows."""
+    return [
+        message(
+            "E051",
+            f"{each.label}: PrivacyMeta.scrub looks at {field}, {UNSTABLE[why][0]}",
+            UNSTABLE[why][1],
+            each.model,
+        )
+        for each in declarations(app_configs)
+        if isinstance(each.meta.scrub, Q) and {"E010", "E050"}.isdisjoint(mistake.check for mistake in each.mistakes)
+        for field, why in _unstable(each)
+    ]
+
+
+def _unstable(each: Declaration) -> Iterator[tuple[str, str]]:
+    """Yield the label of each column that the condition looks at and should not, and why: of ``UNSTABLE``."""
+    for (lookup, _), is_negated in signed_lookups(each.meta.scrub):
+        parts = lookup.split(LOOKUP_SEP)
+        field, rest = end_of_lookup(all_rows(each.model), parts)
+        if not getattr(field, "concrete", False) or field.model not in registry:
+            continue
+        if field.name not in {change.field.name for change in registry.declaration(field.model).changes}:
+            continue
+        if not is_negated:
+            yield field_label(field), "own"
+        elif len(parts) - len(rest) > 1 and not _leaves(field.model):
+            yield field_label(field), "other"
+
+
+def _leaves(model: type[Model]) -> bool:
+    return any(registry.declaration(each).meta.scrub is not None for each in registry.relatives(model))

@@ -1,0 +1,84 @@
+"""Whether an erasure or a scrub would take the last account that may do everything. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.db.models import Count, Model, Q, QuerySet
+
+from ..declaring.meta import all_rows
+from ..registry import concrete, registry
+from ..undocumented import link_to
+from .markers import is_marked
+from .plans import Plan
+
+FLAG = "is_superuser"
+
+# Without what it holds in these, or in the column of the name, nobody logs in as one any more.
+COLUMNS = {FLAG, "is_active", "password"}
+
+
+def takes_last_superuser(plan: Plan) -> bool:
+    """Return whether no active superuser would be left after ``plan``, and one is there now.
+
+    One who was anonymised before counts as none. Asks the database once, and only if the plan changes what makes one.
+    """
+    user, family = _users(), registry.relatives(plan.declaration.model)
+    if user is None or user not in family:
+        return False
+    others = (registry.declaration(each).changes for each in family if each is not plan.declaration.model)
+    names = {change.field.name for changes in (plan.changes, *others) for change in changes}
+    return not names.isdisjoint(COLUMNS | {user.USERNAME_FIELD}) and goes_with(plan.rows())
+
+
+def goes_with(rows: QuerySet[Any]) -> bool:
+    """Return whether no active superuser would be left without ``rows``, of whichever table, and one is there now."""
+    user = _users()
+    keys = user and _keys(user, rows)
+    if keys is None or not _has(user, FLAG):
+        return False
+    there = all_rows(user, rows.db).filter(**{FLAG: True})
+    if _has(user, "is_active"):
+        there = there.filter(is_active=True)
+    if user in registry:
+        there = there.exclude(is_marked(registry.declaration(user), rows.db))
+    counts = there.aggregate(there=Count("pk"), taken=Count("pk", filter=keys))
+    return bool(0 < counts["there"] == counts["taken"])
+
+
+def _users() -> Any:
+    """Return the model of users, None on a site that has none."""
+    try:
+        return concrete(get_user_model())
+    except ImproperlyConfigured:
+        return None
+
+
+def _keys(user: type[Model], rows: QuerySet[Any]) -> Q | None:
+    """Return which accounts ``rows`` are, or are a part of; None if they are none."""
+    model = concrete(rows.model)
+    if issubclass(user, model):
+        link = "pk" if user is model else link_to(user, model).attname
+        return Q(**{f"{link}__in": rows.order_by().values("pk")})
+    if issubclass(model, user):
+        return Q(pk__in=rows.order_by().values(link_to(model, user).attname))
+    return None
+
+
+def _has(model: Any, name: str) -> bool:
+    """Whether it is a column: what Python computes cannot be asked for."""
+    try:
+        return bool(model._meta.get_field(name).concrete)
+    except FieldDoesNotExist:
+        return False
+
+
+def said_before(aliases: Iterable[str]) -> str:
+    """Return what to say of the databases on which nobody would be left; nothing if there are none."""
+    if not (using := ", ".join(dict.fromkeys(aliases))):
+        return ""
+    label = _users()._meta.label
+    return f"{using}: no active superuser ({label}) would be left: nobody could log in who may do everything."

@@ -1,0 +1,266 @@
+"""The last active superuser is never scrubbed or erased without a word."""
+
+import json
+import subprocess
+import sys
+from io import StringIO
+from unittest import mock
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.db.models import Q
+
+from gdpr_assist import Subject
+from gdpr_assist.contrib.auth import UserPrivacy
+from gdpr_assist.planning.plans import plan
+from gdpr_assist.planning.superusers import takes_last_superuser
+from tests.admin.conftest import TOOL
+from tests.admin.pages import Forms, confirm, obj_pk, said
+from tests.apps.shop.models import Customer
+from tests.databases import untouched
+from tests.observing import changed, queries, row
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WORDS = "default: no active superuser (auth.User) would be left: nobody could log in who may do everything."
+WORD = "no active superuser"
+REFUSAL = f"{WORDS} Nothing was changed. If that is meant, say --last-superuser"
+
+
+@pytest.fixture
+def people():
+    """Declare accounts as the ready declaration does."""
+    attributes = {name: value for name, value in vars(UserPrivacy).items() if not name.startswith("_")}
+    with changed(User, **attributes):
+        yield
+
+
+@pytest.fixture
+def boss(db):
+    return User.objects.create_superuser("boss", "boss@quill.example")
+
+
+@pytest.fixture
+def copy(settings):
+    settings.GDPR_CAN_ANONYMISE_DATABASE = True
+
+
+def run(command, *args, answer=None):
+    out, err = StringIO(), StringIO()
+    with mock.patch("builtins.input", side_effect=[answer] if answer else EOFError):
+        call_command(command, *map(str, args), stdout=out, stderr=err)
+    return out.getvalue()
+
+
+def scrub(*args, **kwargs):
+    return run("anonymise_db", "--model=auth.User", "--database=default", "--no-compact", *args, **kwargs)
+
+
+def takes(*users):
+    return takes_last_superuser(plan(User.objects.filter(pk__in=[each.pk for each in users])))
+
+
+class TestWhichIsTheLast:
+    def test_one_is_taken_and_none_is_left(self, people, boss):
+        other = User.objects.create_user("ada")
+        assert takes(boss, other)
+        assert not takes(other)
+        second = User.objects.create_superuser("second")
+        assert not takes(boss, other)
+        assert takes(boss, second)
+
+    @pytest.mark.parametrize("attributes", [{"is_active": False}, {"is_superuser": False}])
+    def test_one_that_cannot_do_everything_is_none(self, people, boss, attributes):
+        second = User.objects.create_superuser("second")
+        User.objects.filter(pk=second.pk).update(**attributes)
+        assert takes(boss)
+        assert not takes(second)
+        User.objects.filter(pk=boss.pk).update(is_active=False)
+        assert not takes(boss, second)
+
+    def test_one_that_is_anonymised_is_none(self, boss):
+        second = User.objects.create_superuser("second")
+        second.anonymise()
+        assert takes(boss)
+        boss.anonymise()
+        assert not takes(boss)
+
+    def test_it_asks_once_and_only_where_it_matters(self, people, boss):
+        rows, customers = User.objects.all(), Customer.objects.all()
+        takes(boss)
+        assert len(queries(lambda: takes_last_superuser(plan(rows)))) == 1
+        assert queries(lambda: takes_last_superuser(plan(customers))) == []
+        with changed(User, fields=["first_name", "email"]):
+            assert queries(lambda: takes_last_superuser(plan(rows))) == []
+            assert not takes(boss)
+
+    @pytest.mark.parametrize("column", ["is_superuser", "is_active", "password", "username"])
+    def test_each_column_that_makes_one(self, boss, column):
+        with changed(User, fields=[column], keep=[]):
+            assert takes(boss)
+
+    def test_on_its_own_database(self, people, boss):
+        there = User.objects.db_manager("other").create_superuser("boss")
+        assert takes_last_superuser(plan(User.objects.using("other")))
+        User.objects.db_manager("other").create_superuser("second")
+        assert not takes_last_superuser(plan(User.objects.using("other").filter(pk=there.pk)))
+
+
+@pytest.mark.usefixtures("copy")
+class TestScrub:
+    def test_the_plan_says_it_in_a_line_of_its_own(self, boss):
+        assert WORDS in scrub("--dry-run").splitlines()
+
+    def test_without_a_question_it_refuses_and_says_the_cure(self, boss):
+        with untouched(), pytest.raises(CommandError) as caught:
+            scrub("--noinput")
+        assert str(caught.value).startswith(REFUSAL)
+        assert "PrivacyMeta.scrub" in str(caught.value)
+        scrub("--noinput", "--last-superuser")
+        assert row(boss)["username"] != "boss"
+
+    def test_with_a_question_it_says_so_and_asks(self, boss):
+        with untouched(), pytest.raises(CommandError, match="Cancelled"):
+            scrub(answer="no")
+        assert WORDS in scrub("-v0", answer="yes")
+        assert row(boss)["username"] != "boss"
+
+    def test_one_that_is_left_ends_it(self, boss):
+        with changed(User, scrub=~Q(is_superuser=True)):
+            assert WORD not in scrub("--noinput")
+        assert row(boss)["username"] == "boss"
+
+    def test_a_second_run_has_nobody_to_speak_of(self, boss):
+        scrub("--noinput", "--last-superuser")
+        assert WORD not in scrub("--noinput")
+
+
+class TestPerson:
+    def test_the_preview_and_the_result_say_it_and_code_is_not_refused(self, people, boss):
+        assert Subject(boss).preview().splitlines()[-1] == WORDS
+        result = Subject(boss).erase()
+        assert result.without_superuser == ["default"]
+        assert "default: no active superuser is left; make one with createsuperuser" in result.lines()
+        assert not User.objects.filter(is_superuser=True).exists()
+
+    def test_of_anybody_else_there_is_no_word(self, people, boss):
+        ada = User.objects.create_user("ada")
+        assert WORD not in Subject(ada).preview()
+        assert Subject(ada).erase().without_superuser == []
+
+    @pytest.mark.parametrize("goes", [{"on_erasure": "delete"}, {}])
+    def test_one_that_is_deleted(self, people, boss, goes):
+        with changed(User, **goes):
+            if goes:
+                assert Subject(boss).preview().splitlines()[-1] == WORDS
+                result = Subject(boss).erase()
+            else:
+                result = Subject(boss).delete()
+        assert result.without_superuser == ["default"]
+        assert not User.objects.exists()
+
+    @pytest.mark.parametrize("how", [["--noinput"], ["--json"], ["--json", "--noinput"]])
+    def test_the_command_refuses_without_having_asked(self, people, boss, how):
+        with untouched(), pytest.raises(CommandError, match=r"would be left.*--last-superuser"):
+            run("gdpr_subject", "erase", "auth.User", boss.pk, *how, answer="yes")
+
+    def test_the_command_asks_or_is_told(self, people, boss):
+        with untouched(), pytest.raises(CommandError, match="Cancelled"):
+            run("gdpr_subject", "erase", "auth.User", boss.pk, answer="no")
+        assert WORDS in run("gdpr_subject", "erase", "auth.User", boss.pk, answer="yes")
+        second = User.objects.create_superuser("second")
+        printed = run("gdpr_subject", "erase", "auth.User", second.pk, "--json", "--noinput", "--last-superuser")
+        assert json.loads(printed)["without_superuser"] == ["default"]
+
+
+@pytest.mark.usefixtures("people")
+class TestAdmin:
+    @pytest.fixture
+    def officer(self, client, settings, boss):
+        """Whoever may do everything, and is the last one."""
+        settings.ROOT_URLCONF = "tests.admin.urls"
+        client.force_login(boss)
+        return client
+
+    def selected(self, client, *users):
+        return client.post(TOOL, {"action": "anonymise", "obj_pk": [obj_pk(each) for each in users]})
+
+    def test_the_tool_warns_and_wants_a_second_tick(self, officer, boss):
+        page = self.selected(officer, boss)
+        assert 'name="last_superuser"' in page.content.decode()
+        with untouched():
+            assert "The last active superuser is among these rows" in said(confirm(officer, page))[0]
+        confirm(officer, page, last_superuser="yes")
+        assert not row(boss)["is_superuser"]
+
+    def test_of_others_it_has_no_word(self, officer):
+        ada = User.objects.create_user("ada")
+        page = self.selected(officer, ada)
+        assert "last_superuser" not in page.content.decode()
+        confirm(officer, page)
+        assert row(ada)["username"] != "ada"
+
+    def test_the_page_of_the_person_does_too(self, officer, boss):
+        page = officer.post(TOOL, {"person": f"default/{obj_pk(boss)}"})
+        assert 'name="last_superuser"' in page.content.decode()
+        data = {**dict(Forms(page).forms["person-form"]), "action": "erase"}
+        data.pop("csrfmiddlewaretoken")
+        with untouched():
+            assert "The last active superuser is among these rows" in said(officer.post(TOOL, data))[0]
+        officer.post(TOOL, {**data, "last_superuser": "yes"})
+        assert not row(boss)["is_superuser"]
+
+
+MODELS = """
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.db import models
+
+class Member(AbstractBaseUser, PermissionsMixin):
+    nick = models.CharField(max_length=20, unique=True)
+    USERNAME_FIELD = "nick"
+    objects = BaseUserManager()
+    class PrivacyMeta:
+        fields = ["nick", "password"]
+        keep = ["last_login", "is_superuser"]
+
+class Trainer(Member):
+    hall = models.CharField(max_length=20, blank=True)
+"""
+
+SITE = """
+import sys
+import django
+from django.conf import settings
+settings.configure(
+    INSTALLED_APPS=["gdpr_assist", "django.contrib.auth", "django.contrib.contenttypes", "members"],
+    DATABASES={a: {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"} for a in ("default", "gdpr_log")},
+    DATABASE_ROUTERS=["gdpr_assist.routers.EventLogRouter"], AUTH_USER_MODEL="members.Member",
+    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+)
+django.setup()
+from django.core.management import call_command
+call_command("migrate", run_syncdb=True, verbosity=0)
+from members.models import Member, Trainer
+from gdpr_assist.planning.plans import plan
+from gdpr_assist.planning.superusers import takes_last_superuser
+boss = Trainer.objects.create(nick="boss", is_superuser=True)
+Member.objects.create(nick="ada")
+for rows in (Member.objects.all(), Trainer.objects.all(), Member.objects.filter(nick="ada")):
+    print(takes_last_superuser(plan(rows)))
+"""
+
+
+def test_a_user_model_of_ones_own(tmp_path):
+    """It has no column is_active, and a multi-table child."""
+    (tmp_path / "members").mkdir()
+    (tmp_path / "members/__init__.py").write_text("")
+    (tmp_path / "members/models.py").write_text(MODELS)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{SITE}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.stdout.split() == ["True", "True", "False"], done.stderr
