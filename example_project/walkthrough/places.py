@@ -39,12 +39,12 @@ def copy_site(database: Path, media: Path, target: Path) -> None:
     shutil.copytree(media, target / MEDIA.name)
 
 
-def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def manage(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     """Run ``manage.py`` in a process of its own; both its streams end in ``stdout``."""
     return subprocess.run(
         [sys.executable, PROJECT / "manage.py", *arguments],
         env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -74,6 +74,7 @@ class Walkthrough:
         self.restore()
         self.rerun()
         self.rerun_again()
+        self.look_everywhere()
         self.refuse_live()
         self.scrub_copy()
 
@@ -244,6 +245,14 @@ class Walkthrough:
             self.transcript.holds("the newcomer is untouched", newcomer.is_whole())
             self.transcript.holds("and not marked as anonymised", not user.is_anonymised())
 
+    def look_everywhere(self) -> None:
+        with self.transcript.step("Look for everybody who was erased, in every column of every table and every file"):
+            self.manage("gdpr_verify")
+            self.transcript.figure("e-mail addresses to look for", len(self.erased))
+            self.manage("gdpr_residue", "--media", stdin="\n".join(person.email for person in self.erased))
+            self.transcript.note("and to see that it does find, that of somebody who is there:")
+            self.manage("gdpr_residue", stdin=self.stranger.email, fails=True)
+
     def refuse_live(self) -> None:
         with self.transcript.step("anonymise_db refuses to touch the live site"):
             state = self.state()
@@ -393,11 +402,13 @@ class Walkthrough:
         """Fingerprints of the main database and the log."""
         return evidence.dump(places.DATABASE), evidence.dump(places.LOG)
 
-    def manage(self, *arguments: str, fails: bool = False, **environment: str) -> CompletedProcess[str]:
+    def manage(
+        self, *arguments: str, fails: bool = False, stdin: str = "", **environment: str
+    ) -> CompletedProcess[str]:
         """Run manage.py in a process of its own, show it, and see that it ended as it should."""
         self.transcript.command("manage.py " + " ".join(arguments))
         connections.close_all()
-        done = places.manage(*arguments, **environment)
+        done = places.manage(*arguments, stdin=stdin, **environment)
         self.transcript.output(done.stdout)
         self.transcript.holds(
             f"exit status {done.returncode}",
