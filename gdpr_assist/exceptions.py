@@ -34,6 +34,10 @@ class PartlyErased(AnonymiseError):
         self.remaining = remaining
 
 
+class TooManyPeople(AnonymiseError):
+    """A value is that of more people than anything that one person is known by."""
+
+
 class EventLogError(AnonymiseError):
     """The event log could not be written; the erasure was refused and nothing was erased.
 

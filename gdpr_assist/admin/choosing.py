@@ -12,7 +12,7 @@ from ..declaring.meta import all_rows
 from ..exceptions import AnonymiseError
 from ..registry import registry
 from ..subjects.subject import Subject
-from .people import has_rows, own_rows
+from .people import has_rows, known_by, own_rows
 from .permissions import may_view_all
 from .selection import SelectionError, key_from_text, not_a_selection
 
@@ -24,7 +24,7 @@ def chosen(request: HttpRequest, site: AdminSite) -> Subject:
     """
     kind = request.POST.get("guest")
     try:
-        subject = _guest(kind, request.POST.get("term", "")) if kind else _behind(request, site)
+        subject = _guest(request, site, kind) if kind else _behind(request, site)
     except AnonymiseError:
         subject = None
     is_visible = has_rows if kind else own_rows
@@ -35,8 +35,8 @@ def chosen(request: HttpRequest, site: AdminSite) -> Subject:
     return subject
 
 
-def _guest(kind: str, term: str) -> Subject | None:
-    found = Subject.find(**{kind: term})
+def _guest(request: HttpRequest, site: AdminSite, kind: str) -> Subject | None:
+    found = known_by(request, site, kind, request.POST.get("term", ""))
     return found[0] if len(found) == 1 and not found[0].keys else None
 
 

@@ -17,10 +17,12 @@ from django.utils.translation import gettext as _
 
 from ..declaring.meta import all_rows
 from ..declaring.search import Failed, noted
-from ..exceptions import AnonymiseError
+from ..exceptions import AnonymiseError, TooManyPeople
 from ..paths import clauses_of, person_of
 from ..registry import concrete, registry
 from ..subjects.finding import Found
+from ..subjects.searching import MOST_PEOPLE as MOST_OF_A_VALUE
+from ..subjects.searching import Sight
 from ..subjects.subject import Subject
 from ..tables import PersonalData, stored_key
 from ..undocumented import admin_of
@@ -50,13 +52,25 @@ class Person:
         return not self.names
 
 
-def search(
-    request: HttpRequest, site: AdminSite, term: str, models: list[type[Model]], failed: Failed
-) -> tuple[list[Person], bool, RowsByModel]:
-    """Return the people whom ``term``, or the rows that it finds, lead to; whether there are more; and the other rows.
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What a term has found."""
 
-    Of the rows that the user may see, those are left that are about none of these people. A model that cannot be
-    searched is noted in ``failed``.
+    people: list[Person]
+    are_more: bool
+    """Whether there are more people than are listed."""
+
+    others: RowsByModel
+    """The rows that are about none of these people; nothing where the rows about one could not be looked up."""
+
+    crowds: list[str]
+    """Of which kinds of identifiers the term is one of too many people, in words."""
+
+
+def search(request: HttpRequest, site: AdminSite, term: str, models: list[type[Model]], failed: Failed) -> Search:
+    """Return the people whom ``term``, or the rows that it finds, lead to, and the other rows that the user may see.
+
+    A model that cannot be searched is noted in ``failed``.
     """
     there = list(_there(request, site, term, models, failed))
     subjects: list[Subject] = []
@@ -66,17 +80,46 @@ def search(
                 each.add_to(subjects)
     # {person: the kinds of identifiers that the term is one of}
     known: dict[Subject, list[str]] = defaultdict(list)
+    crowds: list[str] = []
     for kind in sorted({kind for model in models for kind in clauses_of(model).identifiers or {}}):
-        for each in _known_by(kind, term):
+        for each in _known_by(request, site, kind, term, failed, crowds):
             known[each.add_to(subjects) if each.keys else each].append(kind)
-    visible = [each for each in subjects if own_rows(request, site, each)]
-    rows = {each: each.rows() for each in visible[:MOST_PEOPLE]}
-    for each in known:
+    own = {each: rows for each in subjects if (rows := own_rows(request, site, each, failed))}
+    listed = list(own)[:MOST_PEOPLE]
+    hers: dict[Subject, list[Found]] = {}
+    for each in listed:
+        with noted(failed, type(own[each][0]), each.using):
+            hers[each] = each.rows()
+    are_unread = len(hers) < len(listed)
+    for each in [guest for guest in known if not guest.keys and has_rows(request, site, guest, failed)]:
         # What is typed to log in is known by name and by address: whose it is by one, is nobody else's by the other.
-        if not each.keys and has_rows(request, site, each) and _any_without(theirs := each.rows(), rows):
-            rows[each] = theirs
-    found = [_person(request, site, each, known[each], list(_ways(theirs, there))) for each, theirs in rows.items()]
-    return found, len(visible) > MOST_PEOPLE, _without(there, chain.from_iterable(rows.values()))
+        if _any_without(theirs := each.rows(), hers, failed):
+            hers[each] = theirs
+            listed.append(each)
+    ways = {each: list(_ways(rows, there, failed)) for each, rows in hers.items()}
+    return Search(
+        people=[_person(request, site, own.get(each, []), known[each], ways.get(each, [])) for each in listed],
+        are_more=len(own) > MOST_PEOPLE,
+        others=[] if are_unread else _without(there, chain.from_iterable(hers.values())),
+        crowds=crowds,
+    )
+
+
+def _known_by(
+    request: HttpRequest, site: AdminSite, kind: str, term: str, failed: Failed, crowds: list[str]
+) -> list[Subject]:
+    """Return the people of a term: none if it is no value of the kind, or a common one, of which ``crowds`` hears."""
+    try:
+        return known_by(request, site, kind, term, failed)
+    except TooManyPeople:
+        text = _(
+            "More than %(most)s people have this %(kind)s, so none of them is listed for it. Search for more of what "
+            "the person is known by, or for something that fewer people have."
+        )
+        crowds.append(text % {"most": MOST_OF_A_VALUE, "kind": kind})
+        return []
+    except AnonymiseError:
+        return []
 
 
 def _there(
@@ -90,32 +133,40 @@ def _there(
                 yield model, matches
 
 
-def _known_by(kind: str, term: str) -> list[Subject]:
-    try:
-        return Subject.find(**{kind: term})
-    except AnonymiseError:
-        return []  # no value of this kind, or one of too many people
+def known_by(
+    request: HttpRequest, site: AdminSite, kind: str, term: str, failed: Failed | None = None
+) -> list[Subject]:
+    """Return the people of whom a row that the user may see says that they are known by ``term``.
+
+    Nobody is to learn of one that is hidden. Raises ``AnonymiseError`` as ``Subject.find`` does.
+    """
+
+    def seen(rows: QuerySet[Any]) -> QuerySet[Any]:
+        return shown(request, site, rows) if may_view(request, site, rows.model) else rows.none()
+
+    return Subject.search({kind: term}, Sight(shown=seen, failed=failed))
 
 
-def has_rows(request: HttpRequest, site: AdminSite, subject: Subject) -> bool:
+def has_rows(request: HttpRequest, site: AdminSite, subject: Subject, failed: Failed | None = None) -> bool:
     """Whether the user may see one of the rows about the person."""
-    found = subject.rows()
-    return any(may_view(request, site, each.model) and shown(request, site, each.rows).exists() for each in found)
+    for each in subject.rows():
+        with noted(failed, each.model, each.using):
+            if may_view(request, site, each.model) and shown(request, site, each.rows).exists():
+                return True
+    return False
 
 
-def own_rows(request: HttpRequest, site: AdminSite, subject: Subject) -> list[Model]:
+def own_rows(request: HttpRequest, site: AdminSite, subject: Subject, failed: Failed | None = None) -> list[Model]:
     """Return the rows that are the person, that of the account first; those that the user may see."""
-    models = sorted(subject.keys, key=lambda model: (person_of(model) is not model, model._meta.label))
-    return [
-        row
-        for model in models
-        if may_view(request, site, model)
-        for row in shown(request, site, all_rows(model, subject.using).filter(pk__in=subject.keys[model]))
-    ]
+    found: list[Model] = []
+    for model in sorted(subject.keys, key=lambda model: (person_of(model) is not model, model._meta.label)):
+        with noted(failed, model, subject.using):
+            if may_view(request, site, model):
+                found += shown(request, site, all_rows(model, subject.using).filter(pk__in=subject.keys[model]))
+    return found
 
 
-def _person(request: HttpRequest, site: AdminSite, subject: Subject, kinds: list[str], ways: list[str]) -> Person:
-    rows = own_rows(request, site, subject)
+def _person(request: HttpRequest, site: AdminSite, rows: list[Model], kinds: list[str], ways: list[str]) -> Person:
     return Person(
         names=[(str(row), url_of(request, site, type(row), row)) for row in rows],
         found=[*(_("by this %(kind)s") % {"kind": kind} for kind in kinds), *ways],
@@ -149,14 +200,15 @@ def links_to_people(request: HttpRequest, site: AdminSite, row: Model) -> list[L
     return [Link(url=url, value=value_of(row), party=party) for party in clauses_of(model).parties or [""]]
 
 
-def _ways(hers: list[Found], candidates: RowsByModel) -> Iterator[str]:
+def _ways(hers: list[Found], candidates: RowsByModel, failed: Failed) -> Iterator[str]:
     """Yield how many of the rows that were found are about a person, and by which way."""
     counts: Counter[tuple[type[Model], str]] = Counter()
     for model, matches in candidates:
-        for each in _of(hers, model, matches):
-            those = matches.filter(pk__in=each.rows.order_by().values("pk"))
-            for way in each.by_way:
-                counts[model, way.words] += those.filter(pk__in=way.rows.order_by().values("pk")).count()
+        with noted(failed, model, matches.db):
+            for each in _of(hers, model, matches):
+                those = matches.filter(pk__in=each.rows.order_by().values("pk"))
+                for way in each.by_way:
+                    counts[model, way.words] += those.filter(pk__in=way.rows.order_by().values("pk")).count()
     yield from (f"{counted(model, count)}, {words}" for (model, words), count in counts.items() if count)
 
 
@@ -172,10 +224,13 @@ def _without(candidates: RowsByModel, hers: Iterable[Found]) -> RowsByModel:
     return left
 
 
-def _any_without(found: Iterable[Found], people: dict[Subject, list[Found]]) -> bool:
+def _any_without(found: Iterable[Found], people: dict[Subject, list[Found]], failed: Failed) -> bool:
     """Whether one of the rows is about none of the people."""
-    rows = _without([(each.model, each.rows) for each in found], chain.from_iterable(people.values()))
-    return any(left.exists() for _, left in rows)
+    for model, left in _without([(each.model, each.rows) for each in found], chain.from_iterable(people.values())):
+        with noted(failed, model, left.db):
+            if left.exists():
+                return True
+    return False
 
 
 def _of(found: Iterable[Found], model: type[Model], matches: QuerySet[Any]) -> list[Found]:

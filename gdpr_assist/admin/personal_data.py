@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from ..erasure import erase
     from ..planning.plans import Plan, plan
     from .download import download
-    from .people import search
+    from .people import Search, search
     from .person_view import person_view
     from .results import RowsByModel, is_at_home, tables
 
@@ -137,21 +137,21 @@ class PersonalDataAdmin(Base):
         models = self._viewable_models(request)
         failed: Failed = {}
         results: list[Any] = []
-        people: list[Any] = []
-        are_more = False
+        found: Search | None = None
         if term is not None:
-            people, are_more, rows = search(request, self.admin_site, term, models, failed)
-            results = list(tables(request, self.admin_site, rows, failed))
+            found = search(request, self.admin_site, term, models, failed)
+            results = list(tables(request, self.admin_site, found.others, failed))
         # With results, the keyboard of a phone would open over them.
-        form.fields["term"].widget.attrs["autofocus"] = not results and not people
+        form.fields["term"].widget.attrs["autofocus"] = not results and not (found and found.people)
         context = {
             "title": _("Personal data"),
             "form": form,
             "term": term,
-            "people": people,
-            "are_more_people": are_more,
+            "people": found.people if found else [],
+            "are_more_people": found is not None and found.are_more,
+            "crowds": found.crowds if found else [],
             "tables": results,
-            "failed": [_could_not_be_searched(model, error) for model, error in failed.items()],
+            "failed": [_could_not_be_searched(model, error) for model, error in failed.items() if model in models],
             "selectable": sum(table.total for table in results if table.can_select),
             "not_searched": len(registry.models) - len(models),
             "may_anonymise": self.has_change_permission(request),
@@ -259,7 +259,7 @@ class PersonalDataAdmin(Base):
         if not models or not form.is_valid():
             return {}, failed
         viewable = self._viewable_models(request)
-        rows = search(request, self.admin_site, form.cleaned_data["term"], viewable, failed)[2]
+        rows = search(request, self.admin_site, form.cleaned_data["term"], viewable, failed).others
         wanted = {}
         for model, matches in rows:
             with noted(failed, model, matches.db):

@@ -60,11 +60,13 @@ def check_term(term: str) -> None:
 
 
 @contextmanager
-def noted(failed: Failed | None, model: type[Model], using: str | None) -> Iterator[None]:
+def noted(
+    failed: Failed | None, model: type[Model], using: str | None, *, but: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
     """Note in ``failed`` that ``model`` could not be searched, in place of an error of the block; None: raise it.
 
-    ``using`` is the database that the block asks, if any. In a transaction, the block is a savepoint: after an error,
-    PostgreSQL would refuse every further query of it.
+    An error of ``but`` is always raised. ``using`` is the database that the block asks, if any. In a transaction, the
+    block is a savepoint: after an error, PostgreSQL would refuse every further query of it.
     """
     is_begun = False
     try:
@@ -72,7 +74,9 @@ def noted(failed: Failed | None, model: type[Model], using: str | None) -> Itera
             is_begun = True
             yield
     except Exception as error:  # whatever a project's code or a database may raise
-        if failed is None or not is_begun:  # without a savepoint, the whole transaction is lost
+        if (
+            failed is None or not is_begun or isinstance(error, but)
+        ):  # without a savepoint, the whole transaction is lost
             raise
         failed[model] = type(error).__name__
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, DataError
 from django.db.models import Model, QuerySet
 
 from ..databases.aliases import data_aliases, mirrored
 from ..declaring.meta import all_rows
 from ..declaring.relations import matching_value
-from ..exceptions import AnonymiseError
+from ..declaring.search import Failed, noted
+from ..exceptions import AnonymiseError, TooManyPeople
 from ..paths import clauses_of, own_key, person_of, routes
 from ..registry import concrete, registry
 from .person import Keys, Known, Source, Tables, joined, nobodys, somebodys, sources
@@ -21,20 +24,45 @@ from .person import Keys, Known, Source, Tables, joined, nobodys, somebodys, sou
 # A value of more people than this is no identifier.
 MOST_PEOPLE = 1000
 
+# What is raised of a value that a field cannot hold
+NO_VALUE = (ValueError, TypeError, ValidationError, DataError)
 
-def find_people(identifiers: Mapping[str, Any], tables: Tables) -> Iterator[tuple[str, Keys]]:
+
+@dataclass(frozen=True, kw_only=True)
+class Sight:
+    """What a search looks at."""
+
+    shown: Callable[[QuerySet[Any]], QuerySet[Any]] = QuerySet.all
+    """Leaves those of the rows with a value that may say whose it is."""
+
+    failed: Failed | None = None
+    """Gets the models that cannot be read; None: the error is raised."""
+
+    def reading(self, model: type[Model], using: str) -> AbstractContextManager[None]:
+        return noted(self.failed, model, using, but=NO_VALUE)
+
+
+EVERYTHING = Sight()
+
+
+def find_people(identifiers: Mapping[str, Any], tables: Tables, sight: Sight) -> Iterator[tuple[str, Keys]]:
     """Yield (alias, keys) of each person that has all of these values, or has a row with them.
 
-    Raises ``AnonymiseError`` for a kind that no model declares, for an empty value, or one of too many people.
+    Raises ``AnonymiseError`` for a kind that no model declares and for an empty value, ``TooManyPeople`` for one of
+    too many people.
     """
     _check(identifiers)
     for using in data_aliases():
         if mirrored(using):
             continue
         every = sources(using, tables)
-        found = [_having(kind, value, every, using) for kind, value in identifiers.items()]
+        found = [_having(kind, value, every, using, sight) for kind, value in identifiers.items()]
         for person, key in sorted(set.intersection(*found), key=lambda each: (each[0]._meta.label, each[1])):
-            yield using, joined({person: frozenset([key])}, using, tables)
+            keys: Keys = {}
+            with sight.reading(person, using):
+                keys = joined({person: frozenset([key])}, using, tables)
+            if keys:
+                yield using, keys
 
 
 def _check(identifiers: Mapping[str, Any]) -> None:
@@ -54,30 +82,38 @@ def _check(identifiers: Mapping[str, Any]) -> None:
             raise AnonymiseError(f"The value of {kind} is not one value, but {type(value).__name__}.")
 
 
-def _having(kind: str, value: Any, every: Iterable[Source], using: str) -> set[tuple[type[Model], Any]]:
+def _having(kind: str, value: Any, every: Iterable[Source], using: str, sight: Sight) -> set[tuple[type[Model], Any]]:
     found: set[tuple[type[Model], Any]] = set()
     for source in every:
-        if identifier := source.identifiers.get(kind):
-            for lookup in identifier.lookups:
+        identifier = source.identifiers.get(kind)
+        for lookup in identifier.lookups if identifier else ():
+            with sight.reading(source.model, using):
                 rows = somebodys(all_rows(source.model, using), lookup)
-                rows = rows.filter(matching_value(source.model, lookup, value))
+                rows = sight.shown(rows.filter(matching_value(source.model, lookup, value)))
                 ends = rows.filter(**{f"{source.key}__isnull": False}).order_by().values_list(source.key, flat=True)
                 found |= {(source.person, key) for key in ends.distinct()[: MOST_PEOPLE + 1]}
     if len(found) > MOST_PEOPLE:
-        raise AnonymiseError(f"More than {MOST_PEOPLE} people have this {kind}: it is no identifier of one.")
+        raise TooManyPeople(
+            f"More than {MOST_PEOPLE} people have this {kind}: it is no identifier of one. Look for another value, or "
+            "name a row that leads to the person."
+        )
     return found
 
 
-def guests(identifiers: Mapping[str, Any], tables: Tables) -> list[Known]:
+def guests(identifiers: Mapping[str, Any], tables: Tables, sight: Sight) -> list[Known]:
     """Return the values as those of somebody without a row of her own, if a row that is nobody's has one of them."""
     for using in data_aliases():
         for model in registry.models:
-            if not person_of(model) and tables.has(model, using) and _is_nobodys(model, using, identifiers):
-                return [Known(identifier=kind, value=value, is_certain=True) for kind, value in identifiers.items()]
+            if not person_of(model) and tables.has(model, using):
+                with sight.reading(model, using):
+                    if _is_nobodys(model, using, identifiers, sight):
+                        return [
+                            Known(identifier=kind, value=each, is_certain=True) for kind, each in identifiers.items()
+                        ]
     return []
 
 
-def _is_nobodys(model: type[Model], using: str, identifiers: Mapping[str, Any]) -> bool:
+def _is_nobodys(model: type[Model], using: str, identifiers: Mapping[str, Any], sight: Sight) -> bool:
     """Whether a row that is nobody's holds one of the values."""
     clauses = clauses_of(model)
     rows = (
@@ -88,7 +124,7 @@ def _is_nobodys(model: type[Model], using: str, identifiers: Mapping[str, Any]) 
         if kind in identifiers
         for lookup in each.lookups
     )
-    return any(each.exists() for each in rows)
+    return any(sight.shown(each).exists() for each in rows)
 
 
 # -- from a row ---------------------------------------------------------------------------------

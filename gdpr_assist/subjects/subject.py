@@ -9,8 +9,7 @@ from functools import cached_property
 from typing import IO, Any
 
 from asgiref.sync import sync_to_async
-from django.core.exceptions import ValidationError
-from django.db import DEFAULT_DB_ALIAS, DataError
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Model, QuerySet
 
 from ..exceptions import AnonymiseError
@@ -22,7 +21,17 @@ from .exporting import Recipient, stream
 from .finding import ITSELF, Found, find_rows
 from .lines import Line, last_superuser, lines
 from .person import Keys, Known, Tables, joined, known_values
-from .searching import ends_of, find_people, guests, led_to, overlap, person_behind
+from .searching import (
+    EVERYTHING,
+    NO_VALUE,
+    Sight,
+    ends_of,
+    find_people,
+    guests,
+    led_to,
+    overlap,
+    person_behind,
+)
 from .shares import Reason, Share, SubjectResult, shares
 from .traces import Traces
 
@@ -62,9 +71,15 @@ class Subject:
 
         Raises ``AnonymiseError`` for a kind that nobody declares, a value that is empty, or one of too many people.
         """
+        return cls.search(identifiers, EVERYTHING)
+
+    @classmethod
+    @sensitive
+    def search(cls, identifiers: Mapping[str, Any], sight: Sight) -> list[Subject]:
+        """The ``find()`` of somebody who may not see all rows, or is to hear of what cannot be read."""
         try:
-            return list(cls._found(identifiers))
-        except (ValueError, TypeError, ValidationError, DataError) as error:
+            return list(cls._found(identifiers, sight))
+        except NO_VALUE as error:
             kinds = ", ".join(identifiers)
             raise AnonymiseError(f"The value of {kinds} cannot be looked up ({type(error).__name__}).") from None
 
@@ -85,13 +100,13 @@ class Subject:
         return found or self
 
     @classmethod
-    def _found(cls, identifiers: Mapping[str, Any]) -> Iterator[Subject]:
+    def _found(cls, identifiers: Mapping[str, Any], sight: Sight) -> Iterator[Subject]:
         tables = Tables()
         found: list[Subject] = []
-        for using, keys in find_people(identifiers, tables):
+        for using, keys in find_people(identifiers, tables, sight):
             cls._from(using, keys, []).add_to(found)
         yield from found
-        if not found and (values := guests(identifiers, tables)):
+        if not found and (values := guests(identifiers, tables, sight)):
             yield cls._from(DEFAULT_DB_ALIAS, {}, values)
 
     @classmethod

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.models import SET_NULL
@@ -157,6 +157,77 @@ def test_queries_of_a_search_do_not_grow_with_rows(officer, ada):
                 search(officer)
             counts.append(len(captured))
     assert counts[0] == counts[1]
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """The table of sales has not a column that it should have."""
+    monkeypatch.setattr(Sale._meta.get_field("phone"), "column", "nowhere")
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_model_that_cannot_be_read_is_named_and_the_others_are_searched(officer, ada):
+    page = search(officer)
+    assert [each.value for each in page.context["people"]] == [value(ada)]
+    named = [each.replace("ProgrammingError", "OperationalError") for each in page.context["failed"]]
+    assert named == [
+        "The model people.Sale could not be searched (OperationalError).",
+        # Of what is theirs.
+        "The model people.Account could not be searched (OperationalError).",
+    ]
+    assert "quill" not in " ".join(named)
+
+
+@pytest.mark.usefixtures("broken")
+def test_rows_of_which_nobody_knows_whose_they_are_stand_in_no_table(officer, ada):
+    Reader.objects.create(email=ADDRESS)
+    with changed(Reader, search_fields=["email"]):
+        assert search(officer).context["tables"] == []
+        response = officer.post(TOOL, {"action": "anonymise", "everything": "yes", "term": ADDRESS})
+    assert said(response)[-1] == "No rows are selected. Nothing was changed."
+
+
+@pytest.mark.usefixtures("broken")
+def test_nothing_is_said_of_a_model_that_cannot_be_read_and_is_not_for_the_user(log_in, ada):
+    page = search(log_in("view_personaldata", "people.view_profile"))
+    assert (page.context["people"], page.context["failed"]) == ([], [])
+
+
+def test_a_value_of_too_many_people_is_said_to_be_one(officer, ada, bob, monkeypatch):
+    monkeypatch.setattr("gdpr_assist.subjects.searching.MOST_PEOPLE", 1)
+    for each in (ada, bob):
+        sale(each, phone="555-0199")
+    page = search(officer, "555-0199")
+    text = (
+        "More than 1000 people have this phone, so none of them is listed for it. Search for more of what the person "
+        "is known by, or for something that fewer people have."
+    )
+    assert page.context["crowds"] == [text]
+    content = page.content.decode()
+    assert f'<li class="warning">{text}</li>' in content
+    assert "Nothing was found." not in content
+
+
+def test_nobody_is_found_by_a_row_that_the_user_may_not_see(log_in, ada, settings):
+    sale(ada, email="gil@quill.example", recipient="north")
+    client = log_in(*ALL, "change_personaldata")
+    assert search(client, "gil@quill.example").context["people"] == []
+    sale(email="gil@quill.example")
+    (guest,) = search(client, "gil@quill.example").context["people"]
+    assert guest.value == "email"
+    page = client.post(TOOL, {"guest": "email", "term": "gil@quill.example"})
+    assert list(groups(page)) == ["1 sale"]
+    settings.GDPR_TOOL_SEES_ALL = True
+    (found,) = search(client, "gil@quill.example").context["people"]
+    assert found.value == value(ada)
+
+
+def test_nobody_is_found_by_a_model_that_the_user_may_not_view(log_in, ada):
+    Profile.objects.create(account=ada, phone="555")
+    client = log_in("view_personaldata", "people.view_account", "people.view_sale")
+    assert search(client, "555").context["people"] == []
+    User.objects.get().user_permissions.add(Permission.objects.get(codename="view_profile"))
+    assert len(search(client, "555").context["people"]) == 1
 
 
 # -- the page of one person ---------------------------------------------------------------------
