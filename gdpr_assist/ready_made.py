@@ -1,7 +1,8 @@
-"""Registers the ready declarations of ``contrib`` that a site takes (``GDPR_CONTRIB``). Asks no database."""
+"""Registers the ready declarations and rules of ``contrib`` that a site takes (``GDPR_CONTRIB``). Asks no database."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -10,11 +11,31 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
 
 from .conf import contrib
-from .contrib import admin, allauth, auditlog, auth, authtoken, axes, sessions, simple_history
+from .contrib import (
+    admin,
+    allauth,
+    auditlog,
+    auth,
+    authtoken,
+    axes,
+    ckeditor,
+    django_ckeditor_5,
+    django_countries,
+    django_cryptography,
+    djmoney,
+    encrypted_fields,
+    encrypted_model_fields,
+    model_utils,
+    phonenumber_field,
+    sessions,
+    simple_history,
+    tinymce,
+)
+from .declaring import rules
 from .registry import registry
 
 # {what GDPR_CONTRIB may name: the module}
-MODULES: dict[str, ModuleType] = {
+DECLARING: dict[str, ModuleType] = {
     "admin": admin,
     "allauth": allauth,
     "auditlog": auditlog,
@@ -24,15 +45,34 @@ MODULES: dict[str, ModuleType] = {
     "sessions": sessions,
     "simple_history": simple_history,
 }
+RULING: dict[str, ModuleType] = {
+    "ckeditor": ckeditor,
+    "django_ckeditor_5": django_ckeditor_5,
+    "django_countries": django_countries,
+    "django_cryptography": django_cryptography,
+    "djmoney": djmoney,
+    "encrypted_fields": encrypted_fields,
+    "encrypted_model_fields": encrypted_model_fields,
+    "model_utils": model_utils,
+    "phonenumber_field": phonenumber_field,
+    "tinymce": tinymce,
+}
+MODULES = dict(sorted((DECLARING | RULING).items()))
 
 
 def register_ready_made() -> None:
-    """Register them, but of models that the site declares itself, by now or later.
+    """Register them, but of models that the site declares itself, by now or later; its own rules come first, too.
 
     Raises ``ImproperlyConfigured`` for a name that there is not, or of which the app is not installed.
     """
-    for module in _taken():
-        _register(module, module.declarations())
+    taken = _taken()
+    rules.ready_made.clear()
+    for module in taken:
+        if module in RULING.values():
+            rules.ready_made.update(module.rules())
+    for module in taken:
+        if module in DECLARING.values():
+            _register(module, module.declarations())
 
 
 def register_history(sender: type[Model], **kwargs: Any) -> None:
@@ -56,12 +96,21 @@ def _taken() -> list[Any]:
             f"{', '.join(MODULES)}."
         )
     modules = [MODULES[name] for name in (MODULES if names is None else names)]
-    missing = [module.APP for module in modules if not apps.is_installed(module.APP)]
-    if missing and names is not None:
-        raise ImproperlyConfigured(
-            f"GDPR_CONTRIB takes what is declared for {', '.join(missing)}, which is not in INSTALLED_APPS."
-        )
-    return [module for module in modules if module.APP not in missing]
+    missing = [module for module in modules if not _is_there(module)]
+    for declares, where in ((True, "in INSTALLED_APPS"), (False, "installed")):
+        names_of = [module.APP for module in missing if (module in DECLARING.values()) is declares]
+        if names_of and names is not None:
+            raise ImproperlyConfigured(
+                f"GDPR_CONTRIB takes what is declared for {', '.join(names_of)}, which is not {where}."
+            )
+    return [module for module in modules if module not in missing]
+
+
+def _is_there(module: ModuleType) -> bool:
+    """Whether its app is installed; one that has fields only need not be in INSTALLED_APPS."""
+    if module in DECLARING.values():
+        return apps.is_installed(module.APP)
+    return find_spec(module.APP) is not None
 
 
 def _register(module: ModuleType, declarations: dict[str, type[Any]]) -> None:

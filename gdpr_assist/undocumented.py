@@ -63,8 +63,11 @@ def largest_key(field: Field[Any, Any], using: str) -> int | None:
 
 
 def all_choices(field: Any) -> list[tuple[Any, Any]]:
-    """Return (value, name) of each choice of a field, in groups or not."""
-    return list(field.flatchoices)
+    """Return (value, name) of each choice of a field, in groups or not.
+
+    A field of a project's own may have a list of them as its value, and say that it has none.
+    """
+    return list(field.flatchoices or ())
 
 
 def related_objects(instance: Model) -> dict[str, Any]:

@@ -164,10 +164,12 @@ def test_deleting_people_is_two_statements_more_than_deleting_others(count, lett
 def test_a_model_whose_keys_see_to_its_rows_is_not_asked(model, monkeypatch):
     """They go with the person, or ANONYMISE takes them; unless a base manager may hide some from Django."""
 
+    bob = account("bob")
+
     def cost():
         ada = account("ada")
         Visit.objects.create(account=ada, event=Event.objects.create(topic="Ada's"), wish="tea")
-        Chat.objects.create(asker=ada, question="Hers?", answer="His!")
+        Chat.objects.create(asker=ada, answerer=bob, question="Hers?", answer="His!")
         return numbers(ada.delete)
 
     usual = cost()

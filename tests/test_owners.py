@@ -1,10 +1,7 @@
 """Columns that other code owns: none is anonymised because nothing was said of it."""
 
 import importlib.util
-import os
-import subprocess
 import sys
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -17,6 +14,8 @@ from gdpr_assist import AnonymiseError
 from gdpr_assist.declaring.declaration import declare
 from gdpr_assist.declaring.owners import bystanders, owners
 from gdpr_assist.registry import registry
+
+from .others.alone import run_alone
 
 TYPE = {"to": ContentType, "on_delete": models.CASCADE, "null": True, "related_name": "+"}
 
@@ -238,16 +237,4 @@ def test_what_would_be_lost_is_not_erased():
 if importlib.util.find_spec("polymorphic"):
 
     def test_with_the_packages_themselves():
-        """In a process of its own, as apps cannot be added to one that has its tables."""
-        root = Path(__file__).parents[1]
-        path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
-        others = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "TEST_"))}
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "--ds=tests.others.settings_bases", "tests/others/with_bases.py"],
-            cwd=root,
-            env={**others, "DB": "sqlite", "PYTHONPATH": path},  # which takes a key to a table that is still to come
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout[-10_000:] + done.stderr
+        run_alone("settings_bases", "with_bases")

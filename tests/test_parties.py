@@ -1,8 +1,12 @@
 """Rows about several people: each is found by a key or a value of her own, and only what is hers is hers."""
 
+from io import BytesIO
+from zipfile import ZipFile
+
 import pytest
 
-from gdpr_assist import Party, Subject
+from gdpr_assist import Keep, Party, Subject
+from gdpr_assist.models import EventLog
 from gdpr_assist.paths import known_by, routes
 from gdpr_assist.registry import registry
 from tests.apps.people.models import Account, Attachment, Chat, Profile
@@ -85,6 +89,79 @@ def test_gdpr_assist_E045_of_a_value_that_is_nobodys():
     with changed(Chat, identifiers={"email": "answer"}, subject=parties, fields=["question"], keep=["answer"]):
         messages = [each.message for each in registry.declaration(Chat).mistakes if each.check == "E045"]
     assert messages == ["people.Chat: PrivacyMeta.identifiers['email'] names answer, which is nobody's."]
+
+
+class TestOfNobody:
+    """A party with neither a key nor a value can never ask: what is theirs goes with the last of the others."""
+
+    def test_it_goes_with_the_last(self, ada, bob):
+        alone, between = Chat.objects.create(asker=ada), Chat.objects.create(asker=ada, answerer=bob)
+        for chat in (alone, between):
+            Chat.objects.filter(pk=chat.pk).update(question="Ada?", answer="Yes, Ada!")
+        assert [str(each) for each in Subject(ada).lines() if each.share.label == "people.Chat"] == [
+            (
+                "people.Chat (asker): 2 rows, by asker: anonymised: question; "
+                "answer stays (it is of answerer, where there is one)"
+            ),
+            "people.Chat (answerer): 1 row, without answerer: anonymised: answer",
+        ]
+        assert Subject(ada).erase().erased["people.Chat (answerer)"] == 1
+        assert (row(alone)["question"], row(alone)["answer"]) == (str(alone.pk), str(alone.pk))
+        assert alone.is_anonymised()
+        assert (row(between)["answer"], between.is_anonymised()) == ("Yes, Ada!", False)
+        assert sorted(EventLog.objects.filter(model_name="Chat").values_list("target_pk", "part")) == [
+            (str(alone.pk), "answerer"),
+            (str(alone.pk), "asker"),
+            (str(between.pk), "asker"),
+        ]
+
+    @pytest.mark.parametrize("delete", [lambda person: person.delete(), lambda person: Subject(person).delete()])
+    def test_also_when_the_last_is_deleted(self, delete):
+        ada, bob = account("ada"), account("bob")
+        chat = Chat.objects.create(asker=ada, answerer=bob, question="Ada?", answer="Yes!")
+        Chat.objects.filter(pk=chat.pk).update(answerer=None)  # as before there was a declaration
+        Account.objects.filter(pk=bob.pk)._raw_delete("default")
+        delete(ada)
+        assert (row(chat)["question"], row(chat)["answer"]) == (str(chat.pk), str(chat.pk))
+
+    def test_it_is_not_in_the_export_of_the_last(self, ada):
+        Chat.objects.create(asker=ada, question="Ada?", answer="Yes!")
+        parties = {"asker": Party(erases=["question"]), "answerer": Party(erases=["answer"])}
+        with changed(Chat, subject=parties):
+            Subject(ada).export(file := BytesIO())
+            with ZipFile(file) as archive:
+                assert not any(b"Yes!" in archive.read(name) for name in archive.namelist())
+
+    @pytest.mark.usefixtures("by_address")
+    def test_who_is_known_by_a_value_is_somebody(self, ada):
+        chat = Chat.objects.create(asker=ada, question=ADDRESS, answer="gil@quill.example")
+        Subject(ada).erase()
+        assert row(chat)["answer"] == "gil@quill.example"
+        [guest] = Subject.find(email="gil@quill.example")
+        guest.erase()
+        assert row(chat)["answer"] == str(chat.pk)
+
+    @pytest.mark.parametrize("is_there", [True, False])
+    def test_of_three_the_last_takes_it(self, ada, bob, is_there):
+        """Who is erased is nobody any more."""
+        parties = {
+            "asker": Party(erases=["question"]),
+            "answerer": Party(erases=["answer"]),
+            "asker__brought_by": Party(sees=["question"]),
+        }
+        Account.objects.filter(pk=ada.pk).update(brought_by=bob)
+        chat = Chat.objects.create(asker=ada, question="Ada?", answer="Eve!")
+        with changed(Chat, subject=parties, identifiers={}):
+            if not is_there:
+                Subject(bob).erase()
+            Subject(ada).erase()
+        assert row(chat)["answer"] == ("Eve!" if is_there else str(chat.pk))
+
+    def test_what_is_kept_of_theirs_stays(self, ada):
+        chat = Chat.objects.create(asker=ada, question="Ada?", answer="Yes!")
+        with changed(Chat, on_erasure={"answer": Keep("a claim")}):
+            Subject(ada).erase()
+        assert row(chat)["answer"] == "Yes!"
 
 
 class TestBehind:

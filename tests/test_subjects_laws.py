@@ -199,7 +199,9 @@ class Site:
             chat = Chat.objects.create(
                 asker=self.person(asker), answerer=self.person(answerer), question=self.token(), answer=self.token()
             )
-            mine = {name for name, who in (("question", asker), ("answer", answerer)) if who == 0}
+            # What is nobody's goes with her.
+            is_last = {asker, answerer} == {0, None}
+            mine = {name for name, who in (("question", asker), ("answer", answerer)) if who == 0 or is_last}
             self.targets.append(self.note(chat, bool(mine), mine))
 
     def _events(self):

@@ -27,8 +27,9 @@ from .people import account, sale
 pytestmark = pytest.mark.django_db
 
 
-def around(person):
-    return people.around(person) | {"chat": Chat.objects.create(asker=person, question="Hers?", answer="His!")}
+def around(person, answerer=None):
+    chat = Chat.objects.create(asker=person, answerer=answerer, question="Hers?", answer="His!")
+    return people.around(person) | {"chat": chat}
 
 
 def is_erased(target):
@@ -56,7 +57,7 @@ DOORS = [by_object, by_queryset, by_subject]
 
 @pytest.mark.parametrize("delete", DOORS)
 def test_all_of_it_in_the_operation_of_the_deletion(delete, ada, bob):
-    hers, theirs = around(ada), around(bob)
+    hers, theirs = around(ada, bob), around(bob)
     strangers = {name: row(each) for name, each in theirs.items()}
     delete(ada)
     assert list(Account.objects.all()) == [bob]
@@ -100,7 +101,7 @@ def on_delete(model, name, action):
 @pytest.mark.parametrize("delete", DOORS)
 @pytest.mark.parametrize("action", [models.SET_NULL, models.SET_DEFAULT, models.SET(None)])
 def test_a_key_that_another_app_sets_to_nothing(action, delete, ada, bob):
-    hers, theirs = around(ada), around(bob)
+    hers, theirs = around(ada, bob), around(bob)
     strangers = {name: row(each) for name, each in theirs.items()}
     with on_delete(Sale, "buyer", action), on_delete(Chat, "asker", action):
         delete(ada)
@@ -193,7 +194,7 @@ def test_a_child_goes_with_its_parent_and_takes_what_is_hers():
 
 def test_on_the_page_of_the_admin(admin_client, settings, ada):
     settings.ROOT_URLCONF = "tests.admin.urls"
-    hers, key = around(ada), ada.pk
+    hers, key = around(ada, account("bob")), ada.pk
     page = f"/shop/people/account/{key}/delete/"
     with unchanged_rows(Account, Sale, SaleLine, Parcel, Reader, Remark, Chat):
         assert admin_client.get(page).status_code == 200

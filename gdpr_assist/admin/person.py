@@ -214,9 +214,21 @@ def outcome(result: SubjectResult, request: HttpRequest, site: AdminSite) -> str
     return " ".join(sentences)
 
 
+def residue(result: SubjectResult) -> Iterator[str]:
+    """Yield what was found when all tables were looked through afterwards: places and numbers."""
+    if result.residue:
+        places = [f"{place} ({count})" for place, count in result.residue.items()]
+        yield _("Still found, with the number of rows: %(places)s.") % {"places": ", ".join(places)}
+    else:
+        yield _("All tables were looked through, and nothing of it was found.")
+    if result.unread:
+        places = [f"{place} ({why})" for place, why in result.unread.items()]
+        yield _("Not looked at: %(places)s.") % {"places": ", ".join(places)}
+
+
 def level(result: SubjectResult) -> int:
     """Return the level of the message that says it."""
-    is_done = (result.erased or result.deleted) and not result.left
+    is_done = (result.erased or result.deleted) and not (result.left or result.residue or result.unread)
     return messages.SUCCESS if is_done else messages.WARNING
 
 

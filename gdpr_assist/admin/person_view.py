@@ -15,7 +15,7 @@ from ..subjects.subject import Subject
 from .choosing import chosen
 from .confirmation import check_superuser, is_forced
 from .download import attachment
-from .person import Page, level, outcome, page_of
+from .person import Page, level, outcome, page_of, residue
 from .selection import SelectionError, not_a_selection
 
 TEMPLATES = ["admin/gdpr_assist/personaldata/person.html"]
@@ -54,13 +54,16 @@ def _answer(tool: Any, request: HttpRequest, subject: Subject) -> HttpResponseBa
             raise PermissionDenied
         return attachment(request, (whole or subject).stream())
     _check(tool, request, page, whole)
+    is_looked_for = "residue" in request.POST
     result = (whole or subject).erase(
         force=is_forced(request),
         by=request.user,
+        residue=is_looked_for,
         # Again, as rows may have come and gone until they were locked.
         check=lambda: _check(tool, request, page_of(request, tool.admin_site, subject), whole),
     )
-    tool.message_user(request, outcome(result, request, tool.admin_site), level(result))
+    said = [outcome(result, request, tool.admin_site), *(residue(result) if is_looked_for else ())]
+    tool.message_user(request, " ".join(said), level(result))
     return HttpResponseRedirect(tool.own_url())
 
 

@@ -1,4 +1,4 @@
-"""From a field to what takes the place of its value: the project's rule, or the default one."""
+"""From a field to what takes the place of its value: the project's rule, a ready one, or the default one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..exceptions import FieldAnonymiseError
 from ..undocumented import all_choices
 from . import rules
 from .defaults import DEFAULTS
-from .rules import Replacement, Rule, constant, field_label, is_hashed_password
+from .rules import FIRST_OF_ALL, Replacement, Rule, constant, field_label, is_hashed_password
 from .texts import unusable_password
 from .uniqueness import is_unique
 
@@ -27,9 +27,9 @@ def replacement_for(field: Field[Any, Any]) -> Replacement:
     if is_hashed_password(field):
         return unusable_password(field)
     own = _rule_of(field, rules.registered)
-    function = own or _rule_of(field, DEFAULTS)
+    function = own or _rule_of(field, rules.ready_made) or _rule_of(field, DEFAULTS)
     if function is None:
-        raise _no_rule(field)
+        raise no_rule(field)
     made = function(field)
     if not isinstance(made, Replacement):
         made = Replacement(value=made) if callable(made) else constant(made)
@@ -37,12 +37,13 @@ def replacement_for(field: Field[Any, Any]) -> Replacement:
     return made if own else _among_choices(field, made)
 
 
-def _rule_of(field: Field[Any, Any], known: Mapping[type[Field[Any, Any]] | str, Rule]) -> Rule | None:
+def _rule_of(field: Field[Any, Any], known: Mapping[Any, Rule]) -> Rule | None:
     """Return the rule for the exact class of ``field``."""
     return known.get(type(field)) or known.get(f"{type(field).__module__}.{type(field).__qualname__}")
 
 
-def _no_rule(field: Field[Any, Any]) -> FieldAnonymiseError:
+def no_rule(field: Field[Any, Any]) -> FieldAnonymiseError:
+    """Return the error that there is no rule for the class of ``field``."""
     name = type(field).__name__
     return FieldAnonymiseError(
         f"Unknown field type for anonymiser: {field_label(field)} is a {name}.",
@@ -81,4 +82,4 @@ def _among_choices(field: Field[Any, Any], made: Replacement) -> Replacement:
         # What 1.x gave is no reason to take a row for refilled.
         return Q(**{name: choices[0]}) | (made.holds(name) if made.holds else Q())
 
-    return replace(chosen, holds=holds, doubt="no choice of it is empty, so that every row gets the first one")
+    return replace(chosen, holds=holds, doubt=FIRST_OF_ALL)

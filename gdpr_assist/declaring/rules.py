@@ -1,4 +1,4 @@
-"""What a rule is, and which there are of a project's own. Writes nothing."""
+"""What a rule is, and which there are besides the default ones. Writes nothing."""
 
 from __future__ import annotations
 
@@ -42,11 +42,16 @@ class Replacement:
     """What that check tells to do, beside writing an anonymiser."""
 
 
+FIRST_OF_ALL = "no choice of it is empty, so that every row gets the first one"
+
 Rule = Callable[[Any], Any]
 R = TypeVar("R", bound=Rule)
 
 # {field class, or its dotted path where importing it needs a database driver: rule}
 registered: dict[type[Field[Any, Any]] | str, Rule] = {}
+
+# {dotted path of a field class of another package: rule}, as far as the site takes them (``GDPR_CONTRIB``)
+ready_made: dict[str, Rule] = {}
 
 
 def rule(*field_classes: type[Field[Any, Any]] | str) -> Callable[[R], R]:

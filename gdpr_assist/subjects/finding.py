@@ -169,9 +169,11 @@ def is_found_by(model: type[Model], known: KnownBy) -> bool:
 def lock(found: Iterable[Found]) -> None:
     """Lock these rows, in the transaction that is open: who has one of them locked is waited for.
 
-    Those that are hers alone are locked with those that are somebody else's too, in one order.
+    Those that are hers alone are locked with those that are somebody else's too, in one order. What was not found in
+    any way, but comes with other rows, is among these.
     """
-    every = dict.fromkeys((each.model, each.using, each.by_way) for each in found if locks_rows(each.using))
+    those = (each for each in found if each.by_way and locks_rows(each.using))
+    every = dict.fromkeys((each.model, each.using, each.by_way) for each in those)
     for model, using, ways in sorted(every, key=lambda each: each[0]._meta.label):
         [whole] = joined_ways(model, using, list(ways))
         rows = all_rows(model, using).filter(pk__in=whole.rows.order_by().values("pk")).order_by("pk")

@@ -17,8 +17,8 @@ from ..planning.plans import Plan, plan
 from ..planning.superusers import goes_with, takes_last_superuser
 from ..registry import registry
 from .finding import Found
-from .person import Keys
-from .sharing import link_rows
+from .person import Keys, Tables
+from .sharing import link_rows, without_others
 
 # Why a row stays of which a party has seen something, and owns nothing
 SEEN = "another's; this person has seen it"
@@ -116,7 +116,7 @@ class Share:
             return {}
         clauses = clauses_of(self.found.model)
         others = {
-            name: f"it is of {other}"
+            name: f"it is of {other}, where there is one"
             for other, party in clauses.parties.items()
             for name in party.erases
             if self.found.part and name not in self.plan.fields
@@ -124,7 +124,7 @@ class Share:
         return {**others, **{name: keep.ground for name, keep in clauses.kept.items()}}
 
 
-def shares(found: Iterable[Found], force: bool, keys: Keys) -> Iterator[Share]:
+def shares(found: Iterable[Found], force: bool, keys: Keys, tables: Tables) -> Iterator[Share]:
     """Yield what becomes of ``found``, and of what links shared rows to the person, whose own rows have ``keys``."""
     for each in found:
         declared = registry.declaration(each.model)
@@ -141,8 +141,16 @@ def shares(found: Iterable[Found], force: bool, keys: Keys) -> Iterator[Share]:
         elif not each.part or each.part in declared.parts:
             part = each.part or (FREE if FREE in declared.parts else "")
             yield Share(found=each, verb="anonymise", plan=plan(each.rows, force=force, part=part))
+            yield from _of_nobody(each, force, tables)
         else:
             yield Share(found=each, verb="keep", ground=SEEN)
+
+
+def _of_nobody(found: Found, force: bool, tables: Tables) -> Iterator[Share]:
+    """Yield what becomes of the columns of parties who are nobody, where the person is the last of the others."""
+    for party, rows in without_others(found.rows, found.part, tables) if found.part else ():
+        theirs = replace(found, part="", rows=rows, ways=(f"without {party}",), by_way=())
+        yield Share(found=theirs, verb="anonymise", plan=plan(rows, force=force, part=party))
 
 
 def _links(found: Found, keys: Keys) -> Iterator[Share]:
@@ -166,7 +174,7 @@ def copies_among(share: Share) -> Iterator[Share]:
         return
     for rows in copies_of(share.found.rows):
         found = Found(model=rows.model, using=share.found.using, part="", rows=rows, ways=(COPIES,))
-        for each in shares([found], force=False, keys={}):
+        for each in shares([found], force=False, keys={}, tables=Tables()):
             yield replace(each, is_copy=True)
 
 

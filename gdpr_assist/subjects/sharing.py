@@ -15,11 +15,11 @@ from ..declaring.clauses import FREE
 from ..declaring.meta import all_rows
 from ..declaring.relations import follow, is_multi_valued
 from ..declaring.search import Matching
-from ..paths import Route, clauses_of, routes
+from ..paths import Route, clauses_of, known_by, routes
 from ..planning.markers import is_marked
 from ..registry import registry
 from ..undocumented import through_keys
-from .person import Keys, Tables
+from .person import Keys, Tables, somebodys
 
 
 def may_be_shared(model: type[Model], part: str) -> bool:
@@ -33,19 +33,61 @@ def of_others_too(model: type[Model], alias: str, keys: Keys, part: str, tables:
 
     Who is erased is nobody any more, also where a link is still there.
     """
-    ways = _to_people(model, part)
-    if not ways or not may_be_shared(model, part):
+    if not _to_people(model, part) or not may_be_shared(model, part):
         return None
-    queries: list[QuerySet[Any]] = []
-    for person, route in ways:
+    # No query around it: the parser of SQLite has a stack of 100.
+    return _any_of(list(_leading_to_others(model, alias, keys, part, tables)))
+
+
+def without_others(rows: QuerySet[Any], part: str, tables: Tables) -> Iterator[tuple[str, QuerySet[Any]]]:
+    """Yield each other party that owns something, and those of ``rows`` where it is nobody.
+
+    Nobody has neither a key nor a value, and can never ask. What is theirs goes with the last of the people: in these
+    rows, each other party than ``part`` is nobody too, or erased.
+    """
+    model, parts = rows.model, registry.declaration(rows.model).parts
+    others = [party for party in clauses_of(model).parties if party != part]
+    for party in others:
+        if party in parts:
+            present = [*_with_key(model, rows.db, party), *_with_value(model, rows.db, party)]
+            for third in others:
+                if third != party:
+                    present += _leading_to_others(model, rows.db, {}, third, tables)
+                    present += _with_value(model, rows.db, third)
+            yield party, rows.exclude(pk__in=_any_of(present))
+
+
+def _any_of(queries: list[QuerySet[Any]]) -> Any:
+    return Matching(*queries) if len(queries) > 1 else queries[0]
+
+
+def _leading_to_others(
+    model: type[Model], alias: str, keys: Keys, part: str, tables: Tables
+) -> Iterator[QuerySet[Any]]:
+    """Yield queries for the rows from which a path of ``part`` leads to somebody who has none of ``keys``."""
+    for person, route in _to_people(model, part):
         # Each pair of a row and an end of its path: what exclude() asks of a path with several ends is another thing.
         ends = all_rows(model, alias).annotate(end_of_path=F(route.key)).order_by()
         others = ends.filter(~Q(end_of_path__in=keys.get(person, frozenset())), end_of_path__isnull=False)
         if tables.has(person, alias):
             others = others.exclude(_is_erased(person, alias, key="end_of_path"))
-        queries.append(others.values("pk"))
-    # No query around it: the parser of SQLite has a stack of 100.
-    return Matching(*queries) if len(queries) > 1 else queries[0]
+        yield others.values("pk")
+
+
+def _with_key(model: type[Model], alias: str, party: str) -> Iterator[QuerySet[Any]]:
+    """Yield queries for the keys of the rows that have a key to this party."""
+    for route in routes(model):
+        if route.party == party:
+            key = LOOKUP_SEP.join(filter(None, [route.lookup, route.generic.object_id if route.generic else ""]))
+            yield all_rows(model, alias).filter(**{f"{key}__isnull": False}).order_by().values("pk")
+
+
+def _with_value(model: type[Model], alias: str, party: str) -> Iterator[QuerySet[Any]]:
+    """Yield queries for the keys of the rows that have a value by which this party is known."""
+    for each in known_by(model):
+        if each.party == party:
+            rows = somebodys(all_rows(model, alias), each.lookup).filter(**{f"{each.lookup}__isnull": False})
+            yield rows.exclude(**{each.lookup: ""}).order_by().values("pk")
 
 
 def link_rows(rows: QuerySet[Any], keys: Keys, part: str) -> Iterator[QuerySet[Any]]:

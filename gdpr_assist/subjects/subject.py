@@ -142,7 +142,7 @@ class Subject:
     @sensitive
     def shares(self, *, force: bool = False) -> list[Share]:
         """Return what ``erase()`` would do with the rows, without their numbers."""
-        return list(shares(self.rows(), force, self.keys))
+        return list(shares(self.rows(), force, self.keys, self._tables))
 
     @sensitive
     def lines(self) -> list[Line]:

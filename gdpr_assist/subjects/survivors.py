@@ -86,7 +86,7 @@ def _of_those_who_stay(people: Keys, going: Going, using: str, tables: Tables) -
     ]
     lock(each for each in found if may_be_shared(each.model, each.part))
     # Without keys: the links go with the rows of the people.
-    every = [each for each in shares(found, False, {}) if each.verb != "keep"]
+    every = [each for each in shares(found, False, {}, tables) if each.verb != "keep"]
     return [each for each in every if not (all_go and _is_seen_to(each))]
 
 
@@ -95,7 +95,7 @@ def _is_seen_to(share: Share) -> bool:
     if share.found.model._meta.base_manager_name:
         return False  # Django may not see all of them
     keys = [way.route for way in share.found.by_way]
-    return all(key is not None and (_goes(share, key) or _is_anonymised(share, key)) for key in keys)
+    return bool(keys) and all(key is not None and (_goes(share, key) or _is_anonymised(share, key)) for key in keys)
 
 
 def _goes(share: Share, route: Route) -> bool:

@@ -8,7 +8,8 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection
+from django.contrib.messages import get_messages
+from django.db import OperationalError, connection
 from django.db.models import SET_NULL
 from django.test.utils import CaptureQueriesContext
 
@@ -318,6 +319,35 @@ def test_confirming_erases_the_whole_person_and_writes_it_to_the_history(officer
     assert row(bobs)["email"] == "bob@quill.example"
     entries = LogEntry.objects.values_list("content_type__model", "object_id", "user__username")
     assert sorted(entries) == [("account", str(ada.pk), "staff"), ("sale", str(bought.pk), "staff")]
+
+
+class TestLookingAfterwards:
+    def test_nothing_is_found(self, officer, ada):
+        sale(ada, email=ADDRESS)
+        (message,) = said(erase(officer, person(officer, ada), residue="yes"))
+        assert message.endswith(" All tables were looked through, and nothing of it was found.")
+
+    def test_where_it_still_stands(self, officer, ada):
+        """In the history of another row, which tells nobody whose it is."""
+        LogEntry.objects.create(user=User.objects.get(), action_flag=2, object_repr=f"Letter to {ADDRESS}")
+        response = erase(officer, person(officer, ada), residue="yes")
+        (message,) = said(response)
+        assert message.endswith(" Still found, with the number of rows: django_admin_log.object_repr on default (1).")
+        assert [each.level_tag for each in get_messages(response.wsgi_request)] == ["warning"]
+
+    def test_what_could_not_be_looked_at(self, officer, ada, monkeypatch):
+        def fail(*args):
+            raise OperationalError(ADDRESS)
+
+        page = person(officer, ada)
+        monkeypatch.setattr("gdpr_assist.subjects.traces.look", fail)
+        (message,) = said(erase(officer, page, residue="yes"))
+        assert message.endswith(" Not looked at: all tables (OperationalError).")
+        assert row(ada)["email"] != ADDRESS
+
+    def test_it_is_not_done_unless_it_is_ticked(self, officer, ada):
+        (message,) = said(erase(officer, person(officer, ada)))
+        assert "looked" not in message
 
 
 def test_no_message_and_no_url_holds_a_value(officer, ada, bob):
