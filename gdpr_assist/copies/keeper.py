@@ -41,7 +41,8 @@ class Erased(NamedTuple):
 class Keeper(Protocol):
     """Knows one kind of copies. There is one object of it for each execution, or deletion, on a database.
 
-    It is asked before the rows change or go, and erases afterwards what it found.
+    It is asked before the rows change or go, and erases afterwards what it found. It may have one method more,
+    ``left(plan, rows)``: how much it has of rows that were anonymised, an ``int``. Only ``gdpr_verify`` asks for it.
     """
 
     erases_before_commit: bool
@@ -112,6 +113,11 @@ class Keepers:
         """Return what they have of ``rows``, which ``plan`` is about to change."""
         asked = self.concerned(plan.declaration)
         return [HeldCopies(each, plan.label, copies) for each in asked if (copies := list(each.find(plan, rows)))]
+
+    def left(self, plan: Plan, rows: QuerySet[Any]) -> dict[str, int]:
+        """Return {name of a keeper: how much it still has of ``rows``, which were anonymised}; it may say nothing."""
+        asked = {each: getattr(each, "left", None) for each in self.concerned(plan.declaration)}
+        return {type(each).__qualname__: count for each, left in asked.items() if left and (count := left(plan, rows))}
 
     def find_deleted(self, declaration: Declaration, instance: Model, *, read: bool) -> list[HeldCopies]:
         """Return what they have of the row of ``instance``, which is about to be deleted."""

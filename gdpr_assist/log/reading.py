@@ -14,9 +14,10 @@ from django.db.models import CharField, Count, ExpressionWrapper, F, Min, Q, Que
 from ..conf import log_database
 from ..databases.rows import chunks, pages
 from ..databases.statements import among
+from ..exceptions import AnonymiseError
 from ..tables import EventLog, Operation, stored_ids
 from .identity import Databases
-from .reconciliation import describe
+from .reconciliation import describe, with_receipts
 
 # Older SQLite takes 999 parameters.
 OPERATIONS_PER_QUERY = 800
@@ -87,6 +88,34 @@ def logged_operations(
     for page in _by_age(_operations(since).filter(_of(databases, using))):
         for id_, using, started, committed in page:
             yield LoggedOperation(id=id_, using=using, started=started, is_committed=bool(committed))
+
+
+def applied_operation(id_: uuid.UUID, databases: Databases) -> LoggedOperation:
+    """Return the operation with this id, which took effect in one of ``databases``.
+
+    Raises ``AnonymiseError`` if it did not, if nobody knows whether it did, or if the log has no events of it.
+    """
+    log = log_database()
+    if log is None:
+        raise AnonymiseError("This site keeps no log (GDPR_LOG_DATABASE_NAME is None): there are no operations.")
+    entry = Operation.objects.using(log).select_related("outcome").filter(pk=id_).first()
+    if entry is None:
+        raise AnonymiseError(f"{id_} is not in the log.")
+    if not databases.own(entry):
+        raise AnonymiseError(f"{id_} is of another database under the alias {entry.using!r}.")
+    if not with_receipts([entry]):
+        outcome = getattr(entry, "outcome", None)
+        committed = outcome and outcome.committed
+        why = {
+            True: "took effect, and this database has no receipt of it: it was restored. Run gdpr_rerun",
+            False: "was rolled back: it has erased nothing",
+            None: "is not settled. Run gdpr_reconcile",
+        }[committed]
+        raise AnonymiseError(f"{id_} {why}.")
+    operation = LoggedOperation(id=id_, using=entry.using, started=entry.started)
+    if not operation.kinds():
+        raise AnonymiseError(f"{id_} has no events any more: gdpr_prune has removed them. It took effect here.")
+    return operation
 
 
 def count_operations(since: datetime | None = None) -> int:

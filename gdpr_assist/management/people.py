@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,7 @@ def people_of(options: dict[str, Any]) -> list[Subject]:
     if sum(way is not None for way in ways) != 1 or (options["model"] and options["key"] is None):
         raise CommandError("Name a row (APP.MODEL KEY), an address (--email), or a kind of value (--by).")
     if options["model"]:
-        row = read_row(options["model"], options["key"], options["database"])
-        return [Subject.of(row, options["party"]) if options["party"] else Subject(row)]
+        return [person_of_row((options["model"], options["key"]), options["database"], options["party"])]
     kind = options["by"] or "email"
     value = options["email"] if options["email"] not in (None, "-") else _typed(kind)
     return Subject.find(**{kind: value})
@@ -36,6 +36,16 @@ def _typed(kind: str) -> str:
         return input(f"{kind}: ")
     except EOFError:
         raise CommandError(f"The input ended before there was a value of {kind}.") from None
+
+
+def person_of_row(named: Sequence[str], using: str, party: str | None) -> Subject:
+    """Return the person that a row is, or is about; it is named by label and key.
+
+    Raises ``CommandError`` if there is no such row.
+    """
+    label, key = named
+    row = read_row(label, key, using)
+    return Subject.of(row, party) if party else Subject(row)
 
 
 def read_row(label: str, key: str, using: str) -> Model:

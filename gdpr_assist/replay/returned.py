@@ -93,7 +93,7 @@ class Returned:
         """Note which of the rows with these logged keys are there, and not anonymised, or not this part of them."""
         if event == EventLog.EVENT_ANONYMISE and not self._can_be_anonymised(part):
             return
-        wanted = set(_keys(self.model, texts))
+        wanted = set(keys_of(self.model, texts))
         rows = all_rows(self.model, self.using).filter(pk__in=wanted)
         if event == EventLog.EVENT_ANONYMISE and (as_planned := self._as_planned(part)) is not None:
             rows = rows.exclude(as_planned)
@@ -167,7 +167,7 @@ def _done(using: str) -> Iterator[LoggedOperation]:
         yield from (each for each in operations if each.held is None)
 
 
-def _keys(model: type[Model], texts: list[str]) -> Iterator[Any]:
+def keys_of(model: type[Model], texts: list[str]) -> Iterator[Any]:
     """Yield the keys that ``texts`` are; none for what is no key of the model any more."""
     for text in texts:
         try:

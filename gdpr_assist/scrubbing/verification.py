@@ -80,8 +80,8 @@ def failures(verification: Verification, *, every: bool) -> Iterator[str]:
         yield f"Not anonymised: {', '.join(left)}. On a copy, run anonymise_db."
     if refilled := [f"{_rows(each.refilled)} of {_table(each)}" for each in verification.previews if each.refilled]:
         yield (
-            f"Filled again since they were anonymised: {', '.join(refilled)}. On a copy, run anonymise_db; "
-            f"elsewhere, anonymise these rows with force=True ({page('reference/methods', 'Refilled rows')})."
+            f"Filled again since they were anonymised: {', '.join(refilled)}. On a copy, run anonymise_db; elsewhere, "
+            f"give --fix, or anonymise these rows with force=True ({page('reference/methods', 'Refilled rows')})."
         )
 
 

@@ -103,7 +103,7 @@ class TestVerify:
             call_command("gdpr_verify", stdout=out)
         assert str(caught.value) == (
             "Filled again since they were anonymised: 1 row of shop.Customer on default. On a copy, run anonymise_db; "
-            "elsewhere, anonymise these rows with force=True "
+            "elsewhere, give --fix, or anonymise these rows with force=True "
             f"({DOCUMENTATION}reference/methods.html#refilled-rows)."
         )
         assert "default: shop.Customer: 3 rows, 3 anonymised, 1 refilled" in out.getvalue()

@@ -1,27 +1,39 @@
-"""gdpr_verify: look for anonymised rows that hold something again, and for erased rows that are back.
-
-With --all for rows that are not anonymised.
-"""
+"""gdpr_verify: look whether what was erased still is: everything, an operation, or a person; erase it again."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import Error
-from django.template.defaultfilters import pluralize
+from django.db import DEFAULT_DB_ALIAS, Error
 
+from gdpr_assist.conf import log_database
+from gdpr_assist.databases.aliases import data_aliases
 from gdpr_assist.databases.failures import failure
+from gdpr_assist.databases.isolation import check_commits
 from gdpr_assist.exceptions import AnonymiseError
-from gdpr_assist.pages import page
-from gdpr_assist.planning.preview import Preview
-from gdpr_assist.scrubbing.verification import Verification, failures, verify
+from gdpr_assist.management import verdicts
+from gdpr_assist.management.arguments import operation_id
+from gdpr_assist.management.asking import check_yes
+from gdpr_assist.management.console import console
+from gdpr_assist.management.people import person_of_row
+from gdpr_assist.scrubbing.verification import failures, verify
+from gdpr_assist.sensitive import sensitive
+from gdpr_assist.subjects.subject import Subject
+from gdpr_assist.verifying.curing import Cured, cure
+from gdpr_assist.verifying.findings import Finding
+from gdpr_assist.verifying.of_everything import of_everything
+from gdpr_assist.verifying.of_operation import of_operation
+from gdpr_assist.verifying.of_person import check_was_erased, of_person
 
 
 class Command(BaseCommand):
     help = (
         "Count the anonymised rows of every registered model, those of them that were filled again since, and the "
-        "rows that are there though the log says that they were erased."
+        "rows that are there though the log says that they were erased; or look so at one operation, or one person. "
+        "The exit status is 1 if something is not in order."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -30,6 +42,16 @@ class Command(BaseCommand):
             action="store_true",
             help="Every row must be anonymised, as after anonymise_db; else the exit status is 1.",
         )
+        parser.add_argument(
+            "--operation", type=operation_id, metavar="UUID", help="Look at what this operation has erased."
+        )
+        parser.add_argument(
+            "--person",
+            nargs=2,
+            metavar=("APP.MODEL", "KEY"),
+            help="Look at all that is found for the person that this row is, or is about.",
+        )
+        parser.add_argument("--party", metavar="PATH", help="Which of the people that the row is about.")
         parser.add_argument("--database", action="append", metavar="ALIAS", help="Default: all but the log.")
         parser.add_argument(
             "--model",
@@ -45,10 +67,19 @@ class Command(BaseCommand):
             metavar="APP.MODEL",
             help="A model to leave out, as one without a table; may be repeated.",
         )
+        parser.add_argument(
+            "--fix", action="store_true", help="Erase again what was refilled or missed, and look again."
+        )
+        parser.add_argument("--noinput", "--no-input", action="store_true", help="Do not ask.")
+        parser.add_argument("--json", action="store_true", help="Write the result as JSON.")
 
+    @sensitive
     def handle(self, *args: Any, **options: Any) -> None:
+        verdicts.check_options(options)
         try:
-            wrong = self.look(options)
+            if options["fix"]:
+                check_commits(filter(None, [*data_aliases(), log_database()]))
+            wrong = self.verify(options)
         except AnonymiseError as error:
             raise CommandError(str(error)) from None
         except Error as error:
@@ -56,41 +87,51 @@ class Command(BaseCommand):
         if wrong:
             raise CommandError(" ".join(wrong))
 
-    def look(self, options: dict[str, Any]) -> list[str]:
-        """Print the numbers of each model; return what is wrong with them."""
+    def verify(self, options: dict[str, Any]) -> list[str]:
+        """Look, and with ``fix`` erase again and look again; return what is wrong then."""
+        cured = None
+        found, wrong = self.look(options)
+        if options["fix"] and any(each.is_wrong and each.is_curable for each in found):
+            cured = self.fix(found, options)
+            found, wrong = self.look(options)
+        if options["json"]:
+            self.stdout.write(json.dumps(verdicts.as_json(found, cured), default=str))
+        return wrong
+
+    def look(self, options: dict[str, Any]) -> tuple[list[Finding], list[str]]:
+        """Print what is found; return it, and what is wrong with it."""
+        if not options["operation"] and not options["person"]:
+            return self.look_at_everything(options)
+        found = of_operation(options["operation"]) if options["operation"] else of_person(self.person(options))
+        if not options["json"]:
+            console(self.stdout, options).rows(verdicts.table(found), verdicts.HEADER)
+        return found, list(verdicts.sentences(found))
+
+    def person(self, options: dict[str, Any]) -> Subject:
+        [using] = options["database"] or [DEFAULT_DB_ALIAS]
+        return person_of_row(options["person"], using, options["party"])
+
+    def look_at_everything(self, options: dict[str, Any]) -> tuple[list[Finding], list[str]]:
         verification = verify(
-            options["database"], only=options["model"], but=options["exclude_model"], follow=self.print_table
+            options["database"],
+            only=options["model"],
+            but=options["exclude_model"],
+            follow=lambda each: self.print([verdicts.of_table(each)], options),
         )
-        self.print_unknown(verification.previews)
-        self.print_returned(verification)
-        return list(failures(verification, every=options["all"]))
+        self.print(verdicts.of_verification(verification), options)
+        every = options["all"]
+        return of_everything(verification, every=every), list(failures(verification, every=every))
 
-    def print_table(self, each: Preview) -> None:
-        rows = each.rows + each.left
-        text = f"{rows} row{pluralize(rows)}, {each.marked} anonymised, {each.refilled} refilled"
-        if each.left:
-            text += f", {each.left} left out by scrub"
-        if each.unknown:
-            text += f"; not known of {', '.join(each.unknown)}"
-        self.stdout.write(f"{each.plan.using}: {each.plan.name}: {text}")
-        self.stdout.flush()  # the next table may take long
+    def print(self, lines: Iterable[str], options: dict[str, Any]) -> None:
+        for line in () if options["json"] else lines:
+            self.stdout.write(line)
+            self.stdout.flush()  # the next table may take long
 
-    def print_unknown(self, previews: list[Preview]) -> None:
-        if unknown := dict.fromkeys(f"{each.plan.label}.{name}" for each in previews for name in each.unknown):
-            self.stdout.write(
-                f"Not known, and not counted as in order: whether {', '.join(unknown)} hold anything "
-                "again. Nobody can tell what an anonymiser or a save() of the project, the time, chance or an "
-                "encrypting field has put there."
-            )
-
-    def print_returned(self, verification: Verification) -> None:
-        for place in verification.returned:
-            text = f"{place.using}: {place.label}: {place.counted}, and there again"
-            if not place.is_certain:
-                text += "; not known whether these are other rows, as a key of this model may be used again"
-            self.stdout.write(text)
-        if verification.log_error:
-            self.stdout.write(
-                f"Not looked at: whether erased rows are there again, as the event log cannot be read "
-                f"({verification.log_error}): {page('howto/protect_the_log', 'The owner')}"
-            )
+    def fix(self, found: list[Finding], options: dict[str, Any]) -> Cured:
+        if options["person"]:
+            check_was_erased(self.person(options))
+        if not options["noinput"]:
+            check_yes()
+        cured = cure(found)
+        self.print(verdicts.of_cured(cured), options)
+        return cured
