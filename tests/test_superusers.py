@@ -160,7 +160,7 @@ class TestPerson:
         assert result.without_superuser == ["default"]
         assert not User.objects.exists()
 
-    @pytest.mark.parametrize("how", [["--noinput"], ["--json"], ["--json", "--noinput"]])
+    @pytest.mark.parametrize("how", [["--noinput"], ["--json", "--noinput"]])
     def test_the_command_refuses_without_having_asked(self, people, boss, how):
         with untouched(), pytest.raises(CommandError, match=r"would be left.*--last-superuser"):
             run("gdpr_subject", "erase", "auth.User", boss.pk, *how, answer="yes")

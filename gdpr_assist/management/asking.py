@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -31,10 +32,20 @@ def check_confirmed(options: dict[str, Any], write: Callable[[str], object], que
         check_yes()
 
 
+def ask(question: str) -> str:
+    """Return what is typed. The question is written to stderr: what the command says may be for another program.
+
+    Raises ``EOFError``.
+    """
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return input()
+
+
 def check_yes() -> None:
     """Raise ``CommandError`` unless somebody at the terminal types yes."""
     try:
-        answer: str | None = input("Type 'yes' to go on: ")
+        answer: str | None = ask("Type 'yes' to go on: ")
     except EOFError:
         answer = None
     if answer is not None and answer.lower() in NO:

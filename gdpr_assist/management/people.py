@@ -17,6 +17,7 @@ from ..databases.aliases import data_aliases
 from ..declaring.meta import all_rows
 from ..exceptions import ExportError
 from ..subjects.subject import Subject
+from .asking import ask
 
 
 def people_of(options: dict[str, Any]) -> list[Subject]:
@@ -33,7 +34,7 @@ def people_of(options: dict[str, Any]) -> list[Subject]:
 
 def _typed(kind: str) -> str:
     try:
-        return input(f"{kind}: ")
+        return ask(f"{kind}: ")
     except EOFError:
         raise CommandError(f"The input ended before there was a value of {kind}.") from None
 
@@ -52,7 +53,7 @@ def read_row(label: str, key: str, using: str) -> Model:
     try:
         model = apps.get_model(label)
     except (LookupError, ValueError):
-        raise CommandError(f"There is no model {label}.") from None
+        raise CommandError("There is no such model; name it as APP.MODEL.") from None
     if using not in data_aliases():
         raise CommandError(f"There is no database {using}; rows are on {', '.join(data_aliases())}.")
     try:

@@ -74,7 +74,7 @@ def _check(identifiers: Mapping[str, Any]) -> None:
     for kind, value in identifiers.items():
         if kind not in kinds:
             raise AnonymiseError(
-                f"No model has the identifier {kind}. The kinds are {', '.join(sorted(kinds)) or 'none'}."
+                f"No model has this kind of identifier. The kinds are {', '.join(sorted(kinds)) or 'none'}."
             )
         if value is None or not str(value).strip():
             raise AnonymiseError(f"The value of {kind} is empty: it would be that of everybody who has none.")

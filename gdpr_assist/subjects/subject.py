@@ -61,7 +61,7 @@ class Subject:
         declared = clauses_of(row._meta.model)
         if party not in declared.parties:
             known = ", ".join(declared.parties) or "none"
-            raise AnonymiseError(f"{row._meta.label} has no party {party!r}; it has {known}.")
+            raise AnonymiseError(f"{row._meta.label} has no such party; it has {known}.")
         return cls._from(str(row._state.db or DEFAULT_DB_ALIAS), ends_of(row, party), [])
 
     @classmethod
@@ -161,10 +161,8 @@ class Subject:
         ``names`` are those of ``doubts()``: ``"newsletter.Reader by phone"``. Raises ``AnonymiseError`` for another.
         """
         there = sorted({each.name for each in self.doubts() if each.can_include})
-        if unknown := sorted(set(names).difference(there, self._included)):
-            raise AnonymiseError(
-                f"No rows in doubt are called {', '.join(unknown)}; there are {', '.join(there) or 'none'}."
-            )
+        if set(names).difference(there, self._included):
+            raise AnonymiseError(f"There are no such rows in doubt; there are {', '.join(there) or 'none'}.")
         other = copy(self)
         other._included = self._included | set(names)
         return other

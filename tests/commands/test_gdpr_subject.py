@@ -60,6 +60,26 @@ def test_as_json(ada):
     assert list(result["operations"]) == ["default"]
 
 
+def test_what_is_asked_and_shown_before_it_is_stays_out_of_the_json(ada, capsys):
+    err = StringIO()
+    with mock.patch("builtins.input", side_effect=["ada@quill.example", "yes"]):
+        call_command("gdpr_subject", "erase", "--by", "email", "--json", stderr=err)
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["erased"] == {"people.Account": 1}
+    assert printed.err == "email: Type 'yes' to go on: "
+    assert err.getvalue() == "people.Account: 1 row, is the person: anonymised: email\n"
+
+
+@pytest.mark.parametrize("args", [["--include", "ada@quill.example"], ["--party", "ada@quill.example"]])
+def test_no_error_repeats_what_was_typed_in_a_wrong_place(args, ada):
+    chat = Chat.objects.create(asker=ada, answerer=account("bob"), question="?", answer="!")
+    party = [] if "--party" in args else ["--party", "asker"]
+    for typed in (["people.Chat", chat.pk, *party, *args], ["ada@quill.example", 7], ["--by", "ada@quill.example"]):
+        with unchanged(Account, Chat), pytest.raises(CommandError) as caught:
+            run("erase", *typed, "--noinput", typed=["5"])
+        assert "quill" not in str(caught.value)
+
+
 def test_rows_in_doubt_are_erased_if_somebody_says_so(ada):
     bob = account("bob")
     for each in (ada, bob):
@@ -70,7 +90,7 @@ def test_rows_in_doubt_are_erased_if_somebody_says_so(ada):
     printed = run("erase", "people.Account", ada.pk, "--noinput", "--include", name)
     assert "people.Sale (free): 1 anonymised\n" in printed
     assert Sale.objects.get(pk=guest.pk).phone != "555"
-    with pytest.raises(CommandError, match=r"^No rows in doubt are called people\.Sale by fax; there are none\.$"):
+    with pytest.raises(CommandError, match=r"^There are no such rows in doubt; there are none\.$"):
         run("erase", "people.Account", ada.pk, "--noinput", "--include", "people.Sale by fax")
 
 
@@ -87,8 +107,8 @@ def test_what_is_left_is_printed(ada):
         (["people.Account"], "^Name a row"),
         (["people.Account", "1", "--email", "x"], "^Name a row"),
         (["--email", "x", "--by", "phone"], "^Name a row"),
-        (["people.Nope", "1"], r"^There is no model people\.Nope\.$"),
-        (["people", "1"], r"^There is no model people\.$"),
+        (["people.Nope", "1"], r"^There is no such model; name it as APP\.MODEL\.$"),
+        (["people", "1"], r"^There is no such model; name it as APP\.MODEL\.$"),
         (["people.Account", "77"], r"^people\.Account has no row with this key on default\.$"),
         (["people.Account", "seven"], r"^people\.Account has no row with this key on default\.$"),
         (["--email", "nobody@quill.example"], r"^Nobody was found\.$"),
@@ -104,7 +124,7 @@ def test_what_names_nobody_is_an_error(args, message, ada):
 
 
 def test_a_kind_that_there_is_not(ada):
-    with pytest.raises(CommandError, match=r"^No model has the identifier fax\."):
+    with pytest.raises(CommandError, match=r"^No model has this kind of identifier\."):
         run("find", "--by", "fax", typed=["5"])
 
 

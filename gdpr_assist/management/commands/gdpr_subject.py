@@ -80,10 +80,12 @@ class Command(BaseCommand):
             return
         if not options["json"]:
             self.stdout.write(person.preview())
+        elif not options["noinput"]:
+            self.stderr.write(person.preview(), str)  # not in red
         if options["action"] == "erase" and not options["dry_run"]:
             check_superuser(
                 person.last_superuser(),
-                asked=not options["noinput"] and not options["json"],
+                asked=not options["noinput"],
                 allowed=options["last_superuser"],
             )
             if not options["noinput"]:
