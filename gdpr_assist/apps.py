@@ -16,7 +16,7 @@ from .conf import contrib, watches_refills
 from .former import warn
 from .loading import at_first_call
 from .registry import registry
-from .signals import erased, model_registered, model_unregistered, target_deleted
+from .signals import deleted, erased, model_registered, model_unregistered, target_deleted
 
 # Loaded when they are first called: no site needs them for its start.
 anonymise_related = at_first_call("gdpr_assist.receivers.anonymise_related")
@@ -36,6 +36,7 @@ notice_refill = at_first_call("gdpr_assist.refills.notice_refill")
 register_history = at_first_call("gdpr_assist.ready_made.register_history")
 register_ready_made = at_first_call("gdpr_assist.ready_made.register_ready_made")
 withdraw_history = at_first_call("gdpr_assist.ready_made.withdraw_history")
+write_deletions = at_first_call("gdpr_assist.admin.history.write_deletions")
 write_history = at_first_call("gdpr_assist.admin.history.write_history")
 
 
@@ -81,6 +82,7 @@ class GdprAssistConfig(AppConfig):
         pre_save.connect(keep_database_id, sender=tables.DatabaseIdentity)
         if apps.is_installed("django.contrib.admin"):
             erased.connect(write_history)
+            deleted.connect(write_deletions)
         register(check_site)
         register(check_models, Tags.models)
         register(check_templates, Tags.templates)

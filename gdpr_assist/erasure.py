@@ -12,23 +12,30 @@ from django.db.models import Model
 from .databases.placement import explained
 from .databases.rows import batch_size, chunks
 from .exceptions import AnonymiseError, PartlyErased
+from .execution.deleting import Deletion
 from .execution.execute import Result
 from .execution.together import execute_together
 from .planning.markers import marked_texts
 from .planning.plans import Plan
 from .sensitive import sensitive
-from .signals import erased
+from .signals import deleted, erased
 
 
 @sensitive
 def erase(
-    plans: Sequence[Plan], *, by: Any = None, first: Callable[[], Sequence[Plan]] | None = None, **together: Any
+    plans: Sequence[Plan],
+    *,
+    by: Any = None,
+    deletions: Sequence[Deletion] = (),
+    first: Callable[[], Sequence[Plan]] | None = None,
+    **together: Any,
 ) -> list[Result]:
     """Execute ``plans`` as one erasure, and return their results: one transaction and operation on each database.
 
     ``by`` is who asked for it, as a user. Where somebody is named, the receivers of ``signals.erased`` hear of each
-    plan in the transaction that erases: what they raise undoes it. The log never holds a name. ``first`` and what
-    stands in ``together`` are those of ``execute_together``.
+    plan in the transaction that erases, and those of ``signals.deleted`` of each of ``deletions`` with rows: what they
+    raise undoes it. The log never holds a name. ``first`` and what stands in ``together`` are those of
+    ``execute_together``.
 
     Raises ``AnonymiseError``; then nothing was changed, unless it is ``PartlyErased``.
     """
@@ -55,6 +62,10 @@ def erase(
             erased.send(
                 sender=plan.model, keys=changed, using=plan.using, operation=result.operation, by=by, after=after
             )
+        for each in (deletion for deletion in deletions if deletion.keys):
+            model, using = each.rows.model, each.rows.db
+            after = later[using].append
+            deleted.send(sender=model, keys=each.keys, using=using, operation=each.operation, by=by, after=after)
 
     try:
         results = execute_together(plans, first=read, before_commit=tell, **together)

@@ -1,8 +1,8 @@
 """Signal definitions; connects nothing.
 
 ``pre_anonymise`` and ``post_anonymise`` are for projects: ``sender`` is the model class, ``instance`` the row,
-``using`` the database alias. So are ``rows_anonymised``, ``erased`` and ``refilled``. The others are the app's own: a
-lower room announces, a higher one acts.
+``using`` the database alias. So are ``rows_anonymised``, ``erased``, ``deleted`` and ``refilled``. The others are the
+app's own: a lower room announces, a higher one acts.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ rows_anonymised = Signal()
 # using; operation: the id under which it is logged, or None; by: who asked for it; after: takes a function that is
 # called once the rows are committed
 erased = Signal()
+
+# The same of rows of a person that were deleted: each that was found, not those that went with it
+deleted = Signal()
 
 # With GDPR_WATCH_REFILLS, after the save of an anonymised row that holds something again. sender: the model class;
 # instance: what was saved; using; fields: names of the personal fields that are filled

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from gdpr_assist import AnonymiseError, Subject
 from gdpr_assist.databases.transactions import in_order_of_commit
 from gdpr_assist.models import EventLog, PrivacyAnonymised, Receipt
-from gdpr_assist.signals import erased
+from gdpr_assist.signals import deleted, erased
 from tests.apps.people.models import (
     Account,
     Chat,
@@ -344,6 +344,20 @@ class TestErase:
             result = Subject(ada).erase(by=bob)
         assert told == [("people.Account", ada.pk, bob), ("people.Sale", mine.pk, bob)]
         assert result.erased == {"people.Account": 1, "people.Sale (free)": 1}
+
+    @pytest.mark.parametrize("people_go", [False, True])
+    def test_who_asked_for_it_is_told_with_each_row_that_is_deleted(self, ada, bob, people_go):
+        line = SaleLine.objects.create(sale=sale(ada))
+        told = []
+
+        def hear(sender, keys, operation, using, by, **kwargs):
+            told.append((sender._meta.label, keys, operation, using, by))
+
+        with listening(deleted, hear):
+            result = (Subject(ada).delete if people_go else Subject(ada).erase)(by=bob)
+        operation = result.operations["default"]
+        gone = {"people.Account": ada.pk, "people.SaleLine": line.pk} if people_go else {"people.SaleLine": line.pk}
+        assert told == [(label, [key], operation, "default", bob) for label, key in gone.items()]
 
     def test_a_receiver_that_refuses_undoes_all(self, ada, bob):
         lines = [SaleLine.objects.create(sale=sale(ada))]

@@ -8,18 +8,24 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.db import DatabaseError, connections, router, transaction
 from django.db.models import Model
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from ..tables import stored_key
 
 logger = logging.getLogger(__name__)
 
 ENTRIES_PER_INSERT = 1000
+
+# {flag of an entry: its text without an operation in the log, and with one}
+DONE = {
+    CHANGE: (_("Anonymised."), _("Anonymised (operation %(operation)s).")),
+    DELETION: (_("Deleted."), _("Deleted (operation %(operation)s).")),
+}
 
 
 @contextmanager
@@ -39,6 +45,7 @@ def write_history(
     operation: uuid.UUID | None,
     by: Any,
     after: Callable[[Callable[[], None]], None],
+    flag: int = CHANGE,
     **kwargs: Any,
 ) -> None:
     """erased: write an entry for each row if a user asked for it.
@@ -49,39 +56,47 @@ def write_history(
     if not isinstance(by, get_user_model()):
         return
     if using == history:
-        _write(sender, keys, operation, by.pk)
+        _write(sender, keys, operation, by.pk, flag)
     else:
-        after(lambda: _write_later(sender, keys, operation, by.pk))
+        after(lambda: _write_later(sender, keys, operation, by.pk, flag))
 
 
-def _write_later(model: type[Model], keys: Sequence[Any], operation: uuid.UUID | None, user_id: Any) -> None:
+def write_deletions(sender: type[Model], **said: Any) -> None:
+    """deleted: do the same, as Django's own pages do for what they delete; not for what links two rows."""
+    if not sender._meta.auto_created:
+        write_history(sender, **{**said, "flag": DELETION})
+
+
+def _write_later(
+    model: type[Model], keys: Sequence[Any], operation: uuid.UUID | None, user_id: Any, flag: int
+) -> None:
     history = router.db_for_write(LogEntry)
     connections[history].close_if_unusable_or_obsolete()  # its own COMMIT may have failed
     try:
         with transaction.atomic(using=history):
-            _write(model, keys, operation, user_id)
+            _write(model, keys, operation, user_id, flag)
     except DatabaseError as error:
         logger.error("The admin's history of an erasure could not be written (%s).", type(error).__name__)
 
 
-def _write(model: type[Model], keys: Sequence[Any], operation: uuid.UUID | None, user_id: Any) -> None:
-    entries = _entries(model, keys, operation, user_id)
+def _write(model: type[Model], keys: Sequence[Any], operation: uuid.UUID | None, user_id: Any, flag: int) -> None:
+    entries = _entries(model, keys, operation, user_id, flag)
     LogEntry.objects.bulk_create(entries, batch_size=ENTRIES_PER_INSERT)
 
 
-def _entries(model: type[Model], keys: Sequence[Any], operation: uuid.UUID | None, user_id: Any) -> Iterator[LogEntry]:
+def _entries(
+    model: type[Model], keys: Sequence[Any], operation: uuid.UUID | None, user_id: Any, flag: int
+) -> Iterator[LogEntry]:
     """An entry for each row. Model and key stand for the row: ``str(obj)`` would keep the name for ever."""
     kind = ContentType.objects.get_for_model(model, for_concrete_model=False)
-    if operation is None:
-        message = _("Anonymised.")
-    else:
-        message = _("Anonymised (operation %(operation)s).") % {"operation": operation}
+    unlogged, logged = DONE[flag]
+    message = str(unlogged) if operation is None else logged % {"operation": operation}
     for key in keys:
         yield LogEntry(
             user_id=user_id,
             content_type_id=kind.pk,
             object_id=stored_key(key),
             object_repr=f"{model._meta.label} {stored_key(key)}"[:200],
-            action_flag=CHANGE,
+            action_flag=flag,
             change_message=message,
         )

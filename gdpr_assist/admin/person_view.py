@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -15,6 +16,7 @@ from ..subjects.subject import Subject
 from .choosing import chosen
 from .confirmation import check_superuser, is_forced
 from .download import attachment
+from .permissions import may_view_all
 from .person import Page, level, outcome, page_of, residue
 from .selection import SelectionError, not_a_selection
 
@@ -52,7 +54,8 @@ def _answer(tool: Any, request: HttpRequest, subject: Subject) -> HttpResponseBa
     if action == "export":
         if not (page_of(request, tool.admin_site, whole) if whole else page).may_export:
             raise PermissionDenied
-        return attachment(request, (whole or subject).stream())
+        tells = partial(may_view_all, request, tool.admin_site)
+        return attachment(request, (whole or subject).stream(tells=tells))
     _check(tool, request, page, whole)
     is_looked_for = "residue" in request.POST
     result = (whole or subject).erase(

@@ -59,6 +59,7 @@ def erase_person(
     results = erase(
         [each.plan for each in staying if each.plan],
         by=by,
+        deletions=deletions,
         aliases=[each.found.using for each in going],
         last=using,
         first=lock_and_read,

@@ -196,17 +196,24 @@ class Subject:
         return counts
 
     @sensitive
-    def stream(self, counts: dict[str, int] | None = None, *, format: str = "csv") -> Iterator[bytes]:
+    def stream(
+        self,
+        counts: dict[str, int] | None = None,
+        *,
+        format: str = "csv",
+        tells: Callable[[QuerySet[Any]], bool] | None = None,
+    ) -> Iterator[bytes]:
         """Yield what ``export()`` writes, for a response that is streamed; ``counts`` gets what that returns.
 
-        Whom it is for is looked up at once; the rows are read as they are taken.
+        Whom it is for is looked up at once; the rows are read as they are taken. Of rows in doubt the manifest has a
+        word if ``tells`` says so of them.
         """
         recipient = Recipient(
             whose=str(self),
             keys=self.keys,
             using=self.using,
             values=self.values,
-            uncertain=list(self._uncertain()),
+            uncertain=list(self._uncertain(tells)),
             is_narrowed=self._narrow is not None,
         )
         return stream(recipient, self.rows(), format, {} if counts is None else counts)
@@ -265,6 +272,7 @@ class Subject:
         shared, uncertain = self.shares(force=force), list(self._uncertain())
         return erase_person(self.keys, self.using, shared, uncertain=uncertain, force=force, **how)
 
-    def _uncertain(self) -> Iterator[Reason]:
+    def _uncertain(self, tells: Callable[[QuerySet[Any]], bool] | None = None) -> Iterator[Reason]:
         for each in self.doubts():
-            yield Reason(label=each.model._meta.label, count=each.rows.count(), reason=each.reason)
+            if tells is None or tells(each.rows):
+                yield Reason(label=each.model._meta.label, count=each.rows.count(), reason=each.reason)

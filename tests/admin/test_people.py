@@ -2,10 +2,11 @@
 
 import csv
 import io
+import json
 import zipfile
 
 import pytest
-from django.contrib.admin.models import LogEntry
+from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from django.contrib.auth.models import Permission, User
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.messages import get_messages
@@ -19,7 +20,7 @@ from gdpr_assist.admin import person as pages
 from gdpr_assist.models import Operation
 from tests.admin.conftest import TOOL
 from tests.admin.pages import Forms, obj_pk, said
-from tests.apps.people.models import Account, Chat, Profile, Reader, Sale, SaleLine
+from tests.apps.people.models import Account, Chat, Circle, Event, Profile, Reader, Sale, SaleLine, Visit
 from tests.databases import log_is, untouched, without_tables
 from tests.observing import changed, row, unchanged
 from tests.people import account, sale
@@ -317,8 +318,14 @@ def test_confirming_erases_the_whole_person_and_writes_it_to_the_history(officer
     assert row(bought)["email"] != ADDRESS
     assert not SaleLine.objects.filter(pk=line.pk).exists()
     assert row(bobs)["email"] == "bob@quill.example"
-    entries = LogEntry.objects.values_list("content_type__model", "object_id", "user__username")
-    assert sorted(entries) == [("account", str(ada.pk), "staff"), ("sale", str(bought.pk), "staff")]
+    entries = LogEntry.objects.values_list(
+        "action_flag", "object_repr", "object_id", "user__username", "change_message"
+    )
+    assert sorted(entries) == [
+        (CHANGE, f"people.Account {ada.pk}", str(ada.pk), "staff", f"Anonymised (operation {operation})."),
+        (CHANGE, f"people.Sale {bought.pk}", str(bought.pk), "staff", f"Anonymised (operation {operation})."),
+        (DELETION, f"people.SaleLine {line.pk}", str(line.pk), "staff", f"Deleted (operation {operation})."),
+    ]
 
 
 class TestLookingAfterwards:
@@ -468,6 +475,36 @@ def test_the_export_is_that_of_the_person(officer, ada, bob):
         rows = list(csv.DictReader(io.StringIO(archive.read("people-Sale.csv").decode())))
     assert names == ["people-Account.csv", "people-Sale.csv", "manifest.json"]
     assert [each["email"] for each in rows] == [ADDRESS]
+
+
+def test_the_manifest_has_no_word_of_rows_that_are_not_for_the_user(log_in, ada, bob, settings):
+    hidden = sale(bob, email=ADDRESS, recipient="north")
+    client = log_in(*ALL, "change_personaldata")
+
+    def told():
+        with zipfile.ZipFile(io.BytesIO(person(client, ada, action="export").getvalue())) as archive:
+            return json.loads(archive.read("manifest.json"))["not_included"]
+
+    assert told() == []
+    settings.GDPR_TOOL_SEES_ALL = True
+    assert told() == ["people.Sale: 1 row, by email, but a key leads to somebody else"]
+    assert row(hidden)["email"] == ADDRESS
+
+
+def test_rows_that_are_deleted_have_no_entry_where_nobody_is_named_and_a_link_has_none(officer, ada, bob):
+    event = Event.objects.create(topic="?")
+    for each in (ada, bob):
+        Visit.objects.create(event=event, account=each)
+    circle = Circle.objects.create(motto="?")
+    circle.members.set([ada, bob])
+    erase(officer, person(officer, ada))
+    assert list(circle.members.all()) == [bob]
+    kinds = LogEntry.objects.filter(action_flag=DELETION).values_list("content_type__model", flat=True)
+    assert "circle_members" not in kinds
+    before = LogEntry.objects.count()
+    SaleLine.objects.create(sale=sale(bob))
+    Subject(bob).erase()
+    assert LogEntry.objects.count() == before
 
 
 # -- rights: the whole person, or nothing -------------------------------------------------------
