@@ -13,6 +13,7 @@ from .registry import registry as _registry
 if TYPE_CHECKING:
     from .declaring.clauses import Generic, Identifier, Keep, Party
     from .subjects.subject import Subject
+    from .switches import register_switch
 
 __version__ = "2.0.0.dev0"
 
@@ -29,6 +30,7 @@ __all__ = [
     "Replacement",
     "Subject",
     "register",
+    "register_switch",
     "rule",
 ]
 
@@ -39,6 +41,7 @@ register = _registry.register
 _LATER = {
     **dict.fromkeys(["Generic", "Identifier", "Keep", "Party"], "gdpr_assist.declaring.clauses"),
     "Subject": "gdpr_assist.subjects.subject",
+    "register_switch": "gdpr_assist.switches",
 }
 
 

@@ -221,7 +221,8 @@ def _answer(model: type[Model], key: Any) -> str:
     if any(_begins_with(model, path, key) for path in clauses.paths) or _is_answered_there(model, key):
         return "subject"
     # A history has the keys of its model, where they are answered.
-    if clauses.copy_of == HISTORY or (clauses.copy_of and _begins_with(model, clauses.copy_of, key)):
+    path = clauses.copy_of
+    if path == HISTORY or (isinstance(path, str | Generic) and _begins_with(model, path, key)):
         return "copy"
     return "not personal" if is_not_personal(model) else ""
 

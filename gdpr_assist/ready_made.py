@@ -26,13 +26,16 @@ from .contrib import (
     encrypted_fields,
     encrypted_model_fields,
     model_utils,
+    pghistory,
     phonenumber_field,
+    reversion,
     sessions,
     simple_history,
     tinymce,
 )
 from .declaring import rules
 from .registry import registry
+from .switches import add
 
 # {what GDPR_CONTRIB may name: the module}
 DECLARING: dict[str, ModuleType] = {
@@ -42,6 +45,8 @@ DECLARING: dict[str, ModuleType] = {
     "auth": auth,
     "authtoken": authtoken,
     "axes": axes,
+    "pghistory": pghistory,
+    "reversion": reversion,
     "sessions": sessions,
     "simple_history": simple_history,
 }
@@ -59,17 +64,23 @@ RULING: dict[str, ModuleType] = {
 }
 MODULES = dict(sorted((DECLARING | RULING).items()))
 
+# Those of tables that have the columns of a declared model: they come after the models
+HISTORIES: set[Any] = {pghistory, simple_history}
+
 
 def register_ready_made() -> None:
     """Register them, but of models that the site declares itself, by now or later; its own rules come first, too.
 
-    Raises ``ImproperlyConfigured`` for a name that there is not, or of which the app is not installed.
+    Raises ``ImproperlyConfigured`` for a name that there is not, or of which the app is not installed, and for two
+    that declare the same model.
     """
     taken = _taken()
     rules.ready_made.clear()
     for module in taken:
-        if module in RULING.values():
+        if hasattr(module, "rules"):
             rules.ready_made.update(module.rules())
+        if hasattr(module, "SWITCH"):
+            add(module.SWITCH)
     for module in taken:
         if module in DECLARING.values():
             _register(module, module.declarations())
@@ -77,14 +88,14 @@ def register_ready_made() -> None:
 
 def register_history(sender: type[Model], **kwargs: Any) -> None:
     """model_registered: a history that is declared as its model is."""
-    if simple_history in _taken():
-        _register(simple_history, simple_history.declarations_with(sender))
+    for module in HISTORIES.intersection(_taken()):
+        _register(module, module.declarations_with(sender))
 
 
 def withdraw_history(sender: type[Model], **kwargs: Any) -> None:
     """model_unregistered: the history of a model that is declared no more, or anew."""
-    if simple_history in _taken():
-        for label in simple_history.declarations_with(sender):
+    for module in HISTORIES.intersection(_taken()):
+        for label in module.declarations_with(sender):
             registry.withdraw_ready_made(apps.get_model(label))
 
 
@@ -95,7 +106,7 @@ def _taken() -> list[Any]:
             f"GDPR_CONTRIB names {', '.join(unknown)}, for which there are no declarations. There are those for "
             f"{', '.join(MODULES)}."
         )
-    modules = [MODULES[name] for name in (MODULES if names is None else names)]
+    modules = [module for name, module in MODULES.items() if names is None or name in names]
     missing = [module for module in modules if not _is_there(module)]
     for declares, where in ((True, "in INSTALLED_APPS"), (False, "installed")):
         names_of = [module.APP for module in missing if (module in DECLARING.values()) is declares]
@@ -119,6 +130,11 @@ def _register(module: ModuleType, declarations: dict[str, type[Any]]) -> None:
             model = apps.get_model(label)
         except LookupError:
             continue  # of an app that is not installed, or of another version
+        if (first := registry.ready_made_by(model)) not in (None, module.__name__):
+            raise ImproperlyConfigured(
+                f"{label} is declared by {first} and by {module.__name__}. Take one of them in GDPR_CONTRIB, or "
+                "declare the model yourself."
+            )
         names = {field.name for field in model._meta.get_fields()}
         there = {
             attribute: [name for name in getattr(privacy, attribute, ()) if name in names]

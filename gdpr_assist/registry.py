@@ -103,6 +103,11 @@ class Registry:
         if model not in self and not declares_itself(model):
             self._add(model, Registration(PrivacyMeta, None, where, is_ready_made=True))
 
+    def ready_made_by(self, model: type[Model]) -> str | None:
+        """Return which module of ``contrib`` has registered ``model``, None if none has."""
+        found = self._registrations.get(concrete(model))
+        return found.where if found and found.is_ready_made else None
+
     def withdraw_ready_made(self, model: type[Model]) -> None:
         """Take back what ``register_ready_made`` has registered, if it was that."""
         if model in self and self._registrations[concrete(model)].is_ready_made:

@@ -26,6 +26,7 @@ NAMES = [
     ("gdpr_assist", "Replacement"),
     ("gdpr_assist", "Subject"),
     ("gdpr_assist", "register"),
+    ("gdpr_assist", "register_switch"),
     ("gdpr_assist", "rule"),
     ("gdpr_assist.admin", "ModelAdmin"),
     ("gdpr_assist.models", "EventLog"),

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
+from django.utils.module_loading import import_string
+
 from ..declaring.clauses import Generic
+from ..switches import Switch
 
 APP = "auditlog"
+
+
+def _off(using: str) -> AbstractContextManager[Any]:
+    off: AbstractContextManager[Any] = import_string("auditlog.context.disable_auditlog")()
+    return off
+
+
+# What is in ``context`` only says who acted, in new entries.
+SWITCH = Switch(
+    name=APP,
+    off=_off,
+    receivers=("auditlog.receivers.log_create", "auditlog.receivers.log_update", "auditlog.context.*"),
+)
 
 
 class LogEntryPrivacy:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from django.apps import apps
 from django.db.models import Model
 
 from ..declaring.clauses import HISTORY
-from ..declaring.meta import declarable
-from ..registry import registry
+from ..switches import Switch
+from .histories import all_histories, history
 
 APP = "simple_history"
+
+# An object that has the attribute is saved without a record. When a row is deleted, only a setting would prevent one,
+# for all threads: what is written then is found and erased.
+SWITCH = Switch(
+    name=APP, mark="skip_history_when_saving", receivers=("simple_history.models.HistoricalRecords.post_save",)
+)
 
 # Of the history itself; what is missing of them is not there in some versions.
 REASON = "history_change_reason"
@@ -21,16 +25,12 @@ USER = "history_user"
 
 def declarations() -> dict[str, type[Any]]:
     """Return what is declared of the histories of the models that are registered by now."""
-    return dict(_declared(model) for model in apps.get_models() if _original(model) in registry)
+    return dict(_declared(model) for model in all_histories(_original))
 
 
 def declarations_with(original: type[Model]) -> dict[str, type[Any]]:
     """Return what is declared of the history of a model that is registered later."""
-    return dict(_declared(model) for model in _histories(original))
-
-
-def _histories(original: type[Model]) -> Iterator[type[Model]]:
-    return (model for model in apps.get_models() if _original(model) is original)
+    return dict(_declared(model) for model in all_histories(_original) if _original(model) is original)
 
 
 def _original(model: type[Model]) -> type[Model] | None:
@@ -39,20 +39,4 @@ def _original(model: type[Model]) -> type[Model] | None:
 
 
 def _declared(model: type[Model]) -> tuple[str, type[Any]]:
-    original = registry.declaration(_original(model))  # type: ignore[arg-type]
-    columns = [field.name for field in declarable(model)]
-    personal = [name for name in columns if name in original.fields or name == REASON]
-    kept = original.clauses.kept
-    privacy = type(
-        "HistoryPrivacy",
-        (),
-        {
-            "fields": personal,
-            "keep": [name for name in columns if name not in personal],
-            "copy_of": HISTORY,
-            "actors": [USER] if USER in columns else [],
-            "on_erasure": {name: kept[name] for name in personal if name in kept} or original.clauses.on_erasure,
-            "identifiers": {},
-        },
-    )
-    return model._meta.label, privacy
+    return history(model, _original(model), HISTORY, personal=[REASON], actors=[USER])  # type: ignore[arg-type]

@@ -11,9 +11,10 @@ from django.db import router
 from django.db.models import CASCADE, CharField, Model, QuerySet, TextField
 
 from ..databases.presence import has_table
-from ..declaring.clauses import HISTORY, Generic, Path
+from ..declaring.clauses import HISTORY, Generic, Path, PointedAtBy
 from ..declaring.keys import key_text
 from ..declaring.meta import all_rows
+from ..declaring.relations import history_of
 from ..paths import clauses_of, end_of
 from ..registry import concrete, registry
 from ..tables import stored_key
@@ -28,12 +29,15 @@ def _may_copy(each: type[Model], model: type[Model]) -> bool:
     path = clauses_of(each).copy_of
     if path is None or each is model:
         return False
+    if isinstance(path, PointedAtBy):
+        key: Any = next((field for field in model._meta.fields if field.name == path.key), None)
+        return key is not None and key.is_relation and concrete(key.related_model) is each
     return isinstance(path, Generic) or _original(each, path) is model
 
 
 def _original(model: type[Model], path: str) -> type[Model]:
-    given: Any = model
-    return concrete(given.instance_type if path == HISTORY else end_of(model, path))
+    original: Any = history_of(model) if path == HISTORY else end_of(model, path)
+    return concrete(original)
 
 
 def going_with(model: type[Model]) -> list[type[Model]]:
@@ -69,7 +73,9 @@ def _is_there(model: type[Model], using: str) -> bool:
 
 
 def _pointing(copy: type[Model], model: type[Model], keys: Any, texts: Any, using: str) -> QuerySet[Any]:
-    path: Path = clauses_of(copy).copy_of  # type: ignore[assignment]  # see copying
+    path: Path | PointedAtBy = clauses_of(copy).copy_of  # type: ignore[assignment]  # see copying
+    if isinstance(path, PointedAtBy):
+        return all_rows(copy, using).filter(pk__in=all_rows(model, using).filter(pk__in=keys).values(path.key))
     if not isinstance(path, Generic):
         name = model._meta.pk.attname if path == HISTORY else path
         return all_rows(copy, using).filter(**{f"{name}__in": keys})
@@ -81,4 +87,6 @@ def _pointing(copy: type[Model], model: type[Model], keys: Any, texts: Any, usin
         f"{path.content_type}__in": [kind.pk for kind in kinds],
         f"{path.object_id}__in": texts if is_text else keys,
     }
+    if path.using:
+        condition[path.using] = using
     return all_rows(copy, using).filter(**condition)

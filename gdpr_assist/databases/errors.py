@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from traceback import walk_tb
 from typing import Any
 
@@ -10,6 +11,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 NO_RIGHT = "the role of the site has not the right to, or a policy refuses the new row"
+TRIGGER = (
+    "a trigger of the table refuses it, which no GRANT changes; let the trigger pass what the role of the site does, "
+    "or say that these rows stay, with on_erasure = Keep(...)"
+)
 READ_ONLY = "it is read-only, as a replica is"
 NOT_UPDATABLE = "it is a view that takes no UPDATE, or refuses the new row; give it an INSTEAD OF trigger"
 NOT_SUPPORTED = (
@@ -42,6 +47,7 @@ FOR_NOW = {LOCKED, DEADLOCK, CANCELLED}
 CAUSES: dict[str, dict[Any, str]] = {
     "postgresql": {
         "42501": NO_RIGHT,
+        "P0001": TRIGGER,
         "25006": READ_ONLY,
         "55000": NOT_UPDATABLE,
         "44000": NOT_UPDATABLE,
@@ -66,6 +72,7 @@ CAUSES: dict[str, dict[Any, str]] = {
     "mysql": {
         1142: NO_RIGHT,
         1143: NO_RIGHT,
+        1644: TRIGGER,
         1290: READ_ONLY,
         1792: READ_ONLY,
         1836: READ_ONLY,
@@ -89,6 +96,7 @@ CAUSES: dict[str, dict[Any, str]] = {
     },
     # Most of its errors have the same code.
     "sqlite": {
+        "SQLITE_CONSTRAINT_TRIGGER": TRIGGER,  # from Python 3.11 on
         "readonly database": READ_ONLY,
         "because it is a view": NOT_UPDATABLE,
         "cannot UPDATE generated column": GENERATED,
@@ -107,7 +115,8 @@ UNKNOWN_CAUSE = "See the log of its server. Has its role the rights that the com
 def cause(error: Error, using: str) -> str:
     """Return why the database of this alias failed, with the cure; empty if ``error`` is of another kind."""
     known = CAUSES.get(connections[using].vendor, {})
-    codes = [getattr(error.__cause__, "sqlstate", None), getattr(error.__cause__, "pgcode", None), *error.args[:1]]
+    names = ("sqlstate", "pgcode", "sqlite_errorname")
+    codes = [*(getattr(error.__cause__, name, None) for name in names), *error.args[:1]]
     if (why := next((known[code] for code in codes if code in known), "")) or any(codes[:2]):
         return why
     return next(
@@ -119,6 +128,20 @@ def refusal(error: Error, using: str) -> str:
     """Return why the database does not let rows be changed at all; empty if ``error`` is of another kind."""
     why = cause(error, using)
     return why if why in FOR_GOOD else ""
+
+
+# How a server names the table that the role has no right to; in another language, it is not found.
+REFUSED_TABLE = re.compile(r"\bfor (?:table|relation|view) ([`\"\w.]+)")
+
+
+def grant(error: Error, rights: str, table: str, using: str) -> str:
+    """Return the statement that gives the role of the site ``rights``, as "UPDATE", on the table that was refused.
+
+    That is ``table`` where the server names none.
+    """
+    named = REFUSED_TABLE.search(str(error))
+    role = connections[using].settings_dict.get("USER") or "the role of the site"
+    return f"GRANT SELECT, {rights} ON {named[1] if named else table} TO {role}"
 
 
 # The attribute of an error that holds the alias of its database

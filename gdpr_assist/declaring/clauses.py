@@ -85,8 +85,25 @@ class Generic:
     content_type: str
     object_id: str
 
+    using: str = ""
+    """The name of the field that holds the alias of the row's database, where a table has that too."""
+
     def __str__(self) -> str:
         return f"{self.content_type}, {self.object_id}"
+
+
+@dataclass(frozen=True)
+class PointedAtBy:
+    """As ``copy_of``: the row holds what rows have in common that point at it by their key of this name.
+
+    As a revision, of which the comment may name each row of which it has a version. No lookup leads to all of them:
+    they are of several models, or ``related_name`` is "+".
+    """
+
+    key: str
+
+    def __str__(self) -> str:
+        return f"what points at it by {self.key}"
 
 
 Path = str | Generic
@@ -115,7 +132,7 @@ class Clauses:
     kept: Mapping[str, Keep] = field(default_factory=dict)
     """{personal field that stays: on what ground}"""
 
-    copy_of: Path | None = None
+    copy_of: Path | PointedAtBy | None = None
     """The path to the row of which each row is a copy, or ``HISTORY``."""
 
     on_delete_of_subject: bool = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .clauses import ANONYMISED, DELETED, SELF, Clauses, Generic, Identifier, Keep, Party, Path
+from .clauses import ANONYMISED, DELETED, SELF, Clauses, Generic, Identifier, Keep, Party, Path, PointedAtBy
 from .meta import ERASE, PrivacyMeta
 from .mistakes import Mistake
 from .people_mistakes import people_mistakes
@@ -89,16 +89,16 @@ def _on_erasure(meta: PrivacyMeta, mistakes: list[Mistake]) -> tuple[Any, dict[s
     return ANONYMISED, {}
 
 
-def _copy_of(meta: PrivacyMeta, mistakes: list[Mistake]) -> Path | None:
+def _copy_of(meta: PrivacyMeta, mistakes: list[Mistake]) -> Path | PointedAtBy | None:
     given: Any = meta.copy_of
-    if given is None or (isinstance(given, str | Generic) and given):
+    if given is None or (isinstance(given, str | Generic | PointedAtBy) and given):
         return given
     mistakes.append(
         Mistake(
             "E043",
             f"{meta.model._meta.label}: PrivacyMeta.copy_of is no path to a row.",
             'Write copy_of = "order", Generic("content_type", "object_id"), or "history" for a model that '
-            "django-simple-history has made.",
+            "django-simple-history or django-pghistory has made.",
         )
     )
     return None

@@ -13,7 +13,7 @@ from django.db.models.constants import LOOKUP_SEP
 from .clauses import DELETED, FREE, HISTORY, SELF, Clauses, Generic, Party
 from .meta import PrivacyMeta, all_rows, personal_fields
 from .mistakes import Mistake
-from .relations import follow, generic_keys, keys_without_a_way_back, relations
+from .relations import follow, generic_keys, history_of, keys_without_a_way_back, relations
 
 ONE_WAY = (
     'A key with related_name="+" is passed backwards by its related_query_name, once it has one. Without one there is'
@@ -197,14 +197,14 @@ def _copy_mistakes(meta: PrivacyMeta, clauses: Clauses) -> Iterable[Mistake]:
         if not _are_of_any_row(meta.model, path):  # the log of the admin has no GenericForeignKey over them
             yield from _generic_mistakes(meta, path, "copy_of")
     elif path == HISTORY:
-        if not isinstance(getattr(meta.model, "instance_type", None), type):
+        if history_of(meta.model) is None:
             yield Mistake(
                 "E043",
                 f"{label}: PrivacyMeta.copy_of says that the model is a history, and it is none that "
-                "django-simple-history has made.",
+                "django-simple-history or django-pghistory has made.",
                 "Write the path to the row of which each row is a copy.",
             )
-    elif path is not None:
+    elif isinstance(path, str):
         yield from _lookup_mistakes(meta, path, "copy_of")
         key: Any = next((each for each in meta.model._meta.fields if each.name == path), None)
         if key is not None and key.remote_field and key.remote_field.on_delete in (SET_NULL, SET_DEFAULT):

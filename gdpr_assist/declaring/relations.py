@@ -62,6 +62,13 @@ def keys_without_a_way_back(model: type[Model]) -> list[str]:
     return sorted(str(key) for key in keys if not key.model._meta.auto_created)
 
 
+def history_of(model: type[Model]) -> type[Model] | None:
+    """Return the model of which ``model`` is a history, with the same columns, as django-simple-history and
+    django-pghistory make them; None if it is none."""
+    given = (getattr(model, name, None) for name in ("instance_type", "pgh_tracked_model"))
+    return next((each for each in given if isinstance(each, type)), None)
+
+
 def generic_keys(model: type[Model]) -> list[Any]:
     """Return the generic keys of ``model``. Their class cannot be imported before the models are loaded."""
     return [each for each in generic_fields(model) if hasattr(each, "ct_field") and hasattr(each, "fk_field")]

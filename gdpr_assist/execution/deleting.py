@@ -15,6 +15,7 @@ from ..declaring.meta import all_rows
 from ..log.writing import under_way
 from ..registry import registry
 from ..sensitive import sensitive
+from ..switches import switched_off
 from ..tables import EventLog
 from ..undocumented import collected
 from .effects import check_deleted
@@ -29,7 +30,8 @@ def delete(rows: Sequence[Model], using: str) -> None:
     """
     keys = [row.pk for row in rows]  # Django takes them off
     origin = all_rows(type(rows[0]), using).filter(pk__in=keys)
-    collected(rows, using, origin=origin, keep_parents=True).delete()
+    with switched_off(using):
+        collected(rows, using, origin=origin, keep_parents=True).delete()
     _check_gone(type(rows[0]), keys, using)
 
 
@@ -61,8 +63,9 @@ class Deletion:
         """
         model, using = self.rows.model, self.rows.db
         gone: Counter[str] = Counter()
-        for keys in chunks(self.keys, batch_size(using)):
-            gone.update(all_rows(model, using).filter(pk__in=keys).delete()[1])
+        with switched_off(using):
+            for keys in chunks(self.keys, batch_size(using)):
+                gone.update(all_rows(model, using).filter(pk__in=keys).delete()[1])
         _check_gone(model, self.keys, using)
         if self.keys and (erasure := under_way(using)):
             if model not in registry:

@@ -15,6 +15,7 @@ from ..exceptions import AnonymiseError
 from ..log import writing
 from ..planning.plans import Plan
 from ..sensitive import sensitive
+from ..switches import switched_off
 from ..undocumented import related_objects, set_related_objects
 from .claims import all_claims
 from .kept import hearing_of_kept
@@ -62,9 +63,10 @@ def execute(plan: Plan, *, within: writing.Erasure | None = None, marked: int | 
     seen = anonymised = 0
     block = transaction.atomic(using=plan.using, savepoint=within is None)
     with _restored(plan.instance), explained_refusals(plan), hearing_of_kept() as kept, block:
-        for claimed in all_claims(plan, run):
-            seen += len(claimed)
-            anonymised += anonymise(plan, claimed, run, {plan.declaration.model})
+        with switched_off(plan.using):
+            for claimed in all_claims(plan, run):
+                seen += len(claimed)
+                anonymised += anonymise(plan, claimed, run, {plan.declaration.model})
         if plan.instance is not None and not seen:
             raise AnonymiseError(
                 f"{plan.label}: the object is not in the database any more, or row level security hides it."

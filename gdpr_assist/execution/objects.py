@@ -18,12 +18,14 @@ from ..planning.plans import Plan
 from ..planning.plans import plan as make_plan
 from ..registry import registry
 from ..signals import rows_anonymised
+from ..switches import switched_off
 from ..tables import EventLog
 from .claims import Claimed, all_claims
 from .deleting import Deletion
 from .effects import check_changed, references_kept
 from .kept import keep
 from .marking import forget_notes, mark
+from .refusals import explained_deletion, explained_refusals
 from .run import Run
 from .selection import rows_with
 from .values import raise_explained
@@ -88,22 +90,28 @@ def erase_copies(
     """
     if run.is_scrub:
         return  # which does all rows of all models
-    for found in copies(model, keys, run.erasure.using):
-        declared = registry.declaration(found.model)
-        clauses = declared.clauses
-        if found.model in but:
-            continue
-        if isinstance(clauses.on_erasure, Keep) or not declared.can_anonymise:
-            keep(declared.label, found.count())
-        elif clauses.on_erasure == DELETED:
-            deletion = Deletion(found)
-            deletion.read_keys()
-            with as_part_of({found.db: run.erasure}):
-                deletion.run()
-            run.copies[declared.label] += len(deletion.keys)
-        else:
-            own = part if part in declared.parts else FREE if FREE in declared.parts else ""
-            plan = make_plan(found, force=force, part=own)
+    with switched_off(run.erasure.using):
+        for found in copies(model, keys, run.erasure.using):
+            if found.model not in but:
+                _erase_copies(found, run, part, force)
+
+
+def _erase_copies(found: QuerySet[Any], run: Run, part: str, force: bool) -> None:
+    declared = registry.declaration(found.model)
+    clauses = declared.clauses
+    if isinstance(clauses.on_erasure, Keep) or not declared.can_anonymise:
+        keep(declared.label, found.count())
+    elif clauses.on_erasure == DELETED:
+        deletion = Deletion(found)
+        deletion.read_keys()
+        erase_copies(declared.model, deletion.keys, run, force=force)  # while a path may lead over what goes
+        with explained_deletion(declared.model, found.db), as_part_of({found.db: run.erasure}):
+            deletion.run()
+        run.copies[declared.label] += len(deletion.keys)
+    else:
+        own = part if part in declared.parts else FREE if FREE in declared.parts else ""
+        plan = make_plan(found, force=force, part=own)
+        with explained_refusals(plan):
             for claimed in all_claims(plan, run):
                 run.copies[declared.label] += anonymise(plan, claimed, run, {declared.model})
 

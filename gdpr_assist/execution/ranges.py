@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from operator import itemgetter
 from typing import Any
@@ -20,6 +21,7 @@ from ..planning.plans import Plan
 from ..planning.plans import plan as make_plan
 from ..sensitive import sensitive
 from ..signals import rows_anonymised
+from ..switches import switched_off
 from ..tables import Scrub
 from ..undocumented import link_to
 from .claims import all_claims
@@ -80,7 +82,7 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
     if not _needs_keys(plan, run):
         unmarked = _unmarked(plan)
         for bounds in _ranges(unmarked, size or rows_per_range(plan)):
-            with writing.suspended(), explained_refusals(plan), transaction.atomic(using=plan.using):
+            with _of_its_own(plan):
                 anonymised += _anonymise_range(plan, unmarked.filter(bounds), bounds, run)
             yield anonymised
         return
@@ -88,12 +90,19 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
     claims = all_claims(plan, run, size)
     while True:
         # The rows are locked as they are read.
-        with writing.suspended(), explained_refusals(plan), transaction.atomic(using=plan.using):
+        with _of_its_own(plan):
             claimed = next(claims, None)
             if claimed is None:
                 return
             anonymised += anonymise(plan, claimed, run, {plan.declaration.model})
         yield anonymised
+
+
+@contextmanager
+def _of_its_own(plan: Plan) -> Iterator[None]:
+    """A transaction for one range. Not around several: what a generator enters is entered for whoever iterates."""
+    with writing.suspended(), explained_refusals(plan), transaction.atomic(using=plan.using), switched_off(plan.using):
+        yield
 
 
 def _needs_keys(plan: Plan, run: Run) -> bool:

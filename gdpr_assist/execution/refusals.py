@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import DatabaseError, IntegrityError
-from django.db.models import ProtectedError, RestrictedError
+from django.db.models import Model, ProtectedError, RestrictedError
 
-from ..databases.errors import FOR_NOW, cause, raised_by
+from ..databases.errors import FOR_NOW, NO_RIGHT, cause, grant, raised_by
 from ..databases.placement import explained
 from ..databases.statements import refuses_value
 from ..declaring.rules import field_label
@@ -26,17 +26,7 @@ def explained_refusals(plan: Plan) -> Iterator[None]:
     except (ProtectedError, RestrictedError):
         raise  # of a deletion by a receiver: no value in it
     except DatabaseError as error:
-        using = raised_by(error) or plan.using
-        if reason := cause(error, using):
-            text = (
-                f"{plan.label}: the database {using!r} does not let its rows be changed ({type(error).__name__}): "
-                f"{reason}. Nothing was changed."
-            )
-            if reason in FOR_NOW:
-                # Of the same class and code, by which a caller may know it and try again
-                again = type(error)(*error.args[:-1], text).with_traceback(error.__traceback__)
-                raise again from error.__cause__
-            raise AnonymiseError(text) from None
+        _raise_cause(error, plan.declaration.model, raised_by(error) or plan.using, "changed", "UPDATE")
         if not refuses_value(error, plan.using):
             raise
         raise AnonymiseError(
@@ -44,6 +34,33 @@ def explained_refusals(plan: Plan) -> Iterator[None]:
             f"{_suspects(plan, error)}. Nothing was changed. Look at the constraints of these columns, and write an "
             "anonymiser for the one that cannot take its rule's value."
         ) from None
+
+
+@contextmanager
+def explained_deletion(model: type[Model], using: str) -> Iterator[None]:
+    """Turn a database's refusal to delete rows of ``model`` into an error that names it."""
+    try:
+        with explained(using):
+            yield
+    except DatabaseError as error:
+        _raise_cause(error, model, raised_by(error) or using, "deleted", "DELETE")
+        raise
+
+
+def _raise_cause(error: DatabaseError, model: type[Model], using: str, done: str, right: str) -> None:
+    reason = cause(error, using)
+    if not reason:
+        return
+    cure = f": {grant(error, right, model._meta.db_table, using)}" if reason == NO_RIGHT else ""
+    text = (
+        f"{model._meta.label}: the database {using!r} does not let its rows be {done} ({type(error).__name__}): "
+        f"{reason}{cure}. Nothing was changed."
+    )
+    if reason in FOR_NOW:
+        # Of the same class and code, by which a caller may know it and try again
+        again = type(error)(*error.args[:-1], text).with_traceback(error.__traceback__)
+        raise again from error.__cause__
+    raise AnonymiseError(text) from None
 
 
 def _suspects(plan: Plan, error: Exception) -> str:

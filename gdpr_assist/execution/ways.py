@@ -16,6 +16,7 @@ from ..declaring.meta import all_rows
 from ..planning.plans import Plan
 from ..planning.ways import Kind
 from ..signals import post_anonymise, pre_anonymise
+from ..switches import marked
 from .effects import Computed, Intended, as_they_are, check_changed, check_in_sql, check_stored, intended, unchanged
 from .run import Run
 from .saving import saving
@@ -198,7 +199,7 @@ def _save_row(plan: Plan, instance: Model, changes: Changes) -> Intended:
 
 def _save(plan: Plan, instance: Model, names: frozenset[str]) -> None:
     try:
-        with saving(instance):
+        with saving(instance), marked(instance):
             instance.save(using=plan.using, update_fields=names)
     except DatabaseError as error:
         if error.__cause__ is not None or isinstance(error, IntegrityError):

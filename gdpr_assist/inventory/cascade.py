@@ -85,7 +85,7 @@ def _declared(model: type[Model]) -> Iterator[Edge]:
     clauses = sound_clauses_of(model)
     for path in clauses.paths:
         yield _edge(model, path, Effect.ERASED)
-    if clauses.copy_of is not None and clauses.copy_of != HISTORY:
+    if isinstance(clauses.copy_of, str | Generic) and clauses.copy_of != HISTORY:
         yield _edge(model, clauses.copy_of, Effect.COPIED)
     for person in [] if clauses.is_person else people():
         for kind in sorted(_kinds(clauses) & _kinds(clauses_of(person))):

@@ -13,6 +13,7 @@ from django.dispatch import Signal
 
 from ..conf import quiet_receivers
 from ..signals import post_anonymise, pre_anonymise
+from ..switches import silenced
 from ..undocumented import live_receivers
 
 OURS: dict[str, Signal] = {"pre_anonymise": pre_anonymise, "post_anonymise": post_anonymise}
@@ -62,7 +63,7 @@ def _receivers(signal: Signal, sender: type) -> list[Any]:
 
 def _is_quiet(receiver: Callable[..., Any]) -> bool:
     name = _name(receiver)
-    return any(fnmatchcase(name, pattern) for pattern in (OWN, *HARMLESS, *quiet_receivers()))
+    return any(fnmatchcase(name, pattern) for pattern in (OWN, *HARMLESS, *quiet_receivers(), *silenced()))
 
 
 def _name(receiver: Callable[..., Any]) -> str:
