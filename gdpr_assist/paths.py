@@ -15,8 +15,8 @@ from django.db.models import Model
 from django.db.models.constants import LOOKUP_SEP
 
 from .conf import not_personal
-from .declaring.clauses import HISTORY, Clauses, Generic
-from .declaring.relations import follow, generic_keys
+from .declaring.clauses import Clauses, Generic
+from .declaring.relations import follow, generic_keys, history_of
 from .exceptions import AnonymiseError
 from .registry import concrete, registry
 
@@ -222,7 +222,7 @@ def _answer(model: type[Model], key: Any) -> str:
         return "subject"
     # A history has the keys of its model, where they are answered.
     path = clauses.copy_of
-    if path == HISTORY or (isinstance(path, str | Generic) and _begins_with(model, path, key)):
+    if (path and history_of(model)) or (isinstance(path, str | Generic) and _begins_with(model, path, key)):
         return "copy"
     return "not personal" if is_not_personal(model) else ""
 

@@ -2,25 +2,29 @@
 
 import io
 import json
+import re
+import uuid
 import zipfile
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models import SET_NULL, ForeignKey
 from django.db.models.signals import post_delete, post_save
 
 from gdpr_assist import AnonymiseError, Generic, Keep, Subject
 from gdpr_assist.checks.people import check_E043
+from gdpr_assist.databases.errors import grant
+from gdpr_assist.declaring.clauses import PointedAtBy
 from gdpr_assist.erasure import erase
 from gdpr_assist.models import EventLog, PrivacyAnonymised, Receipt
 from gdpr_assist.paths import keys_to_people
 from gdpr_assist.planning import plan
-from tests.apps.people.models import Account, Profile, Remark, Sale, SaleLine
+from tests.apps.people.models import Account, Parcel, Profile, Remark, Sale, SaleLine
 from tests.apps.shop.models import Customer
 
-from .observing import changed, listening, markers, queries, row, unchanged
+from .observing import changed, listening, markers, queries, row, spoken, unchanged
 from .people import account, sale
 
 pytestmark = pytest.mark.django_db
@@ -259,3 +263,186 @@ def test_a_key_that_is_nulled_cannot_lead_from_a_copy(monkeypatch):
     with changed(SaleLine, subject=None, copy_of="sale"):
         (found,) = [each for each in check_E043() if each.obj is SaleLine]
     assert "leads nowhere any more when the row is deleted" in found.msg
+
+
+# -- what holds something of several rows, and rows of other databases --------------------------------
+
+
+@pytest.mark.parametrize(
+    "act", [lambda row: row.anonymise(), lambda row: Subject(row).erase(), lambda row: row.delete()]
+)
+@pytest.mark.parametrize("on_erasure", ["anonymise", "delete"])
+def test_what_rows_have_in_common_that_point_at_it_is_erased_with_one_of_them(ada, act, on_erasure):
+    """As the comment of a revision, which may name each row of which it has a version."""
+    mine, others = Parcel.objects.create(street=ADDRESS), Parcel.objects.create(street=ADDRESS)
+    bought, sold = sale(account("buyer"), parcel=mine), sale(account("other"), parcel=others)
+    with (
+        changed(Sale, subject=None, identifiers={}, copy_of="buyer", on_erasure=on_erasure),
+        changed(Parcel, subject=None, copy_of=PointedAtBy("parcel")),
+    ):
+        act(bought.buyer)
+    assert row(mine)["street"] != ADDRESS
+    assert row(others)["street"] == ADDRESS
+    assert Sale.objects.filter(pk=sold.pk).exists()
+
+
+def test_a_copy_of_the_same_key_on_another_database_is_somebody_elses(ada):
+    mine, others = remark(ada), remark(ada)
+    Remark.objects.filter(pk=others.pk).update(text="other")
+    Remark.objects.filter(pk=mine.pk).update(text="default")
+    with changed(Remark, subject=None, copy_of=Generic("content_type", "object_id", using="text")):
+        ada.anonymise()
+    assert (row(mine)["text"], row(others)["text"]) == (str(mine.pk), "other")
+
+
+# -- tables that cannot be changed -------------------------------------------------------------------
+
+MYSQL_REFUSES = "FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'the value is old'"
+
+REFUSE = {
+    "sqlite": [
+        f"CREATE TRIGGER refuse_{event} BEFORE {event} ON people_remark "
+        "BEGIN SELECT RAISE(ABORT, 'the value is old'); END"
+        for event in ("update", "delete")
+    ],
+    "postgresql": [
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'the value is old'; END $$",
+        "CREATE TRIGGER refuse BEFORE UPDATE OR DELETE ON people_remark FOR EACH ROW EXECUTE FUNCTION refuse()",
+    ],
+    "mysql": [
+        f"CREATE TRIGGER refuse_{event} BEFORE {event} ON people_remark {MYSQL_REFUSES}"
+        for event in ("update", "delete")
+    ],
+}
+AGAIN = {
+    "postgresql": ["DROP TRIGGER refuse ON people_remark", "DROP FUNCTION refuse()"],
+}
+
+
+def run(*statements):
+    with connection.cursor() as cursor:
+        for each in statements:
+            cursor.execute(each)
+
+
+@contextmanager
+def append_only():
+    """A table of which a trigger refuses to change or delete a row, as some do for their audit trail."""
+    run(*REFUSE[connection.vendor])
+    try:
+        yield
+    finally:
+        run(*AGAIN.get(connection.vendor, ["DROP TRIGGER refuse_update", "DROP TRIGGER refuse_delete"]))
+
+
+WAYS = [lambda row: row.anonymise(), lambda row: Subject(row).erase(), lambda row: row.delete()]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("act", WAYS)
+@pytest.mark.parametrize("on_erasure", ["anonymise", "delete"])
+def test_a_trigger_that_refuses_is_named_with_the_table_and_undoes_all(ada, act, on_erasure):
+    remark(ada)
+    with (
+        changed(Remark, subject=None, copy_of=Generic("content_type", "object_id"), on_erasure=on_erasure),
+        append_only(),
+        unchanged(Account, Remark),
+        pytest.raises(AnonymiseError) as caught,
+    ):
+        act(ada)
+    done = "changed" if on_erasure == "anonymise" else "deleted"
+    assert str(caught.value).startswith(f"people.Remark: the database 'default' does not let its rows be {done} (")
+    assert "a trigger of the table refuses it, which no GRANT changes" in str(caught.value)
+    assert "on_erasure = Keep(...)" in str(caught.value)
+    assert str(caught.value).endswith("Nothing was changed.")
+    assert "the value is old" not in spoken(caught.value)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_the_site_says_so_they_are_kept_and_told_and_the_rest_is_done(ada):
+    copy = remark(ada)
+    with (
+        changed(Remark, subject=None, copy_of=Generic("content_type", "object_id"), on_erasure=Keep("audit")),
+        append_only(),
+    ):
+        result = ada.anonymise()
+    assert row(ada)["email"] != ADDRESS
+    assert row(copy)["text"] == ADDRESS
+    assert result.kept == {"people.Remark": 1}
+
+
+@contextmanager
+def site_without(right):
+    """Let the site be a role that may do all, but this on one table."""
+    role = f"site_{uuid.uuid4().hex[:12]}"
+    run(
+        f"CREATE ROLE {role}",
+        f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}",
+        f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}",
+        f"REVOKE {right} ON people_remark FROM {role}",
+        f"SET ROLE {role}",
+    )
+    try:
+        yield
+    finally:
+        run("RESET ROLE", f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+@pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="SQLite has no roles; to become one, MariaDB needs a login"
+)
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("on_erasure", ["anonymise", "delete"])
+def test_a_right_that_is_missing_is_named_with_the_grant_that_gives_it(ada, on_erasure):
+    remark(ada)
+    right = "UPDATE" if on_erasure == "anonymise" else "DELETE"
+    with (
+        changed(Remark, subject=None, copy_of=Generic("content_type", "object_id"), on_erasure=on_erasure),
+        site_without(right),
+        unchanged(Account, Remark),
+        pytest.raises(AnonymiseError) as caught,
+    ):
+        ada.anonymise()
+    assert str(caught.value).startswith("people.Remark: the database 'default' does not let its rows be ")
+    assert re.search(
+        rf": GRANT SELECT, {right} ON \S*people_remark\S* TO \w+\. Nothing was changed\.$", str(caught.value)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "table"),
+    [
+        ("UPDATE command denied to user 'web'@'localhost' for table `shop`.`people_remark`", "`shop`.`people_remark`"),
+        ("permission denied for table people_remark", "people_remark"),
+        ("keine Berechtigung", "people_account"),
+    ],
+)
+def test_the_grant_names_the_table_that_the_server_names(text, table):
+    given = grant(OperationalError(text), "UPDATE", "people_account", "default")
+    assert given.startswith(f"GRANT SELECT, UPDATE ON {table} TO ")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_table_of_an_older_migration_is_named(ada):
+    remark(ada)
+    run("ALTER TABLE people_remark RENAME COLUMN text TO words")
+    try:
+        with pytest.raises(AnonymiseError) as caught:
+            ada.anonymise()
+    finally:
+        run("ALTER TABLE people_remark RENAME COLUMN words TO text")
+    assert str(caught.value).startswith("people.Remark: ")
+    assert "a table lacks a column that the code has; run migrate on it" in str(caught.value)
+    assert row(ada)["email"] == ADDRESS
+    assert events() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_table_that_is_not_there_is_named(ada):
+    run("ALTER TABLE people_remark RENAME TO people_former")
+    try:
+        with pytest.raises(AnonymiseError, match=r"^people\.Remark: .*run migrate on it"):
+            ada.anonymise()
+    finally:
+        run("ALTER TABLE people_former RENAME TO people_remark")
+    assert row(ada)["email"] == ADDRESS
