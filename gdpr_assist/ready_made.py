@@ -114,7 +114,7 @@ def _taken() -> list[Any]:
             raise ImproperlyConfigured(
                 f"GDPR_CONTRIB takes what is declared for {', '.join(names_of)}, which is not {where}."
             )
-    return [module for module in modules if module not in missing]
+    return sorted((module for module in modules if module not in missing), key=HISTORIES.__contains__)
 
 
 def _is_there(module: ModuleType) -> bool:

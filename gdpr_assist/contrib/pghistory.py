@@ -11,9 +11,9 @@ from typing import Any
 from django.db.models import SET_DEFAULT, SET_NULL, Model
 from django.utils.module_loading import import_string
 
-from ..declaring import rules
 from ..declaring.clauses import HISTORY, PointedAtBy
 from ..declaring.defaults import json
+from ..declaring.rules import Rule
 from ..registry import concrete, registry
 from ..switches import Switch
 from .histories import all_histories, history
@@ -50,9 +50,12 @@ class ContextPrivacy:
     copy_of = PointedAtBy(CONTEXT)
 
 
+def rules() -> dict[str, Rule]:
+    return {"pghistory.utils.JSONField": json}  # it is one of Django's, by another name
+
+
 def declarations() -> dict[str, type[Any]]:
     """Return what is declared of contexts, and of the events of the models that are registered by now."""
-    rules.registered.setdefault("pghistory.utils.JSONField", json)  # it is one of Django's, by another name
     return {"pghistory.Context": ContextPrivacy, **_events(None)}
 
 
