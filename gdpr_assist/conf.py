@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -62,6 +63,17 @@ def contrib() -> Sequence[str] | None:
     if settings.GDPR_CONTRIB == "__all__":
         return None
     return _texts("GDPR_CONTRIB", "apps with ready declarations", '["auth", "allauth"], or "__all__"')
+
+
+def paths_baseline() -> Path | None:
+    """Return the file with the keys to people that may wait for an answer.
+
+    Raises ``ImproperlyConfigured`` for what is no path.
+    """
+    given = settings.GDPR_PATHS_BASELINE
+    if given is not None and not isinstance(given, (str, Path)):
+        raise ImproperlyConfigured('GDPR_PATHS_BASELINE is no path. Write BASE_DIR / "gdpr-paths.json".')
+    return Path(given) if given else None
 
 
 def not_personal() -> Sequence[str]:

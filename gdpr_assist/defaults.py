@@ -35,6 +35,9 @@ class GdprAssistConf(AppConf):
     # Whether the signal refilled tells of each save that fills an anonymised row again: a query at such a save
     WATCH_REFILLS = False
 
+    # Path of the file with the keys to people that may wait for an answer, where STRICT too; None for none
+    PATHS_BASELINE = None
+
     # Labels of models of which no row is about a person, as "app.Model" or "app.*"
     NOT_PERSONAL = ()
 

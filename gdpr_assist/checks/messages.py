@@ -15,10 +15,13 @@ from ..registry import registry
 CheckFunction = Callable[..., Iterable[CheckMessage]]
 
 
-def message(check: str, text: str, hint: str, obj: Any = None) -> CheckMessage:
-    """Return the message of that id: a warning (W) about a model, ``obj``, is an error where the site is strict."""
+def message(check: str, text: str, hint: str, obj: Any = None, *, may_wait: bool = False) -> CheckMessage:
+    """Return the message of that id: a warning (W) about a model, ``obj``, is an error where the site is strict.
+
+    Not one that ``may_wait``.
+    """
     name = f"gdpr_assist.{check}"
-    is_warning = check.startswith("W") and not (is_strict() and obj is not None)
+    is_warning = check.startswith("W") and not (is_strict() and obj is not None and not may_wait)
     kind = Warning if is_warning else Error
     hint = f"{hint} See {page('checks', name)}"
     return kind(text, hint=hint, obj=obj, id=name)

@@ -11,7 +11,8 @@ from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db.models import CASCADE, EmailField, Model
 from django.db.models.constants import LOOKUP_SEP
 
-from ..conf import looks_personal, not_personal
+from ..baseline import read_baseline
+from ..conf import looks_personal, not_personal, paths_baseline
 from ..declaring.clauses import DELETED, Generic, Identifier, Keep
 from ..declaring.declaration import Declaration
 from ..declaring.relations import generic_relations, way_back
@@ -112,8 +113,9 @@ def _cascade(model: type[Model]) -> list[type[Model]]:
 
 
 def check_E049(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """A setting that is no list of texts: ``GDPR_NOT_PERSONAL``, ``GDPR_LOOKS_PERSONAL``."""
-    return [message("E049", *found) for read in (not_personal, looks_personal) if (found := _refused(read))]
+    """A setting that is no list of texts, or names no file with one."""
+    every = (not_personal, looks_personal, _known_before)
+    return [message("E049", *found) for read in every if (found := _refused(read))]
 
 
 def _refused(read: Callable[[], object]) -> list[str]:
@@ -130,6 +132,7 @@ def check_W028(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """A key that leads to a person, and of which nothing is said."""
     if check_E049():
         return []
+    known = _known_before()
     return [
         message(
             "W028",
@@ -138,10 +141,17 @@ def check_W028(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
             "something to them; or list the model in GDPR_NOT_PERSONAL. manage.py gdpr_paths --propose writes the "
             "lines.",
             key.model,
+            may_wait=key.label in known,
         )
         for key in keys_to_people()
         if not key.answer and (app_configs is None or key.model._meta.app_config in app_configs)
     ]
+
+
+def _known_before() -> frozenset[str]:
+    """Return the keys that may wait for an answer."""
+    file = paths_baseline()
+    return read_baseline(file) if file else frozenset()
 
 
 def _leads(key: Key) -> str:

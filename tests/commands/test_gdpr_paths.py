@@ -1,9 +1,11 @@
 import json
+import re
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from gdpr_assist.checks.people import check_E049, check_W028
 from gdpr_assist.registry import registry
 from tests.apps.people.models import Account, Profile, Sale, SaleLine
 from tests.observing import changed
@@ -96,6 +98,50 @@ def test_a_baseline_lets_pass_what_was_there_and_only_gets_shorter(tmp_path):
         run("--baseline", str(file))
     assert str(caught.value).startswith("Nothing is said of 1 key: people.SaleLine.sale. ")
     assert json.loads(file.read_text()) == ["people.Sale.packed_by"]
+
+
+def test_a_strict_site_starts_green_and_only_gets_better(tmp_path, settings):
+    file = tmp_path / "paths.json"
+    settings.GDPR_STRICT, settings.GDPR_PATHS_BASELINE = True, str(file)
+    with changed(Sale, actors=()):
+        [missing] = check_E049()
+        assert (missing.msg, missing.hint.split(" See ")[0]) == (
+            "paths.json is not there.",
+            "Run manage.py gdpr_paths, which writes it.",
+        )
+        run()
+        assert json.loads(file.read_text()) == ["people.Sale.packed_by"]
+        [known] = check_W028()
+        assert (known.is_serious(), check_E049()) == (False, [])
+        with changed(SaleLine, subject=None):
+            assert {each.obj: each.is_serious() for each in check_W028()} == {Sale: False, SaleLine: True}
+            with pytest.raises(CommandError, match=r"^Nothing is said of 1 key: people\.SaleLine\.sale\."):
+                run()
+    run()
+    assert json.loads(file.read_text()) == []
+    with changed(Sale, actors=()):
+        assert [each.is_serious() for each in check_W028()] == [True]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (7, "GDPR_PATHS_BASELINE is no path."),
+        ("no json", "paths.json cannot be read (JSONDecodeError)."),
+        ('{"a": 1}', "paths.json is no baseline: it holds no list of keys."),
+    ],
+)
+def test_a_setting_that_names_no_baseline_is_an_error(value, message, tmp_path, settings):
+    file = tmp_path / "paths.json"
+    if isinstance(value, str):
+        file.write_text(value)
+        value = file
+    settings.GDPR_PATHS_BASELINE = value
+    [found] = check_E049()
+    assert found.msg == message
+    assert check_W028() == []  # said once
+    with pytest.raises(CommandError, match=re.escape(message)):
+        run()
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
+from gdpr_assist.baseline import read_baseline, write_baseline
+from gdpr_assist.conf import paths_baseline
 from gdpr_assist.management.console import console
 from gdpr_assist.management.proposals import proposals
 from gdpr_assist.pages import page
@@ -31,7 +33,8 @@ class Command(BaseCommand):
             "--baseline",
             type=Path,
             metavar="FILE",
-            help="Let pass what this file lists. Written if it is not there, and made shorter as keys are answered.",
+            help="Let pass what this file lists. Written if it is not there, and made shorter as keys are answered. "
+            "Default: GDPR_PATHS_BASELINE.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -48,8 +51,11 @@ class Command(BaseCommand):
         rows = [(key.label, key.target._meta.label if key.target else "anything", key.answer or "-") for key in keys]
         console(self.stdout, options).rows(rows, ["KEY", "LEADS TO", "ANSWER"])
         left = [key.label for key in keys if not key.answer]
-        if options["baseline"]:
-            left = self.compare(options["baseline"], left)
+        try:
+            if file := options["baseline"] or paths_baseline():
+                left = self.compare(file, left)
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from None
         if left:
             raise CommandError(
                 f"Nothing is said of {len(left)} key{pluralize(len(left))}: {', '.join(left)}. "
@@ -61,27 +67,16 @@ class Command(BaseCommand):
         if not file.exists():
             self.write(file, left)
             return []
-        known = self.read(file)
+        known = read_baseline(file)
         if still := sorted(known & set(left)):
             self.stdout.write(f"Known from {file.name}: {len(still)} without an answer.")
         if len(still) < len(known):
             self.write(file, still)
         return [label for label in left if label not in known]
 
-    def read(self, file: Path) -> set[str]:
-        try:
-            known = json.loads(file.read_text())
-        except (OSError, ValueError) as error:
-            raise CommandError(
-                f"{file.name} cannot be read ({type(error).__name__}). Remove it to begin anew."
-            ) from None
-        if not isinstance(known, list) or not all(isinstance(label, str) for label in known):
-            raise CommandError(f"{file.name} is no baseline: it holds no list of keys. Remove it to begin anew.")
-        return set(known)
-
     def write(self, file: Path, labels: list[str]) -> None:
         try:
-            file.write_text(json.dumps(sorted(labels), indent=2) + "\n")
+            write_baseline(file, labels)
         except OSError as error:
             raise CommandError(f"{file.name} cannot be written ({type(error).__name__}).") from None
         self.stdout.write(f"{file.name}: {len(labels)} key{pluralize(len(labels))} without an answer.")
