@@ -7,6 +7,7 @@
 * ``rows.fill(gone, stays)``: makes the rows of two ``people.Person`` by what the apps offer to do so
 * ``rows.LEFT``: the closed list of ``people.Left``: where values of somebody who is gone may stand, and why
 * ``rows.CHANGED``: the same of rows of the one who stays, which a way changes, by table
+* ``rows.WAYS``, if there are ways to go that are of these apps alone: {name: a function of the bundle}
 * ``logins.LOGINS``, if one can log in: {name: a function of a person, which says whether they got in}
 
 ``running`` does each way on a fresh copy, ``looking`` reads what there is, ``report`` compares and prints.

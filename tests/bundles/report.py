@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.test.utils import setup_databases, setup_test_environment, teardown_databases
 
-from .running import SCRUB, WAYS, Bundle
+from .running import SCRUB, Bundle
 
 
 def run(name, ways=()):
@@ -24,7 +24,7 @@ def run(name, ways=()):
     try:
         bundle.fill()
         report = Report(bundle)
-        for way in ways or WAYS:
+        for way in ways or bundle.ways:
             report.add(way, bundle.do(way))
         bundle.kept.drop()
     finally:
