@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import connections
 from django.db.models import Field, Manager, Model, QuerySet
-from django.db.models.deletion import Collector
+from django.db.models.deletion import Collector, ProtectedError, RestrictedError
 from django.db.models.expressions import Col
 from django.db.models.manager import ManagerDescriptor
 from django.db.models.options import Options
@@ -205,9 +205,26 @@ def collected(rows: Any, using: str, *, origin: Any, keep_parents: bool = False)
     return collector
 
 
+def collected_as_far(rows: QuerySet[Any]) -> tuple[Collector, set[Model]]:
+    """Return the same, as far as Django comes, and the objects that protect what would go; it is not to be run."""
+    collector = Collector(using=rows.db, origin=rows)
+    try:
+        collector.collect(rows)
+    except ProtectedError as error:
+        return collector, set(error.protected_objects)
+    except RestrictedError as error:
+        return collector, set(error.restricted_objects)
+    return collector, set()
+
+
 def objects_of(collector: Collector) -> dict[type[Model], Any]:
     """Return {model: the objects of it that go}, without those that go unread, as nobody hears of them."""
     return dict(collector.data)
+
+
+def unread_of(collector: Collector) -> list[Any]:
+    """Return querysets of the rows that go unread."""
+    return list(collector.fast_deletes)
 
 
 def updates_of(collector: Collector) -> list[Any]:

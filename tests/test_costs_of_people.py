@@ -1,6 +1,7 @@
 """What a person costs: how many statements it takes to find, preview, export, erase and delete one."""
 
 import io
+from contextlib import ExitStack
 from functools import partial
 
 import pytest
@@ -102,6 +103,26 @@ def test_a_preview_is_two_queries_more_for_each_model_with_rows(crowd):
     # Of the first model also the rows of each of two ways; and, as there are markers, what was filled again, and noted
     rest = nothing + 2 + 3
     assert others == [(rest + 2 * 3, 0), (rest + 2 * 30, 0), (rest + 2 * 30, 0)]
+
+
+def test_what_a_person_only_did_something_to_is_one_query_for_each_model_with_rows_and_costs_an_erasure_nothing(crowd):
+    papers = crowd.PAPERS[:10]
+
+    def cost(action, acted):
+        person = somebody(crowd, 1, name=f"acted-{acted}-{action.__name__}")
+        for model in papers[1:acted]:
+            model.objects.bulk_create(model(owner=person) for _ in range(3))
+        with ExitStack() as declared:
+            for model in papers[1:] if acted else ():
+                declared.enter_context(changed(model, subject=None, actors=["owner"]))
+            for model in papers[1:] if not acted else ():
+                declared.enter_context(changed(model, subject=None))
+            return numbers(lambda: action(Subject(person)))
+
+    cost(Subject.preview, 1)
+    nothing, few, many = (cost(Subject.preview, acted) for acted in (0, 4, 10))
+    assert (few, many) == ((nothing[0] + 3, 0), (nothing[0] + 9, 0))
+    assert cost(Subject.erase, 0) == cost(Subject.erase, 10)
 
 
 def test_an_export_is_one_query_more_for_each_model_with_rows(crowd):

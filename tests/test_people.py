@@ -22,6 +22,7 @@ from gdpr_assist.tables import LONGEST_PART as OF_THE_COLUMN
 from tests.apps.own.models import Document, Letter, Person, SignedDocument
 from tests.apps.people.models import (
     Account,
+    Attachment,
     Chat,
     Counter,
     Event,
@@ -454,6 +455,18 @@ def test_gdpr_assist_E048():
     )
     with changed(Sale, on_erasure="delete"), changed(SaleLine, on_erasure=Keep("tax")):
         assert [each.id for each in checks.check_E048()] == ["gdpr_assist.E048"]
+
+
+def test_gdpr_assist_E048_of_rows_about_several_people():
+    two = {"chat__asker": Party(erases=["title"]), "chat__answerer": Party(sees=["title"])}
+    with changed(Chat, subject="asker", on_erasure="delete"), changed(Attachment, subject=two):
+        [found] = checks.check_E048()
+    assert found.msg == (
+        'people.Chat: PrivacyMeta.on_erasure is "delete", which takes rows of people.Attachment with it; these are '
+        "about several people."
+    )
+    with changed(Chat, subject="asker", on_erasure="delete"):
+        assert checks.check_E048() == []  # they are about whom the chat is about
 
 
 def test_gdpr_assist_E048_of_a_key_without_a_way_back():

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.apps import apps
-from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import QuerySet
@@ -15,15 +13,19 @@ from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
-from ..declaring.clauses import FREE
+from ..databases.rows import batch_size, chunks
+from ..declaring.meta import all_rows
+from ..subjects.cascade import PROTECTED, Obstacle
 from ..subjects.doubts import Doubt as HeldRows
 from ..subjects.lines import Line, last_superuser
-from ..subjects.shares import Reason, SubjectResult
+from ..subjects.shares import LEFT
 from ..subjects.subject import Subject
 from ..tables import stored_key
+from ..undocumented import admin_of
 from .confirmation import counted
 from .people import own_rows
 from .permissions import may_anonymise_all, may_delete_all, may_view, may_view_all
+from .permissions import shown as visible
 from .results import url_of
 
 # Of each group of rows; the others are counted.
@@ -72,6 +74,9 @@ class Page:
     outside: list[str]
     """Models with a row of the person that the user may not see or change. Then nothing is exported or erased."""
 
+    obstacles: list[str]
+    """Rows because of which nothing can be erased, and why."""
+
     may_export: bool
     marked: int
     refilled: int
@@ -84,15 +89,21 @@ class Page:
 
 def page_of(request: HttpRequest, site: AdminSite, subject: Subject) -> Page:
     """Return the page of a person."""
-    lines = subject.lines()
+    seen = subject.outlook()
     doubts = subject.doubts()
+    # What she only did something to stays, and is shown to those who may see it anyway.
+    lines = [line for line in seen.lines if line.share.verb != LEFT]
+    cascaded = [line for line in lines if line.share.is_cascade]
     # Copies and links go with their rows: for these no right is needed, and for some of them there is none.
-    own = [line for line in lines if not line.share.is_copy and not line.share.found.model._meta.auto_created]
+    rest = [line for line in lines if not line.share.is_cascade and not line.share.is_copy]
+    own = [line for line in rest if not line.share.found.model._meta.auto_created]
     unseen = _labels(line for line in own if not may_view_all(request, site, line.share.found.rows))
     closed = _labels(line for line in own if not _may_change(request, site, line))
+    closed += _labels(line for line in cascaded if not _may_go(request, site, line))
+    shown = [line for line in seen.lines if line.share.verb != LEFT or may_view(request, site, line.share.found.model)]
     return Page(
         names=[(str(row), url_of(request, site, type(row), row)) for row in own_rows(request, site, subject)],
-        groups=[] if unseen else [_group(request, site, line) for line in lines],
+        groups=[] if unseen else [_group(request, site, line) for line in shown],
         doubts=[]
         if unseen
         else [
@@ -106,6 +117,7 @@ def page_of(request: HttpRequest, site: AdminSite, subject: Subject) -> Page:
             if may_view_all(request, site, each.rows)
         ],
         outside=sorted({*unseen, *closed}),
+        obstacles=[_obstacle(each) for each in seen.obstacles],
         may_export=not unseen,
         marked=sum(line.marked for line in lines),
         refilled=sum(line.refilled for line in lines),
@@ -116,12 +128,13 @@ def page_of(request: HttpRequest, site: AdminSite, subject: Subject) -> Page:
 
 def _token(request: HttpRequest, site: AdminSite, subject: Subject, lines: list[Line], doubts: list[HeldRows]) -> str:
     """Return what stands for the rows that are shown, what is said of them, to whom and where."""
-    said = [(str(line), line.share.found.rows) for line in lines]
+    said = [(str(line), line.share.found.rows) for line in lines if not line.share.is_cascade]
     said += [(f"{each.name}: {each.rows.count()}, {each.reason}", each.rows) for each in doubts]
     stamps = [f"{request.user.pk} on {site.name}: {request.path}", str(subject)]
     for text, rows in said:
         keys = rows.order_by("pk").values_list("pk", flat=True)[:MOST_STAMPED]
         stamps.append(f"{text} on {rows.db}: {list(map(stored_key, keys))}")
+    stamps += [f"{line} {list(map(stored_key, line.keys))}" for line in lines if line.share.is_cascade]
     return salted_hmac("gdpr_assist.person", "\n".join(stamps), algorithm="sha256").hexdigest()
 
 
@@ -136,13 +149,21 @@ def _may_change(request: HttpRequest, site: AdminSite, line: Line) -> bool:
     return (may_anonymise_all if line.share.plan else may_delete_all)(request, site, rows)
 
 
+def _may_go(request: HttpRequest, site: AdminSite, line: Line) -> bool:
+    """Whether the rows may go by cascade. As Django's page for deleting asks it: only where the model has an admin."""
+    model, using = line.share.found.model, line.share.found.using
+    parts = chunks(line.keys, batch_size(using)) if admin_of(site, model) else ()
+    return all(may_delete_all(request, site, all_rows(model, using).filter(pk__in=part)) for part in parts)
+
+
 def _group(request: HttpRequest, site: AdminSite, line: Line) -> Group:
     share = line.share
     names = {change.field.name: str(change.field.verbose_name) for change in share.plan.changes} if share.plan else {}
     done = {
         "anonymise": _("anonymised: %(fields)s") % {"fields": ", ".join(names.values())},
-        "delete": _("deleted"),
+        "delete": _("deleted with the above") if share.is_cascade else _("deleted"),
         "keep": _("kept (%(ground)s)") % {"ground": share.ground},
+        LEFT: _("left as they are"),
     }[share.verb]
     notes = [
         _("%(field)s stays (%(why)s)") % {"field": _verbose(line, name), "why": why}
@@ -153,7 +174,18 @@ def _group(request: HttpRequest, site: AdminSite, line: Line) -> Group:
     if line.refilled:
         notes.append(_("%(count)s of these filled again since") % {"count": line.refilled})
     rows = share.found.rows.none() if share.is_copy else share.found.rows
+    if share.is_cascade or share.verb == LEFT:
+        rows = _for_the_user(request, site, line)
     return _of_rows(request, site, rows, ", ".join(line.ways), done, notes, line.count)
+
+
+def _for_the_user(request: HttpRequest, site: AdminSite, line: Line) -> QuerySet[Any]:
+    """Return those of the first rows that the user may see: the number is shown to others, too."""
+    rows = line.share.found.rows
+    if not may_view(request, site, rows.model):
+        return rows.none()
+    first = line.keys[:MOST_NAMES] or list(rows.order_by("pk").values_list("pk", flat=True)[:MOST_NAMES])
+    return visible(request, site, all_rows(rows.model, rows.db).filter(pk__in=first))
 
 
 def _verbose(line: Line, name: str) -> str:
@@ -184,64 +216,12 @@ def _of_rows(
     )
 
 
-# -- what was done, in words -------------------------------------------------------------------
-
-
-def outcome(result: SubjectResult, request: HttpRequest, site: AdminSite) -> str:
-    """Return what was done, in numbers and without a value: messages may be kept in a cookie.
-
-    Rows in doubt are left out where the user may not view rows of their model.
-    """
-    uncertain = [each for each in result.uncertain if may_view(request, site, apps.get_model(each.label))]
-    sentences = []
-    if result.erased:
-        sentences.append(_("Anonymised: %(rows)s.") % {"rows": _listed(result.erased)})
-    if result.deleted:
-        sentences.append(_("Deleted: %(rows)s.") % {"rows": _listed(result.deleted)})
-    if result.copies:
-        sentences.append(_("Copies of these erased: %(rows)s.") % {"rows": _listed(result.copies)})
-    if not sentences:
-        sentences.append(_("Nothing was anonymised."))
-    for text, reasons in (
-        (_("Kept: %(rows)s."), result.kept),
-        (_("Left as they are: %(rows)s."), [*result.left, *uncertain]),
-    ):
-        if reasons:
-            sentences.append(text % {"rows": _reasons(reasons)})
-    sentences += [
-        _("Operation %(id)s.") % {"id": operation} for operation in dict.fromkeys(result.operations.values())
-    ]
-    return " ".join(sentences)
-
-
-def residue(result: SubjectResult) -> Iterator[str]:
-    """Yield what was found when all tables were looked through afterwards: places and numbers."""
-    if result.residue:
-        places = [f"{place} ({count})" for place, count in result.residue.items()]
-        yield _("Still found, with the number of rows: %(places)s.") % {"places": ", ".join(places)}
-    else:
-        yield _("All tables were looked through, and nothing of it was found.")
-    if result.unread:
-        places = [f"{place} ({why})" for place, why in result.unread.items()]
-        yield _("Not looked at: %(places)s.") % {"places": ", ".join(places)}
-
-
-def level(result: SubjectResult) -> int:
-    """Return the level of the message that says it."""
-    is_done = (result.erased or result.deleted) and not (result.left or result.residue or result.unread)
-    return messages.SUCCESS if is_done else messages.WARNING
-
-
-def _listed(counts: dict[str, int]) -> str:
-    return ", ".join(_counted(label, count) for label, count in counts.items())
-
-
-def _reasons(reasons: list[Reason]) -> str:
-    return "; ".join(f"{_counted(each.label, each.count)}, {each.reason}" for each in reasons)
-
-
-def _counted(label: str, count: int) -> str:
-    """Return a number of rows in words; ``label`` is that of the model, and may name a part."""
-    name, _space, part = label.partition(" ")
-    text = counted(apps.get_model(name), count)
-    return text if part in ("", f"({FREE})") else f"{text} {part}"
+def _obstacle(obstacle: Obstacle) -> str:
+    rows, deleted = counted(obstacle.model, obstacle.count), obstacle.deleted._meta.verbose_name_plural
+    if obstacle.why == PROTECTED:
+        return _("%(deleted)s are protected by %(rows)s") % {"deleted": deleted, "rows": rows}
+    return _("%(rows)s would be deleted with %(deleted)s: %(why)s") % {
+        "rows": rows,
+        "deleted": deleted,
+        "why": obstacle.why,
+    }

@@ -15,9 +15,10 @@ from django.utils.translation import gettext as _
 from ..subjects.subject import Subject
 from .choosing import chosen
 from .confirmation import check_superuser, is_forced
+from .done import level, outcome, residue
 from .download import attachment
 from .permissions import may_view_all
-from .person import Page, level, outcome, page_of, residue
+from .person import Page, page_of
 from .selection import SelectionError, not_a_selection
 
 TEMPLATES = ["admin/gdpr_assist/personaldata/person.html"]

@@ -8,14 +8,15 @@ from typing import Any
 
 from django.core.checks import CheckMessage
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
-from django.db.models import CASCADE, EmailField, Model
+from django.db.models import EmailField, Model
 from django.db.models.constants import LOOKUP_SEP
 
 from ..baseline import read_baseline
+from ..cascades import taken_with
 from ..conf import looks_personal, not_personal, paths_baseline
-from ..declaring.clauses import DELETED, Generic, Identifier, Keep
+from ..declaring.clauses import DELETED, Generic, Identifier
 from ..declaring.declaration import Declaration
-from ..declaring.relations import generic_relations, way_back
+from ..declaring.relations import way_back
 from ..paths import Key, clauses_of, end_of, keys_to_people, people, person_of
 from ..registry import concrete, registry
 from .messages import declarations, declared, message
@@ -76,40 +77,28 @@ def _tells_of_a_person(model: type[Model]) -> bool:
 
 
 def check_E048(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Rows that are to be deleted with their person take rows with them that are to be kept."""
+    """Rows that are to be deleted with their person take rows with them that are to stay."""
     return [
         message(
             "E048",
-            f'{each.label}: PrivacyMeta.on_erasure is "delete", which takes rows of {kept._meta.label} with it; these '
-            f"are kept ({ground}).",
+            f'{each.label}: PrivacyMeta.on_erasure is "delete", which takes rows of {taken._meta.label} with it; '
+            f"these are {why}.",
             f"Anonymise {each.label} instead, or give the key that cascades another on_delete.",
             each.model,
         )
         for each in declarations(app_configs)
         if each.clauses.on_erasure == DELETED
-        for kept in _cascade(each.model)
-        if (ground := _ground(kept))
+        for taken in taken_with(each.model)
+        if (why := _why_it_stays(taken))
     ]
 
 
-def _ground(model: type[Model]) -> str:
+def _why_it_stays(model: type[Model]) -> str:
     clauses = clauses_of(model)
-    grounds = [clauses.on_erasure] if isinstance(clauses.on_erasure, Keep) else clauses.kept.values()
-    return ", ".join(dict.fromkeys(each.ground for each in grounds))
-
-
-def _cascade(model: type[Model]) -> list[type[Model]]:
-    """Return the models of which rows are deleted when one of ``model`` is: multi-table parents, and by cascade."""
-    cascade: list[type[Model]] = [model]
-    for target in cascade:
-        cascade += [parent for parent, _ in registry.parents(target) if parent not in cascade]
-        fields: Any = target._meta.get_fields(include_hidden=True)  # also of keys with related_name="+"
-        for relation in fields:
-            other = concrete(relation.related_model) if isinstance(relation.related_model, type) else target
-            is_cascade = getattr(relation, "on_delete", None) is CASCADE and not relation.concrete
-            if (is_cascade or relation in generic_relations(target)) and other not in cascade:
-                cascade.append(other)
-    return cascade[1:]
+    if clauses.grounds:
+        return f"kept ({', '.join(clauses.grounds)})"
+    # Which people a path leads to, only the rows can tell: an erasure asks them.
+    return "about several people" if len(clauses.parties) > 1 else ""
 
 
 def check_E049(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:

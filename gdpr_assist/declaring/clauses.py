@@ -154,6 +154,12 @@ class Clauses:
         return found
 
     @property
+    def grounds(self) -> list[str]:
+        """On which grounds a row, or a field of it, stays."""
+        kept = [self.on_erasure] if isinstance(self.on_erasure, Keep) else self.kept.values()
+        return list(dict.fromkeys(each.ground for each in kept))
+
+    @property
     def says_whose(self) -> bool:
         """Whether a row leads to a person."""
         return self.is_person or bool(self.paths)

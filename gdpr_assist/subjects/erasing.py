@@ -12,9 +12,10 @@ from ..declaring.meta import all_rows
 from ..erasure import erase
 from ..execution.deleting import Deletion
 from ..planning.plans import Plan, all_pinned
+from .cascade import check_cascade, in_order, may_take_others
 from .finding import ITSELF, Found, lock
-from .person import Keys
-from .shares import Reason, Share, SubjectResult, counted, kept, left, without_superuser
+from .person import Keys, Tables
+from .shares import Reason, Share, SubjectResult, copies_among, counted, kept, left, without_superuser
 from .sharing import may_be_shared
 
 
@@ -23,6 +24,7 @@ def erase_person(
     using: str,
     shared: list[Share],
     *,
+    tables: Tables,
     uncertain: list[Reason],
     force: bool,
     people_go: bool,
@@ -36,7 +38,7 @@ def erase_person(
     """
     going = [each for each in shared if each.verb == "delete" or (people_go and ITSELF in each.found.ways)]
     staying = [each for each in shared if each.plan is not None and each not in going]
-    deletions = [Deletion(each.found.rows) for each in going]
+    deletions = in_order(Deletion(each.found.rows) for each in going)
     lost = without_superuser([*staying, *(replace(each, verb="delete", plan=None) for each in going)])
     stays: list[Reason] = []
     deleted: Counter[str] = Counter()
@@ -47,6 +49,7 @@ def erase_person(
         stays.extend(reason for each in shared if each.verb == "keep" and (reason := kept(each)).count)
         for each in deletions:
             each.read_keys()
+        _check(deletions, shared, keys, using, tables)
         pinned = all_pinned(each.plan for each in staying if each.plan)
         if check is not None:
             check()
@@ -78,6 +81,19 @@ def erase_person(
         uncertain=uncertain,
         without_superuser=lost,
     )
+
+
+def _check(deletions: list[Deletion], shared: list[Share], keys: Keys, using: str, tables: Tables) -> None:
+    """Raise ``AnonymiseError`` if rows that stay would go with what is deleted, copies among it."""
+    copies = [
+        Deletion(copy.found.rows)
+        for share in shared
+        for copy in copies_among(share)
+        if copy.verb == "delete" and may_take_others(copy.found.model)
+    ]
+    for each in copies:
+        each.read_keys()
+    check_cascade([*deletions, *copies], [each.found for each in shared], keys, using, tables)
 
 
 def _lock(keys: Keys, using: str, found: list[Found]) -> None:

@@ -17,6 +17,7 @@ from ..export.archive import stream_zip
 from ..paths import clauses_of, known_by, routes
 from ..registry import registry
 from .finding import Found
+from .lines import Line
 from .person import Keys, Known
 from .references import HERSELF, Tokens
 from .shares import SEEN, Reason
@@ -41,6 +42,9 @@ class Recipient:
     using: str
     values: list[Known] = field(repr=False)
     uncertain: list[Reason]
+    acted: list[Line]
+    """Rows to which the person only did something."""
+
     is_narrowed: bool
     """Whether the caller has left out rows."""
 
@@ -90,8 +94,14 @@ def _manifest(
         "empty": sorted({model._meta.label for model in searched} - {each.label for each in there}),
         "copies": _copies(there),
         "not_included": [str(reason) for reason in recipient.uncertain],
+        "acted": [_acted(line) for line in recipient.acted],
         "narrowed": recipient.is_narrowed,
     }
+
+
+def _acted(line: Line) -> str:
+    reason = f"{', '.join(line.ways)}: not about this person"
+    return str(Reason(label=line.share.label, count=line.count, reason=reason))
 
 
 def _identifiers(values: list[Known]) -> dict[str, list[Any]]:

@@ -197,14 +197,15 @@ def _leading_to(
     """Yield the rows whose generic key leads to ``targets``. What is about somebody else too makes them that, too."""
     for is_shared in (False, True):
         rows = [each.rows for each in targets if each.is_shared is is_shared]
-        for found in joined_ways(model, alias, list(_pointing(model, alias, route, rows))):
+        for found in joined_ways(model, alias, list(pointing(model, alias, route, rows))):
             if is_shared:
                 yield replace(found, is_shared=True)
             else:
                 yield from _shared_apart(found, keys, tables)
 
 
-def _pointing(model: type[Model], alias: str, route: Route, targets: list[QuerySet[Any]]) -> Iterator[FoundBy]:
+def pointing(model: type[Model], alias: str, route: Route, targets: list[QuerySet[Any]]) -> Iterator[FoundBy]:
+    """Yield the rows of ``model`` whose generic key, which ``route`` ends at, leads to a row of ``targets``."""
     generic: Generic = route.generic  # type: ignore[assignment]
     before = f"{route.lookup}__" if route.lookup else ""
     for rows in targets:

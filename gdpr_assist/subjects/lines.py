@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import compress
+from typing import Any
 
 from django.template.defaultfilters import pluralize
 
+from ..copies.rows import copies_of
 from ..databases.placement import explained
 from ..databases.rows import with_rows
+from ..declaring.meta import all_rows
+from ..execution.deleting import Deletion
+from ..paths import clauses_of
 from ..planning.preview import preview
 from ..planning.superusers import said_before
+from .cascade import Obstacle, Rows, cascade, in_order
 from .finding import Found
-from .shares import COPIES, Share, copies_among, without_superuser
+from .person import Keys, Tables
+from .shares import CASCADE, COPIES, LEFT, Share, copies_among, without_superuser
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +40,9 @@ class Line:
     refilled: int = 0
     """How many of these were filled again since."""
 
+    keys: tuple[Any, ...] = field(default=(), repr=False)
+    """Those of rows that go by cascade, which no lookup finds."""
+
     def __str__(self) -> str:
         text = f"{self.share.name}: {self.count} row{pluralize(self.count)}, {', '.join(self.ways)}: {self._done}"
         text += "".join(f"; {name} stays ({why})" for name, why in self.share.staying.items())
@@ -46,21 +56,62 @@ class Line:
     def _done(self) -> str:
         if self.share.plan:
             return f"anonymised: {', '.join(self.share.plan.fields)}"
-        return "deleted" if self.share.verb == "delete" else f"kept ({self.share.ground})"
+        if self.share.is_cascade:
+            return "deleted with the above"
+        return {"delete": "deleted", LEFT: "left as they are"}.get(self.share.verb, f"kept ({self.share.ground})")
 
 
-def lines(shares: Iterable[Share]) -> list[Line]:
-    """Return the shares that have rows, and what is a copy of these rows.
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """What an erasure would do, and what stands in its way."""
 
-    Raises ``AnonymiseError`` on an alias without the tables of an erasure.
+    lines: list[Line]
+    obstacles: list[Obstacle]
+
+
+def outlook(shares: Iterable[Share], acted: Iterable[Found], keys: Keys, using: str, tables: Tables) -> Outlook:
+    """Return the shares that have rows, and what an erasure does beside: to copies, and to what goes by cascade.
+
+    ``keys`` are those of the person's own rows, on ``using``; the rows to which she only ``acted`` stand last. Raises
+    ``AnonymiseError`` on an alias without the tables of an erasure.
     """
-    every = list(shares)
+    every = [*shares, *(Share(found=each, verb=LEFT) for each in acted)]
     with ExitStack() as explanations:
-        for using in {each.found.using for each in every}:
-            explanations.enter_context(explained(using))
+        for alias in {each.found.using for each in every}:
+            explanations.enter_context(explained(alias))
         there = with_rows([each.found.rows for each in every])
-    found = [_line(share) for share in compress(every, there)]
-    return [*found, *_copies(found)]
+    with_some = list(compress(every, there))
+    hers = [each.found for each in every if each.verb != LEFT]
+    found = [_line(share) for share in with_some if share.verb != LEFT]
+    copies = list(_copies(found))
+    deletions = in_order(Deletion(line.share.found.rows) for line in [*copies, *found] if line.share.verb == "delete")
+    for each in deletions:
+        each.read_keys()
+    cascaded = cascade(deletions, hers, keys, using, tables)
+    left = acted_on((each.found for each in with_some if each.verb == LEFT), [line.share.found for line in found])
+    return Outlook(lines=[*found, *copies, *_gone(cascaded.going), *left], obstacles=cascaded.obstacles)
+
+
+def _gone(going: Rows) -> Iterator[Line]:
+    for (model, alias), keys in going.items():
+        rows = all_rows(model, alias).filter(pk__in=keys)
+        found = Found(model=model, using=alias, part="", rows=rows, ways=(CASCADE,))
+        share = Share(found=found, verb="delete", is_cascade=True)
+        yield Line(share=share, count=len(keys), ways=[CASCADE], keys=tuple(sorted(keys)))
+
+
+def acted_on(acted: Iterable[Found], hers: Sequence[Found]) -> Iterator[Line]:
+    """Yield the rows to which the person only ``acted``, without copies of ``hers``: these go with their rows."""
+    for each in acted:
+        rows = each.rows
+        for found in hers if clauses_of(each.model).copy_of else ():
+            if found.using == each.using:
+                for copies in copies_of(found.rows):
+                    if copies.model is each.model:
+                        rows = rows.exclude(pk__in=copies.order_by().values("pk"))
+        line = _line(Share(found=replace(each, rows=rows), verb=LEFT))
+        if line.count:
+            yield line
 
 
 def last_superuser(found: Iterable[Line]) -> str:

@@ -23,8 +23,14 @@ from .sharing import link_rows, without_others
 # Why a row stays of which a party has seen something, and owns nothing
 SEEN = "another's; this person has seen it"
 
+# Of rows that are not about the person: nobody's erasure but theirs changes them.
+LEFT = "leave"
+
 # The way to a row that is a copy of one that was found
 COPIES = "copies of the above"
+
+# The way to a row that goes with one that is deleted
+CASCADE = "by cascade"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +56,7 @@ class SubjectResult:
     """{label, with the part: rows that were anonymised}"""
 
     deleted: dict[str, int] = field(default_factory=dict)
-    """{label: rows that were deleted because their declaration says so}"""
+    """{label: rows that were deleted because their declaration says so, and those that went with them by cascade}"""
 
     copies: dict[str, int] = field(default_factory=dict)
     """{label: rows that were erased because they are copies of these (``copy_of``)}"""
@@ -93,12 +99,15 @@ class Share:
 
     found: Found
     verb: str
-    """``"anonymise"``, ``"delete"`` or ``"keep"``."""
+    """``"anonymise"``, ``"delete"`` or ``"keep"``; ``"leave"`` where the person only did something to the rows."""
 
     plan: Plan | None = None
     ground: str = ""
     is_copy: bool = False
     """Whether they are copies of other rows of hers, and go with these."""
+
+    is_cascade: bool = False
+    """Whether they are deleted with rows of hers that are, as Django does it."""
 
     @property
     def label(self) -> str:
@@ -170,7 +179,7 @@ def without_superuser(shares: Iterable[Share]) -> list[str]:
 
 def copies_among(share: Share) -> Iterator[Share]:
     """Yield what becomes of the rows that are copies of those of ``share``, if these are erased."""
-    if share.verb == "keep":
+    if share.verb in ("keep", LEFT):
         return
     for rows in copies_of(share.found.rows):
         found = Found(model=rows.model, using=share.found.using, part="", rows=rows, ways=(COPIES,))

@@ -36,7 +36,7 @@ def of_others_too(model: type[Model], alias: str, keys: Keys, part: str, tables:
     if not _to_people(model, part) or not may_be_shared(model, part):
         return None
     # No query around it: the parser of SQLite has a stack of 100.
-    return _any_of(list(_leading_to_others(model, alias, keys, part, tables)))
+    return _any_of(list(leading_to_others(model, alias, keys, part, tables)))
 
 
 def without_others(rows: QuerySet[Any], part: str, tables: Tables) -> Iterator[tuple[str, QuerySet[Any]]]:
@@ -52,7 +52,7 @@ def without_others(rows: QuerySet[Any], part: str, tables: Tables) -> Iterator[t
             present = [*_with_key(model, rows.db, party), *_with_value(model, rows.db, party)]
             for third in others:
                 if third != party:
-                    present += _leading_to_others(model, rows.db, {}, third, tables)
+                    present += leading_to_others(model, rows.db, {}, third, tables)
                     present += _with_value(model, rows.db, third)
             yield party, rows.exclude(pk__in=_any_of(present))
 
@@ -61,7 +61,7 @@ def _any_of(queries: list[QuerySet[Any]]) -> Any:
     return Matching(*queries) if len(queries) > 1 else queries[0]
 
 
-def _leading_to_others(
+def leading_to_others(
     model: type[Model], alias: str, keys: Keys, part: str, tables: Tables
 ) -> Iterator[QuerySet[Any]]:
     """Yield queries for the rows from which a path of ``part`` leads to somebody who has none of ``keys``."""

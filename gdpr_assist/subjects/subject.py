@@ -6,20 +6,23 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
+from itertools import compress
 from typing import IO, Any
 
 from asgiref.sync import sync_to_async
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Model, QuerySet
 
+from ..databases.rows import with_rows
 from ..exceptions import AnonymiseError
 from ..paths import clauses_of
 from ..sensitive import sensitive
+from .acting import acted_rows
 from .doubts import Doubt, doubts
 from .erasing import erase_person
 from .exporting import Recipient, stream
 from .finding import ITSELF, Found, find_rows
-from .lines import Line, last_superuser, lines
+from .lines import Line, Outlook, acted_on, last_superuser, outlook
 from .person import Keys, Known, Tables, joined, known_values
 from .searching import (
     EVERYTHING,
@@ -147,7 +150,14 @@ class Subject:
     @sensitive
     def lines(self) -> list[Line]:
         """Return what ``erase()`` would do, with the numbers of rows: none where there are no rows."""
-        return lines(self.shares())
+        return self.outlook().lines
+
+    @sensitive
+    def outlook(self) -> Outlook:
+        """Return these ``lines``, and the ``obstacles`` because of which ``erase()`` would refuse."""
+        found = self.rows()
+        every = shares(found, False, self.keys, self._tables)
+        return outlook(every, self._acted(found), self.keys, self.using, self._tables)
 
     @sensitive
     def doubts(self) -> list[Doubt]:
@@ -170,9 +180,10 @@ class Subject:
     @sensitive
     def preview(self) -> str:
         """Return in words what ``erase()`` would do, what it would leave and why. Asks the databases for numbers."""
-        found = self.lines()
-        texts = [*found, *(f"{each}: not included" for each in self._uncertain()), last_superuser(found)]
-        return "\n".join(filter(None, map(str, texts)))
+        seen = self.outlook()
+        uncertain = (f"{each}: not included" for each in self._uncertain())
+        obstacles = (f"Nothing can be erased: {each}" for each in seen.obstacles)
+        return "\n".join(filter(None, [*map(str, seen.lines), *uncertain, *obstacles, last_superuser(seen.lines)]))
 
     @sensitive
     def last_superuser(self) -> str:
@@ -208,15 +219,19 @@ class Subject:
         Whom it is for is looked up at once; the rows are read as they are taken. Of rows in doubt the manifest has a
         word if ``tells`` says so of them.
         """
+        found = self.rows()
+        acted = self._acted(found)
+        there = compress(acted, with_rows([each.rows for each in acted]))
         recipient = Recipient(
             whose=str(self),
             keys=self.keys,
             using=self.using,
             values=self.values,
             uncertain=list(self._uncertain(tells)),
+            acted=list(acted_on((each for each in there if tells is None or tells(each.rows)), found)),
             is_narrowed=self._narrow is not None,
         )
-        return stream(recipient, self.rows(), format, {} if counts is None else counts)
+        return stream(recipient, found, format, {} if counts is None else counts)
 
     @sensitive
     def erase(
@@ -270,7 +285,13 @@ class Subject:
 
     def _erase(self, force: bool, **how: Any) -> SubjectResult:
         shared, uncertain = self.shares(force=force), list(self._uncertain())
-        return erase_person(self.keys, self.using, shared, uncertain=uncertain, force=force, **how)
+        return erase_person(
+            self.keys, self.using, shared, tables=self._tables, uncertain=uncertain, force=force, **how
+        )
+
+    def _acted(self, found: list[Found]) -> list[Found]:
+        acted = acted_rows(self.keys, self.using, found, self._tables)
+        return [each.narrowed(self._narrow) for each in acted] if self._narrow else acted
 
     def _uncertain(self, tells: Callable[[QuerySet[Any]], bool] | None = None) -> Iterator[Reason]:
         for each in self.doubts():

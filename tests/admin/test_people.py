@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import zipfile
+from contextlib import contextmanager, nullcontext
 
 import pytest
 from django.contrib.admin.models import CHANGE, DELETION, LogEntry
@@ -11,18 +12,19 @@ from django.contrib.auth.models import Permission, User
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.messages import get_messages
 from django.db import OperationalError, connection
-from django.db.models import SET_NULL
+from django.db.models import PROTECT, RESTRICT, SET_NULL
 from django.test.utils import CaptureQueriesContext
 
-from gdpr_assist import Party, Subject
+from gdpr_assist import Keep, Party, Subject
 from gdpr_assist.admin import people as listed
 from gdpr_assist.admin import person as pages
 from gdpr_assist.models import Operation
 from tests.admin.conftest import TOOL
 from tests.admin.pages import Forms, obj_pk, said
-from tests.apps.people.models import Account, Chat, Circle, Event, Profile, Reader, Sale, SaleLine, Visit
+from tests.admin.urls import site
+from tests.apps.people.models import Account, Chat, Circle, Event, Profile, Reader, Sale, SaleLine, StaffAccount, Visit
 from tests.databases import log_is, untouched, without_tables
-from tests.observing import changed, row, unchanged
+from tests.observing import changed, row, unchanged, unchanged_rows
 from tests.people import account, sale
 
 ADDRESS = "ada@quill.example"
@@ -744,3 +746,143 @@ def test_what_goes_with_a_row_that_is_no_person_is_not_named(officer, ada):
     SaleLine.objects.create(sale=bought)
     page = officer.get(f"/shop/people/sale/{bought.pk}/delete/")
     assert dict(page.context["model_count"]) == {"sales": 1, "sale lines": 1}
+
+
+# -- rows to which she only did something, and rows that go by cascade --------------------------
+
+
+@pytest.fixture
+def packer(db):
+    return StaffAccount.objects.create(email="cleo@quill.example", is_confirmed=True, desk="3")
+
+
+OF_A_PACKER = [f"people.{action}_{model}" for model in ("account", "staffaccount") for action in ("view", "change")]
+
+
+def group(page, title):
+    [found] = [each for each in page.context["page"].groups if each.title == title]
+    return found
+
+
+def test_what_she_only_did_something_to_is_shown_and_stays(officer, ada, packer):
+    bought = sale(ada, packed_by=packer)
+    page = person(officer, packer)
+    found = group(page, "1 sale")
+    assert (found.ways, found.done) == ("only acted (packed_by)", "left as they are")
+    assert found.names == [(str(bought), f"/shop/people/sale/{bought.pk}/change/")]
+    another = sale(ada, packed_by=packer)  # which makes no difference to an erasure
+    with unchanged_rows(Sale):
+        assert erase(officer, page).url == TOOL
+    assert row(packer)["email"] != "cleo@quill.example"
+    assert row(another)["packed_by_id"] == packer.pk
+
+
+@pytest.mark.parametrize("may_view", [True, False])
+def test_what_she_only_did_something_to_takes_no_right(log_in, ada, packer, may_view):
+    seen, _hidden = (sale(ada, packed_by=packer, recipient=name) for name in ("south", "north"))
+    client = log_in(*OF_A_PACKER, "change_personaldata", *(["people.view_sale"] if may_view else []))
+    page = person(client, packer)
+    assert page.context["page"].outside == []
+    if may_view:
+        found = group(page, "2 sales")
+        assert ([name for name, _url in found.names], found.others) == ([str(seen)], 1)
+    else:
+        assert set(groups(page)) == {"1 account", "1 staff account"}
+        assert "sale" not in page.content.decode()
+    assert erase(client, page).status_code == 302
+
+
+def with_lines(person, *lines):
+    bought = sale(person, email=ADDRESS)
+    return [SaleLine.objects.create(sale=bought, engraving=each) for each in lines]
+
+
+@contextmanager
+def sales_go(**lines):
+    with changed(Sale, on_erasure="delete"), changed(SaleLine, **{"on_erasure": "anonymise", **lines}):
+        yield
+
+
+def test_what_goes_by_cascade_is_shown_by_names(officer, ada):
+    line, *_others = with_lines(ada, *"abc")
+    with sales_go():
+        page = person(officer, ada)
+        found = next(each for each in page.context["page"].groups if each.ways == "by cascade")
+        assert (found.title, found.done) == ("3 sale lines", "deleted with the above")
+        assert found.names[0] == (str(line), None)  # it has no page of its own
+        (message,) = said(erase(officer, page))
+    assert "Deleted: 3 sale lines, 1 sale." in message
+
+
+def test_what_would_go_by_cascade_since_it_was_shown_is_shown_again(officer, ada):
+    [line] = with_lines(ada, "a")
+    with sales_go(subject=None):
+        page = person(officer, ada)
+        SaleLine.objects.create(sale=line.sale)
+        with unchanged(Sale, SaleLine):
+            assert said(erase(officer, page)) == [CHANGED]
+
+
+RIGHTS = [
+    "people.view_account",
+    "people.change_account",
+    "people.view_sale",
+    "people.delete_sale",
+    "change_personaldata",
+]
+
+
+@pytest.mark.parametrize("right", ["people.view_saleline", None])
+def test_names_of_what_goes_by_cascade_are_for_those_who_may_view_it(log_in, ada, right):
+    [line] = with_lines(ada, "a")
+    with sales_go(subject=None):
+        page = person(log_in(*RIGHTS, *filter(None, [right])), ada)
+    assert page.context["page"].outside == []
+    assert [name for name, _url in group(page, "1 sale line").names] == ([str(line)] if right else [])
+
+
+@pytest.mark.parametrize("right", ["people.delete_saleline", None])
+def test_a_model_with_an_admin_is_asked_for_the_right_to_delete_what_goes_by_cascade(log_in, ada, right):
+    """As on Django's own page; there is none to ask where the model has no admin."""
+    [line] = with_lines(ada, "a")
+    client = log_in(*RIGHTS, *filter(None, [right]))
+    with sales_go(subject=None), registered(SaleLine):
+        page = person(client, ada)
+        assert page.context["page"].outside == ([] if right else ["sale lines"])
+        with nullcontext() if right else unchanged(Account, Sale, SaleLine):
+            assert erase(client, page).status_code == (302 if right else 403)
+    assert SaleLine.objects.filter(pk=line.pk).exists() != bool(right)
+
+
+@contextmanager
+def registered(model):
+    site.register(model)
+    try:
+        yield
+    finally:
+        site.unregister(model)
+
+
+@pytest.mark.parametrize("action", [PROTECT, RESTRICT])
+def test_what_protects_a_row_is_said_on_the_page(officer, ada, action, monkeypatch):
+    with_lines(ada, "a", "b")
+    monkeypatch.setattr(SaleLine._meta.get_field("sale").remote_field, "on_delete", action)
+    with sales_go(subject=None):
+        page = person(officer, ada)
+        content = " ".join(page.content.decode().split())
+        assert page.context["page"].obstacles == ["sales are protected by 2 sale lines"]
+        assert "stands in the way: sales are protected by 2 sale lines." in content
+        assert "erase this person" not in content
+        assert "Export" in content
+        with unchanged(Account, Sale, SaleLine):
+            assert len(said(erase(officer, page))) == 1
+
+
+def test_rows_that_stay_and_would_go_are_said_on_the_page(officer, ada):
+    with_lines(ada, "a")
+    with sales_go(on_erasure=Keep("tax")):
+        page = person(officer, ada)
+        assert page.context["page"].obstacles == ["1 sale line would be deleted with sales: kept (tax)"]
+        with unchanged(Account, Sale, SaleLine):
+            (message,) = said(erase(officer, page))
+    assert message.startswith("people.SaleLine: 1 row would go with people.Sale, and is kept (tax)")
