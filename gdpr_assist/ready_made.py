@@ -22,15 +22,20 @@ from .contrib import (
     django_ckeditor_5,
     django_countries,
     django_cryptography,
+    django_otp,
     djmoney,
     encrypted_fields,
     encrypted_model_fields,
+    guardian,
+    knox,
     model_utils,
+    oauth2_provider,
     pghistory,
     phonenumber_field,
     reversion,
     sessions,
     simple_history,
+    social_django,
     tinymce,
 )
 from .declaring import rules
@@ -45,10 +50,15 @@ DECLARING: dict[str, ModuleType] = {
     "auth": auth,
     "authtoken": authtoken,
     "axes": axes,
+    "django_otp": django_otp,
+    "guardian": guardian,
+    "knox": knox,
+    "oauth2_provider": oauth2_provider,
     "pghistory": pghistory,
     "reversion": reversion,
     "sessions": sessions,
     "simple_history": simple_history,
+    "social_django": social_django,
 }
 RULING: dict[str, ModuleType] = {
     "ckeditor": ckeditor,
@@ -59,6 +69,7 @@ RULING: dict[str, ModuleType] = {
     "encrypted_fields": encrypted_fields,
     "encrypted_model_fields": encrypted_model_fields,
     "model_utils": model_utils,
+    "oauth2_provider": oauth2_provider,
     "phonenumber_field": phonenumber_field,
     "tinymce": tinymce,
 }
@@ -130,6 +141,8 @@ def _register(module: ModuleType, declarations: dict[str, type[Any]]) -> None:
             model = apps.get_model(label)
         except LookupError:
             continue  # of an app that is not installed, or of another version
+        if model._meta.swapped:
+            continue  # the site has one of its own in its place
         if (first := registry.ready_made_by(model)) not in (None, module.__name__):
             raise ImproperlyConfigured(
                 f"{label} is declared by {first} and by {module.__name__}. Take one of them in GDPR_CONTRIB, or "

@@ -1691,6 +1691,11 @@ class TestW003:
         )
         assert "search method" in message.hint
 
+    def test_what_has_no_personal_field_need_not_be_found(self):
+        names = [each.name for each in Device._meta.concrete_fields]
+        with registry.registered(Device, type("PrivacyMeta", (), {"fields": [], "keep": names})):
+            assert reported() == {}
+
     def test_a_search_method_will_do(self):
         declaration = type("PrivacyMeta", (), {"fields": "__all__", "search": lambda self, term: []})
         with registry.registered(Device, declaration):

@@ -16,6 +16,7 @@ from gdpr_assist import AnonymiseError, Subject
 from gdpr_assist.databases.transactions import in_order_of_commit
 from gdpr_assist.models import EventLog, PrivacyAnonymised, Receipt
 from gdpr_assist.signals import deleted, erased
+from tests.apps.fields.models import NullBlankFields
 from tests.apps.people.models import (
     Account,
     Chat,
@@ -561,3 +562,13 @@ def test_content_types_are_those_of_the_rows(ada):
     assert remark.content_type == ContentType.objects.get_for_model(Sale)
     Subject(ada).erase()
     assert PrivacyAnonymised.objects.filter(content_type__model="remark").count() == 1
+
+
+def test_what_is_known_by_a_value_in_a_json_column_is_found():
+    """As what another site has told of somebody, and nobody has looked at yet."""
+    ada, bob = account("ada"), account("bob")
+    hers, his = (NullBlankFields.objects.create(json={"told": {"email": each.email}}) for each in (ada, bob))
+    with changed(NullBlankFields, identifiers={"email": "json__told__email"}):
+        Subject(ada).erase()
+    assert row(hers)["json"] != {"told": {"email": "ada@quill.example"}}
+    assert row(his)["json"] == {"told": {"email": "bob@quill.example"}}

@@ -132,7 +132,7 @@ def _kept(each: Declaration) -> set[str]:
 
 
 def check_W003(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """A model whose rows the Personal data tool cannot find, nor a person leads to."""
+    """A model with personal fields whose rows the Personal data tool cannot find, nor a person leads to."""
     return [
         message(
             "W003",
@@ -143,4 +143,5 @@ def check_W003(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         for each in declarations(app_configs)
         if not each.meta.search_fields and type(each.meta).search is PrivacyMeta.search
         if not each.clauses.knows_people and each.clauses.copy_of is None
+        if each.fields
     ]

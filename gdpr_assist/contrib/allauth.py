@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
+from django.db.models import Model
+
 APP = "allauth"
 
 
@@ -52,6 +55,37 @@ class UserSessionPrivacy:
     on_erasure = "delete"
 
 
+class ClientPrivacy:
+    """An application that somebody has registered stays, as others have tokens of it; nobody gets new ones."""
+
+    fields = ["name", "secret", "redirect_uris", "cors_origins", "data"]
+    keep = [
+        "id",
+        "scopes",
+        "default_scopes",
+        "type",
+        "grant_types",
+        "allow_uri_wildcards",
+        "response_types",
+        "owner",
+        "skip_consent",
+        "created_at",
+    ]
+    subject = "owner"
+    export_exclude = ["secret"]
+
+    def anonymise_secret(self, instance: Model) -> str:
+        return make_password(None)
+
+
+class TokenPrivacy:
+    fields = ["hash", "data"]
+    keep = ["type", "client", "user", "created_at", "expires_at", "scopes"]
+    copy_of = "user"
+    actors = ["client"]
+    on_erasure = "delete"
+
+
 def declarations() -> dict[str, type[Any]]:
     """Return what is declared of the models of those of its apps that are installed."""
     return {
@@ -61,4 +95,6 @@ def declarations() -> dict[str, type[Any]]:
         "socialaccount.SocialToken": SocialTokenPrivacy,
         "mfa.Authenticator": AuthenticatorPrivacy,
         "usersessions.UserSession": UserSessionPrivacy,
+        "allauth_idp_oidc.Client": ClientPrivacy,
+        "allauth_idp_oidc.Token": TokenPrivacy,
     }

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.apps import apps
 from django.db.models import F, Q
+from django.utils.module_loading import import_string
 
 from ..declaring.clauses import Identifier
 
@@ -43,6 +44,10 @@ class ConfirmedUserPrivacy(UserPrivacy):
 def declarations() -> dict[str, type[Any]]:
     """Return what is declared of ``auth.User``; allauth says which addresses are confirmed.
 
-    A user model of the site's own declares itself.
+    A scrub leaves the account that guardian has for visitors. A user model of the site's own declares itself.
     """
-    return {"auth.User": ConfirmedUserPrivacy if apps.is_installed("allauth.account") else UserPrivacy}
+    privacy = ConfirmedUserPrivacy if apps.is_installed("allauth.account") else UserPrivacy
+    if apps.is_installed("guardian"):
+        visitors = import_string("guardian.conf.settings").ANONYMOUS_USER_NAME
+        privacy = type(privacy.__name__, (privacy,), {"scrub": ~Q(username=visitors)})
+    return {"auth.User": privacy}

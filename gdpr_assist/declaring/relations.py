@@ -90,7 +90,10 @@ def matching_value(model: type[Model], lookup: str, *values: Any) -> Q:
 
 
 def is_address(model: type[Model], lookup: str) -> bool:
-    """Return whether ``lookup`` leads to the column of an e-mail address."""
-    *path, name = lookup.split(LOOKUP_SEP)
-    end = follow(model, LOOKUP_SEP.join(path))[-1].related_model if path else model
-    return isinstance(end._meta.get_field(name), EmailField)
+    """Return whether ``lookup`` leads to the column of an e-mail address. Of a JSON column, its keys may follow."""
+    for name in lookup.split(LOOKUP_SEP):
+        field: Any = model._meta.get_field(name)
+        if not isinstance(field.related_model, type):
+            return isinstance(field, EmailField)
+        model = field.related_model
+    return False

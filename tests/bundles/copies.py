@@ -1,4 +1,4 @@
-"""Keeps what a bundle has filled, and puts it back: databases, uploaded files, caches."""
+"""Keeps what a bundle has filled, and puts it back: rows, uploaded files, caches."""
 
 import shutil
 from pathlib import Path
@@ -7,21 +7,25 @@ from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.core import mail
 from django.core.cache import caches
-from django.db import connections
+from django.db import connections, transaction
+
+from tests.databases import contents
 
 
 class Kept:
     def __init__(self):
-        for alias in connections:
-            _copy(alias, _name(alias), _kept(alias))
+        self._rows = {alias: contents(alias) for alias in connections}
         self._media = Path(f"{settings.MEDIA_ROOT}_kept")
         _copy_tree(settings.MEDIA_ROOT, self._media)
         self._caches = {cache: (cache._cache.copy(), cache._expire_info.copy()) for cache in caches.all()}
 
     def put_back(self, aliases=None):
-        """Put back the databases of ``aliases``, by default all; with the uploaded files, and an empty outbox."""
+        """Put back the rows on ``aliases``, by default on all; with the uploaded files, and an empty outbox.
+
+        As with a restored dump, the databases count on with the numbers of rows.
+        """
         for alias in aliases or connections:
-            _copy(alias, _kept(alias), _name(alias))
+            _put_back(alias, self._rows[alias])
         _copy_tree(self._media, settings.MEDIA_ROOT)
         for cache, (values, expire) in self._caches.items():
             cache._cache, cache._expire_info = values.copy(), expire.copy()
@@ -29,40 +33,18 @@ class Kept:
         ContentType.objects.clear_cache()
 
     def drop(self):
-        for alias in connections:
-            if connections[alias].vendor == "sqlite":
-                Path(_kept(alias)).unlink()
-            else:
-                _drop(alias, _kept(alias))
         shutil.rmtree(self._media)
 
 
-def _name(alias):
-    return connections[alias].settings_dict["NAME"]
-
-
-def _kept(alias):
-    return f"{_name(alias)}_kept"
-
-
-def _copy(alias, source, target):
-    """Copy a whole database; nobody may be connected to either."""
-    connections[alias].close()
-    if connections[alias].vendor == "sqlite":
-        shutil.copyfile(source, target)
-    else:
-        _drop(alias, target)
-        _on_server(alias, f'CREATE DATABASE "{target}" TEMPLATE "{source}"')
-
-
-def _drop(alias, name):
-    connections[alias].close()
-    _on_server(alias, f'DROP DATABASE IF EXISTS "{name}"')
-
-
-def _on_server(alias, sql):
-    with connections[alias]._nodb_cursor() as cursor:
-        cursor.execute(sql)
+def _put_back(alias, before):
+    connection, after = connections[alias], contents(alias)
+    changed = [table for table in before | after if before.get(table) != after.get(table)]
+    with connection.constraint_checks_disabled(), transaction.atomic(alias), connection.cursor() as cursor:
+        for table in changed:
+            cursor.execute(f"DELETE FROM {table}")
+        for table in changed:
+            for row in before.get(table, []):
+                cursor.execute(f"INSERT INTO {table} VALUES ({', '.join(['%s'] * len(row))})", row)
 
 
 def _copy_tree(source, target):

@@ -19,7 +19,9 @@ class Left:
     """Names in ``running.WAYS``, if it is so after some of them only."""
 
     def allows(self, place, way):
-        return way in (self.ways or (way,)) and any(fnmatchcase(place, each) for each in self.places)
+        """Return which of ``places`` it is, or None."""
+        fitting = (each for each in self.places if fnmatchcase(place, each))
+        return next(fitting, None) if way in (self.ways or (way,)) else None
 
 
 @dataclass

@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections import Counter, defaultdict
 from io import StringIO
+from textwrap import wrap
 from time import perf_counter
 
 from django.conf import settings
@@ -12,6 +13,8 @@ from django.db import connections
 from django.test.utils import setup_databases, setup_test_environment, teardown_databases
 
 from .running import SCRUB, Bundle
+
+WIDTH = 110
 
 
 def run(name, ways=()):
@@ -26,6 +29,8 @@ def run(name, ways=()):
         report = Report(bundle)
         for way in ways or bundle.ways:
             report.add(way, bundle.do(way))
+        if not ways:
+            report.add_unused()
         bundle.kept.drop()
     finally:
         teardown_databases(databases, verbosity=0)
@@ -43,6 +48,8 @@ class Report:
         self.ways = []
         # {reason: {place: {a way after which it is left: None}}}
         self.reasons = defaultdict(lambda: defaultdict(dict))
+        # {(reason, a place as it is listed)}
+        self.used = set()
 
     def add(self, way, done):
         left = self._of_the_gone(done)
@@ -53,11 +60,17 @@ class Report:
         self.problems += [f"{way}: {each}" for each in self._of_the_other(way, done.seen)]
 
     def _of_the_gone(self, done):
-        """Return the places of their values: what stands there, and what is only there when it is decoded."""
-        places = _places(done.seen, self.bundle.gone)
+        """Return the places of their values: what stands there, what leads to the account, and what is encoded."""
+        places = _places(done.seen, self.bundle.gone) + _keys(done.seen, self.bundle.account)
         for place, count in done.residue.items():
             places.setdefault(place.partition(" on ")[0], count)
         return places
+
+    def add_unused(self):
+        """Tell what makes a list longer than it has to be; after all ways."""
+        for rule in (*self.bundle.rows.LEFT, *self.bundle.rows.CHANGED):
+            unused = [place for place in rule.places if (rule.reason, place) not in self.used]
+            self.problems += [f"listed, and nothing is there: {place} ({rule.reason})" for place in unused]
 
     def lines(self):
         """Yield what is printed."""
@@ -65,20 +78,25 @@ class Report:
         tables = len(self.before.keys)
         yield f"bundle {bundle.name} on {connections['default'].vendor}: {tables} tables, {len(self.before.rows)} rows"
         yield f"{len(bundle.gone.values)} values of who goes, in {before.total()} places, in {len(before)} columns"
-        yield f"ways to log in: {', '.join(bundle.logins) or 'none'}"
+        yield from wrap(f"ways to log in: {'; '.join(bundle.logins) or 'none'}", WIDTH, subsequent_indent="    ")
         yield f"{'way':30}{'places':>8}{'left':>8}{'listed':>8}"
         for way, left, listed in self.ways:
             yield f"{way:30}{before.total():8}{left - listed:8}{listed:8}"
         for reason, places in sorted(self.reasons.items()):
             yield f"{reason}:"
+            by_ways = defaultdict(list)
             for place, ways in sorted(places.items()):
-                yield f"    {place}: {', '.join(ways) if len(ways) < len(self.ways) else 'after all ways'}"
+                by_ways[", ".join(ways)].append(place)
+            for ways, found in by_ways.items():
+                text = f"after {ways}: {', '.join(found)}"
+                yield from wrap(text, WIDTH, initial_indent="    ", subsequent_indent="        ")
         yield from (f"WRONG {problem}" for problem in self.problems)
 
     def _is_listed(self, rules, place, way):
         for rule in rules:
-            if rule.allows(place, way):
+            if pattern := rule.allows(place, way):
                 self.reasons[rule.reason][place][way] = None
+                self.used.add((rule.reason, pattern))
                 return True
         return False
 
@@ -114,6 +132,15 @@ class Report:
                 yield f"changed of somebody else: {table} ({changed[table]})"
         new = _places(after, self.bundle.stays) - _places(self.before, self.bundle.stays)
         yield from (f"copied of who stays to {place}" for place in sorted(new))
+
+
+def _keys(seen, account):
+    """Return {"table.column": how many rows lead to the account}; ``account`` is where its key stands."""
+    places = Counter()
+    for (alias, table, _), row in seen.rows.items():
+        keys = seen.keys[alias, table].items()
+        places.update(f"{table}.{column}" for column, other in keys if (*other, row[column]) == account)
+    return places
 
 
 def _places(seen, person):

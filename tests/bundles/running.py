@@ -47,6 +47,8 @@ class Bundle:
         self.officer.force_login(get_user_model().objects.create_superuser("officer"))
         with logged():
             self.rows.fill(self.gone, self.stays)
+        # (table, column, text): what a key to it holds
+        self.account = self.user._meta.db_table, self.user._meta.pk.column, str(self.user.pk)
         self.kept = Kept()
         self.kept.put_back()
         self.before = Done(look(), self._residue(), self._try_logins())
@@ -115,11 +117,12 @@ def restored(go):
 
 
 SCRUB = "anonymise_db"
+DELETED = ("delete()", "delete() and gdpr_rerun")
 WAYS = {
     "the tool": by_the_tool,
     "erase()": by_erasing,
     "delete()": by_deleting,
-    "erase(), backup, gdpr_rerun": restored(by_erasing),
-    "delete(), backup, gdpr_rerun": restored(by_deleting),
+    "erase() and gdpr_rerun": restored(by_erasing),
+    "delete() and gdpr_rerun": restored(by_deleting),
     SCRUB: by_scrubbing,
 }

@@ -1,12 +1,25 @@
 """How a browser or a program of a person calls the pages; used to make rows, and to try to get in."""
 
+import base64
 import re
 import time
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.core import mail
 from django.test import Client
+
+from tests.bundles.people import PASSWORD
+
+# Applications of the site; where they lead to nobody is.
+SITE, DEVICE = (
+    {
+        "client_id": name,
+        "client_secret": "that of an application of the site itself",
+        "redirect_uri": "https://client.example/back/",
+    }
+    for name in ("site", "device")
+)
 
 LINK = re.compile(r"https?://testserver(\S+)")
 
@@ -28,6 +41,20 @@ def post(client, url, data=None, **more):
         form = (response.context or {}).get("form")
         raise AssertionError(f"{url}: {response.status_code} {form.errors if form else response.content[:500]}")
     return response.json()
+
+
+def query(url):
+    return dict(parse_qsl(urlsplit(url).query))
+
+
+def basic(person):
+    """Return the header with which a program sends a name and a password."""
+    return {"HTTP_AUTHORIZATION": f"Basic {base64.b64encode(f'{person.username}:{PASSWORD}'.encode()).decode()}"}
+
+
+def mail_code(strategy, backend, code, partial_token):
+    """For social-auth, which leaves the mail to the site."""
+    mail.send_mail("Is this you?", f"http://testserver/?verification_code={code.code}", None, [code.email])
 
 
 def mailed_link(address):
