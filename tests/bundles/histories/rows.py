@@ -23,11 +23,21 @@ LEFT = [
         "auditlog says who changed a row of somebody else, and from where, in the entry about that row",
         ["auditlog_logentry.actor_email", "auditlog_logentry.remote_addr"],
     ),
+    Left(
+        "who did something stays: it leads to an account that is nobody's any more",
+        [
+            "auditlog_logentry.actor_id",
+            "django_admin_log.user_id",
+            "reversion_revision.user_id",
+            "shelf_historicalletter.history_user_id",
+        ],
+    ),
+    Left("a letter that was anonymised leads to such an account, too", ["shelf_*.writer_id"]),
 ]
 CHANGED = [
     Left(
         "what was said of a revision, or of a request, that changed a row of who is gone is emptied whole",
-        ["reversion_revision", "pghistory_context"],
+        ["reversion_revision", *(["pghistory_context"] if connection.vendor == "postgresql" else [])],
     ),
     Left(
         "somebody else has changed a row of who is gone: what was written of that goes with the row",
@@ -36,7 +46,7 @@ CHANGED = [
     Left(
         "who is gone has changed a row of somebody else: Django nulls the key in its history",
         ["shelf_historicalletter"],
-        ways=["delete()", "delete(), backup, gdpr_rerun", "delete(), an editor reverts"],
+        ways=["delete()", "delete() and gdpr_rerun", "delete(), an editor reverts"],
     ),
 ]
 
