@@ -46,7 +46,7 @@ def declarations() -> dict[str, type[Any]]:
 
     A scrub leaves the account that guardian has for visitors. A user model of the site's own declares itself.
     """
-    privacy = ConfirmedUserPrivacy if apps.is_installed("allauth.account") else UserPrivacy
+    privacy: type[Any] = ConfirmedUserPrivacy if apps.is_installed("allauth.account") else UserPrivacy
     if apps.is_installed("guardian"):
         visitors = import_string("guardian.conf.settings").ANONYMOUS_USER_NAME
         privacy = type(privacy.__name__, (privacy,), {"scrub": ~Q(username=visitors)})
