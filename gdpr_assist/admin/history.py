@@ -87,16 +87,25 @@ def _write(model: type[Model], keys: Sequence[Any], operation: uuid.UUID | None,
 def _entries(
     model: type[Model], keys: Sequence[Any], operation: uuid.UUID | None, user_id: Any, flag: int
 ) -> Iterator[LogEntry]:
-    """An entry for each row. Model and key stand for the row: ``str(obj)`` would keep the name for ever."""
+    """An entry for each row. Model and key stand for the row: ``str(obj)`` would keep the name for ever.
+
+    A row that is gone is named by a number at most: a text may say who it was, or open something once a backup is
+    restored, as the key of a session does.
+    """
     kind = ContentType.objects.get_for_model(model, for_concrete_model=False)
     unlogged, logged = DONE[flag]
     message = str(unlogged) if operation is None else logged % {"operation": operation}
     for key in keys:
+        text = "" if flag == DELETION and _has_text(key) else stored_key(key)
         yield LogEntry(
             user_id=user_id,
             content_type_id=kind.pk,
-            object_id=stored_key(key),
-            object_repr=f"{model._meta.label} {stored_key(key)}"[:200],
+            object_id=text,
+            object_repr=f"{model._meta.label} {text}".rstrip()[:200],
             action_flag=flag,
             change_message=message,
         )
+
+
+def _has_text(key: Any) -> bool:
+    return any(isinstance(part, str) for part in (key if isinstance(key, tuple) else [key]))

@@ -22,6 +22,7 @@ from gdpr_assist.models import Operation
 from tests.admin.conftest import TOOL
 from tests.admin.pages import Forms, obj_pk, said
 from tests.admin.urls import site
+from tests.apps.fields.models import TextKey
 from tests.apps.people.models import Account, Chat, Circle, Event, Profile, Reader, Sale, SaleLine, StaffAccount, Visit
 from tests.databases import log_is, untouched, without_tables
 from tests.observing import changed, row, unchanged, unchanged_rows
@@ -328,6 +329,16 @@ def test_confirming_erases_the_whole_person_and_writes_it_to_the_history(officer
         (CHANGE, f"people.Sale {bought.pk}", str(bought.pk), "staff", f"Anonymised (operation {operation})."),
         (DELETION, f"people.SaleLine {line.pk}", str(line.pk), "staff", f"Deleted (operation {operation})."),
     ]
+
+
+def test_the_history_has_no_key_of_a_deleted_row_that_is_a_text(officer, ada):
+    """It may say who it was; and that of a session or a token is one, once a backup is restored."""
+    TextKey.objects.create(word="ada-lovelace", email=ADDRESS)
+    with changed(TextKey, identifiers={"email": "email"}, on_erasure="delete"):
+        erase(officer, person(officer, ada))
+    assert not TextKey.objects.exists()
+    entry = LogEntry.objects.get(action_flag=DELETION)
+    assert (entry.object_repr, entry.object_id) == ("fields.TextKey", "")
 
 
 class TestLookingAfterwards:
