@@ -34,12 +34,12 @@ def erase() -> None:
     _erase({Person: (_update(Person), "joined < %s", [JOINED_BEFORE])})
 
 
-def erase_citizen() -> None:
-    """The same for a person, and all that is about her."""
+def erase_citizen(rows: type[Model] = Entry) -> None:
+    """The same for a person, and all that is about her, or all that she was before."""
     key = key_as_text()
     address = joined(key, "'@anon.example.com'")
     update = f"UPDATE benchmarks_citizen SET name = {key}, email = {address}"
-    _erase({Citizen: (update, "id = %s", [1]), Entry: (_update(Entry), "citizen_id = %s", [1])})
+    _erase({Citizen: (update, "id = %s", [1]), rows: (_update(rows), "citizen_id = %s", [1])})
 
 
 def _erase(tables: dict[type[Model], tuple[str, str, list[Any]]]) -> None:

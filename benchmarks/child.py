@@ -68,6 +68,7 @@ def main(work: str) -> None:
         "queryset": lambda: memory_of(pairs.anonymise_found),
         "export": lambda: memory_of(export),
         "person": lambda: memory_of(counting.erase_citizen),
+        "history": lambda: memory_of(counting.erase_citizen),
         "plain_deletes": counting.plain_deletes,
     }
     json.dump(works[work](), sys.stdout)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from . import child
 from .figures import Figure
 from .models import Person
-from .pairs import fill, fill_citizen
+from .pairs import fill, fill_citizen, fill_history
 
 SMALL = 10_000
 BAR = 15
@@ -17,7 +19,10 @@ TITLES = {
     "queryset": "peak memory, queryset.anonymise()",
     "export": "peak memory, export",
     "person": "peak memory, erasing a person",
+    "history": "peak memory, erasing a person with a history",
 }
+
+FILL = {"person": fill_citizen, "history": fill_history}
 
 
 def measure(work: str, rows: int) -> Figure:
@@ -25,7 +30,7 @@ def measure(work: str, rows: int) -> Figure:
     peaks = {}
     is_person = work == "person"
     for size in (small, rows):
-        fill_citizen(size) if is_person else fill(Person, size)
+        FILL.get(work, partial(fill, Person))(size)
         peaks[size] = child.run(work)
     return Figure(
         work=f"memory_{work}",

@@ -131,6 +131,18 @@ class Entry(Columns):
         identifiers = {}
 
 
+class Past(Columns):
+    """What a citizen was before, a million times."""
+
+    citizen = models.ForeignKey(Citizen, related_name="+", on_delete=models.CASCADE)
+
+    class PrivacyMeta:
+        fields = PERSONAL
+        keep = [*KEPT, "citizen"]
+        copy_of = "citizen"
+        identifiers = {}
+
+
 class Paper(models.Model):
     citizen = models.ForeignKey(Citizen, null=True, related_name="+", on_delete=models.SET_NULL)
     text = models.TextField()

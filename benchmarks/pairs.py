@@ -20,7 +20,7 @@ from django.db.models.signals import post_save
 
 from . import by_hand, counting, databases, residue, seeding
 from .figures import Figure
-from .models import Member, Person
+from .models import Member, Past, Person
 
 Work = Callable[[], Any]
 
@@ -32,6 +32,10 @@ MEMBERS = {"members": ("default", "SELECT * FROM benchmarks_member ORDER BY id")
 CITIZEN = {
     "citizens": ("default", "SELECT * FROM benchmarks_citizen ORDER BY id"),
     "entries": ("default", "SELECT * FROM benchmarks_entry ORDER BY id"),
+}
+HISTORY = {
+    "citizens": ("default", "SELECT * FROM benchmarks_citizen ORDER BY id"),
+    "history": ("default", "SELECT * FROM benchmarks_past ORDER BY id"),
 }
 MARKERS = {
     "markers": (
@@ -144,6 +148,11 @@ def fill_citizen(rows: int) -> None:
     seeding.empty_log()
 
 
+def fill_history(rows: int) -> None:
+    seeding.citizen(past=rows)
+    seeding.empty_log()
+
+
 def fill_for_replay(rows: int, *, per_operation: int | None = None) -> None:
     """Half of the rows are there; of these, half were deleted and half anonymised."""
     seeding.fill(Person, rows, "id % 4 < 2")
@@ -234,6 +243,15 @@ PAIRS = {
         ours=counting.erase_citizen,
         by_hand=by_hand.erase_citizen,
         leaves=CITIZEN | MARKERS | LOG,
+    ),
+    "history": Pair(
+        title="erasing a person, with a history of so many rows",
+        bar=3,
+        share=5,
+        prepare=fill_history,
+        ours=counting.erase_citizen,
+        by_hand=partial(by_hand.erase_citizen, Past),
+        leaves=HISTORY | MARKERS | LOG,
     ),
     "residue": Pair(
         title="gdpr_residue, 7 values in all tables",

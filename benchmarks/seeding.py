@@ -23,6 +23,7 @@ from .models import (
     Entry,
     Member,
     Order,
+    Past,
     Person,
     PlainCustomer,
     Purchase,
@@ -83,18 +84,19 @@ def fill(model: type[Columns], rows: int, condition: str = "1 = 1") -> None:
     databases.settle(model)
 
 
-def citizen(entries: int = 0, papers: int = 0) -> None:
-    """Leave one citizen with so many entries, and so many papers of each kind."""
-    template(entries)
-    databases.empty([Entry, *PAPERS, Citizen, *_own_tables("default")])
+def citizen(entries: int = 0, papers: int = 0, past: int = 0) -> None:
+    """Leave one citizen with so many entries, so many papers of each kind, and so many rows of history."""
+    template(max(entries, past))
+    databases.empty([Entry, Past, *PAPERS, Citizen, *_own_tables("default")])
     databases.release()
     made = Citizen.objects.create(pk=1, name="Ada", email="ada@mail.example.org")
     columns = ", ".join(_columns(Seed))
-    databases.execute(
-        f"INSERT INTO benchmarks_entry ({columns}, citizen_id)"
-        f" SELECT {columns}, {made.pk:d} FROM benchmarks_seed WHERE id <= {entries:d} ORDER BY id"
-    )
-    databases.settle(Entry)
+    for model, rows in ((Entry, entries), (Past, past)):
+        databases.execute(
+            f"INSERT INTO {model._meta.db_table} ({columns}, citizen_id)"
+            f" SELECT {columns}, {made.pk:d} FROM benchmarks_seed WHERE id <= {rows:d} ORDER BY id"
+        )
+        databases.settle(model)
     for model in PAPERS:
         _bulk_create(model, (model(citizen=made, text="Ada") for _ in range(papers)))
 

@@ -1,6 +1,7 @@
 """Ready declarations for models of other apps: taken by a setting, and replaced by what the site says itself."""
 
 from contextlib import contextmanager
+from types import ModuleType
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -9,8 +10,9 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ImproperlyConfigured
 
-from gdpr_assist import Subject
+from gdpr_assist import Subject, ready_made, switches
 from gdpr_assist.checks.declarations import check_E002
+from gdpr_assist.contrib import sessions
 from gdpr_assist.erasure import erase
 from gdpr_assist.planning import plan
 from gdpr_assist.ready_made import register_ready_made
@@ -136,3 +138,24 @@ def test_what_cannot_be_cleared_is_an_error(settings):
         (found,) = [each for each in check_E002() if each.obj is User]
     assert found.msg == "auth.User: PrivacyMeta.clear names email, which is no many-to-many field of the model."
     assert found.hint.startswith("The many-to-many fields are groups, user_permissions.")
+
+
+def test_two_that_declare_the_same_model_are_an_error(settings, monkeypatch):
+    other = ModuleType("site.sessions")
+    other.APP, other.declarations = "django.contrib.sessions", sessions.declarations
+    for modules in (ready_made.DECLARING, ready_made.MODULES):
+        monkeypatch.setitem(modules, "other", other)
+    message = (
+        r"^sessions\.Session is declared by gdpr_assist\.contrib\.sessions and by site\.sessions\. Take one of them"
+    )
+    with pytest.raises(ImproperlyConfigured, match=message), taken(settings, ["sessions", "other"]):
+        pass
+    assert Session not in registry
+
+
+@pytest.mark.parametrize("name", ["auditlog", "pghistory", "reversion", "simple_history"])
+def test_a_history_of_which_the_app_is_not_installed_is_an_error_and_switches_nothing(settings, name):
+    settings.GDPR_CONTRIB = [name]
+    with pytest.raises(ImproperlyConfigured, match=f"declared for {name}, which is not in INSTALLED_APPS"):
+        register_ready_made()
+    assert switches.silenced() == []
