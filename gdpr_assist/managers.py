@@ -307,7 +307,9 @@ def contribute(model: type[Model]) -> None:
     if model in _before:
         return  # the apps were set up anew, as for a test that sets INSTALLED_APPS
     names = {**METHODS, MARKED: mark, privacy_instance_name(): privacy_meta, RELATION: NoRelation()}
-    added = [name for name in names if not hasattr(model, name)]
+    # hasattr() would ask an attribute of a multi-table parent that declares the model, while others are still to come.
+    there = {name for base in model.__mro__ for name in vars(base)}
+    added = [name for name in names if name not in there]
     beside: dict[str, Any] = {name: each for name, each in vars(model).items() if isinstance(each, BaseManager)}
     _before[model] = (own_managers(model._meta), added, beside)
     for name in added:

@@ -16,6 +16,7 @@ from django.db.models.constants import LOOKUP_SEP
 
 from .conf import not_personal
 from .declaring.clauses import Clauses, Generic
+from .declaring.mistakes import Mistake
 from .declaring.relations import follow, generic_keys, history_of
 from .exceptions import AnonymiseError
 from .registry import concrete, registry
@@ -90,6 +91,11 @@ def person_of(model: type[Model]) -> type[Model] | None:
     return next(filter(None, above), None) or (concrete(model) if clauses_of(model).is_person else None)
 
 
+def knows_people(model: type[Model]) -> bool:
+    """Return whether a row of ``model`` is a person, or leads to one by a path or a value."""
+    return clauses_of(model).knows_people or person_of(model) is not None
+
+
 def own_key(model: type[Model]) -> str:
     """Return the lookup path from a row of ``model``, which is a person, to the primary key of the topmost row."""
     links = [(parent, link) for parent, link in registry.parents(model) if person_of(parent)]
@@ -147,10 +153,22 @@ def _known(model: type[Model], before: str, party: str, passed: frozenset[type[M
 
 
 def sound_clauses_of(model: type[Model]) -> Clauses:
-    for mistake in registry.declaration(model).mistakes if model in registry else ():
-        if mistake.check in OF_PEOPLE:
-            raise AnonymiseError(f"{mistake.message} {mistake.hint}")
+    if model in registry:
+        for mistake in (*registry.declaration(model).mistakes, *party_mistakes(model)):
+            if mistake.check in OF_PEOPLE:
+                raise AnonymiseError(f"{mistake.message} {mistake.hint}")
     return clauses_of(model)
+
+
+def party_mistakes(model: type[Model]) -> Iterator[Mistake]:
+    """Yield that a row is about several people, if it is a person as that of a multi-table parent is one."""
+    if clauses_of(model).parties and (person := person_of(model)):
+        yield Mistake(
+            "E045",
+            f"{model._meta.label}: PrivacyMeta.subject has parties, and each row is a person, as {person._meta.label} "
+            "says.",
+            "A person has no parties: write the paths as a list, or leave them out.",
+        )
 
 
 def end_of(model: type[Model], path: str) -> type[Model]:

@@ -27,6 +27,7 @@ from .execution.run import Run
 from .log import identity, legacy, writing
 from .managers import take_off_declaration
 from .paths import person_of
+from .planning.parts import is_kept_behind, part_behind
 from .planning.plans import plan
 from .registry import concrete, registry
 from .sensitive import sensitive
@@ -206,23 +207,26 @@ def anonymise_related(sender: type[Model], queryset: QuerySet[Any], keys: Sequen
 
     Where the key is a party's own, that part of the rows alone: what they hold of others stays.
     """
-    if sender in registry and not registry.declaration(sender).meta.can_anonymise:
+    why = _why_kept(sender, keys[0]) if sender in registry else ""
+    if why:
         count = queryset.count()
         keep(sender._meta.label, count)
-        logger.info(
-            "%s: %s rows whose target is deleted are left as they are (can_anonymise = False).",
-            sender._meta.label,
-            count,
-        )
+        logger.info("%s: %s rows whose target is deleted are left as they are (%s).", sender._meta.label, count, why)
     elif sender in registry:
         deletion = _under_way(queryset.db)
-        part = registry.declaration(sender).part_of(keys[0])
+        part = part_behind(sender, keys[0])
         execute(plan(queryset, part=part), within=None if deletion is None or deletion.is_recorded else deletion)
     elif sender._meta.apps is apps:  # a migration's model of the same name declares nothing
         raise AnonymiseError(
             f"{sender._meta.label} has on_delete=ANONYMISE but is not registered; nothing was deleted. "
             "Give it a PrivacyMeta."
         )
+
+
+def _why_kept(model: type[Model], key: str) -> str:
+    if not registry.declaration(model).meta.can_anonymise:
+        return "can_anonymise = False"
+    return "on_erasure = Keep(...)" if is_kept_behind(model, key) else ""
 
 
 def keep_database_id(sender: type[Model], instance: Any, raw: bool, using: str, **kwargs: Any) -> None:

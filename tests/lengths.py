@@ -20,6 +20,7 @@ REASONS = {
     "databases/compaction.py": "three databases side by side, each with its own statements",
     "log/writing.py": "the protocol, in the order of its steps",
     "managers.py": "all that touches a project's class, so that it can be read at once",
+    "paths.py": "from a model to its people, and the proof that no key is forgotten: they read the same relations",
     "planning/plans.py": "the plan and how it is made: one value",
     "receivers.py": "a deletion as Django tells of it, from its first row to its last, and what goes with it",
     "registry.py": "one object: what is declared, looked up in each direction",

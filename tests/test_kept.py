@@ -6,18 +6,21 @@ import pytest
 from django.core.management import call_command
 from model_bakery import baker
 
+from gdpr_assist import Keep, Party, Subject
 from gdpr_assist.erasure import erase
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.execution.kept import hearing_of_kept, keep
-from gdpr_assist.models import Receipt
+from gdpr_assist.models import PrivacyAnonymised, Receipt
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.planning.preview import preview
 from gdpr_assist.registry import registry
 from gdpr_assist.signals import pre_anonymise
-from tests.apps.shop.models import Boat, Comment, Customer, Home, Houseboat, Message, Order
-from tests.observing import listening, queries, row
+from tests.apps.people.models import Sale
+from tests.apps.shop.models import Boat, Comment, Customer, GiftOrder, Home, Houseboat, Message, Order
+from tests.observing import changed, listening, queries, row
 
 from .admin.pages import confirm, said
+from .people import sale
 
 
 @pytest.fixture
@@ -199,3 +202,92 @@ class TestAdmin:
         baker.make(Message, recipient=customer)
         response = officer.post(f"/shop/shop/customer/{customer.pk}/delete/", {"post": "yes"})
         assert not [text for text in said(response) if "can_anonymise" in text]
+
+
+# -- what a declaration keeps when the person is erased, in whichever table of an object --------------
+
+
+@pytest.fixture
+def gift(db):
+    """A gift order, in two tables, of a customer who is a person."""
+    with (
+        changed(Customer, subject="self", identifiers={}),
+        changed(Order, subject="customer"),
+        changed(GiftOrder, subject="customer", fields=["greeting"]),
+    ):
+        texts = {"recipient": "Grace", "email": "ada@quill.example", "greeting": "Dear Grace"}
+        yield baker.make(GiftOrder, customer=baker.make(Customer, name="Ada"), **texts)
+
+
+def erased(gift):
+    Subject(gift.customer).erase()
+
+
+def deleted(gift):
+    """Which ANONYMISE on the key answers."""
+    gift.customer.delete()
+
+
+def erased_again(gift):
+    """By a replay, to rows as they were in the backup."""
+    texts = {name: getattr(gift, name) for name in ("recipient", "email", "greeting")}
+    Subject(gift.customer).erase()
+    GiftOrder.objects.filter(pk=gift.pk).update(**texts)
+    for model in (PrivacyAnonymised, Receipt):
+        model.objects.all()._raw_delete("default")
+    call_command("gdpr_rerun", "--noinput", stdout=StringIO())
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("go", [erased, deleted, erased_again])
+class TestOfAnObjectInSeveralTables:
+    def test_what_a_child_keeps(self, go, gift):
+        with changed(GiftOrder, subject="customer", fields=["greeting"], on_erasure={"greeting": Keep("law")}):
+            go(gift)
+        held = row(gift)
+        assert (held["recipient"], held["greeting"]) == (str(gift.pk), "Dear Grace")
+
+    @pytest.mark.parametrize("own", [{"subject": "customer"}, {}])
+    def test_a_child_that_is_kept(self, go, own, gift):
+        with changed(GiftOrder, fields=["greeting"], on_erasure=Keep("law"), **own):
+            go(gift)
+        held = row(gift)
+        assert (held["recipient"], held["greeting"]) == (str(gift.pk), "Dear Grace")
+
+    def test_a_parent_that_is_kept(self, go, gift):
+        with changed(Order, subject="customer", on_erasure=Keep("tax")):
+            go(gift)
+        held = row(gift)
+        assert held["recipient"] == "Grace"
+        # Of the deletion, the key of the parent speaks.
+        assert held["greeting"] == str(gift.pk)
+
+    def test_a_parent_that_keeps_a_column(self, go, gift):
+        with changed(Order, subject="customer", on_erasure={"recipient": Keep("tax")}):
+            go(gift)
+        held = row(gift)
+        assert (held["recipient"], held["email"]) == ("Grace", f"{gift.pk}@anon.example.com")
+        assert held["greeting"] == str(gift.pk)
+
+    def test_what_is_somebody_elses_in_the_table_of_the_parent(self, go, gift):
+        hers, others = Party(erases=["email", "delivery_note"]), Party(erases=["recipient"])
+        with changed(Order, subject={"customer": hers, "customer__referred_by": others}):
+            go(gift)
+        held = row(gift)
+        assert (held["recipient"], held["email"]) == ("Grace", f"{gift.pk}@anon.example.com")
+
+
+@pytest.mark.django_db
+def test_a_row_that_is_kept_stays_when_its_person_is_deleted(ada):
+    """Also where the key to that person says ANONYMISE."""
+    bought = sale(ada, email=ada.email)
+    before = row(bought)
+    with changed(Sale, on_erasure=Keep("tax")):
+        ada.delete()
+    assert row(bought) == {**before, "buyer_id": None}
+
+
+def test_asked_for_by_itself_the_whole_object_goes(gift):
+    with changed(GiftOrder, subject="customer", fields=["greeting"], on_erasure={"greeting": Keep("law")}):
+        Order.objects.get().anonymise()
+    assert (row(gift)["recipient"], row(gift)["greeting"]) == (str(gift.pk), str(gift.pk))

@@ -19,7 +19,7 @@ from django.test.utils import isolate_apps
 from django.utils import timezone
 from model_bakery import baker
 
-from gdpr_assist import AnonymiseError
+from gdpr_assist import AnonymiseError, managers
 from gdpr_assist.models import PrivacyManager, PrivacyModel, PrivacyQuerySet
 from gdpr_assist.registry import registry
 from tests.apps.fields.models import Target, UUIDKey
@@ -34,6 +34,7 @@ from tests.apps.shop.models import (
     CustomerQuerySet,
     Employee,
     ForeignCustomer,
+    GiftOrder,
     Order,
     OrderLine,
     Product,
@@ -794,3 +795,12 @@ class TestTypedManagers:
     def test_migrations_write_their_own_class(self, branch):
         assert ModelState.from_model(Branch).managers == []
         assert MigrationWriter.serialize(Branch.objects.__class__)[0].endswith("models.TypedManager")
+
+
+def test_a_model_is_given_its_methods_before_it_is_declared(monkeypatch):
+    """A multi-table child that is made late is wired while models that it names are still to come."""
+    managers.withdraw(GiftOrder)
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "declaration", None)
+        managers.contribute(GiftOrder)
+    assert GiftOrder._privacy_meta is registry.declaration(GiftOrder).meta

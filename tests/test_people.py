@@ -434,6 +434,23 @@ def test_gdpr_assist_E044():
     assert others == []
 
 
+def test_a_path_to_a_multi_table_child_of_a_person_ends_at_a_person():
+    with changed(StaffAccount, subject=None), changed(Sale, subject="packed_by", actors=[]):
+        assert checks.check_E044() == []
+        assert [each.person for each in routes(Sale)] == [Account]
+
+
+def test_gdpr_assist_E045_of_a_multi_table_child_of_a_person():
+    with changed(StaffAccount, subject={"brought_by": Party(erases=["desk"])}):
+        [found] = checks.check_E045()
+        with pytest.raises(AnonymiseError, match="has parties"):
+            routes(StaffAccount)
+    assert (found.obj, found.msg) == (
+        StaffAccount,
+        "people.StaffAccount: PrivacyMeta.subject has parties, and each row is a person, as people.Account says.",
+    )
+
+
 def test_gdpr_assist_E047():
     with changed(Reader, identifiers={"mail": "email"}):
         [found] = checks.check_E047()

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from gdpr_assist import Subject
 from gdpr_assist.models import PrivacyAnonymised, Receipt
 from gdpr_assist.registry import registry
-from tests.apps.people.models import Account, Circle, Event, Visit
+from tests.apps.people.models import Account, Circle, Event, Profile, Visit
 from tests.settings import DB
 
 from .logbook import anonymised, deleted, logged
@@ -177,6 +177,19 @@ class TestDjangosDelete:
         assert (row(shared)["motto"], members(shared)) == ("Sing", {bob.pk})
         bob.delete()
         assert row(shared)["motto"] == str(shared.pk)
+
+    @pytest.mark.parametrize("action", ["erase", "delete"])
+    def test_a_link_goes_too_that_is_not_next_to_the_row_that_goes(self, action, ada, bob):
+        """It leads to the account, which stays when its profile, here the person, is deleted."""
+        shared = circle(ada, bob)
+        profile, _ = (Profile.objects.create(account=each, phone="555") for each in (ada, bob))
+        with (
+            changed(Account, subject="profile", identifiers={}),
+            changed(Profile, subject="self", identifiers={}),
+        ):
+            Subject(profile).erase() if action == "erase" else profile.delete()
+        assert (row(shared)["motto"], members(shared)) == ("Sing", {bob.pk})
+        assert row(ada)["email"] != "ada@quill.example"
 
     def test_of_both_at_once(self, ada, bob):
         shared = circle(ada, bob)

@@ -17,13 +17,27 @@ from ..conf import looks_personal, not_personal, paths_baseline
 from ..declaring.clauses import DELETED, Generic, Identifier
 from ..declaring.declaration import Declaration
 from ..declaring.relations import way_back
-from ..paths import Key, clauses_of, end_of, keys_to_people, people, person_of
+from ..paths import Key, clauses_of, end_of, keys_to_people, knows_people, party_mistakes, people, person_of
 from ..registry import concrete, registry
 from .messages import declarations, declared, message
 
 check_E043 = declared("E043", "What is declared of people is of the wrong type, or leads nowhere.")
-check_E045 = declared("E045", "A party that owns and sees nothing, or a personal field that is not one party's.")
 check_E046 = declared("E046", "A key with ANONYMISE to somebody who owns nothing of the row.")
+
+
+_parties_of_one = declared("E045", "What one model declares of its parties.")
+
+
+def check_E045(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A party that owns and sees nothing, a personal field that is not one party's, or a person with parties."""
+    return [
+        *_parties_of_one(app_configs),
+        *(
+            message("E045", mistake.message, mistake.hint, each.model)
+            for each in declarations(app_configs)
+            for mistake in party_mistakes(each.model)
+        ),
+    ]
 
 
 def check_E044(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
@@ -38,7 +52,7 @@ def check_E044(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         )
         for each in declarations(app_configs)
         for path, end in _ends(each)
-        if not clauses_of(end).knows_people
+        if not knows_people(end)
     ]
 
 
@@ -220,7 +234,7 @@ def check_W031(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         if each.clauses.says_whose
         for field in each.model._meta.local_fields
         if field.is_relation and isinstance(field.related_model, type) and not _is_parent_link(field)
-        if (target := concrete(field.related_model)) in registry and not clauses_of(target).knows_people
+        if (target := concrete(field.related_model)) in registry and not knows_people(target)
         if registry.declaration(target).changes
     ]
 

@@ -206,7 +206,7 @@ class Files(Keeper):
         fields: dict[str, set[str]] = {}
         for plan in plans:
             for declaration in (plan.declaration, *map(registry.declaration, plan.descendants)):
-                if plan.part and plan.part not in declaration.parts:
+                if plan.part and not declaration.has_part(plan.part):
                     continue
                 for column in file_changes(declaration, plan.part):
                     fields.setdefault(shown(column.storage), set()).add(field_label(column))

@@ -107,7 +107,13 @@ class Declaration:
 
     def changes_of(self, part: str) -> tuple[Change, ...]:
         """Return the changes of a part of the rows, of ``""`` all."""
-        return tuple(each for each in self.changes if not part or each.field.name in self.parts[part])
+        if not part or (part == FREE and FREE not in self.parts):
+            return self.changes
+        return tuple(each for each in self.changes if each.field.name in self.parts[part])
+
+    def has_part(self, part: str) -> bool:
+        """Return whether a row has this part. What is not kept is one, also where nothing is kept."""
+        return part in self.parts or (part == FREE and not self.clauses.parties)
 
     def part_of(self, key: str) -> str:
         """Return the part that the column ``key`` belongs to; ``""`` if it is none's own."""

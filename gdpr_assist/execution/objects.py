@@ -162,11 +162,15 @@ def _anonymise_children(plan: Plan, keys: list[Any], run: Run, seen: set[type[Mo
 def _anonymise_part(whole: Plan, rows: QuerySet[Any], run: Run, seen: set[type[Model]]) -> None:
     """Anonymise ``rows``, which are a part of the objects of ``whole`` in another table."""
     seen.add(rows.model)
-    if not registry.declaration(rows.model).meta.can_anonymise:
-        keep(rows.model._meta.label, rows.count())
+    declared = registry.declaration(rows.model)
+    if not declared.meta.can_anonymise:
+        keep(declared.label, rows.count())
         return
-    if whole.part and whole.part not in registry.declaration(rows.model).parts:
+    if whole.part and not declared.has_part(whole.part):
         return  # nothing of it is there
+    if whole.part and isinstance(declared.clauses.on_erasure, Keep):
+        keep(declared.label, rows.count())
+        return
     rest = make_plan(rows, force=whole.force, part=whole.part)
     for claimed in all_claims(rest, run):
         anonymise(rest, claimed, run, seen)

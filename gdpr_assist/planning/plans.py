@@ -240,7 +240,7 @@ def plan(target: QuerySet[Any] | Model, *, force: bool = False, part: str = "") 
         raise AnonymiseError(f"{model._meta.label} is not registered: give it a PrivacyMeta.")
     declared = registry.declaration(model)
     declared.require_can_anonymise()
-    if part and part not in declared.parts:
+    if part and not declared.has_part(part):
         raise AnonymiseError(f"{declared.label} has no part {part!r}; it has {', '.join(declared.parts) or 'none'}.")
     if isinstance(target, QuerySet):
         return _plan(declared, model, _usable(target), target_alias(target), force, part, None)

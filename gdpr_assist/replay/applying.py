@@ -239,7 +239,7 @@ def model_of(kind: Kind) -> type[Model]:
     if event not in dict(EventLog.EVENT_CHOICES):
         raise CannotApply(label, "the event is unknown")
     model = registry.find(label)
-    if model is not None and part and part not in registry.declaration(model).parts:
+    if model is not None and part and not registry.declaration(model).has_part(part):
         raise CannotApply(label, f"its declaration has no part {part!r} any more")
     if model is not None:
         return model

@@ -110,7 +110,7 @@ class Returned:
         if self.model not in registry:
             return False
         declared = registry.declaration(self.model)
-        return declared.meta.can_anonymise and (not part or part in declared.parts)
+        return declared.meta.can_anonymise and (not part or declared.has_part(part))
 
     def _as_planned(self, part: str) -> Any:
         """The condition that a row holds what the rules give, as one that was anonymised by hand; None if unknown."""

@@ -10,9 +10,10 @@ from uuid import UUID
 from django.template.defaultfilters import pluralize
 
 from ..copies.rows import copies_of
-from ..declaring.clauses import DELETED, FREE, Keep
+from ..declaring.clauses import DELETED, Keep
 from ..execution.execute import Result
 from ..paths import clauses_of
+from ..planning.parts import part_of_person
 from ..planning.plans import Plan, plan
 from ..planning.superusers import goes_with, takes_last_superuser
 from ..registry import registry
@@ -133,14 +134,19 @@ class Share:
         return {**others, **{name: keep.ground for name, keep in clauses.kept.items()}}
 
 
-def shares(found: Iterable[Found], force: bool, keys: Keys, tables: Tables) -> Iterator[Share]:
-    """Yield what becomes of ``found``, and of what links shared rows to the person, whose own rows have ``keys``."""
+def shares(
+    found: Iterable[Found], force: bool, keys: Keys, tables: Tables, *, people_go: bool = False
+) -> Iterator[Share]:
+    """Yield what becomes of ``found``, and of what links shared rows to the person, whose own rows have ``keys``.
+
+    With ``people_go`` these are deleted, and links with them.
+    """
     for each in found:
         declared = registry.declaration(each.model)
         clauses = declared.clauses
         if each.is_shared:
             yield Share(found=each, verb="keep", ground="about somebody else too")
-            yield from _links(each, keys)
+            yield from _links(each, keys, people_go)
         elif isinstance(clauses.on_erasure, Keep):
             yield Share(found=each, verb="keep", ground=clauses.on_erasure.ground)
         elif clauses.on_erasure == DELETED:
@@ -148,7 +154,7 @@ def shares(found: Iterable[Found], force: bool, keys: Keys, tables: Tables) -> I
         elif not declared.meta.can_anonymise:
             yield Share(found=each, verb="keep", ground="can_anonymise = False")
         elif not each.part or each.part in declared.parts:
-            part = each.part or (FREE if FREE in declared.parts else "")
+            part = each.part or part_of_person(each.model)
             yield Share(found=each, verb="anonymise", plan=plan(each.rows, force=force, part=part))
             yield from _of_nobody(each, force, tables)
         else:
@@ -162,8 +168,8 @@ def _of_nobody(found: Found, force: bool, tables: Tables) -> Iterator[Share]:
         yield Share(found=theirs, verb="anonymise", plan=plan(rows, force=force, part=party))
 
 
-def _links(found: Found, keys: Keys) -> Iterator[Share]:
-    for rows in link_rows(found.rows, keys, found.part):
+def _links(found: Found, keys: Keys, people_go: bool) -> Iterator[Share]:
+    for rows in link_rows(found.rows, keys, found.part, people_go=people_go):
         way = f"link to {found.label}"
         yield Share(found=Found(model=rows.model, using=found.using, part="", rows=rows, ways=(way,)), verb="delete")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import F, ManyToManyField, Model, Q, QuerySet
+from django.db.models import CASCADE, F, ManyToManyField, Model, Q, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 
 from ..declaring.clauses import FREE
@@ -90,10 +90,11 @@ def _with_value(model: type[Model], alias: str, party: str) -> Iterator[QuerySet
             yield rows.exclude(**{each.lookup: ""}).order_by().values("pk")
 
 
-def link_rows(rows: QuerySet[Any], keys: Keys, part: str) -> Iterator[QuerySet[Any]]:
+def link_rows(rows: QuerySet[Any], keys: Keys, part: str, *, people_go: bool = False) -> Iterator[QuerySet[Any]]:
     """Yield the rows between ``rows`` and the person that stand for nothing else: of a many-to-many relation.
 
-    Not those of a model that says itself whose they are.
+    Not those of a model that says itself whose they are. Where all rows of the person go (``people_go``), not those
+    that go with them either.
     """
     for person, route in _to_people(rows.model, part):
         found = _last_link(rows.model, route)
@@ -102,7 +103,10 @@ def link_rows(rows: QuerySet[Any], keys: Keys, part: str) -> Iterator[QuerySet[A
         before, field, is_forwards, after = found
         here, there = through_keys(field) if is_forwards else reversed(through_keys(field))
         through: type[Model] = field.remote_field.through
-        if not clauses_of(through).says_whose:
+        key: Any = through._meta.get_field(there)
+        is_next_to_her = route.lookup.count(LOOKUP_SEP) == len(before)
+        goes_too = people_go and is_next_to_her and key.remote_field.on_delete is CASCADE
+        if not clauses_of(through).says_whose and not goes_too:
             ends = {f"{LOOKUP_SEP.join([there, *after])}__in": mine}
             near = rows.order_by().values(LOOKUP_SEP.join([*before, "pk"]))
             yield all_rows(through, rows.db).filter(**ends, **{f"{here}__in": near})
@@ -115,8 +119,7 @@ def _to_people(model: type[Model], part: str) -> list[tuple[type[Model], Route]]
 
 def _is_erased(person: type[Model], alias: str, key: str) -> Any:
     """Return the condition that ``key`` is that of somebody who is erased."""
-    declared = registry.declaration(person)
-    return is_marked(declared, alias, FREE if FREE in declared.parts else "", key=key)
+    return is_marked(registry.declaration(person), alias, FREE, key=key)
 
 
 def _last_link(model: type[Model], route: Route) -> tuple[list[str], Any, bool, list[str]] | None:

@@ -13,7 +13,7 @@ from ..declaring.declaration import Declaration
 from ..declaring.relations import generic_keys
 from ..declaring.rules import is_hashed_password
 from ..export.records import Record, View, has_own_export
-from ..paths import clauses_of
+from ..paths import clauses_of, knows_people
 from ..registry import registry
 from .finding import Found
 from .references import Tokens, references, with_references
@@ -84,7 +84,7 @@ def _keys_to_things(declared: Declaration) -> list[str]:
         for each in declared.model._meta.concrete_fields
         if each.name in declared.fields
         and isinstance(each.related_model, type)
-        and not clauses_of(each.related_model).knows_people
+        and not knows_people(each.related_model)
     ]
 
 

@@ -19,6 +19,7 @@ from ..execution.deleting import Deletion
 from ..execution.execute import execute
 from ..log.writing import Erasure, as_part_of
 from ..paths import Route, clauses_of, own_key, person_of
+from ..planning.parts import part_behind
 from ..planning.plans import Plan
 from ..registry import concrete
 from ..sensitive import sensitive
@@ -85,8 +86,7 @@ def _of_those_who_stay(people: Keys, going: Going, using: str, tables: Tables) -
         if clauses_of(each.model).on_delete_of_subject and not _is_a_person(each)
     ]
     lock(each for each in found if may_be_shared(each.model, each.part))
-    # Without keys: the links go with the rows of the people.
-    every = [each for each in shares(found, False, {}, tables) if each.verb != "keep"]
+    every = [each for each in shares(found, False, keys, tables, people_go=all_go) if each.verb != "keep"]
     return [each for each in every if not (all_go and _is_seen_to(each))]
 
 
@@ -110,7 +110,7 @@ def _is_anonymised(share: Share, route: Route) -> bool:
         return False
     [key] = follow(share.found.model, route.lookup)
     is_own = key.model is share.found.model and isinstance(_on_delete(key), ANONYMISE)
-    return is_own and share.plan.part == share.plan.declaration.part_of(key.name)
+    return is_own and share.plan.part == part_behind(share.plan.declaration.model, key.name)
 
 
 def _on_delete(step: Any) -> Any:
