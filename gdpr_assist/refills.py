@@ -102,13 +102,11 @@ def _marked(suspected: Fields, using: str) -> Fields:
     )
     found = {}
     for place, names in suspected.items():
-        parts = registry.declaration(place[0]).parts
+        declared = registry.declaration(place[0])
         mine = [(part, note or "") for kind, part, note in markers if kind == kinds[place]]
         noted = {name for _, note in mine for name in note.split(",")}
         found[place] = [
-            name
-            for name in names
-            if name not in noted and any(not part or name in parts.get(part, ()) for part, _ in mine)
+            name for name in names if name not in noted and any(name in declared.names_of(part) for part, _ in mine)
         ]
     return {place: names for place, names in found.items() if names}
 

@@ -107,9 +107,13 @@ class Declaration:
 
     def changes_of(self, part: str) -> tuple[Change, ...]:
         """Return the changes of a part of the rows, of ``""`` all."""
-        if not part or (part == FREE and FREE not in self.parts):
-            return self.changes
-        return tuple(each for each in self.changes if each.field.name in self.parts[part])
+        return tuple(each for each in self.changes if each.field.name in self.names_of(part))
+
+    def names_of(self, part: str) -> frozenset[str]:
+        """Return the names of the columns of a part, and of the key to it; of ``""`` those of all changes."""
+        if not part or (part not in self.parts and self.has_part(part)):
+            return frozenset(change.field.name for change in self.changes)
+        return self.parts.get(part, frozenset())
 
     def has_part(self, part: str) -> bool:
         """Return whether a row has this part. What is not kept is one, also where nothing is kept."""
