@@ -216,7 +216,8 @@ def gift(db):
         changed(GiftOrder, subject="customer", fields=["greeting"]),
     ):
         texts = {"recipient": "Grace", "email": "ada@quill.example", "greeting": "Dear Grace"}
-        yield baker.make(GiftOrder, customer=baker.make(Customer, name="Ada"), **texts)
+        person = baker.make(Customer, name="Ada", referred_by=baker.make(Customer))
+        yield baker.make(GiftOrder, customer=person, **texts)
 
 
 def erased(gift):

@@ -9,7 +9,7 @@ from gdpr_assist import Keep, Party, Subject
 from gdpr_assist.models import EventLog
 from gdpr_assist.paths import known_by, routes
 from gdpr_assist.registry import registry
-from tests.apps.people.models import Account, Attachment, Chat, Profile
+from tests.apps.people.models import Account, Attachment, Chat, Profile, StaffAccount
 
 from .observing import changed, row
 from .people import account, sale
@@ -131,6 +131,28 @@ class TestOfNobody:
             Subject(ada).export(file := BytesIO())
             with ZipFile(file) as archive:
                 assert not any(b"Yes!" in archive.read(name) for name in archive.namelist())
+
+    def test_one_whose_path_leads_in_a_circle(self, ada):
+        chat = Chat.objects.create(asker=ada, question="Ada?", answer="Yes!")
+        with changed(
+            Chat, subject={"asker": Party(erases=["question"]), "attachment__chat": Party(erases=["answer"])}
+        ):
+            Subject(ada).erase()
+        assert (row(chat)["question"], row(chat)["answer"]) == (str(chat.pk), str(chat.pk))
+
+    def test_who_is_another_party_too_is_the_last_of_the_others(self):
+        """At once, not at a second call."""
+        staff = StaffAccount.objects.create(email="cleo@quill.example", is_confirmed=True)
+        chat = Chat.objects.create(asker=staff, question="Cleo?", answer="Yes!")
+        parties = {
+            "asker": Party(erases=["question"]),
+            "asker__staffaccount": Party(sees=["question"]),
+            "answerer": Party(erases=["answer"]),
+        }
+        with changed(Chat, subject=parties):
+            Subject(staff).erase()
+            assert (row(chat)["question"], row(chat)["answer"]) == (str(chat.pk), str(chat.pk))
+            assert Subject(staff).erase().erased == {}
 
     @pytest.mark.usefixtures("by_address")
     def test_who_is_known_by_a_value_is_somebody(self, ada):

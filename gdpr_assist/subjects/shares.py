@@ -141,6 +141,7 @@ def shares(
 
     With ``people_go`` these are deleted, and links with them.
     """
+    found = list(found)
     for each in found:
         declared = registry.declaration(each.model)
         clauses = declared.clauses
@@ -156,14 +157,21 @@ def shares(
         elif not each.part or each.part in declared.parts:
             part = each.part or part_of_person(each.model)
             yield Share(found=each, verb="anonymise", plan=plan(each.rows, force=force, part=part))
-            yield from _of_nobody(each, force, tables)
+            yield from _of_nobody(each, found, force, tables)
         else:
             yield Share(found=each, verb="keep", ground=SEEN)
 
 
-def _of_nobody(found: Found, force: bool, tables: Tables) -> Iterator[Share]:
+def _of_nobody(found: Found, every: list[Found], force: bool, tables: Tables) -> Iterator[Share]:
     """Yield what becomes of the columns of parties who are nobody, where the person is the last of the others."""
-    for party, rows in without_others(found.rows, found.part, tables) if found.part else ():
+    if not found.part:
+        return
+    hers = {
+        each.part: each.rows.order_by()
+        for each in every
+        if (each.model, each.using) == (found.model, found.using) and not each.is_shared
+    }
+    for party, rows in without_others(found.rows, found.part, hers, tables):
         theirs = replace(found, part="", rows=rows, ways=(f"without {party}",), by_way=())
         yield Share(found=theirs, verb="anonymise", plan=plan(rows, force=force, part=party))
 

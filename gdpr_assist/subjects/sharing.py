@@ -5,7 +5,7 @@ Reads only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db.models import CASCADE, F, ManyToManyField, Model, Q, QuerySet
@@ -39,11 +39,13 @@ def of_others_too(model: type[Model], alias: str, keys: Keys, part: str, tables:
     return _any_of(list(leading_to_others(model, alias, keys, part, tables)))
 
 
-def without_others(rows: QuerySet[Any], part: str, tables: Tables) -> Iterator[tuple[str, QuerySet[Any]]]:
+def without_others(
+    rows: QuerySet[Any], part: str, hers: Mapping[str, QuerySet[Any]], tables: Tables
+) -> Iterator[tuple[str, QuerySet[Any]]]:
     """Yield each other party that owns something, and those of ``rows`` where it is nobody.
 
     Nobody has neither a key nor a value, and can never ask. What is theirs goes with the last of the people: in these
-    rows, each other party than ``part`` is nobody too, or erased.
+    rows, each other party than ``part`` is nobody too, or erased, or the person again: {party: rows} are ``hers``.
     """
     model, parts = rows.model, registry.declaration(rows.model).parts
     others = [party for party in clauses_of(model).parties if party != part]
@@ -52,9 +54,13 @@ def without_others(rows: QuerySet[Any], part: str, tables: Tables) -> Iterator[t
             present = [*_with_key(model, rows.db, party), *_with_value(model, rows.db, party)]
             for third in others:
                 if third != party:
-                    present += leading_to_others(model, rows.db, {}, third, tables)
-                    present += _with_value(model, rows.db, third)
-            yield party, rows.exclude(pk__in=_any_of(present))
+                    there = [
+                        *leading_to_others(model, rows.db, {}, third, tables),
+                        *_with_value(model, rows.db, third),
+                    ]
+                    mine = hers.get(third)
+                    present += there if mine is None else (each.exclude(pk__in=mine.values("pk")) for each in there)
+            yield party, rows.exclude(pk__in=_any_of(present)) if present else rows
 
 
 def _any_of(queries: list[QuerySet[Any]]) -> Any:

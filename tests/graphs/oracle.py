@@ -300,8 +300,17 @@ class Oracle:
 
     def erase(self, root: Place) -> Outcome:
         hers, outcome = self.joined([self.person(*root)]), self.outcome()
-        self._do(self.found(hers), hers, outcome)
+        found = self.found(hers)
+        self._do(found, hers, outcome)
+        outcome.may_refuse |= any(self._is_in_the_way(*each, found) for each in outcome.gone)
         return outcome
+
+    def _is_in_the_way(self, number: Any, key: int, found: dict[tuple[int, int, str], Found]) -> bool:
+        """Whether a row that would go with others is kept, or not hers alone."""
+        if not isinstance(number, int) or (said := self.graph.said(number)) is None:
+            return False
+        of_hers = [found.get((number, key, party)) for party in said.parties or [""]]
+        return _is_kept(said) or any(each is None or each.is_shared for each in of_hers)
 
     def delete(self, root: Place) -> Outcome:
         """Return what becomes of the rows when this row of a person is deleted."""
