@@ -40,6 +40,8 @@ setup(
     extras_require={
         # A bar and tables for the commands on a terminal; without it they print lines.
         "rich": ["rich"],
+        # gdpr_assist.testing: it makes rows with it.
+        "testing": ["model-bakery"],
         # gdpr_inventory --format svg; its wheels bring Graphviz.
         "svg": ["pygraphviz>=2"],
     },

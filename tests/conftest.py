@@ -13,6 +13,8 @@ from django.db import connections
 from tests import databases, log_role
 from tests.people import account
 
+pytest_plugins = ["gdpr_assist.pytest_plugin"]
+
 DATABASE_FIXTURES = {"db", "django_db_reset_sequences", "live_server", "transactional_db"}
 
 # pytest-django makes each transactional test from this class.

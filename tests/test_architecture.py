@@ -61,9 +61,10 @@ def is_write(node):
 
 
 # execution: personal data; log: events, receipts, and which database it is; deletion: called by Django's Collector at
-# its own UPDATE; upgrading: an operation of a migration; admin/history: Django's own history.
+# its own UPDATE; upgrading: an operation of a migration; admin/history: Django's own history; testing/people: a site's
+# tests.
 LOG = {"log/identity", "log/receipts", "log/writing"}
-WRITERS = {"execution", *LOG, "deletion", "upgrading", "admin/history"}
+WRITERS = {"execution", *LOG, "deletion", "upgrading", "admin/history", "testing/people"}
 
 
 def test_only_execution_and_the_log_write_rows():

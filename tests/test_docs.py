@@ -13,7 +13,7 @@ from django.core.management.base import CommandParser
 from django.utils.module_loading import import_string
 
 import gdpr_assist
-from gdpr_assist import checks, looks, managers, signals
+from gdpr_assist import checks, looks, managers, signals, testing
 from gdpr_assist import models as models_of_ours
 from gdpr_assist.declaring import defaults
 from gdpr_assist.declaring.meta import PrivacyMeta
@@ -108,6 +108,11 @@ def test_options_are_those_of_the_command(name):
 def test_each_public_name_is_in_the_reference(name):
     pages = read("reference/declaration.rst") + read("reference/subject.rst")
     assert re.search(rf"^\.\. py:\w+:: gdpr_assist\.{name}\b", pages, re.MULTILINE)
+
+
+def test_what_is_for_tests_is_in_the_reference():
+    documented = re.findall(r"^\.\. py:(?:function|class):: (\w+)", read("reference/testing.rst"), re.MULTILINE)
+    assert sorted(documented) == sorted(testing.__all__)
 
 
 def test_each_attribute_of_a_declaration_is_in_the_reference():

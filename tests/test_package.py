@@ -36,10 +36,19 @@ def imported():
 def test_it_brings_django_and_its_settings_and_nothing_else(metadata):
     assert metadata["install_requires"] == ["Django>=4.2,!=6.1.0", "django-appconf"]
     with_django = {"asgiref"}
-    assert set().union(*imported().values()) == {"appconf", "django", "pygraphviz", "rich"} | with_django
+    assert (
+        set().union(*imported().values())
+        == {"appconf", "django", "model_bakery", "pygraphviz", "pytest", "rich"} | with_django
+    )
 
 
 def test_each_extra_is_known_by_one_module(metadata):
-    assert metadata["extras_require"] == {"rich": ["rich"], "svg": ["pygraphviz>=2"]}
+    assert metadata["extras_require"] == {
+        "rich": ["rich"],
+        "svg": ["pygraphviz>=2"],
+        "testing": ["model-bakery"],
+    }
     assert [module for module, names in imported().items() if "rich" in names] == ["management/console"]
     assert [module for module, names in imported().items() if "pygraphviz" in names] == ["inventory/drawing"]
+    assert [module for module, names in imported().items() if "model_bakery" in names] == ["testing/making"]
+    assert [module for module, names in imported().items() if "pytest" in names] == ["pytest_plugin"]
