@@ -36,7 +36,9 @@ from .contrib import (
     sessions,
     simple_history,
     social_django,
+    taggit,
     tinymce,
+    wagtail,
 )
 from .declaring import rules
 from .registry import registry
@@ -59,6 +61,8 @@ DECLARING: dict[str, ModuleType] = {
     "sessions": sessions,
     "simple_history": simple_history,
     "social_django": social_django,
+    "taggit": taggit,
+    "wagtail": wagtail,
 }
 RULING: dict[str, ModuleType] = {
     "ckeditor": ckeditor,
@@ -71,7 +75,9 @@ RULING: dict[str, ModuleType] = {
     "model_utils": model_utils,
     "oauth2_provider": oauth2_provider,
     "phonenumber_field": phonenumber_field,
+    "taggit": taggit,
     "tinymce": tinymce,
+    "wagtail": wagtail,
 }
 MODULES = dict(sorted((DECLARING | RULING).items()))
 

@@ -8,16 +8,19 @@ from typing import Any
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import router
-from django.db.models import CASCADE, CharField, Model, QuerySet, TextField
+from django.db.models import CASCADE, CharField, IntegerField, ManyToManyField, Model, QuerySet, TextField
 
 from ..databases.presence import has_table
 from ..declaring.clauses import HISTORY, Generic, Path, PointedAtBy
-from ..declaring.keys import key_text
+from ..declaring.keys import key_field, key_text
 from ..declaring.meta import all_rows
-from ..declaring.relations import history_of
+from ..declaring.relations import generic_keys, history_of
 from ..paths import clauses_of, end_of
 from ..registry import concrete, registry
 from ..tables import stored_key
+
+# Columns that hold any key, as a text
+TEXTS = (CharField, TextField)
 
 
 def copying(model: type[Model]) -> list[type[Model]]:
@@ -32,7 +35,7 @@ def _may_copy(each: type[Model], model: type[Model]) -> bool:
     if isinstance(path, PointedAtBy):
         key: Any = next((field for field in model._meta.fields if field.name == path.key), None)
         return key is not None and key.is_relation and concrete(key.related_model) is each
-    return isinstance(path, Generic) or _original(each, path) is model
+    return can_point(each, path, model) if isinstance(path, Generic) else _original(each, path) is model
 
 
 def _original(model: type[Model], path: str) -> type[Model]:
@@ -54,7 +57,7 @@ def copies(model: type[Model], keys: Collection[Any], using: str) -> Iterator[Qu
     """Yield the rows of each model that are copies of the rows of ``model`` with these keys, which may be gone."""
     for each in copying(model):
         if _is_there(each, using):
-            yield _pointing(each, model, keys, [stored_key(key) for key in keys], using)
+            yield _copying(each, model, keys, [stored_key(key) for key in keys], using)
 
 
 def copies_of(rows: QuerySet[Any]) -> Iterator[QuerySet[Any]]:
@@ -64,7 +67,7 @@ def copies_of(rows: QuerySet[Any]) -> Iterator[QuerySet[Any]]:
             text = key_text(rows.model)
             keys = rows.order_by().values("pk")
             texts = keys if text is None else rows.order_by().values_list(text, flat=True)
-            yield _pointing(each, rows.model, keys, texts, rows.db)
+            yield _copying(each, rows.model, keys, texts, rows.db)
 
 
 def _is_there(model: type[Model], using: str) -> bool:
@@ -72,21 +75,59 @@ def _is_there(model: type[Model], using: str) -> bool:
     return router.db_for_write(model) == using or has_table(model, using)
 
 
-def _pointing(copy: type[Model], model: type[Model], keys: Any, texts: Any, using: str) -> QuerySet[Any]:
+def _copying(copy: type[Model], model: type[Model], keys: Any, texts: Any, using: str) -> QuerySet[Any]:
     path: Path | PointedAtBy = clauses_of(copy).copy_of  # type: ignore[assignment]  # see copying
     if isinstance(path, PointedAtBy):
         return all_rows(copy, using).filter(pk__in=all_rows(model, using).filter(pk__in=keys).values(path.key))
-    if not isinstance(path, Generic):
-        name = model._meta.pk.attname if path == HISTORY else path
-        return all_rows(copy, using).filter(**{f"{name}__in": keys})
+    if isinstance(path, Generic):
+        return _pointing(copy, path, model, keys, texts, using)
+    name = model._meta.pk.attname if path == HISTORY else path
+    return all_rows(copy, using).filter(**{f"{name}__in": keys})
+
+
+def can_point(each: type[Model], path: Generic, model: type[Model]) -> bool:
+    """Return whether the column of a generic key can hold the primary keys of ``model``."""
+    column, key = _column(each, path), key_field(model)
+    alike: Iterable[Any] = (IntegerField, type(key))
+    return isinstance(column, TEXTS) or any(isinstance(column, kind) and isinstance(key, kind) for kind in alike)
+
+
+def _column(model: type[Model], path: Generic) -> Any:
+    """The column that holds the key: it may be a foreign key itself, to a multi-table parent of what it points at."""
+    field: Any = model._meta.get_field(path.object_id)
+    return key_field(field.remote_field.model) if field.remote_field else field
+
+
+def linked(field: Any, keys: Collection[Any], using: str) -> QuerySet[Any]:
+    """Return the rows by which a many-to-many field links the rows of its model with these keys to others.
+
+    A field that another package calls that may have a generic key to its rows, as tags have, or a key of any name.
+    """
+    through = field.remote_field.through
+    rows = all_rows(through, using)
+    if isinstance(field, ManyToManyField):
+        return rows.filter(**{f"{field.m2m_field_name()}__in": keys})
+    if generic := generic_keys(through):
+        path = Generic(generic[0].ct_field, generic[0].fk_field)
+        return _pointing(through, path, field.model, keys, [stored_key(key) for key in keys], using)
+    names = [
+        each.name for each in through._meta.fields if each.remote_field and issubclass(field.model, each.related_model)
+    ]
+    return rows.filter(**{f"{names[0]}__in": keys})
+
+
+def _pointing(
+    each: type[Model], path: Generic, model: type[Model], keys: Any, texts: Any, using: str
+) -> QuerySet[Any]:
+    """Return the rows of ``each`` that point at those of ``model`` with these keys."""
     # A row is called by its own model, or by a proxy of it.
-    names = [each for each in apps.get_models() if concrete(each) is concrete(model)]
+    names = [other for other in apps.get_models() if concrete(other) is concrete(model)]
     kinds = ContentType.objects.db_manager(using).get_for_models(*names, for_concrete_models=False).values()
-    is_text = isinstance(copy._meta.get_field(path.object_id), CharField | TextField)
+    is_text = isinstance(each._meta.get_field(path.object_id), TEXTS)
     condition = {
         f"{path.content_type}__in": [kind.pk for kind in kinds],
         f"{path.object_id}__in": texts if is_text else keys,
     }
     if path.using:
         condition[path.using] = using
-    return all_rows(copy, using).filter(**condition)
+    return all_rows(each, using).filter(**condition)

@@ -222,8 +222,10 @@ def _copy_mistakes(meta: PrivacyMeta, clauses: Clauses) -> Iterable[Mistake]:
 
 
 def _are_of_any_row(model: type[Model], path: Generic) -> bool:
-    """Whether the fields are a key to a content type, and a column for the key of a row of it."""
+    """Whether the fields are a key to a content type, and a column for the key of a row of it, or of its parent."""
     columns = {field.name: field for field in model._meta.concrete_fields}
     kind: Any = columns.get(path.content_type)
     is_kind = kind is not None and kind.is_relation and kind.related_model._meta.label == "contenttypes.ContentType"
-    return is_kind and path.object_id in columns and not columns[path.object_id].is_relation
+    key: Any = columns.get(path.object_id)
+    stays = key is not None and not (key.is_relation and key.remote_field.on_delete in (SET_NULL, SET_DEFAULT))
+    return is_kind and stays

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Model, QuerySet
 
 from ..conf import logs_anonymising
-from ..copies.rows import copies
+from ..copies.rows import copies, linked
 from ..declaring.clauses import DELETED, FREE, Keep
 from ..declaring.digits import known_key
 from ..declaring.meta import all_rows
@@ -76,8 +76,7 @@ def _anonymise_own(plan: Plan, keys: list[Any], run: Run) -> None:
 def _clear(plan: Plan, keys: list[Any]) -> None:
     """Delete what links the rows with these keys to others, by the many-to-many fields that are to be cleared."""
     for name in plan.declaration.meta.clear:
-        field: Any = plan.declaration.model._meta.get_field(name)
-        all_rows(field.remote_field.through, plan.using).filter(**{f"{field.m2m_field_name()}__in": keys}).delete()
+        linked(plan.declaration.model._meta.get_field(name), keys, plan.using).delete()
 
 
 def erase_copies(

@@ -1,0 +1,306 @@
+"""What wagtail and taggit keep of an erased row. Run by tests/test_ready_pages.py."""
+
+import datetime
+import json
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from taggit.models import Tag, TaggedItem
+from wagtail.contrib.forms.models import FormSubmission
+from wagtail.log_actions import log
+from wagtail.models import Comment, Locale, ModelLogEntry, Page, PageLogEntry, Revision
+from wagtail.search.models import IndexEntry
+from wagtail.users.models import UserProfile
+
+from gdpr_assist import Subject, paths
+from gdpr_assist.models import EventLog
+from gdpr_assist.registry import registry
+from tests.observing import row as columns_of
+from tests.test_ready_made import taken
+
+from .pages.models import (
+    ContactField,
+    ContactPage,
+    ContactSubmission,
+    Guest,
+    Notice,
+    Parcel,
+    Phone,
+    StaffPage,
+    StaffTag,
+    Visitor,
+    Wrong,
+)
+
+pytestmark = pytest.mark.django_db(databases=["default", "other", "gdpr_log"])
+
+ADA, MAIL = "Ada Lovelace", "ada@quill.example"
+
+
+def row(instance, *names):
+    return {name: value for name, value in columns_of(instance).items() if name in names}
+
+
+@pytest.fixture
+def people(settings):
+    """Accounts are people."""
+    with taken(settings, ["auth", "taggit", "wagtail"]):
+        yield
+
+
+@pytest.fixture
+def root():
+    Locale.objects.get_or_create(language_code="en")
+    return Page.get_first_root_node() or Page.add_root(title="Root", slug="root")
+
+
+@pytest.fixture
+def editor():
+    return User.objects.create_superuser("editor")
+
+
+@pytest.fixture
+def page(root, editor):
+    """A page about Ada, with two revisions: one that is published, and a draft."""
+    page = StaffPage(title=ADA, slug="ada-lovelace", name=ADA, email=MAIL, bio=f"<p>{ADA}</p>", room="7")
+    page.body = [("text", f"by {ADA}")]
+    root.add_child(instance=page)
+    page.tags.add("mathematics")
+    page.phones.add(Phone(number="ada's 0123"))
+    page.save()
+    page.save_revision(user=editor, log_action=True).publish(user=editor)
+    page.room = "8"
+    page.save_revision(user=editor, log_action=True)
+    return StaffPage.objects.get()
+
+
+@pytest.fixture
+def visitor(editor):
+    visitor = Visitor.objects.create(user=editor, name=ADA, email=MAIL, badge="blue")
+    visitor.tags.add("vip", "ada-lovelace")
+    visitor.save_revision(user=editor)
+    visitor.badge = "red"
+    visitor.save_revision(user=editor)
+    log(visitor, "wagtail.edit", user=editor, data={"title": ADA}, title=ADA)
+    return visitor
+
+
+def as_an_object(instance):
+    return instance.anonymise()
+
+
+def as_a_set(instance):
+    return type(instance).objects.filter(pk=instance.pk).anonymise()
+
+
+WAYS = pytest.mark.parametrize("anonymise", [as_an_object, as_a_set])
+
+
+def left(*values):
+    """Return where in the tables of wagtail, and of the rows here, one of ``values`` still is."""
+    models = (Revision, PageLogEntry, ModelLogEntry, StaffPage, Visitor, Comment, IndexEntry)
+    return {
+        (model.__name__, name)
+        for model in models
+        for each in model._base_manager.values()
+        for name, value in each.items()
+        if any(each in str(value) for each in values)
+    }
+
+
+class TestRevisions:
+    @WAYS
+    def test_publishing_an_old_one_brings_nothing_back(self, page, editor, anonymise):
+        first = Revision.page_revisions.order_by("pk").first()
+        anonymise(page)
+        erased = row(page, "name", "email", "bio", "title", "slug")
+        Revision.objects.get(pk=first.pk).publish(user=editor)
+        again = StaffPage.objects.get()
+        assert row(page, "name", "email", "bio", "title", "slug") == erased
+        assert (again.name, again.email, again.title) == (str(page.pk), f"{page.pk}@anon.example.com", str(page.pk))
+        assert again.room == "7"  # what is not personal, as it was in that one
+        assert again.live
+        assert not left(ADA, "ada-lovelace", MAIL)
+        assert list(again.tags.all()) == []
+
+    @WAYS
+    def test_a_draft_stays_one(self, page, anonymise):
+        anonymise(page)
+        draft = StaffPage.objects.get().get_latest_revision_as_object()
+        assert (draft.room, draft.name, draft.email) == ("8", str(page.pk), f"{page.pk}@anon.example.com")
+
+    def test_rows_in_the_form_of_a_page_stay_as_they_are(self, page, editor):
+        """They are erased as whoever they are about is."""
+        first = Revision.page_revisions.order_by("pk").first()
+        page.anonymise()
+        phone = Phone.objects.get()
+        assert phone.number == "ada's 0123"
+        assert "0123" not in json.dumps(list(Revision.objects.values()), default=str)
+        phone.anonymise()
+        Revision.objects.get(pk=first.pk).publish(user=editor)
+        assert Phone.objects.get().number == str(phone.pk)
+
+    @WAYS
+    def test_of_a_snippet(self, visitor, editor, anonymise):
+        first = Revision.objects.order_by("pk").first()
+        result = anonymise(visitor)
+        assert result.copies == {"wagtailcore.Revision": 2, "wagtailcore.ModelLogEntry": 1, "taggit.TaggedItem": 2}
+        Revision.objects.get(pk=first.pk).publish(user=editor)
+        assert row(visitor, "name", "email", "badge") == {
+            "name": "A visitor",
+            "email": f"{visitor.pk}@anon.example.com",
+            "badge": "blue",
+        }
+        assert not left(ADA, "ada-lovelace", MAIL)
+        assert {each.user for each in Revision.objects.all()} == {editor}
+
+    def test_one_that_is_scheduled_is_published_without_them(self, visitor):
+        soon = timezone.now() + datetime.timedelta(hours=1)
+        visitor.go_live_at = soon
+        scheduled = visitor.save_revision(approved_go_live_at=soon)
+        visitor.anonymise()
+        scheduled.refresh_from_db()
+        assert scheduled.approved_go_live_at == soon
+        assert scheduled.as_object().name == "A visitor"
+
+    def test_those_of_others_stay(self, visitor, editor):
+        other = Visitor.objects.create(name="Bob", email="bob@quill.example", badge="blue", user=visitor.user)
+        other.save_revision()
+        visitor.anonymise()
+        assert Revision.objects.get(object_id=other.pk).content["name"] == "Bob"
+
+    def test_they_go_with_their_row(self, visitor):
+        visitor.delete()
+        assert not Revision.objects.exists()
+
+    @pytest.mark.usefixtures("people")
+    def test_a_person_as_a_whole(self, visitor, editor):
+        Subject(editor).erase()
+        assert not left(ADA, "ada-lovelace", MAIL)
+
+
+@pytest.mark.parametrize("model", [Revision, StaffPage])
+def test_a_scrub_may_come_by_the_revisions_first(page, model):
+    """It comes by all rows of all models, whatever their order."""
+    (Revision.objects.all() if model is Revision else StaffPage.objects.all()).anonymise()
+    contents = [each.content for each in Revision.objects.all()]
+    assert {(each["name"], each["email"], each["title"]) for each in contents} == {
+        (str(page.pk), f"{page.pk}@anon.example.com", str(page.pk))
+    }
+    assert [each["room"] for each in contents] == ["7", "8"]
+
+
+def test_a_revision_of_what_is_not_declared_stays_in_a_scrub(root):
+    root.save_revision()
+    before = Revision.objects.get().content
+    Revision.objects.all().anonymise()
+    assert Revision.objects.get().content == before
+
+
+@WAYS
+def test_nothing_of_it_is_found_by_searching(page, anonymise):
+    assert "IndexEntry" in {name for name, _ in left(ADA)}
+    anonymise(page)
+    assert not left(ADA)
+
+
+class TestLogs:
+    def test_of_a_page(self, page, editor):
+        entries = PageLogEntry.objects.count()
+        assert entries
+        page.anonymise()
+        assert [each.data for each in PageLogEntry.objects.all()] == [{}] * entries
+        assert PageLogEntry.objects.filter(user=editor).exists()
+        assert PageLogEntry.objects.count() == entries
+        assert not PageLogEntry.objects.filter(label__icontains="ada").exists()
+
+    def test_of_a_deleted_page(self, page):
+        page.delete(user=None)
+        assert not left(ADA)
+
+    def test_of_a_snippet(self, visitor):
+        visitor.anonymise()
+        entry = ModelLogEntry.objects.get()
+        assert (entry.label, entry.data, entry.action) == (str(entry.pk), {}, "wagtail.edit")
+
+
+class TestPeople:
+    @pytest.mark.usefixtures("people")
+    def test_comments_and_profile_of_an_account(self, page, editor):
+        Comment.objects.create(page=page, user=editor, text="ask Ada", contentpath="name")
+        UserProfile.objects.create(user=editor, preferred_language="en", current_time_zone="Europe/Paris")
+        Subject(editor).erase()
+        assert not UserProfile.objects.exists()
+        assert Comment.objects.get().text != "ask Ada"
+
+    def test_what_a_form_has_sent_in_is_not_declared(self):
+        assert FormSubmission not in registry
+
+    def test_a_column_beside_what_a_form_has_sent_in_finds_it(self, root):
+        page = ContactPage(title="Contact", slug="contact")
+        page.form_fields = [ContactField(label=label, field_type="singleline") for label in ("email", "message")]
+        root.add_child(instance=page)
+        for mail in (MAIL, "bob@quill.example"):
+            form = page.get_form({"email": mail, "message": f"from {mail}"}, page=page, user=None)
+            assert form.is_valid()
+            page.process_form_submission(form)
+        [person] = Subject.find(email=MAIL)
+        person.erase()
+        assert [each.form_data["message"] for each in ContactSubmission.objects.all()] == ["from bob@quill.example"]
+
+
+@pytest.mark.usefixtures("people")
+def test_nothing_is_wrong_or_missing_in_what_is_declared():
+    theirs = [each for each in registry if each.label.startswith(("wagtail", "taggit"))]
+    assert {each.label: each.mistakes for each in theirs if each.mistakes} == {}
+    unanswered = [each.label for each in paths.unanswered() if each.label.startswith(("wagtail", "taggit"))]
+    assert unanswered == ["wagtailcore.Page.owner", "wagtailcore.Page.locked_by"]  # in docs/howto/pages_of_wagtail.rst
+
+
+class TestTags:
+    @WAYS
+    def test_they_go_with_the_row_and_those_of_others_stay(self, anonymise):
+        guest, notice = Guest.objects.create(pk=7, name=ADA), Notice.objects.create(pk=7, title="Closed")
+        other = Guest.objects.create(pk=8, name="Bob")
+        for each in (guest, notice, other):
+            each.tags.add("vip", ADA)
+        anonymise(guest)
+        assert list(guest.tags.all()) == []
+        assert (notice.tags.count(), other.tags.count(), Tag.objects.count()) == (2, 2, 2)
+
+    @WAYS
+    def test_without_taking_them_clear_does_the_same(self, anonymise):
+        registry.withdraw_ready_made(TaggedItem)
+        try:
+            self.test_they_go_with_the_row_and_those_of_others_stay(anonymise)
+        finally:
+            registry.register_ready_made(TaggedItem, ready(TaggedItem), "here")
+
+    def test_of_a_through_model_of_the_sites_own(self, page):
+        assert StaffTag.objects.count() == 1
+        page.anonymise()
+        assert not StaffTag.objects.exists()
+
+    def test_a_replay_removes_them_again(self, visitor):
+        items = list(TaggedItem.objects.values())
+        visitor.anonymise()
+        assert not TaggedItem.objects.exists()
+        events = EventLog.objects.using("gdpr_log").filter(model_name="TaggedItem")
+        assert {each.target_pk for each in events} == {str(each["id"]) for each in items}
+
+    def test_a_row_with_a_key_that_they_cannot_have(self):
+        parcel = Parcel.objects.create(name=ADA)
+        assert parcel.anonymise().copies == {}
+
+    def test_as_a_field_they_are_a_check(self):
+        (found,) = registry.declaration(Wrong).errors
+        assert found.check == "E006"
+        assert found.message == "Cannot anonymise pages.Wrong.tags - it is no column, but links to tags"
+        assert found.hint == 'Write clear = ["tags"] in the PrivacyMeta, which removes them.'
+
+
+def ready(model):
+    from gdpr_assist.contrib import taggit  # noqa: PLC0415
+
+    return taggit.declarations()[model._meta.label]
