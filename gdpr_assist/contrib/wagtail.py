@@ -70,8 +70,7 @@ def _apply(declared: Declaration, row: Model) -> Iterator[str]:
             continue
         value = change.anonymiser(row) if change.anonymiser else change.replacement.value(row)  # type: ignore[union-attr]
         if change.replacement is not None or value is not None:  # else it has set the value itself
-            is_key = field.is_relation and not isinstance(value, Model)
-            setattr(row, field.attname if is_key else field.name, value)
+            field.save_form_data(row, value)
         yield field.name
 
 

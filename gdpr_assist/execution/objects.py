@@ -103,6 +103,8 @@ def _erase_copies(found: QuerySet[Any], run: Run, part: str, force: bool) -> Non
     elif clauses.on_erasure == DELETED:
         deletion = Deletion(found)
         deletion.read_keys()
+        if not deletion.keys:
+            return  # two models may each hold copies of whatever row
         erase_copies(declared.model, deletion.keys, run, force=force)  # while a path may lead over what goes
         with explained_deletion(declared.model, found.db), as_part_of({found.db: run.erasure}):
             deletion.run()

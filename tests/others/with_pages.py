@@ -255,7 +255,8 @@ def test_nothing_is_wrong_or_missing_in_what_is_declared():
     theirs = [each for each in registry if each.label.startswith(("wagtail", "taggit"))]
     assert {each.label: each.mistakes for each in theirs if each.mistakes} == {}
     unanswered = [each.label for each in paths.unanswered() if each.label.startswith(("wagtail", "taggit"))]
-    assert unanswered == ["wagtailcore.Page.owner", "wagtailcore.Page.locked_by"]  # in docs/howto/pages_of_wagtail.rst
+    # In GDPR_NOT_PERSONAL, as docs/howto/pages_of_wagtail.rst says
+    assert set(unanswered) == {"wagtailcore.Page.owner", "wagtailcore.Page.locked_by"}
 
 
 class TestTags:
