@@ -33,14 +33,17 @@ help:
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make clean   remove what the other targets made"
 
-$(READY): setup.py pyproject.toml tests/requirements.txt tests/canary/requirements.txt example_project/requirements.txt
+BUNDLES := $(wildcard tests/bundles/*/requirements.txt)
+
+$(READY): setup.py pyproject.toml tests/requirements.txt tests/canary/requirements.txt $(BUNDLES) \
+		example_project/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 		|| { echo "$(PYTHON) is older than Python 3.10; name another: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --upgrade pip
 	$(VENV)/bin/python -m pip install --quiet --editable ".[rich,svg]" \
 		--requirement tests/requirements.txt --requirement tests/canary/requirements.txt \
-		--requirement example_project/requirements.txt
+		--requirement example_project/requirements.txt $(addprefix --requirement ,$(BUNDLES))
 	touch $@
 
 $(VENV)/bin/tox: $(READY)
@@ -61,11 +64,8 @@ canary: $(VENV)/.driver-$(DB)
 			|| exit 1; \
 	done
 
-$(VENV)/.bundles: $(READY) $(wildcard tests/bundles/*/requirements.txt)
-	$(VENV)/bin/python -m pip install --quiet --upgrade $(addprefix --requirement ,$(wildcard tests/bundles/*/requirements.txt))
-	touch $@
-
-bundles: $(VENV)/.bundles $(VENV)/.driver-$(DB)
+bundles: $(VENV)/.driver-$(DB)
+	$(VENV)/bin/python -m pip install --quiet --upgrade $(addprefix --requirement ,$(BUNDLES))
 	DB=$(DB) $(VENV)/bin/python -m tests.bundles
 
 $(VENV)/.bench-%: $(READY) benchmarks/requirements.txt
