@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
 
-from gdpr_assist import AnonymiseError, Subject
+from gdpr_assist import AnonymiseError, Keep, Subject
 from gdpr_assist.databases.transactions import in_order_of_commit
 from gdpr_assist.models import EventLog, PrivacyAnonymised, Receipt
 from gdpr_assist.signals import deleted, erased
@@ -439,6 +439,14 @@ class TestErase:
         assert "people.Sale: 1 row, by email, but a key leads to somebody else: not included" in lines
         with unchanged(Account, Sale):
             Subject(ada).preview()
+
+    def test_the_preview_of_rows_of_which_all_is_kept(self, ada):
+        Profile.objects.create(account=ada, phone="555")
+        with changed(Profile, on_erasure={"phone": Keep("tax")}):
+            lines = Subject(ada).preview().splitlines()
+        assert [line for line in lines if "Profile" in line] == [
+            "people.Profile (free): 1 row, is the person, by account: anonymised: nothing; phone stays (tax)"
+        ]
 
 
 class TestExport:

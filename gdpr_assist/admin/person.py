@@ -160,7 +160,7 @@ def _group(request: HttpRequest, site: AdminSite, line: Line) -> Group:
     share = line.share
     names = {change.field.name: str(change.field.verbose_name) for change in share.plan.changes} if share.plan else {}
     done = {
-        "anonymise": _("anonymised: %(fields)s") % {"fields": ", ".join(names.values())},
+        "anonymise": _("anonymised: %(fields)s") % {"fields": ", ".join(names.values()) or _("nothing")},
         "delete": _("deleted with the above") if share.is_cascade else _("deleted"),
         "keep": _("kept (%(ground)s)") % {"ground": share.ground},
         LEFT: _("left as they are"),

@@ -55,7 +55,7 @@ class Line:
     @property
     def _done(self) -> str:
         if self.share.plan:
-            return f"anonymised: {', '.join(self.share.plan.fields)}"
+            return f"anonymised: {', '.join(self.share.plan.fields) or 'nothing'}"
         if self.share.is_cascade:
             return "deleted with the above"
         return {"delete": "deleted", LEFT: "left as they are"}.get(self.share.verb, f"kept ({self.share.ground})")
