@@ -19,7 +19,6 @@ from gdpr_assist.testing import (
     registered_models,
 )
 from tests.apps.fields.models import NullFields
-from tests.apps.own.models import ConvertedKey
 from tests.apps.people.models import (
     Account,
     Chat,
@@ -41,8 +40,10 @@ from .people import account
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media_root")]
 
-# An anonymiser that fails, and a key of which Django's own full_clean() cannot compare the values
-OUT_OF_ORDER = {Reservation, ConvertedKey}
+# An anonymiser that fails, a key of which Django's own full_clean() cannot compare the values, a column that makes
+# its values longer, and columns of which model_bakery cannot make a value
+OUT_OF_ORDER = {"shop.Reservation", "own.ConvertedKey", "own.OwnColumns"}
+OUT_OF_ORDER |= {f"postgres_fields.{name}" for name in ("PostgresFields", "NullPostgresFields")}
 
 
 @pytest.fixture
@@ -55,7 +56,9 @@ def house_company(db):
 
 @pytest.mark.usefixtures("house_company")
 @pytest.mark.parametrize(
-    "model", [each for each in registered_models() if each not in OUT_OF_ORDER], ids=lambda model: model._meta.label
+    "model",
+    [each for each in registered_models() if each._meta.label not in OUT_OF_ORDER],
+    ids=lambda model: model._meta.label,
 )
 def test_each_model_is_anonymised_as_it_is_declared(model):
     assert_model_anonymises(model)
