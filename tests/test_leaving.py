@@ -230,6 +230,20 @@ def test_row_by_row_and_in_python_too():
     assert row(other)["body"] == "[removed, 4 characters]"
 
 
+def test_a_copy_of_a_row_that_is_left_is_scrubbed_unless_it_is_left_itself():
+    house, ada = customers("House", "Ada")
+    addresses = [baker.make(Address, customer=each, street="Quill Lane") for each in (house, ada)]
+    with leaving(~HOUSE):
+        with changed(Address, copy_of="customer", scrub=~Q(customer__email="house@quill.example")):
+            scrubbed(Customer, Address)
+            assert wrong(Customer, Address) == []
+        assert names(Address, "street") == ["Quill Lane", str(addresses[1].pk)]
+        with changed(Address, copy_of="customer"):
+            scrubbed(Customer, Address)
+        assert names(Address, "street") == [str(each.pk) for each in addresses]
+    assert names()[0] == "House"
+
+
 class TestOneObject:
     @pytest.fixture
     def orders(self):

@@ -29,6 +29,7 @@ TABLES = {
     "errors": {"CAUSES"},
     "interference": {"ASK", "HIDING_NOTHING"},
     "isolation": {"NEXT_READ", "SCHEMAS"},
+    "json": {"DIALECTS"},
     "locks": {"BUSY", "LIMITS"},
     "presence": {"ABSENT"},
     "sequences": {"RAISE"},

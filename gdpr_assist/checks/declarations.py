@@ -27,6 +27,7 @@ check_E019 = declared("E019", "An attribute of a declaration without a meaning, 
 check_E022 = declared("E022", "A label for the log that is not one.")
 check_E030 = declared("E030", "Columns that other code relies on are, or would be, anonymised.")
 check_E031 = declared("E031", "A method of a declaration that cannot be called as it will be.")
+check_E052 = declared("E052", "Paths into a column of JSON that are none, or meet; or a column that holds no JSON.")
 check_W001 = declared("W001", "A field that is neither declared personal nor kept.")
 check_W009 = declared(
     "W009", "An anonymiser that is never called, or an entry for the export that does not do what it says."

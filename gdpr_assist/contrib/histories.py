@@ -32,6 +32,7 @@ def history(
     attributes = {
         "fields": fields,
         "keep": [name for name in columns if name not in fields],
+        "json_fields": {name: paths for name, paths in declared.meta.json_fields.items() if name in fields},
         "copy_of": copy_of,
         "actors": [name for name in columns if name in actors],
         "on_erasure": {name: kept[name] for name in fields if name in kept} or declared.clauses.on_erasure,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from django.db.models.fields.reverse_related import ForeignObjectRel
 
 from ..exceptions import AnonymiseError, FieldAnonymiseError
 from .clauses import FREE, Clauses
+from .json_fields import json_mistakes, json_shape_mistakes, within
 from .leaving import scrub_mistakes
 from .meta import PrivacyMeta, exported_fields, personal_fields, texts
 from .methods import method, method_mistakes
@@ -32,10 +33,21 @@ class Change:
     replacement: Replacement | None = None
     anonymiser: Callable[[Model], Any] | None = None
 
+    why_in_python: str = ""
+    """Why the database at hand cannot make a change that others can."""
+
     @property
     def in_sql(self) -> bool:
         """Whether the database can make the change by itself."""
         return self.replacement is not None and self.replacement.expression is not None
+
+    def on(self, connection: Any) -> Change:
+        """Return the change as it is made on the database of ``connection``: in Python, where that cannot."""
+        made = self.replacement
+        reason = made.why_not(connection) if made is not None and made.why_not is not None else ""
+        if made is None or not reason:
+            return self
+        return replace(self, replacement=replace(made, expression=None, holds=None), why_in_python=reason)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,10 +177,16 @@ def declare(model: type[Model], meta_class: type) -> Declaration:
     """Return the declaration of ``model`` that ``meta_class`` makes. Collects mistakes, raises none."""
     bases = (meta_class,) if issubclass(meta_class, PrivacyMeta) else (meta_class, PrivacyMeta)
     meta = type(meta_class.__name__, bases, {"__module__": meta_class.__module__, "model": model})()
-    mistakes = [*shape_mistakes(meta)]
+    mistakes = [*shape_mistakes(meta), *json_shape_mistakes(meta)]
     if mistakes:  # names cannot be read from these
         return Declaration(model=model, meta=meta, changes=(), mistakes=tuple(mistakes))
-    mistakes += [*meaning_mistakes(meta), *spelling_mistakes(meta), *method_mistakes(meta), *scrub_mistakes(meta)]
+    mistakes += [
+        *meaning_mistakes(meta),
+        *spelling_mistakes(meta),
+        *method_mistakes(meta),
+        *scrub_mistakes(meta),
+        *json_mistakes(meta),
+    ]
     clauses, of_people = read_clauses(meta)
     mistakes += of_people
     changes = []
@@ -211,4 +229,6 @@ def _change(meta: PrivacyMeta, name: str) -> Change:
     anonymiser = method(meta, f"anonymise_{name}", "instance")
     if anonymiser is not None:
         return Change(field=field, anonymiser=anonymiser)
+    if name in meta.json_fields:
+        return Change(field=field, replacement=within(field, meta.json_fields[name]))
     return Change(field=field, replacement=replacement_for(field))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from django.db.models import Field, Model, QuerySet
@@ -52,6 +53,7 @@ class PrivacyMeta:
     purpose: str | Iterable[str] = ()
     recipients: str | Iterable[str] = ()
     scrub: Any = None
+    json_fields: Mapping[str, Any] = MappingProxyType({})
     log_label: str | None = None
     former_labels: Iterable[str] = ()
 
@@ -81,7 +83,9 @@ def personal_fields(meta: PrivacyMeta) -> tuple[str, ...]:
 
 def listed_fields(meta: PrivacyMeta) -> tuple[str, ...] | None:
     """Return the personal fields that are named, None if all columns are meant."""
-    return None if meta.fields is None or meta.fields == ALL_FIELDS else tuple(dict.fromkeys(meta.fields))
+    if meta.fields is None or meta.fields == ALL_FIELDS:
+        return None
+    return tuple(dict.fromkeys([*meta.fields, *meta.json_fields]))
 
 
 def declarable(model: type[Model]) -> Iterable[Field[Any, Any]]:

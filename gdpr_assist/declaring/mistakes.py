@@ -95,7 +95,7 @@ def _name_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
     listed = listed_fields(meta) or ()
     links = {field.name for field in meta.model._meta.many_to_many}
     for attribute, given, there in (
-        ("fields", listed, names),
+        ("fields", [name for name in listed if name not in meta.json_fields], names),
         ("keep", meta.keep, names),
         ("clear", meta.clear, links),
     ):
@@ -107,7 +107,7 @@ def _name_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
                     f"{label}: PrivacyMeta.{attribute} names {name}, which is no {what} of the model.",
                     f"The {what}s are {', '.join(sorted(there))}.",
                 )
-    for name in sorted(set(meta.keep) & set(listed)):
+    for name in sorted((set(meta.keep) & set(listed)).difference(meta.json_fields)):
         yield Mistake(
             "E002",
             f"{label}.{name} is in PrivacyMeta.fields and in PrivacyMeta.keep.",

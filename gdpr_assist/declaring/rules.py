@@ -38,6 +38,9 @@ class Replacement:
     words: str = ""
     """What it gives, in words, for whoever asks what becomes of the field."""
 
+    why_not: Callable[[Any], str] | None = None
+    """Of a connection: why its database cannot compute the expression, in words; empty if it can."""
+
     cure: str = "Let the field be null or blank"
     """What that check tells to do, beside writing an anonymiser."""
 

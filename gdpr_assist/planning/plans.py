@@ -10,7 +10,7 @@ from operator import and_
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet, ValidationError
-from django.db import NotSupportedError, router
+from django.db import NotSupportedError, connections, router
 from django.db.models import Model, Q, QuerySet
 
 from ..databases.rows import pages, with_rows
@@ -79,7 +79,7 @@ class Plan:
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
-        return self.declaration.changes_of(self.part)
+        return _changes(self.declaration, self.part, self.using)
 
     @property
     def is_keyed(self) -> bool:
@@ -269,8 +269,12 @@ def _plan(
         force=force,
         instance=instance,
         keys=None if instance is None else (instance.pk,),
-        way=choose_way(declared, model, declared.changes_of(part), is_one_object=instance is not None),
+        way=choose_way(declared, model, _changes(declared, part, using), is_one_object=instance is not None),
     )
+
+
+def _changes(declared: Declaration, part: str, using: str) -> tuple[Change, ...]:
+    return tuple(change.on(connections[using]) for change in declared.changes_of(part))
 
 
 def all_pinned(plans: Iterable[Plan]) -> list[Plan]:

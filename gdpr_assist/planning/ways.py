@@ -53,7 +53,11 @@ def choose_way(declared: Declaration, model: type[Model], changes: Sequence[Chan
     ours, saving = watchers(model, OURS), watchers(model, SAVING)
     if not bulk and ours + saving:
         return Way(kind="rows", reason="; ".join(ours + saving))
-    in_python = [change.field.name for change in changes if not change.in_sql]
+    in_python = [
+        f"{change.field.name} ({change.why_in_python})" if change.why_in_python else change.field.name
+        for change in changes
+        if not change.in_sql
+    ]
     reasons = ours + ([f"Python computes {', '.join(in_python)}"] if in_python else [])
     return Way(
         kind="mixed" if reasons else "set",
