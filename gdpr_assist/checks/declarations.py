@@ -144,5 +144,5 @@ def check_W003(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         for each in declarations(app_configs)
         if not each.meta.search_fields and type(each.meta).search is PrivacyMeta.search
         if not each.clauses.knows_people and each.clauses.copy_of is None
-        if each.fields
+        if not any(mistake.check == "E010" for mistake in each.mistakes) and each.fields
     ]
