@@ -15,7 +15,7 @@ import pytest
 from django.apps import apps
 from django.core.checks import ERROR
 from django.core.management import call_command
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.db.models import ProtectedError, RestrictedError
 from django.test import modify_settings
 from hypothesis import HealthCheck, Phase, given, settings
@@ -134,7 +134,9 @@ class Trial:
         try:
             action()
         except REFUSALS:
-            assert expected.may_refuse
+            # MariaDB checks keys row by row: Django cannot delete rows there that lead to one another.
+            is_in_order = connection.features.can_defer_constraint_checks
+            assert expected.may_refuse or (expected.gone and not is_in_order)
             self.check_unchanged()
             COUNTS[f"{name}: refused for rows that are protected"] += 1
             return False
