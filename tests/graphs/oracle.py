@@ -477,9 +477,11 @@ def mistakes(graph: Graph) -> set[str]:
 
 
 def _leads_on(graph: Graph, number: int) -> bool:
-    """Whether a model has the relations of its paths: a child inherits a way to itself, and there is none."""
-    said = graph.said(number)
-    return all(path.split("__")[0] in graph.steps(number) for path in (said.paths if said else ()))
+    """Whether a model has the relations of its paths and values: a child inherits ways to itself, and has none."""
+    if (said := graph.said(number)) is None:
+        return True
+    values = [lookup for lookups, _ in said.identifiers.values() for lookup in lookups if "__" in lookup]
+    return all(path.split("__")[0] in graph.steps(number) for path in (*said.paths, *values))
 
 
 def _tells(graph: Graph, number: int) -> bool:
