@@ -836,7 +836,7 @@ def test_a_table_that_is_not_there_does_not_say_that_nothing_was_changed(monkeyp
 
 @pytest.mark.usefixtures("copy")
 def test_ctrl_c_at_the_question(monkeypatch):
-    def interrupt(prompt):
+    def interrupt():
         raise KeyboardInterrupt
 
     customer()

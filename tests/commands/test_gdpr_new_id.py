@@ -60,7 +60,7 @@ def test_its_reconcile_then_leaves_the_operations_of_the_original_alone():
 
 @pytest.mark.parametrize(("answer", "is_done"), [("yes", True), ("no", False), ("", False), ("Yes", False)])
 def test_it_asks(answer, is_done, erased, monkeypatch):
-    monkeypatch.setattr(builtins, "input", lambda prompt: answer)
+    monkeypatch.setattr(builtins, "input", lambda: answer)
     before = ids()
     if is_done:
         run()

@@ -438,7 +438,7 @@ class TestInstanceAsks:
 
     @pytest.mark.parametrize(("answer", "is_done"), [("yes", True), ("no", False), ("Y", False)])
     def test_it_says_what_it_would_do_and_asks(self, answer, is_done, theirs, monkeypatch):
-        monkeypatch.setattr(builtins, "input", lambda prompt: answer)
+        monkeypatch.setattr(builtins, "input", lambda: answer)
         started = shown(Operation.objects.using("gdpr_log").get().started)
         out = StringIO()
         if is_done:
