@@ -239,6 +239,13 @@ class TestWhoItIs:
         [subject] = Subject.find(email="gil@quill.example")
         assert found(subject) == {("people.Sale", ""): ({guest.pk}, ("by email",))}
 
+    def test_several_values_are_not_those_of_a_guest_each(self, ada):
+        """One of them might be a stranger's."""
+        sale(email="ada@quill.example")
+        sale(email="gil@quill.example", phone="555")
+        assert Subject.find(email="ada@quill.example", phone="555") == []
+        assert Subject.find(email="gil@quill.example", phone="555") == []
+
     @pytest.mark.parametrize(
         ("identifiers", "message"),
         [
@@ -439,6 +446,15 @@ class TestErase:
         assert "people.Sale: 1 row, by email, but a key leads to somebody else: not included" in lines
         with unchanged(Account, Sale):
             Subject(ada).preview()
+
+    def test_what_she_is_known_by_since_the_preview(self, ada):
+        guest, former = sale(email="lovelace@quill.example"), sale(email="ada@quill.example")
+        person = Subject(ada)
+        person.preview()
+        Account.objects.filter(pk=ada.pk).update(email="lovelace@quill.example")
+        person.erase()
+        assert row(guest)["email"] != "lovelace@quill.example"
+        assert row(former)["email"] == "ada@quill.example"
 
     def test_the_preview_of_rows_of_which_all_is_kept(self, ada):
         Profile.objects.create(account=ada, phone="555")

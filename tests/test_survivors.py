@@ -13,7 +13,7 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from gdpr_assist import Subject
+from gdpr_assist import AnonymiseError, Keep, Subject
 from gdpr_assist.models import EventLog
 from gdpr_assist.registry import registry
 from tests.apps.own.models import Loan, Patron
@@ -80,6 +80,33 @@ def test_what_goes_anyway_is_deleted_and_no_more(ada):
     assert not Profile.objects.exists()
     events = EventLog.objects.using("gdpr_log").filter(model_name="Profile").values_list("event", "target_pk")
     assert list(events) == [("delete", str(profile.pk))]
+
+
+def test_what_was_filled_again_is_erased_again_as_nothing_leads_to_it_any_more(ada):
+    hers = around(ada)
+    Subject(ada).erase()
+    Sale.objects.filter(pk=hers["sale"].pk).update(email="ada@quill.example")
+    Subject(ada).delete()
+    assert is_erased(hers["sale"])
+
+
+def test_who_is_kept_is_not_deleted(ada):
+    around(ada)
+    with (
+        changed(Account, on_erasure=Keep("litigation")),
+        unchanged_rows(Account, Sale, Reader),
+        pytest.raises(AnonymiseError, match=r"^people\.Account: the row of the person is kept \(litigation\)"),
+    ):
+        Subject(ada).delete()
+
+
+def test_who_is_narrowed_is_not_deleted(ada):
+    bought = sale(ada)
+    before = row(bought)
+    with pytest.raises(AnonymiseError, match=r"^A person whose rows are narrowed cannot be deleted"):
+        Subject(ada, rows=lambda model, queryset: queryset.none()).delete()
+    assert row(bought) == before
+    assert Account.objects.filter(pk=ada.pk).exists()
 
 
 def test_a_model_may_be_left_out(ada):

@@ -67,6 +67,12 @@ def test_where_it_is_found(ada):
     assert "quill" not in json.dumps(asdict(result), default=str)
 
 
+def test_her_address_in_a_row_of_somebody_else_hides_nothing(ada, bob):
+    sale(ada, email="ada@quill.example")
+    sale(bob, email="ada@quill.example")
+    assert left("ADA@quill.example", person=ada) == owners() | {"people_sale.email on default": 1}
+
+
 def test_nothing_is_found_where_nothing_is(ada):
     sale(ada, email="second@quill.example", phone="+49 30 123456")
     result = Subject(ada).erase(residue=True)

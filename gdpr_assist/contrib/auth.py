@@ -36,7 +36,7 @@ class UserPrivacy:
 
 class ConfirmedUserPrivacy(UserPrivacy):
     identifiers = {
-        "email": Identifier("email", verified=Q(emailaddress__email=F("email"), emailaddress__verified=True)),
+        "email": Identifier("email", verified=Q(emailaddress__email__iexact=F("email"), emailaddress__verified=True)),
         "username": Identifier("username", verified=True),
     }
 

@@ -8,9 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from ..databases.rows import locked
+from ..declaring.clauses import Keep
 from ..declaring.meta import all_rows
 from ..erasure import erase
+from ..exceptions import AnonymiseError
 from ..execution.deleting import Deletion
+from ..paths import clauses_of
 from ..planning.plans import Plan, all_pinned
 from .cascade import check_cascade, in_order, may_take_others
 from .finding import ITSELF, Found, lock
@@ -36,6 +39,8 @@ def erase_person(
     With ``people_go``, delete these. ``check`` is called when the keys are read, and before a row changes. Raises
     ``AnonymiseError``, and Django's own errors of deleting.
     """
+    if people_go:
+        _refuse_kept(shared)
     going = [each for each in shared if each.verb == "delete" or (people_go and ITSELF in each.found.ways)]
     staying = [each for each in shared if each.plan is not None and each not in going]
     deletions = in_order(Deletion(each.found.rows) for each in going)
@@ -94,6 +99,16 @@ def _check(deletions: list[Deletion], shared: list[Share], keys: Keys, using: st
     for each in copies:
         each.read_keys()
     check_cascade([*deletions, *copies], [each.found for each in shared], keys, using, tables)
+
+
+def _refuse_kept(shared: list[Share]) -> None:
+    for each in shared:
+        on_erasure = clauses_of(each.found.model).on_erasure
+        if isinstance(on_erasure, Keep) and ITSELF in each.found.ways:
+            raise AnonymiseError(
+                f"{each.label}: the row of the person is kept ({on_erasure.ground}), so it cannot be deleted. Call "
+                "erase()."
+            )
 
 
 def _lock(keys: Keys, using: str, found: list[Found]) -> None:

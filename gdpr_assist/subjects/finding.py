@@ -66,7 +66,7 @@ class FoundBy:
 
     part: str
     words: str
-    rows: QuerySet[Any]
+    rows: QuerySet[Any] = field(repr=False)
     route: Route | None = None
     """The key; None for a value."""
 

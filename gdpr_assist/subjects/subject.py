@@ -70,9 +70,10 @@ class Subject:
     @classmethod
     @sensitive
     def find(cls, /, **identifiers: Any) -> list[Subject]:
-        """Return each person that all of ``identifiers`` lead to, as ``find(email=...)``; also one without an account.
+        """Return each person that all of ``identifiers`` lead to, as ``find(email=...)``.
 
-        Raises ``AnonymiseError`` for a kind that nobody declares, a value that is empty, or one of too many people.
+        One value finds also somebody without an account; several do not, as each would find rows by itself. Raises
+        ``AnonymiseError`` for a kind that nobody declares, a value that is empty, or one of too many people.
         """
         return cls.search(identifiers, EVERYTHING)
 
@@ -109,7 +110,7 @@ class Subject:
         for using, keys in find_people(identifiers, tables, sight):
             cls._from(using, keys, []).add_to(found)
         yield from found
-        if not found and (values := guests(identifiers, tables, sight)):
+        if not found and len(identifiers) == 1 and (values := guests(identifiers, tables, sight)):
             yield cls._from(DEFAULT_DB_ALIAS, {}, values)
 
     @classmethod
@@ -244,6 +245,7 @@ class Subject:
         what was erased. ``check`` is called in the transaction, when the rows are locked and their keys read; what it
         raises undoes all. Calling it again finishes what ``PartlyErased`` left. Raises ``AnonymiseError``.
         """
+        self._look_again()
         if not residue:
             return self._erase(force, people_go=False, by=by, check=check)
         traces = Traces(self.shares(force=force))
@@ -253,8 +255,17 @@ class Subject:
 
     @sensitive
     def delete(self, *, by: Any = None) -> SubjectResult:
-        """Erase the person, and delete the rows that are her. Raises ``AnonymiseError``, and Django's own errors."""
-        return self._erase(False, people_go=True, by=by, check=None)
+        """Erase the person, and delete the rows that are her. Nothing leads to what stays afterwards.
+
+        So it is erased also where it was erased before, and is filled again. Raises ``AnonymiseError`` also for a
+        person of whom ``rows`` leaves some out, or of whom a row is kept by declaration, and Django's own errors.
+        """
+        if self._narrow is not None:
+            raise AnonymiseError(
+                "A person whose rows are narrowed cannot be deleted: all that is theirs would go. Call erase()."
+            )
+        self._look_again()
+        return self._erase(True, people_go=True, by=by, check=None)
 
     @classmethod
     async def afind(cls, /, **identifiers: Any) -> list[Subject]:
@@ -282,6 +293,11 @@ class Subject:
     async def adelete(self, *, by: Any = None) -> SubjectResult:
         """The asynchronous ``delete()``."""
         return await sync_to_async(self.delete)(by=by)
+
+    def _look_again(self) -> None:
+        """Forget which rows are the person, and what she is known by: it may have changed since a preview."""
+        for name in ("keys", "values"):
+            vars(self).pop(name, None)
 
     def _erase(self, force: bool, **how: Any) -> SubjectResult:
         shared, uncertain = self.shares(force=force), list(self._uncertain())

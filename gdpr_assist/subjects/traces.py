@@ -14,7 +14,7 @@ from django.db.models.functions import Lower
 
 from ..databases.rows import batch_size, chunks
 from ..declaring.meta import all_rows
-from ..paths import clauses_of
+from ..paths import clauses_of, person_of
 from ..registry import registry
 from ..residue.looking import Residue, look
 from ..residue.values import folded
@@ -118,13 +118,14 @@ def _texts_of(every: list[Rows]) -> Iterator[str]:
                 if names and all(name in row for name in names) and _tells(rows.model, names, row[names[0]]):
                     held[rows.model, rows.using, tuple(names)][tuple(row[name] for name in names)].add(key)
     texts: set[tuple[str, ...]] = set()
+    hers: set[tuple[str, ...]] = set()
     common: set[str] = set()
     for (model, using, names), mine in held.items():
         texts.update(mine)
         common.update(map(_joined, _of_others(model, using, names, mine)))
-    for each in texts:
-        if _joined(each) not in common:
-            yield from {_shortened(each), _shortened(each[::-1])}
+        hers.update(mine if _is_known_by(model, names) else ())
+    for each in hers.union(each for each in texts if _joined(each) not in common):
+        yield from {_shortened(each), _shortened(each[::-1])}
 
 
 def _joined(texts: Iterable[str]) -> str:
@@ -150,10 +151,18 @@ def _tells(model: type[Model], names: list[str], text: str) -> bool:
         return True
     [name] = names
     field: Any = model._meta.get_field(name)
-    lookups = {lookup for each in (clauses_of(model).identifiers or {}).values() for lookup in each.lookups}
-    if name in lookups or field.unique:
+    if name in _identifying(model) or field.unique:
         return True
     return not (field.choices or SHARED & set(name.lower().split("_")) or COMMON.fullmatch(folded(text)))
+
+
+def _identifying(model: type[Model]) -> set[str]:
+    return {lookup for each in (clauses_of(model).identifiers or {}).values() for lookup in each.lookups}
+
+
+def _is_known_by(model: type[Model], names: tuple[str, ...]) -> bool:
+    """Whether it is what the person's own row is known by: wherever that stands, it may be of the person."""
+    return person_of(model) is not None and len(names) == 1 and names[0] in _identifying(model)
 
 
 def _of_others(
