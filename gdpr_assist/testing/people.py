@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import ForeignKey, Model, Q
+from django.db.models import ForeignKey, ManyToManyField, Model, Q
 
 from ..declaring.clauses import HISTORY, Generic, Path, PointedAtBy
 from ..declaring.meta import all_rows
@@ -167,14 +167,14 @@ class _Maker:
                 name = relation.field.name
                 all_rows(concrete(type(other)), self.using).filter(pk=other.pk).update(**{name: row})
                 other.refresh_from_db(fields=[name])
-            elif relation.concrete and relation.remote_field.through._meta.auto_created:
-                getattr(row, relation.name).add(other)
-            elif relation.concrete:
+            elif isinstance(relation, ManyToManyField):
                 self._link(relation, row, other)
 
     def _link(self, relation: Any, row: Model, other: Model) -> None:
         through = relation.remote_field.through
-        if through in registry and self.is_wanted(through):
+        if through._meta.auto_created:
+            getattr(row, relation.name).add(other)
+        elif through in registry and self.is_wanted(through):
             self.row_of(through)  # which points at both
         else:
             write(through, self.using, {relation.m2m_field_name(): row, relation.m2m_reverse_field_name(): other})
