@@ -48,6 +48,8 @@ def residue(result: SubjectResult) -> Iterator[str]:
     if result.residue:
         places = [f"{place} ({count})" for place, count in result.residue.items()]
         yield _("Still found, with the number of rows: %(places)s.") % {"places": ", ".join(places)}
+    elif result.unread:
+        yield _("Nothing of it was found in what could be looked at.")
     else:
         yield _("All tables were looked through, and nothing of it was found.")
     if result.unread:
