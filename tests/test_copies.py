@@ -3,13 +3,14 @@
 import io
 import json
 import re
+import sys
 import uuid
 import zipfile
 from contextlib import ExitStack, contextmanager
 
 import pytest
 from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import IntegrityError, OperationalError, connection
 from django.db.models import SET_NULL, ForeignKey
 from django.db.models.signals import post_delete, post_save
 
@@ -342,20 +343,24 @@ WAYS = [lambda row: row.anonymise(), lambda row: Subject(row).erase(), lambda ro
 @pytest.mark.parametrize("act", WAYS)
 @pytest.mark.parametrize("on_erasure", ["anonymise", "delete"])
 def test_a_trigger_that_refuses_is_named_with_the_table_and_undoes_all(ada, act, on_erasure):
+    # SQLite's own name of the error, which tells that it was a trigger, can be read from Python 3.11 on.
+    is_told = connection.vendor != "sqlite" or sys.version_info >= (3, 11)
     remark(ada)
     with (
         changed(Remark, subject=None, copy_of=Generic("content_type", "object_id"), on_erasure=on_erasure),
         append_only(),
         unchanged(Account, Remark),
-        pytest.raises(AnonymiseError) as caught,
+        pytest.raises(AnonymiseError if is_told else (AnonymiseError, IntegrityError)) as caught,
     ):
         act(ada)
+    if not is_told:
+        return
+    assert "the value is old" not in spoken(caught.value)
     done = "changed" if on_erasure == "anonymise" else "deleted"
     assert str(caught.value).startswith(f"people.Remark: the database 'default' does not let its rows be {done} (")
     assert "a trigger of the table refuses it, which no GRANT changes" in str(caught.value)
     assert "on_erasure = Keep(...)" in str(caught.value)
     assert str(caught.value).endswith("Nothing was changed.")
-    assert "the value is old" not in spoken(caught.value)
 
 
 @pytest.mark.django_db(transaction=True)
