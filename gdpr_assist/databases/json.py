@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import permutations
 from typing import Any, ClassVar, NamedTuple
 
 # SQL and its parameters
@@ -143,6 +144,10 @@ class SQLite(Dialect):
         )
 
 
+# So many items are longer than the longest text of MariaDB.
+NOWHERE = f"$[{2**31 - 1}]"
+
+
 class MariaDB(Dialect):
     same = "JSON_COMPACT({}) = JSON_COMPACT({})"
     put_in = "JSON_REPLACE"
@@ -155,15 +160,23 @@ class MariaDB(Dialect):
         return "[*] is beyond this database" if any(None in steps for steps in paths) else ""
 
     def leaf(self, value: str, steps: Steps, new: str | None) -> Sql:
-        """Also where ``[0]`` would lead to what is no array, as this database has it: then it stays."""
-        path, there = _path(steps), f"JSON_EXTRACT({value}, %s)"
-        arrays = [_path(steps[:at]) for at, step in enumerate(steps) if isinstance(step, int)]
-        guard = " AND ".join([f"JSON_TYPE({there}) = 'ARRAY'"] * len(arrays)) or "TRUE"
+        path = _path(steps)
         kinds = "WHEN 'STRING' THEN '\"\"' WHEN 'OBJECT' THEN '{}' WHEN 'ARRAY' THEN '[]' ELSE 'null'"
         if new is not None:
             kinds = "WHEN 'NULL' THEN 'null' ELSE %s"
-        sql = f"CASE WHEN {guard} THEN CASE JSON_TYPE({there}) {kinds} END ELSE COALESCE({there}, 'null') END"
-        return f"JSON_COMPACT({sql})", (*arrays, path, *([] if new is None else [new]), path)
+        sql = f"CASE JSON_TYPE(JSON_EXTRACT({value}, %s)) {kinds} END"
+        return f"JSON_COMPACT({sql})", (path, *([] if new is None else [new]))
+
+    def put(self, value: str, edits: Sequence[Edit]) -> Sql:
+        """To this database ``[0]`` of what is no array is that itself: such a path leads nowhere instead."""
+        sql, parameters = "", ()
+        for edit in edits:
+            arrays = [_path(edit.steps[:at]) for at, step in enumerate(edit.steps) if isinstance(step, int)]
+            guard = " AND ".join([f"JSON_TYPE(JSON_EXTRACT({value}, %s)) = 'ARRAY'"] * len(arrays))
+            path = f"CASE WHEN {guard} THEN %s ELSE '{NOWHERE}' END" if arrays else "%s"
+            sql = f"{sql}, {path}, {edit.sql}"
+            parameters = (*parameters, *arrays, _path(edit.steps), *edit.parameters)
+        return f"{self.put_in}({value}{sql})", parameters
 
 
 class PostgreSQL(Dialect):
@@ -171,6 +184,18 @@ class PostgreSQL(Dialect):
 
     def is_on(self, connection: Any) -> bool:
         return True
+
+    def why_not(self, paths: Sequence[Steps]) -> str:
+        """Items are made of those that stood there: items within items made anew would be the old ones again."""
+        within: dict[Steps, list[Steps]] = defaultdict(list)
+        for steps in paths:
+            if None in steps:
+                at = steps.index(None)
+                within[steps[:at]].append(steps[at + 1 :])
+        pairs = ((one, other) for one, other in permutations(within, 2) if other[: len(one)] == one)
+        if any(isinstance(other[len(one)], int) for one, other in pairs):
+            return "[*] within an array that another [*] goes through is beyond this database"
+        return next(filter(None, map(self.why_not, within.values())), "")
 
     def leaf(self, value: str, steps: Steps, new: str | None) -> Sql:
         there, parameters = self._at(value, steps)
