@@ -168,6 +168,8 @@ class TestPerson:
     def test_the_command_asks_or_is_told(self, people, boss):
         with untouched(), pytest.raises(CommandError, match="Cancelled"):
             run("gdpr_subject", "erase", "auth.User", boss.pk, answer="no")
+        preview = json.loads(run("gdpr_subject", "preview", "auth.User", boss.pk, "--json"))
+        assert preview["without_superuser"] == ["default"]
         assert WORDS in run("gdpr_subject", "erase", "auth.User", boss.pk, answer="yes")
         second = User.objects.create_superuser("second")
         printed = run("gdpr_subject", "erase", "auth.User", second.pk, "--json", "--noinput", "--last-superuser")

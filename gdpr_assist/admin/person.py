@@ -176,7 +176,7 @@ def _group(request: HttpRequest, site: AdminSite, line: Line) -> Group:
     rows = share.found.rows.none() if share.is_copy else share.found.rows
     if share.is_cascade or share.verb == LEFT:
         rows = _for_the_user(request, site, line)
-    return _of_rows(request, site, rows, ", ".join(line.ways), done, notes, line.count)
+    return _of_rows(request, site, rows, line.how, done, notes, line.count)
 
 
 def _for_the_user(request: HttpRequest, site: AdminSite, line: Line) -> QuerySet[Any]:

@@ -100,7 +100,7 @@ def _manifest(
 
 
 def _acted(line: Line) -> str:
-    reason = f"{', '.join(line.ways)}: not about this person"
+    reason = f"{line.how}: not about this person"
     return str(Reason(label=line.share.label, count=line.count, reason=reason))
 
 

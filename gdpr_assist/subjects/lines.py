@@ -31,8 +31,8 @@ class Line:
 
     share: Share
     count: int
-    ways: list[str]
-    """How the rows were found, each way with its number of rows if there are several: ``"by customer"``."""
+    ways: dict[str, int]
+    """{how rows were found, as ``"by customer"``: how many}; one that is found in several ways is counted in each."""
 
     marked: int = 0
     """How many were anonymised before."""
@@ -44,13 +44,18 @@ class Line:
     """Those of rows that go by cascade, which no lookup finds."""
 
     def __str__(self) -> str:
-        text = f"{self.share.name}: {self.count} row{pluralize(self.count)}, {', '.join(self.ways)}: {self._done}"
+        text = f"{self.share.name}: {self.count} row{pluralize(self.count)}, {self.how}: {self._done}"
         text += "".join(f"; {name} stays ({why})" for name, why in self.share.staying.items())
         if self.marked:
             text += f"; {self.marked} anonymised before, left as they are"
         if self.refilled:
             text += f"; {self.refilled} of these refilled since"
         return text
+
+    @property
+    def how(self) -> str:
+        """The ``ways`` in words, with their numbers where these are not that of all rows."""
+        return ", ".join(way if count == self.count else f"{count} {way}" for way, count in self.ways.items())
 
     @property
     def _done(self) -> str:
@@ -97,7 +102,7 @@ def _gone(going: Rows) -> Iterator[Line]:
         rows = all_rows(model, alias).filter(pk__in=keys)
         found = Found(model=model, using=alias, part="", rows=rows, ways=(CASCADE,))
         share = Share(found=found, verb="delete", is_cascade=True)
-        yield Line(share=share, count=len(keys), ways=[CASCADE], keys=tuple(sorted(keys)))
+        yield Line(share=share, count=len(keys), ways={CASCADE: len(keys)}, keys=tuple(sorted(keys)))
 
 
 def acted_on(acted: Iterable[Found], hers: Sequence[Found]) -> Iterator[Line]:
@@ -125,10 +130,12 @@ def _copies(found: list[Line]) -> Iterable[Line]:
     for line in found:
         for share in copies_among(line.share):
             one, key = _line(share), (share.name, share.found.using)
-            before = joined.get(key, Line(share=share, count=0, ways=[COPIES]))
+            before = joined.get(key, Line(share=share, count=0, ways={}))
+            count = before.count + one.count
             joined[key] = replace(
                 before,
-                count=before.count + one.count,
+                count=count,
+                ways={COPIES: count},
                 marked=before.marked + one.marked,
                 refilled=before.refilled + one.refilled,
             )
@@ -145,11 +152,10 @@ def _line(share: Share) -> Line:
     return Line(share=share, count=count, ways=_ways(share.found, count), marked=marked, refilled=refilled)
 
 
-def _ways(found: Found, total: int) -> list[str]:
+def _ways(found: Found, total: int) -> dict[str, int]:
     if len(found.ways) == 1:
-        return list(found.ways)
+        return {found.ways[0]: total}
     counts: Counter[str] = Counter()
     for way in found.by_way:
         counts[way.words] += found.rows.filter(pk__in=way.rows.order_by().values("pk")).count()
-    those = +counts
-    return [words if count == total else f"{count} {words}" for words, count in those.items()]
+    return dict(+counts)

@@ -6,9 +6,10 @@ from unittest import mock
 import pytest
 from django.core.management import CommandError, call_command
 
+from gdpr_assist import Keep, Subject
 from gdpr_assist.registry import registry
-from tests.apps.people.models import Account, Chat, Profile, Sale
-from tests.observing import row, unchanged
+from tests.apps.people.models import Account, Chat, Profile, Sale, SaleLine
+from tests.observing import changed, row, unchanged
 from tests.people import account, sale
 
 pytestmark = pytest.mark.django_db
@@ -51,13 +52,92 @@ def test_erase_asks(ada):
     assert row(ada)["email"] != "ada@quill.example"
 
 
-def test_as_json(ada):
+def test_erase_as_json(ada):
     sale(ada)
-    lines = json.loads(run("preview", "people.Account", ada.pk, "--json"))["preview"]
-    assert lines[0].startswith("people.Account: 1 row")
     result = json.loads(run("erase", "people.Account", ada.pk, "--json", "--noinput"))
     assert result["erased"] == {"people.Account": 1, "people.Sale (free)": 1}
     assert list(result["operations"]) == ["default"]
+
+
+def previewed(person):
+    """Return the preview as values and in words."""
+    args = ["preview", person._meta.label, person.pk]
+    return json.loads(run(*args, "--json")), run(*args)
+
+
+def test_preview_as_json(ada):
+    bob = account("bob")
+    for _ in range(2):
+        SaleLine.objects.create(sale=sale(ada), engraving="Ada")
+    sale(email="ada@quill.example")
+    sale(bob, email="ada@quill.example")
+    Account.objects.filter(pk=bob.pk).update(brought_by=ada)
+    seen, text = previewed(ada)
+    assert seen["person"] == {"database": "default", "rows": {"people.Account": [ada.pk]}}
+    assert [(each["model"], each["does"], each["count"]) for each in seen["lines"]] == [
+        ("people.Account", "anonymise", 1),
+        ("people.Sale", "anonymise", 3),
+        ("people.SaleLine", "delete", 2),
+        ("people.Account", "leave", 1),
+    ]
+    assert seen["lines"][1] == {
+        "model": "people.Sale",
+        "part": "free",
+        "database": "default",
+        "count": 3,
+        "ways": {"by buyer": 2, "by email": 1},
+        "does": "anonymise",
+        "fields": ["email", "phone"],
+        "stays": {"recipient": "tax"},
+        "ground": "",
+        "is_copy": False,
+        "is_cascade": False,
+        "marked": 0,
+        "refilled": 0,
+    }
+    assert seen["lines"][3]["ways"] == {"only acted (brought_by)": 1}
+    assert seen["uncertain"] == [
+        {
+            "model": "people.Sale",
+            "database": "default",
+            "count": 1,
+            "name": "people.Sale by email",
+            "reason": "by email, but a key leads to somebody else",
+            "can_include": False,
+        }
+    ]
+    assert (seen["obstacles"], seen["without_superuser"]) == ([], [])
+    # It says as much as the words do, and no value of a row.
+    assert len(text.splitlines()) == len(seen["lines"]) + len(seen["uncertain"])
+    assert "Sale (free): 3 rows, 2 by buyer, 1 by email: anonymised: email, phone; recipient stays (tax)\n" in text
+    assert "quill" not in json.dumps(seen)
+
+
+def test_what_stands_in_the_way_as_json(ada):
+    SaleLine.objects.create(sale=sale(ada), engraving="Ada")
+    with changed(Sale, on_erasure="delete"), changed(SaleLine, on_erasure=Keep("tax")):
+        seen, text = previewed(ada)
+    kept, going = (each for each in seen["lines"] if each["model"] == "people.SaleLine")
+    assert (kept["does"], kept["ground"], kept["count"], kept["is_cascade"]) == ("keep", "tax", 1, False)
+    assert (going["does"], going["ways"], going["is_cascade"]) == ("delete", {"by cascade": 1}, True)
+    assert seen["obstacles"] == [
+        {"model": "people.SaleLine", "count": 1, "deleted": "people.Sale", "why": "kept (tax)"}
+    ]
+    assert "Nothing can be erased: people.SaleLine: 1 row would go with people.Sale, and is kept (tax)" in text
+
+
+def test_what_was_erased_before_as_json(ada):
+    Subject(ada).erase()
+    Account.objects.filter(pk=ada.pk).update(email="ada@quill.example")
+    [line] = previewed(ada)[0]["lines"]
+    assert (line["does"], line["marked"], line["refilled"]) == ("anonymise", 1, 1)
+
+
+def test_a_guest_as_json():
+    sale(email="gil@quill.example")
+    guest = {"database": "default", "rows": {}}
+    assert json.loads(run("find", "--email", "gil@quill.example", "--json")) == [guest]
+    assert json.loads(run("preview", "--email", "gil@quill.example", "--json"))["person"] == guest
 
 
 def test_what_is_asked_and_shown_before_it_is_stays_out_of_the_json(ada, capsys):
@@ -148,7 +228,9 @@ def test_a_row_of_several_people_needs_a_party(ada):
 
 def test_find_and_export_as_json(ada, tmp_path):
     file = tmp_path / "ada.zip"
-    assert json.loads(run("find", "people.Account", ada.pk, "--json")) == [f"people.Account {ada.pk}"]
+    assert json.loads(run("find", "people.Account", ada.pk, "--json")) == [
+        {"database": "default", "rows": {"people.Account": [ada.pk]}}
+    ]
     counts = json.loads(run("export", "people.Account", ada.pk, "--output", file, "--json"))
     assert counts == {"people-Account.csv": 1}
     assert file.stat().st_mode & 0o777 == 0o600

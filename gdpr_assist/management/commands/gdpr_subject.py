@@ -16,6 +16,7 @@ from gdpr_assist.databases.isolation import check_commits
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.management.asking import check_superuser, check_yes
 from gdpr_assist.management.people import export_to, people_of
+from gdpr_assist.management.values import of_person, of_preview
 from gdpr_assist.sensitive import sensitive
 from gdpr_assist.subjects.shares import SubjectResult
 from gdpr_assist.subjects.subject import Subject
@@ -66,8 +67,7 @@ class Command(BaseCommand):
         if not people:
             raise CommandError("Nobody was found.")
         if options["action"] == "find":
-            names = list(map(str, people))
-            self.stdout.write(json.dumps(names) if options["json"] else "\n".join(names))
+            self.stdout.write(_json(list(map(of_person, people))) if options["json"] else "\n".join(map(str, people)))
             return
         if len(people) > 1:
             raise CommandError(f"This finds {len(people)} people: {', '.join(map(str, people))}. Name the row of one.")
@@ -78,11 +78,14 @@ class Command(BaseCommand):
         if options["action"] == "export":
             self.export(person, options["output"], as_json=options["json"])
             return
+        erases = options["action"] == "erase" and not options["dry_run"]
         if not options["json"]:
             self.stdout.write(person.preview())
+        elif not erases:
+            self.stdout.write(_json(of_preview(person)))
         elif not options["noinput"]:
             self.stderr.write(person.preview(), str)  # not in red
-        if options["action"] == "erase" and not options["dry_run"]:
+        if erases:
             check_superuser(
                 person.last_superuser(),
                 asked=not options["noinput"],
@@ -94,20 +97,22 @@ class Command(BaseCommand):
             self.report(result, as_json=options["json"])
             if result.residue:
                 raise CommandError("The person is erased, and there is more about her: see above.")
-        elif options["json"]:
-            self.stdout.write(json.dumps({"preview": person.preview().splitlines()}))
 
     def export(self, person: Subject, name: str | None, *, as_json: bool) -> None:
         counts = export_to(person, name)
         if as_json:
-            self.stdout.write(json.dumps(counts))
+            self.stdout.write(_json(counts))
             return
         for written, count in counts.items():
             self.stdout.write(f"{written}: {count}")
 
     def report(self, result: SubjectResult, *, as_json: bool) -> None:
         if as_json:
-            self.stdout.write(json.dumps(asdict(result), default=str))
+            self.stdout.write(_json(asdict(result)))
             return
         for line in result.lines():
             self.stdout.write(line)
+
+
+def _json(values: Any) -> str:
+    return json.dumps(values, default=str)
