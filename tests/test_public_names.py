@@ -84,7 +84,9 @@ def test_methods_of_a_registered_model(name):
     assert callable(getattr(Customer, name))
 
 
-@pytest.mark.parametrize("name", ["find", "rows", "preview", "export", "erase", "delete"])
+@pytest.mark.parametrize(
+    "name", ["find", "rows", "outlook", "doubts", "including", "preview", "export", "erase", "delete"]
+)
 def test_methods_of_a_person_and_their_asynchronous_twins(name):
     one, twin = (getattr(gdpr_assist.Subject, each) for each in (name, f"a{name}"))
     assert iscoroutinefunction(twin)

@@ -581,6 +581,24 @@ def test_asynchronously(ada):
     assert result.erased == {"people.Account": 1}
 
 
+@pytest.mark.django_db(transaction=True)
+def test_asynchronously_with_rows_in_doubt(ada):
+    for each in (ada, account("bob")):
+        Profile.objects.create(account=each, phone="555")
+    sale(phone="555")
+
+    async def act():
+        [person] = await Subject.afind(email="ada@quill.example")
+        [doubt] = await person.adoubts()
+        person = await person.aincluding(doubt.name)
+        return doubt.name, (await person.aoutlook()).lines, await person.adoubts()
+
+    name, lines, rest = async_to_sync(act)()
+    assert name == "people.Sale by phone"
+    assert {each.share.name: each.ways for each in lines}["people.Sale (free)"] == {"by phone": 1}
+    assert rest == []
+
+
 def test_content_types_are_those_of_the_rows(ada):
     remark = Remark.objects.create(about=sale(ada), text="x")
     assert remark.content_type == ContentType.objects.get_for_model(Sale)

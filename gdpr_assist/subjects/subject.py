@@ -280,6 +280,18 @@ class Subject:
         """The asynchronous ``export()``."""
         return await sync_to_async(self.export)(file, format=format)
 
+    async def aoutlook(self) -> Outlook:
+        """The asynchronous ``outlook()``."""
+        return await sync_to_async(self.outlook)()
+
+    async def adoubts(self) -> list[Doubt]:
+        """The asynchronous ``doubts()``."""
+        return await sync_to_async(self.doubts)()
+
+    async def aincluding(self, *names: str) -> Subject:
+        """The asynchronous ``including()``."""
+        return await sync_to_async(self.including)(*names)
+
     async def apreview(self) -> str:
         """The asynchronous ``preview()``."""
         return await sync_to_async(self.preview)()
