@@ -106,9 +106,12 @@ COUNTED = {
     "mutants": "lines of declarations         taken out  named  equivalent",
 }
 
+# What else is said of a test: properties that hold a text
+SAID = ("canary", "bundle", "drawn")
+
 
 def pytest_terminal_summary(terminalreporter):
-    """Print what kills, mutants and canaries came to, and append it to the file that FAULTS_REPORT names."""
+    """Print what tests have counted, and append it to the file that FAULTS_REPORT names."""
     reports = [
         dict(each.user_properties) for group in ("passed", "failed") for each in terminalreporter.getreports(group)
     ]
@@ -117,7 +120,7 @@ def pytest_terminal_summary(terminalreporter):
         if counts := {each[kind]: each["numbers"] for each in reports if kind in each}:
             lines += [head, *("{:32} {:6} {:6} {:6}".format(name, *counts[name]) for name in sorted(counts))]
             lines += ["{:32} {:6} {:6} {:6}".format("all of them", *map(sum, zip(*counts.values(), strict=True))), ""]
-    lines += [each["canary"] for each in reports if "canary" in each]
+    lines += [each[name] for name in SAID for each in reports if name in each]
     if not lines or hasattr(terminalreporter.config, "workerinput"):
         return
     terminalreporter.section("counted")
