@@ -4,6 +4,7 @@
 
 * ``settings``: those of the project; they begin with ``from tests.bundles.settings import *``
 * ``requirements.txt``: the apps, which are installed at their newest release
+* ``models``, if the bundle is one of a recipe: what ``docs/howto/recipes`` shows of it
 * ``rows.fill(gone, stays)``: makes the rows of two ``people.Person`` by what the apps offer to do so
 * ``rows.LEFT``: the closed list of ``people.Left``: where values of somebody who is gone may stand, and why
 * ``rows.CHANGED``: the same of rows of the one who stays, which a way changes, by table

@@ -1,0 +1,27 @@
+"""A project with django-helpdesk, and what its recipe says."""
+
+from tests.bundles.settings import *  # noqa: F403
+from tests.bundles.settings import INSTALLED_APPS, SILENCED_SYSTEM_CHECKS, databases, media
+
+DATABASES = databases("desk")
+MEDIA_ROOT = media("desk")
+ROOT_URLCONF = "tests.bundles.desk.urls"
+
+INSTALLED_APPS = [
+    "gdpr_assist",
+    *INSTALLED_APPS,
+    "django.contrib.humanize",
+    "django.contrib.sites",
+    "rest_framework",
+    "helpdesk",
+    "tests.bundles.desk",
+]
+SITE_ID = 1
+HELPDESK_TEAMS_MODE_ENABLED = False
+LOGIN_URL = "/login/"
+
+# Sessions are found by no word.
+SILENCED_SYSTEM_CHECKS = [*SILENCED_SYSTEM_CHECKS, "gdpr_assist.W003"]
+
+# What the recipe says of settings
+GDPR_NOT_PERSONAL = ["helpdesk.Queue", "helpdesk.KBItem"]

@@ -1,0 +1,10 @@
+"""The admin."""
+
+from django.contrib import admin
+from django.contrib.auth.views import LoginView
+from django.urls import path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("login/", LoginView.as_view(template_name="admin/login.html")),
+]
