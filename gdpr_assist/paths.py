@@ -186,9 +186,10 @@ def _joined(before: str, path: str) -> str:
 def keys_to_people(others: Iterable[type[Model]] = ()) -> list[Key]:
     """Return every key of the project that leads to a person, or to a row that leads to one, with its answer.
 
+    A row may lead to one by a value alone: of a reader known by the address, what points at it is the reader's too.
     ``others`` are models that are taken for such rows too.
     """
-    targets = {model for model in registry.models if clauses_of(model).says_whose}.union(others)
+    targets = {model for model in registry.models if clauses_of(model).knows_people}.union(others)
     return [key for model in project_models() for key in _keys(model, targets)]
 
 
@@ -227,7 +228,8 @@ def _leads(model: type[Model], key: Any, target: type[Model], targets: Iterable[
     A child's pointer to its parent is the same row, and no key; unless it does not say whose its own columns are.
     """
     if getattr(key.remote_field, "parent_link", False):
-        says_whose = person_of(model) or clauses_of(model).paths
+        said, above = clauses_of(model), clauses_of(target)
+        says_whose = person_of(model) or said.paths or (said.identifiers and not above.says_whose)
         return not says_whose and any(issubclass(target, each) for each in targets)
     return any(issubclass(target, each) or issubclass(each, target) for each in targets)
 
@@ -238,11 +240,22 @@ def _answer(model: type[Model], key: Any) -> str:
         return "acted"
     if any(_begins_with(model, path, key) for path in clauses.paths) or _is_answered_there(model, key):
         return "subject"
+    if _is_known_by(model, key):
+        return "known by"
     # A history has the keys of its model, where they are answered.
     path = clauses.copy_of
     if (path and history_of(model)) or (isinstance(path, str | Generic) and _begins_with(model, path, key)):
         return "copy"
     return "not personal" if is_not_personal(model) else ""
+
+
+def _is_known_by(model: type[Model], key: Any) -> bool:
+    """Whether a value at the other end of ``key`` says whose the row is, where that end is known by values alone."""
+    end: Any = key.related_model
+    if not isinstance(end, type) or person_of(end) or clauses_of(end).says_whose:
+        return False
+    lookups = (lookup for each in (clauses_of(model).identifiers or {}).values() for lookup in each.lookups)
+    return any(lookup.startswith(f"{key.name}{LOOKUP_SEP}") for lookup in lookups)
 
 
 def _is_answered_there(model: type[Model], key: Any) -> bool:

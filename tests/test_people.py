@@ -366,6 +366,40 @@ def test_gdpr_assist_W028():
     assert found.msg.startswith("people.Remark.about may lead to a person, and nothing says")
 
 
+def test_gdpr_assist_W028_of_a_key_to_a_row_that_is_known_by_a_value_alone():
+    """What points at a guest's order is the guest's, as what points at a customer's is the customer's."""
+    with changed(Sale, subject=None, actors=["buyer", "packed_by"]):
+        assert answers(SaleLine) == {"sale": "subject"}
+        with changed(SaleLine, subject=None):
+            [found] = checks.check_W028()
+            assert found.msg == (
+                "people.SaleLine.sale leads to people.Sale, and nothing says what these rows are to that person."
+            )
+        with changed(SaleLine, subject=None, actors=["sale"]):
+            assert answers(SaleLine) == {"sale": "acted"}
+        with changed(SaleLine, subject=None, identifiers={"email": "sale__email"}):
+            assert answers(SaleLine) == {"sale": "known by"}
+        with changed(SaleLine, subject=None, identifiers={"email": "engraving"}):
+            assert answers(SaleLine) == {"sale": ""}  # it may be the line of somebody else
+    with changed(SaleLine, subject=None, identifiers={"email": "sale__email"}):
+        assert answers(SaleLine) == {"sale": ""}  # of a sale to a buyer, the address does not say it
+    with changed(Sale, subject=None, identifiers={}, actors=["buyer", "packed_by"]), changed(SaleLine, subject=None):
+        assert "sale" not in answers(SaleLine)  # nobody knows whose
+
+
+def test_gdpr_assist_W028_of_a_child_that_knows_its_person_as_its_parent_does():
+    """The rows of its parent are found by the value, and its own with them."""
+    known = {"email": "name"}
+    with changed(Document, subject=None, identifiers=known):
+        with changed(SignedDocument, subject=None, identifiers={}):
+            assert answers(SignedDocument)["document_ptr"] == ""
+        for said in ({"subject": "document_ptr"}, {"subject": None, "identifiers": known}):
+            with changed(SignedDocument, **said):
+                assert "document_ptr" not in answers(SignedDocument)
+    with changed(SignedDocument, subject=None, identifiers=known):
+        assert answers(SignedDocument)["document_ptr"] == ""  # the parent is somebody's by key
+
+
 def test_gdpr_assist_W028_of_a_child_that_does_not_say_whose_its_own_columns_are():
     """The rows of its parent are found without them."""
     with changed(SignedDocument, subject=None):
@@ -546,6 +580,12 @@ def test_gdpr_assist_W031():
         [found] = checks.check_W031()
     assert found.msg.startswith("people.Sale.parcel leads to people.Parcel, which is registered and does not say")
     assert found.hint.startswith('Give people.Parcel a subject, as a path backwards: subject = "sale".')
+
+
+def test_gdpr_assist_W031_of_a_row_that_is_known_by_a_value_alone():
+    with changed(Sale, subject=None, actors=["buyer", "packed_by"]), changed(Parcel, subject=None):
+        [found] = checks.check_W031()
+    assert found.msg.startswith("people.Sale.parcel leads to people.Parcel, which is registered and does not say")
 
 
 def test_gdpr_assist_W031_of_a_key_without_a_way_back(monkeypatch):

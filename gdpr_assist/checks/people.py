@@ -231,7 +231,7 @@ def check_W031(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
             target,
         )
         for each in declarations(app_configs)
-        if each.clauses.says_whose
+        if knows_people(each.model)
         for field in each.model._meta.local_fields
         if field.is_relation and isinstance(field.related_model, type) and not _is_parent_link(field)
         if (target := concrete(field.related_model)) in registry and not knows_people(target)

@@ -21,6 +21,13 @@ class AccessAttemptPrivacy(AccessPrivacy):
     keep = ["attempt_time", "failures_since_start"]
 
 
+class AccessAttemptExpirationPrivacy:
+    fields: list[str] = []
+    keep = ["access_attempt", "expires_at"]
+    subject = "access_attempt"
+    on_erasure = "delete"
+
+
 class AccessLogPrivacy(AccessPrivacy):
     fields = [*ACCESS, "session_hash"]
     keep = ["attempt_time", "logout_time"]
@@ -34,6 +41,7 @@ class AccessFailureLogPrivacy(AccessPrivacy):
 def declarations() -> dict[str, type[Any]]:
     return {
         "axes.AccessAttempt": AccessAttemptPrivacy,
+        "axes.AccessAttemptExpiration": AccessAttemptExpirationPrivacy,
         "axes.AccessLog": AccessLogPrivacy,
         "axes.AccessFailureLog": AccessFailureLogPrivacy,
     }

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from gdpr_assist import Keep, Subject
 from gdpr_assist.registry import registry
 from tests.apps.people.models import Account, Chat, Profile, Sale, SaleLine
-from tests.observing import changed, row, unchanged
+from tests.observing import changed, row, rows, unchanged
 from tests.people import account, sale
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +32,25 @@ def test_find_names_the_rows_and_no_value(ada):
 def test_a_guest_has_no_row(ada):
     sale(email="gil@quill.example")
     assert run("find", "--email", "gil@quill.example") == "somebody without a row of their own\n"
+
+
+@pytest.mark.parametrize("on_erasure", ["anonymise", "delete"])
+def test_what_points_at_a_row_that_is_known_by_a_value_alone_goes_with_its_guest(on_erasure, ada, tmp_path):
+    lines = {
+        name: SaleLine.objects.create(sale=sale(email=f"{name}@quill.example"), engraving=f"for {name}")
+        for name in ("gil", "eve")
+    }
+    only_by_value = changed(Sale, subject=None, identifiers={"email": "email"})
+    with only_by_value, changed(SaleLine, on_erasure=on_erasure):
+        assert "people.SaleLine: 1 row, by email" in run("preview", "--email", "gil@quill.example")
+        run("export", "--email", "gil@quill.example", "--output", tmp_path / "gil.zip")
+        run("erase", "--email", "gil@quill.example", "--noinput")
+    with zipfile.ZipFile(tmp_path / "gil.zip") as archive:
+        assert "for gil" in archive.read("people-SaleLine.csv").decode()
+        assert "eve" not in archive.read("people-SaleLine.csv").decode()
+    left = {each["id"]: each["engraving"] for each in rows(SaleLine)}
+    assert left.pop(lines["eve"].pk) == "for eve"
+    assert list(left.values()) == ([] if on_erasure == "delete" else [""])
 
 
 @pytest.mark.parametrize("args", [["preview"], ["erase", "--dry-run"]])
