@@ -1,7 +1,10 @@
-"""Which models lose rows when a row of another is deleted. Asks no database."""
+"""Which models lose rows when a row of another is deleted, and in which order they can. Asks no database."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from django.db.models import CASCADE, DO_NOTHING, PROTECT, RESTRICT, SET_DEFAULT, SET_NULL, Model
@@ -34,3 +37,19 @@ def _goes(on_delete: Any, is_certain: bool) -> bool:
     if on_delete is None or is_certain:
         return on_delete is CASCADE
     return on_delete not in LEAVES_THE_ROW and not hasattr(on_delete, "deconstruct")
+
+
+def protectors_first(models: Iterable[type[Model]]) -> list[type[Model]]:
+    """Return ``models`` so that those whose rows may protect others come before these; in a circle, as they come."""
+    every = list(models)
+    before = {model: {each for each in every if each is not model and _protects(each, model)} for model in every}
+    with suppress(CycleError):
+        return list(TopologicalSorter(before).static_order())
+    return every
+
+
+def _protects(model: type[Model], target: type[Model]) -> bool:
+    """Whether a key of ``model`` lets no row of ``target`` go as long as there is a row that points at it."""
+    keys: Any = (each for each in model._meta.concrete_fields if isinstance(each.related_model, type))
+    ends = (concrete(each.related_model) for each in keys if each.remote_field.on_delete in (PROTECT, RESTRICT))
+    return target in ends

@@ -6,6 +6,7 @@ from django.db.models import Model
 
 from .conf import looks_personal
 from .declaring.declaration import Declaration
+from .declaring.keys import telling_keys
 from .declaring.meta import declarable, undeclared
 from .exceptions import AnonymiseError
 from .looks import personal_looks
@@ -42,9 +43,13 @@ def check_answers() -> None:
 
 
 def staying(declared: Declaration) -> list[str]:
-    """Return the names of the columns that stay as they are when a row is anonymised: all but the personal ones."""
+    """Return the names of the columns that stay as they are when a row is anonymised: all but the personal ones.
+
+    So does the primary key, which is named where it may say something: as a text, it may be an address, or a token.
+    """
     changed = {change.field.name for change in declared.changes}
-    return [field.name for field in declarable(declared.model) if field.name not in changed]
+    keys = [f"{field.name} (primary key)" for field in telling_keys(declared.model)]
+    return [*keys, *(field.name for field in declarable(declared.model) if field.name not in changed)]
 
 
 def _undeclared(declared: Declaration) -> list[str]:

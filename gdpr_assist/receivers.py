@@ -23,7 +23,7 @@ from .execution.execute import execute
 from .execution.kept import keep
 from .execution.marking import forget_markers
 from .execution.objects import erase_copies
-from .execution.run import Run
+from .execution.run import Run, is_scrubbing
 from .log import identity, legacy, writing
 from .managers import take_off_declaration
 from .paths import person_of
@@ -66,7 +66,7 @@ class LoggedDeletion(writing.Erasure):
         self.parents: dict[type[Model], set[Any]] = defaultdict(set)
         # {the same: keys of its rows that are those of registered children}
         self.of_children: dict[type[Model], list[Any]] = defaultdict(list)
-        self.keepers = Keepers(using)
+        self.keepers = Keepers(using, is_scrub=is_scrubbing())
         self.copies: list[HeldCopies] = []
         self.is_recorded = False
         self.left = 0
@@ -134,7 +134,7 @@ class LoggedDeletion(writing.Erasure):
 
     def _erase_copies(self, erasure: writing.Erasure) -> None:
         for model, keys in self.deleted.items():
-            erase_copies(model, keys, Run(erasure), but=going_with(model))
+            erase_copies(model, keys, Run(erasure, is_scrub=is_scrubbing()), but=going_with(model))
 
 
 # {the atomic block of a Collector's run: its deletion}. Each run is within a block of its own for all its signals: the

@@ -53,6 +53,14 @@ def key_field(model: type[Model]) -> Any:
     return field
 
 
+def telling_keys(model: type[Model]) -> list[Any]:
+    """Return the fields of the primary key that may hold what somebody has chosen: no number, no UUID, no key."""
+    parts = getattr(model._meta, "pk_fields", [model._meta.pk])
+    return [
+        each for each in parts if not each.remote_field and not isinstance(each, (*INTEGER_KEYS, models.UUIDField))
+    ]
+
+
 # What a subclass may change about how Python's value and the database's differ.
 _CONVERSIONS = ("db_type", "descriptor_class", "from_db_value", "get_db_prep_value", "get_prep_value", "to_python")
 

@@ -10,7 +10,7 @@ from django.db.models.constants import LOOKUP_SEP
 from django.db.models.functions import Upper
 from django.db.models.lookups import In
 
-from ..undocumented import generic_fields
+from ..undocumented import generic_fields, multi_table_parents
 
 
 def follow(model: type[Model], path: str) -> list[Any]:
@@ -72,6 +72,13 @@ def history_of(model: type[Model]) -> type[Model] | None:
 def generic_keys(model: type[Model]) -> list[Any]:
     """Return the generic keys of ``model``. Their class cannot be imported before the models are loaded."""
     return [each for each in generic_fields(model) if hasattr(each, "ct_field") and hasattr(each, "fk_field")]
+
+
+def is_pointed_at(model: type[Model]) -> bool:
+    """Return whether something may go, or change, with a row of ``model``: in other tables, by keys of any kind."""
+    fields: Any = model._meta.get_fields(include_hidden=True)
+    keys = (each for each in fields if each.auto_created and not each.concrete)
+    return any(keys) or bool(generic_relations(model)) or bool(multi_table_parents(model))
 
 
 def generic_relations(model: type[Model]) -> list[Any]:

@@ -29,7 +29,7 @@ from .effects import references_kept, unchanged
 from .marking import forget_markers, insert_markers
 from .objects import anonymise, with_key
 from .refusals import explained_refusals
-from .run import Run
+from .run import Run, scrubbing
 from .ways import rows_per_range, way_of
 
 
@@ -82,7 +82,7 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
     if not _needs_keys(plan, run):
         unmarked = _unmarked(plan)
         for bounds in _ranges(unmarked, size or rows_per_range(plan)):
-            with _of_its_own(plan):
+            with of_its_own(plan):
                 anonymised += _anonymise_range(plan, unmarked.filter(bounds), bounds, run)
             yield anonymised
         return
@@ -90,7 +90,7 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
     claims = all_claims(plan, run, size)
     while True:
         # The rows are locked as they are read.
-        with _of_its_own(plan):
+        with of_its_own(plan):
             claimed = next(claims, None)
             if claimed is None:
                 return
@@ -99,9 +99,15 @@ def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
 
 
 @contextmanager
-def _of_its_own(plan: Plan) -> Iterator[None]:
+def of_its_own(plan: Plan) -> Iterator[None]:
     """A transaction for one range. Not around several: what a generator enters is entered for whoever iterates."""
-    with writing.suspended(), explained_refusals(plan), transaction.atomic(using=plan.using), switched_off(plan.using):
+    with (
+        writing.suspended(),
+        scrubbing(),
+        explained_refusals(plan),
+        transaction.atomic(using=plan.using),
+        switched_off(plan.using),
+    ):
         yield
 
 

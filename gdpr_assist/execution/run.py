@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from django.db.models import Model
@@ -15,6 +18,23 @@ from ..planning.markers import markers
 from ..planning.plans import Plan
 from ..registry import registry
 from .effects import Computed
+
+# Whether what is deleted now is so by the scrub of a copy
+_scrubbing: ContextVar[bool] = ContextVar("gdpr_assist_scrubbing", default=False)
+
+
+@contextmanager
+def scrubbing() -> Iterator[None]:
+    """Have what is deleted in the block be a part of the scrub of a copy."""
+    token = _scrubbing.set(True)
+    try:
+        yield
+    finally:
+        _scrubbing.reset(token)
+
+
+def is_scrubbing() -> bool:
+    return _scrubbing.get()
 
 
 @dataclass

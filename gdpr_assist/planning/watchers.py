@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from django.db.models import Model
-from django.db.models.signals import post_save, pre_save
+from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
 from django.dispatch import Signal
 
 from ..conf import quiet_receivers
@@ -41,6 +41,12 @@ def watchers(model: type[Model], signals: dict[str, Signal]) -> list[str]:
         for name, signal in signals.items()
         if (receivers := _receivers(signal, model))
     ]
+
+
+def hears_of_deletions(model: type[Model]) -> bool:
+    """Return whether anybody but this app hears of a row of ``model`` that is deleted."""
+    receivers = (each for signal in (pre_delete, post_delete) for each in live_receivers(signal, model))
+    return any(not _name(each).startswith("gdpr_assist.") for each in receivers)
 
 
 def of_every_model() -> dict[str, list[str]]:

@@ -16,6 +16,7 @@ from ..exceptions import AnonymiseError
 from ..planning.plans import Plan, plan
 from ..registry import concrete, registry
 from ..tables import Scrub
+from .deleting import in_order, is_deleted
 from .leaving import taken
 
 
@@ -82,7 +83,7 @@ def plans(
 ) -> list[Plan]:
     """Return a plan for each chosen model and alias that holds its table: every row, anonymised before or not.
 
-    Without the rows that a scrub leaves: see ``leaving.taken``.
+    Without the rows that a scrub leaves: see ``leaving.taken``. Those of which it deletes the rows come last.
 
     The aliases are ``databases``, by default all but the log. ``children`` asks for plans of the multi-table children
     too, which else go with their parents.
@@ -97,13 +98,13 @@ def plans(
     tables = {using: [each for each in models if _is_on(each, using)] for using in aliases}
     _check_none_is_empty(tables, databases)
     _check_none_is_missing(tables, models, roots if only else [])
-    planned = models if children else roots
-    return [
+    planned = [each for each in models if children or each in roots or is_deleted(each)]
+    return in_order(
         plan(taken(declared.model, using), force=True)
         for using, on_alias in _once(tables).items()
         for declared in planned
         if declared in on_alias
-    ]
+    )
 
 
 def _once(tables: dict[str, list[Declaration]]) -> dict[str, list[Declaration]]:

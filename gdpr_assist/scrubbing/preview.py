@@ -10,11 +10,13 @@ from django.template.defaultfilters import pluralize
 from ..copies import keeper
 from ..coverage import not_registered, staying
 from ..databases.aliases import twin
+from ..declaring.meta import all_rows
 from ..log.reconciliation import shown
 from ..planning.plans import Plan
 from ..planning.preview import preview
 from ..registry import registry
 from .choice import never_scrubbed_rows
+from .deleting import going_with, is_deleted
 from .leaving import with_left
 from .run import Scrubbing
 
@@ -44,8 +46,10 @@ def described(work: Scrubbing) -> Iterator[str]:
 
 
 def _numbers(work: Scrubbing, plan: Plan) -> str:
+    if is_deleted(plan.declaration):
+        return _to_delete(plan)
     started, numbers = work.begun.get((plan.using, plan.label)), with_left(preview(plan))
-    left = f"; {numbers.left} row{pluralize(numbers.left)} left out by scrub" if numbers.left else ""
+    left = _left(numbers.left)
     if started is None:
         return f"{numbers}{left}"
     scrubbed = numbers.marked - numbers.refilled
@@ -55,11 +59,23 @@ def _numbers(work: Scrubbing, plan: Plan) -> str:
     )
 
 
+def _to_delete(plan: Plan) -> str:
+    count = plan.count()
+    text = f"{plan.label}: {count} row{pluralize(count)}, deleted (on_erasure)"
+    if going := sorted(each._meta.label for each in going_with(plan)):
+        text += f", with what goes by cascade: rows of {', '.join(going)}"
+    return text + _left(0 if plan.is_for_all else all_rows(plan.declaration.model, plan.using).count() - count)
+
+
+def _left(count: int) -> str:
+    return f"; {count} row{pluralize(count)} left out by scrub" if count else ""
+
+
 def untouched(work: Scrubbing) -> Iterator[str]:
     """Yield what a scrub leaves as it is: columns of its tables, other registered models, and those that are not."""
     scrubbed = list(dict.fromkeys(model for plan in work.plans for model in (plan.model, *plan.descendants)))
     for declared in map(registry.declaration, scrubbed):
-        if columns := staying(declared):
+        if not is_deleted(declared) and (columns := staying(declared)):
             yield f"{declared.label}: left as they are: {', '.join(columns)}."
     for what, models in (
         ("Registered, and not scrubbed", [model for model in registry.models if model not in scrubbed]),
@@ -74,5 +90,14 @@ def warning(work: Scrubbing) -> str:
     names = ", ".join(f"{connections[using].settings_dict['NAME']} ({using})" for using in work.aliases)
     copies = keeper.describe(work.plans)
     also = f", and erases with the rows {'; '.join(copies)}" if copies else ""
-    text = f"This anonymises all of the above in {names}{also}. It cannot be undone."
+    does = "anonymises, or deletes," if work.deleting else "anonymises"
+    text = f"This {does} all of the above in {names}{also}. It cannot be undone."
     return f"{text} {work.last_superuser}".rstrip()
+
+
+def done(work: Scrubbing) -> str:
+    """Return what was done, in a line."""
+    deleted = len(work.deleting)
+    anonymised = len(work.plans) - deleted
+    also = f", and deleted the rows of {deleted}" if deleted else ""
+    return f"Anonymised {anonymised} table{pluralize(anonymised)}{also}. No event was logged."

@@ -18,11 +18,13 @@ from ..databases.aliases import data_aliases
 from ..databases.failures import failure
 from ..databases.isolation import check_commits
 from ..exceptions import AnonymiseError
+from ..execution.emptying import delete_in_ranges
 from ..execution.ranges import begin_scrub, end_scrubs, execute_in_ranges
 from ..log import identity
 from ..planning.plans import Plan
 from ..planning.superusers import said_before, takes_last_superuser
 from . import choice
+from .deleting import check_cascades, is_deleted
 
 AGAIN = "Run the command again, without --restart: it goes on where it stopped."
 
@@ -55,6 +57,11 @@ class Scrubbing:
     """That no active superuser would be left, in words."""
 
     @property
+    def deleting(self) -> list[Plan]:
+        """Those of the plans of which the rows are deleted."""
+        return [plan for plan in self.plans if is_deleted(plan.declaration)]
+
+    @property
     def aliases(self) -> list[str]:
         return list(dict.fromkeys(plan.using for plan in self.plans))
 
@@ -70,12 +77,14 @@ def prepare(
     """Return what is to be scrubbed. Writes nothing.
 
     Raises ``AnonymiseError`` as ``choice.plans`` does; where the site is strict, if it is not said of each column and
-    model what it is; and, unless it is a ``dry_run``, if nothing would be committed.
+    model what it is; if rows that are left would go with those that are deleted; and, unless it is a ``dry_run``, if
+    nothing would be committed.
     """
     if is_strict():
         check_answers()
     databases, but = list(databases or ()), list(but)
     plans = choice.plans(databases, only=only, but=but)
+    check_cascades((each for each in plans if is_deleted(each.declaration)), but)
     begun = {} if restart else choice.interrupted(plans)
     work = Scrubbing(
         plans=[replace(each, counts_marked=(each.using, each.label) in begun) for each in plans],
@@ -106,7 +115,7 @@ def scrub(
     follow: Follow = _exhaust,
     compacting: Callable[[str], object] = _say_nothing,
 ) -> list[str]:
-    """Anonymise every row; return what still holds old values, a sentence with its cure for each.
+    """Anonymise or delete every row; return what still holds old values, a sentence with its cure for each.
 
     ``batch_size`` is how many rows are changed in one transaction, by default as many as the database likes.
     ``follow`` runs the work of each table; ``compacting`` is given each alias whose files are about to be rewritten,
@@ -144,7 +153,7 @@ def _scrub_table(plan: Plan, size: int | None, follow: Follow) -> None:
     tally = Tally(plan)
     with told(tally, AGAIN):
         tally.total = plan.count()
-        if begin_scrub(plan) is not None:
+        if not is_deleted(plan.declaration) and begin_scrub(plan) is not None:
             tally.before = plan.marked().count()
         try:
             follow(plan, tally.follow(size), tally.total - tally.before)
@@ -184,7 +193,8 @@ class Tally:
     """How many rows this run has done."""
 
     def follow(self, size: int | None) -> Iterator[int]:
-        for scrubbed in execute_in_ranges(self.plan, size):
+        work = delete_in_ranges if is_deleted(self.plan.declaration) else execute_in_ranges
+        for scrubbed in work(self.plan, size):
             self.scrubbed = scrubbed
             yield scrubbed
 

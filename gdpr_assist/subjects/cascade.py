@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from django.db.models import PROTECT, RESTRICT, Model, QuerySet
+from django.db.models import Model, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 from django.template.defaultfilters import pluralize
 
-from ..cascades import taken_with
+from ..cascades import protectors_first, taken_with
 from ..databases.rows import batch_size, chunks
 from ..declaring.meta import all_rows
 from ..exceptions import AnonymiseError
@@ -105,18 +103,8 @@ def may_take_others(model: type[Model]) -> bool:
 def in_order(deletions: Iterable[Deletion]) -> list[Deletion]:
     """Return them so that rows which may protect others are deleted before these; in a circle, as they come."""
     every = list(deletions)
-    models = list(dict.fromkeys(concrete(each.rows.model) for each in every))
-    before = {model: {each for each in models if each is not model and _protects(each, model)} for model in models}
-    with suppress(CycleError):
-        models = list(TopologicalSorter(before).static_order())
+    models = protectors_first(dict.fromkeys(concrete(each.rows.model) for each in every))
     return sorted(every, key=lambda each: models.index(concrete(each.rows.model)))
-
-
-def _protects(model: type[Model], target: type[Model]) -> bool:
-    """Whether a key of ``model`` lets no row of ``target`` go as long as there is a row that points at it."""
-    keys: Any = (each for each in model._meta.concrete_fields if isinstance(each.related_model, type))
-    ends = (concrete(each.related_model) for each in keys if each.remote_field.on_delete in (PROTECT, RESTRICT))
-    return target in ends
 
 
 def _taken(deletion: Deletion) -> tuple[Rows, Rows]:

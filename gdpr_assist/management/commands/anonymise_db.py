@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.template.defaultfilters import pluralize
 
 from gdpr_assist.conf import can_anonymise_database
 from gdpr_assist.exceptions import AnonymiseError
@@ -15,7 +14,8 @@ from gdpr_assist.management.arguments import positive
 from gdpr_assist.management.asking import check_confirmed
 from gdpr_assist.management.console import console
 from gdpr_assist.planning.plans import Plan
-from gdpr_assist.scrubbing.preview import described, untouched, warning
+from gdpr_assist.scrubbing.deleting import is_deleted
+from gdpr_assist.scrubbing.preview import described, done, untouched, warning
 from gdpr_assist.scrubbing.run import Interrupted, prepare, scrub, told
 
 # What a shell gives for a process that Ctrl-C has ended
@@ -114,7 +114,7 @@ class Command(BaseCommand):
             follow=self.follow,
             compacting=lambda using: self.say(f"{using}: compacting"),
         )
-        self.say(f"Anonymised {len(work.plans)} table{pluralize(len(work.plans))}. No event was logged.")
+        self.say(done(work))
         for line in untouched(work):
             self.say(line)
         if options["compact"] or self.verbosity:
@@ -127,4 +127,4 @@ class Command(BaseCommand):
 
     def follow(self, plan: Plan, steps: Iterator[int], total: int) -> None:
         count = self.console.follow(steps, plan.label, total)
-        self.say(f"{plan.using}: {plan.label}: {count} anonymised")
+        self.say(f"{plan.using}: {plan.label}: {count} {'deleted' if is_deleted(plan.declaration) else 'anonymised'}")
