@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Model
@@ -16,7 +18,7 @@ from .execution.deleting import Deletion
 from .execution.execute import Result
 from .execution.together import execute_together
 from .planning.markers import marked_texts
-from .planning.plans import Plan
+from .planning.plans import Plan, all_pinned
 from .sensitive import sensitive
 from .signals import deleted, erased
 
@@ -28,17 +30,24 @@ def erase(
     by: Any = None,
     deletions: Sequence[Deletion] = (),
     first: Callable[[], Sequence[Plan]] | None = None,
-    **together: Any,
+    last: str | None = None,
 ) -> list[Result]:
-    """Execute ``plans`` as one erasure, and return their results: one transaction and operation on each database.
+    """Execute ``plans``, then ``deletions``, as one erasure: one transaction and one operation on each database.
 
-    ``by`` is who asked for it, as a user. Where somebody is named, the receivers of ``signals.erased`` hear of each
-    plan in the transaction that erases, and those of ``signals.deleted`` of each of ``deletions`` with rows: what they
-    raise undoes it. The log never holds a name. ``first`` and what stands in ``together`` are those of
-    ``execute_together``.
+    Returns the results of the plans; each deletion has its own. ``by`` is who asked for it, as a user. Where somebody
+    is named, the receivers of ``signals.erased`` hear of each plan in the transaction that erases, and those of
+    ``signals.deleted`` of each of ``deletions`` with rows: what they raise undoes it. The log never holds a name.
+    ``first`` and ``last`` are those of ``execute_together``; without ``first``, all keys are read.
 
-    Raises ``AnonymiseError``; then nothing was changed, unless it is ``PartlyErased``.
+    Raises ``AnonymiseError``, and Django's own errors of deleting; then nothing was changed, unless it is
+    ``PartlyErased``.
     """
+    first = first or partial(pinned_with, plans, deletions)
+    together: dict[str, Any] = {
+        "aliases": [each.rows.db for each in deletions],
+        "last": last,
+        "then": partial(_run, deletions),
+    }
     if by is None:
         return execute_together(plans, first=first, **together)
     if isinstance(by, Model) and (by.pk is None or by._state.adding):
@@ -52,7 +61,7 @@ def erase(
     later: dict[str, list[Callable[[], None]]] = defaultdict(list)
 
     def read() -> list[Plan]:
-        pinned.extend(first() if first else [plan.pinned() for plan in plans])
+        pinned.extend(first())
         keys.extend(_told_once(pinned))
         return pinned
 
@@ -74,6 +83,40 @@ def erase(
         raise
     _call(later, later.keys())
     return results
+
+
+def pinned_with(plans: Iterable[Plan], deletions: Iterable[Deletion]) -> list[Plan]:
+    """Read the keys of ``deletions``, and return ``plans`` with theirs."""
+    for each in deletions:
+        each.read_keys()
+    return all_pinned(plans)
+
+
+def operations(deletions: Iterable[Deletion], results: Iterable[Result]) -> dict[str, UUID]:
+    """Return {alias: id of the operation in the log} of what was logged."""
+    done = [
+        *((each.rows.db, each.operation) for each in deletions),
+        *((each.using, each.operation) for each in results),
+    ]
+    return {using: operation for using, operation in done if operation}
+
+
+def counted(plans: Iterable[Plan], results: Iterable[Result]) -> dict[str, int]:
+    """Return {label, with the part: rows that were anonymised}."""
+    found: Counter[str] = Counter()
+    for plan, result in zip(plans, results, strict=True):
+        found[plan.name] += result.anonymised
+    return dict(+found)
+
+
+def all_gone(deletions: Iterable[Deletion]) -> dict[str, int]:
+    """Return {label: rows that were deleted}, with what went by cascade."""
+    return dict(+sum((each.gone for each in deletions), Counter()))
+
+
+def _run(deletions: Iterable[Deletion]) -> None:
+    for each in deletions:
+        each.run()
 
 
 def _call(later: dict[str, list[Callable[[], None]]], aliases: Collection[str]) -> None:

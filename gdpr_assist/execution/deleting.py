@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -50,25 +50,26 @@ class Deletion:
     operation: UUID | None = None
     """The operation in the log that it is a part of, once it is done."""
 
+    gone: Counter[str] = field(default_factory=Counter)
+    """{label: rows} of all that went, once it is done: they, and what went with them."""
+
     def read_keys(self, but: Collection[Any] = ()) -> None:
         """Read them, without those of ``but``."""
         self.keys = [key for key in self.rows.order_by("pk").values_list("pk", flat=True) if key not in but]
 
     @sensitive
-    def run(self) -> Mapping[str, int]:
-        """Delete them, with cascades and signals; return {label: rows} of all that went.
+    def run(self) -> None:
+        """Delete them, with cascades and signals.
 
         Rows of a model that is not registered are logged here, with the erasure under way. Raises ``AnonymiseError``
         if the database lets one of them be, and what Django raises for rows that are protected.
         """
         model, using = self.rows.model, self.rows.db
-        gone: Counter[str] = Counter()
         with switched_off(using):
             for keys in chunks(self.keys, batch_size(using)):
-                gone.update(all_rows(model, using).filter(pk__in=keys).delete()[1])
+                self.gone.update(all_rows(model, using).filter(pk__in=keys).delete()[1])
         _check_gone(model, self.keys, using)
         if self.keys and (erasure := under_way(using)):
             if model not in registry:
                 erasure.add(EventLog.EVENT_DELETE, model._meta.label, self.keys)
             self.operation = erasure.id if erasure.count else None
-        return gone

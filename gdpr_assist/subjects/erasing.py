@@ -10,15 +10,15 @@ from typing import Any
 from ..databases.rows import locked
 from ..declaring.clauses import Keep
 from ..declaring.meta import all_rows
-from ..erasure import erase
+from ..erasure import all_gone, counted, erase, operations, pinned_with
 from ..exceptions import AnonymiseError
 from ..execution.deleting import Deletion
 from ..paths import clauses_of
-from ..planning.plans import Plan, all_pinned
+from ..planning.plans import Plan
 from .cascade import check_cascade, in_order, may_take_others
 from .finding import ITSELF, Found, lock
 from .person import Keys, Tables
-from .shares import Reason, Share, SubjectResult, copies_among, counted, kept, left, without_superuser
+from .shares import Reason, Share, SubjectResult, copies_among, kept, left, without_superuser
 from .sharing import may_be_shared
 
 
@@ -43,46 +43,29 @@ def erase_person(
         _refuse_kept(shared)
     going = [each for each in shared if each.verb == "delete" or (people_go and ITSELF in each.found.ways)]
     staying = [each for each in shared if each.plan is not None and each not in going]
+    plans = [each.plan for each in staying if each.plan]
     deletions = in_order(Deletion(each.found.rows) for each in going)
     lost = without_superuser([*staying, *(replace(each, verb="delete", plan=None) for each in going)])
     stays: list[Reason] = []
-    deleted: Counter[str] = Counter()
 
     def lock_and_read() -> list[Plan]:
         _lock(keys, using, [each.found for each in shared])
         # Afterwards nothing may lead to these rows any more.
         stays.extend(reason for each in shared if each.verb == "keep" and (reason := kept(each)).count)
-        for each in deletions:
-            each.read_keys()
+        pinned = pinned_with(plans, deletions)
         _check(deletions, shared, keys, using, tables)
-        pinned = all_pinned(each.plan for each in staying if each.plan)
         if check is not None:
             check()
         return pinned
 
-    def delete() -> None:
-        for each in deletions:
-            deleted.update(each.run())
-
-    results = erase(
-        [each.plan for each in staying if each.plan],
-        by=by,
-        deletions=deletions,
-        aliases=[each.found.using for each in going],
-        last=using,
-        first=lock_and_read,
-        then=delete,
-    )
+    results = erase(plans, by=by, deletions=deletions, last=using, first=lock_and_read)
     return SubjectResult(
-        operations={
-            **{each.rows.db: each.operation for each in deletions if each.operation},
-            **{each.using: each.operation for each in results if each.operation},
-        },
-        erased=counted(staying, results),
-        deleted=dict(+deleted),
+        operations=operations(deletions, results),
+        erased=counted(plans, results),
+        deleted=all_gone(deletions),
         copies=dict(sum((Counter(each.copies) for each in results), Counter())),
         kept=stays,
-        left=list(left(staying, results, force)),
+        left=list(left(plans, results, force)),
         uncertain=uncertain,
         without_superuser=lost,
     )

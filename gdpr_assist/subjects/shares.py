@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from uuid import UUID
@@ -201,20 +200,11 @@ def copies_among(share: Share) -> Iterator[Share]:
             yield replace(each, is_copy=True)
 
 
-def counted(shares: list[Share], results: list[Result]) -> dict[str, int]:
-    """Return {label, with the part: rows that were anonymised}."""
-    found: Counter[str] = Counter()
-    for each, result in zip(shares, results, strict=True):
-        if each.plan:
-            found[each.plan.name] += result.anonymised
-    return dict(+found)
-
-
-def left(shares: list[Share], results: list[Result], force: bool) -> Iterator[Reason]:
+def left(plans: Iterable[Plan], results: Iterable[Result], force: bool) -> Iterator[Reason]:
     """Yield what was erased before, and is filled again."""
-    for each, result in zip(shares, results, strict=True):
-        if each.plan and result.skipped and not force and (count := each.plan.refilled().count()):
-            yield Reason(label=each.plan.name, count=count, reason="refilled since it was erased: force=True")
+    for each, result in zip(plans, results, strict=True):
+        if result.skipped and not force and (count := each.refilled().count()):
+            yield Reason(label=each.name, count=count, reason="refilled since it was erased: force=True")
 
 
 def kept(share: Share) -> Reason:

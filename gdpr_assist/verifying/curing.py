@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from ..erasure import erase
+from ..erasure import all_gone, counted, erase, operations
 from ..execution.deleting import Deletion
-from ..planning.plans import Plan, all_pinned
 from ..sensitive import sensitive
 from .findings import Finding
 
@@ -37,21 +35,7 @@ def cure(findings: Iterable[Finding]) -> Cured:
     those = [each for each in findings if each.is_wrong]
     plans = [plan for each in those for plan in each.plans]
     deletions = [Deletion(rows) for each in those for rows in each.going]
-    deleted: Counter[str] = Counter()
-
-    def read_keys() -> list[Plan]:
-        for each in deletions:
-            each.read_keys()
-        return all_pinned(plans)
-
-    def delete() -> None:
-        for each in deletions:
-            deleted.update(each.run())
-
-    results = erase(plans, aliases=[each.rows.db for each in deletions], first=read_keys, then=delete)
-    anonymised: Counter[str] = Counter()
-    for plan, result in zip(plans, results, strict=True):
-        anonymised[plan.name] += result.anonymised
-    operations = {each.rows.db: each.operation for each in deletions if each.operation}
-    operations |= {each.using: each.operation for each in results if each.operation}
-    return Cured(operations=operations, anonymised=dict(+anonymised), deleted=dict(+deleted))
+    results = erase(plans, deletions=deletions)
+    return Cured(
+        operations=operations(deletions, results), anonymised=counted(plans, results), deleted=all_gone(deletions)
+    )
