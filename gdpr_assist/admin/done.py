@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from django.apps import apps
 from django.contrib import messages
 from django.contrib.admin import AdminSite
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from ..declaring.clauses import FREE
+from ..declaring.meta import all_rows
 from ..subjects.shares import Reason, SubjectResult
 from .confirmation import counted
-from .permissions import may_view
+from .permissions import may_view, may_view_all
 
 
 def outcome(result: SubjectResult, request: HttpRequest, site: AdminSite) -> str:
@@ -43,18 +45,51 @@ def outcome(result: SubjectResult, request: HttpRequest, site: AdminSite) -> str
     return " ".join(sentences)
 
 
-def residue(result: SubjectResult) -> Iterator[str]:
-    """Yield what was found when all tables were looked through afterwards: places and numbers."""
-    if result.residue:
-        places = [f"{place} ({count})" for place, count in result.residue.items()]
-        yield _("Still found, with the number of rows: %(places)s.") % {"places": ", ".join(places)}
-    elif result.unread:
-        yield _("Nothing of it was found in what could be looked at.")
-    else:
-        yield _("All tables were looked through, and nothing of it was found.")
-    if result.unread:
-        places = [f"{place} ({why})" for place, why in result.unread.items()]
-        yield _("Not looked at: %(places)s.") % {"places": ", ".join(places)}
+def residue(result: SubjectResult, request: HttpRequest, site: AdminSite) -> Iterator[str]:
+    """Yield what was found when all tables were looked through afterwards: places and numbers.
+
+    A table is named to who may view each of its rows. Others are told that there is one: all is not well.
+    """
+    if not result.residue:
+        nothing = _("All tables were looked through, and nothing of it was found.")
+        yield _("Nothing of it was found in what could be looked at.") if result.unread else nothing
+    yield from _named(
+        _("Still found, with the number of rows: %(places)s."),
+        _("Still found in tables that are not for you to see: the command gdpr_residue names them."),
+        {f"{place} ({count})": _may_see(request, site, place) for place, count in result.residue.items()},
+    )
+    yield from _named(
+        _("Not looked at: %(places)s."),
+        _("Not looked at: tables that are not for you to see."),
+        {f"{place} ({why})": _may_know(request, site, place) for place, why in result.unread.items()},
+    )
+
+
+def _named(text: str, rest: str, places: dict[str, bool]) -> Iterator[str]:
+    """Yield ``text`` with the places that may be named, and ``rest`` if there are others."""
+    if names := ", ".join(place for place, may_be_named in places.items() if may_be_named):
+        yield text % {"places": names}
+    if not all(places.values()):
+        yield rest
+
+
+def _may_see(request: HttpRequest, site: AdminSite, place: str) -> bool:
+    """Whether the user may view each row of the table in ``"table.column on alias"``."""
+    column, _on, using = place.rpartition(" on ")
+    return _may(request, column.rpartition(".")[0], lambda model: may_view_all(request, site, all_rows(model, using)))
+
+
+def _may_know(request: HttpRequest, site: AdminSite, place: str) -> bool:
+    """Whether the user may view the model of ``"table on alias"``, the rows of which could not be read."""
+    return _may(request, place.rpartition(" on ")[0], lambda model: may_view(request, site, model))
+
+
+def _may(request: HttpRequest, table: str, view: Callable[[type[Model]], bool]) -> bool:
+    """Whether a table may be named: ``view`` decides by its model. One that has none is for superusers."""
+    models = [model for model in apps.get_models(include_auto_created=True) if model._meta.db_table == table]
+    if not table:
+        return True
+    return any(map(view, models)) if models else bool(getattr(request.user, "is_superuser", False))
 
 
 def level(result: SubjectResult) -> int:

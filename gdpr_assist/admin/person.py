@@ -15,10 +15,12 @@ from django.utils.translation import gettext as _
 
 from ..databases.rows import batch_size, chunks
 from ..declaring.meta import all_rows
+from ..registry import registry
 from ..subjects.cascade import PROTECTED, Obstacle
 from ..subjects.doubts import Doubt as HeldRows
 from ..subjects.lines import Line, last_superuser
 from ..subjects.shares import LEFT
+from ..subjects.showing import keys_to_things
 from ..subjects.subject import Subject
 from ..tables import stored_key
 from ..undocumented import admin_of
@@ -77,6 +79,9 @@ class Page:
     obstacles: list[str]
     """Rows because of which nothing can be erased, and why."""
 
+    unshown: list[str]
+    """Models with a row that the export would name, and that the user may not see. Then nothing is exported."""
+
     may_export: bool
     marked: int
     refilled: int
@@ -100,6 +105,7 @@ def page_of(request: HttpRequest, site: AdminSite, subject: Subject) -> Page:
     unseen = _labels(line for line in own if not may_view_all(request, site, line.share.found.rows))
     closed = _labels(line for line in own if not _may_change(request, site, line))
     closed += _labels(line for line in cascaded if not _may_go(request, site, line))
+    unshown = sorted({name for line in own for name in _unshown(request, site, line)})
     shown = [line for line in seen.lines if line.share.verb != LEFT or may_view(request, site, line.share.found.model)]
     return Page(
         names=[(str(row), url_of(request, site, type(row), row)) for row in own_rows(request, site, subject)],
@@ -118,7 +124,8 @@ def page_of(request: HttpRequest, site: AdminSite, subject: Subject) -> Page:
         ],
         outside=sorted({*unseen, *closed}),
         obstacles=[_obstacle(each) for each in seen.obstacles],
-        may_export=not unseen,
+        unshown=unshown,
+        may_export=not (unseen or unshown),
         marked=sum(line.marked for line in lines),
         refilled=sum(line.refilled for line in lines),
         last_superuser=bool(last_superuser(lines)),
@@ -140,6 +147,17 @@ def _token(request: HttpRequest, site: AdminSite, subject: Subject, lines: list[
 
 def _labels(lines: Iterator[Line]) -> list[str]:
     return [str(line.share.found.model._meta.verbose_name_plural) for line in lines]
+
+
+def _unshown(request: HttpRequest, site: AdminSite, line: Line) -> Iterator[str]:
+    """Yield the models that the user may not see, of rows that are nobody's and of which the export has the text."""
+    rows = line.share.found.rows
+    for name in keys_to_things(registry.declaration(rows.model)) if rows.model in registry else ():
+        key: Any = rows.model._meta.get_field(name)
+        things = all_rows(key.related_model, rows.db)
+        things = things.filter(**{f"{key.target_field.name}__in": rows.order_by().values(name)})
+        if not may_view_all(request, site, things) and things.exists():
+            yield str(things.model._meta.verbose_name_plural)
 
 
 def _may_change(request: HttpRequest, site: AdminSite, line: Line) -> bool:

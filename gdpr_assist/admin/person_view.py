@@ -66,7 +66,9 @@ def _answer(tool: Any, request: HttpRequest, subject: Subject) -> HttpResponseBa
         # Again, as rows may have come and gone until they were locked.
         check=lambda: _check(tool, request, page_of(request, tool.admin_site, subject), whole),
     )
-    said = [outcome(result, request, tool.admin_site), *(residue(result) if is_looked_for else ())]
+    said = [outcome(result, request, tool.admin_site)]
+    if is_looked_for:
+        said += residue(result, request, tool.admin_site)
     tool.message_user(request, " ".join(said), level(result))
     return HttpResponseRedirect(tool.own_url())
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from .. import __version__
@@ -47,6 +48,9 @@ class Recipient:
 
     is_narrowed: bool
     """Whether the caller has left out rows."""
+
+    tells: Callable[[QuerySet[Any]], bool] | None
+    """Whether there may be a word of rows that are not in the export; None where there is one of all."""
 
 
 def stream(recipient: Recipient, found: Iterable[Found], format: str, counts: dict[str, int]) -> Iterator[bytes]:
@@ -92,7 +96,7 @@ def _manifest(
             for each, name in zip(there, counts, strict=True)
         ],
         "empty": sorted({model._meta.label for model in searched} - {each.label for each in there}),
-        "copies": _copies(there),
+        "copies": _copies(there, recipient.tells),
         "not_included": [str(reason) for reason in recipient.uncertain],
         "acted": [_acted(line) for line in recipient.acted],
         "narrowed": recipient.is_narrowed,
@@ -119,12 +123,13 @@ def _identifiers(values: list[Known]) -> dict[str, list[Any]]:
     return found
 
 
-def _copies(there: Iterable[Found]) -> dict[str, int]:
+def _copies(there: Iterable[Found], tells: Callable[[QuerySet[Any]], bool] | None) -> dict[str, int]:
     """Return {label: rows} of what repeats the rows of the export, as a history, and is not in it."""
     counts: Counter[str] = Counter()
     for each in there:
         for rows in copies_of(each.rows):
-            counts[rows.model._meta.label] += rows.count()
+            if tells is None or tells(rows):
+                counts[rows.model._meta.label] += rows.count()
     return dict(+counts)
 
 

@@ -5,6 +5,7 @@ Reads only.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Model, QuerySet
@@ -29,11 +30,8 @@ def shown_to(found: Found, tokens: Tokens) -> tuple[QuerySet[Any], View]:
     """Return the rows, and what of each is shown to the person."""
     declared, people = registry.declaration(found.model), references(found.model)
     generic = {key.fk_field: key.ct_field for key in generic_keys(found.model)}
-    added: list[str] = []
-    if declared.meta.export_fields is None and not has_own_export(declared):
-        keys = [*(person.name for person in people), *_keys_to_things(declared)]
-        added = [name for name in keys if name not in declared.meta.export_exclude]
-    things = [name for name in added if name in _keys_to_things(declared)]
+    things = keys_to_things(declared)
+    added = [*_added(declared, [person.name for person in people]), *things]
 
     def shown(row: Model, record: Record) -> Record:
         record = {name: _without_people(value, tokens, found.using) for name, value in record.items()}
@@ -77,15 +75,23 @@ def _why(declared: Declaration, name: str) -> str:
     return COPY if field.is_relation and not is_excluded and not has_own_export(declared) else EXCLUDED
 
 
-def _keys_to_things(declared: Declaration) -> list[str]:
+def keys_to_things(declared: Declaration) -> list[str]:
     """Return the personal keys to rows that are nobody's, as a diagnosis: what these are called is shown."""
-    return [
+    keys = (
         each.name
         for each in declared.model._meta.concrete_fields
         if each.name in declared.fields
         and isinstance(each.related_model, type)
         and not knows_people(each.related_model)
-    ]
+    )
+    return _added(declared, keys)
+
+
+def _added(declared: Declaration, keys: Iterable[str]) -> list[str]:
+    """Return those of ``keys`` that are shown: which are so, a declaration may say itself."""
+    if declared.meta.export_fields is not None or has_own_export(declared):
+        return []
+    return [name for name in keys if name not in declared.meta.export_exclude]
 
 
 def _without_people(value: Any, tokens: Tokens, using: str) -> Any:

@@ -217,8 +217,8 @@ class Subject:
     ) -> Iterator[bytes]:
         """Yield what ``export()`` writes, for a response that is streamed; ``counts`` gets what that returns.
 
-        Whom it is for is looked up at once; the rows are read as they are taken. Of rows in doubt the manifest has a
-        word if ``tells`` says so of them.
+        Whom it is for is looked up at once; the rows are read as they are taken. Of rows that are not in the files (in
+        doubt, copies, those to which the person only did something) the manifest has a word if ``tells`` says so.
         """
         found = self.rows()
         acted = self._acted(found)
@@ -231,6 +231,7 @@ class Subject:
             uncertain=list(self._uncertain(tells)),
             acted=list(acted_on((each for each in there if tells is None or tells(each.rows)), found)),
             is_narrowed=self._narrow is not None,
+            tells=tells,
         )
         return stream(recipient, found, format, {} if counts is None else counts)
 

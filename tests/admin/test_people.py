@@ -13,17 +13,33 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.messages import get_messages
 from django.db import OperationalError, connection
 from django.db.models import PROTECT, RESTRICT, SET_NULL
+from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
-from gdpr_assist import Keep, Party, Subject
+from gdpr_assist import Generic, Keep, Party, Subject
 from gdpr_assist.admin import people as listed
 from gdpr_assist.admin import person as pages
+from gdpr_assist.admin.done import residue
 from gdpr_assist.models import Operation
+from gdpr_assist.subjects.shares import SubjectResult
 from tests.admin.conftest import TOOL
 from tests.admin.pages import Forms, obj_pk, said
 from tests.admin.urls import site
 from tests.apps.fields.models import TextKey
-from tests.apps.people.models import Account, Chat, Circle, Event, Profile, Reader, Sale, SaleLine, StaffAccount, Visit
+from tests.apps.people.models import (
+    Account,
+    Chat,
+    Circle,
+    Event,
+    Parcel,
+    Profile,
+    Reader,
+    Remark,
+    Sale,
+    SaleLine,
+    StaffAccount,
+    Visit,
+)
 from tests.databases import log_is, untouched, without_tables
 from tests.observing import changed, row, unchanged, unchanged_rows
 from tests.people import account, sale
@@ -357,6 +373,48 @@ class TestLookingAfterwards:
         assert " Still found, with the number of rows: django_admin_log.object_repr on default (1)." in message
         assert [each.level_tag for each in get_messages(response.wsgi_request)] == ["warning"]
 
+    @pytest.mark.parametrize("may_view", [True, False])
+    def test_a_table_that_is_not_for_the_user_is_not_named(self, log_in, ada, may_view):
+        client = log_in(*ALL, "change_personaldata", *(["admin.view_logentry"] if may_view else []))
+        LogEntry.objects.create(user=User.objects.get(), action_flag=2, object_repr=f"Letter to {ADDRESS}")
+        response = erase(client, person(client, ada), residue="yes")
+        (message,) = said(response)
+        assert ("django_admin_log.object_repr on default (1)" in message) is may_view
+        assert ("Still found in tables that are not for you to see: " in message) is not may_view
+        assert "nothing of it was found" not in message.lower()
+        assert [each.level_tag for each in get_messages(response.wsgi_request)] == ["warning"]
+
+    def test_a_table_of_which_the_models_admin_hides_a_row_is_not_named(self, log_in, settings):
+        """The admin of sales shows those of the shop in the north to superusers only."""
+        log_in(*ALL)
+        request = RequestFactory().get("/")
+        request.user = User.objects.get()
+        result = SubjectResult(operations={}, residue={"people_sale.phone on default": 1})
+        named = ["Still found, with the number of rows: people_sale.phone on default (1)."]
+        sale()
+        assert list(residue(result, request, site)) == named
+        sale(recipient="north")
+        assert "people_sale" not in " ".join(residue(result, request, site))
+        settings.GDPR_TOOL_SEES_ALL = True
+        assert list(residue(result, request, site)) == named
+
+    def test_a_table_without_a_model_is_named_to_superusers(self, log_in):
+        log_in("view_personaldata")
+        request = RequestFactory().get("/")
+        request.user = User.objects.get()
+        unread = {"old_letters on default": "no rights", "people_sale on default": "no rights", "all tables": "?"}
+        result = SubjectResult(operations={}, residue={"old_letters.text on default": 1}, unread=unread)
+        assert list(residue(result, request, site)) == [
+            "Still found in tables that are not for you to see: the command gdpr_residue names them.",
+            "Not looked at: all tables (?).",
+            "Not looked at: tables that are not for you to see.",
+        ]
+        request.user = User.objects.create_superuser("boss")
+        assert list(residue(result, request, site)) == [
+            "Still found, with the number of rows: old_letters.text on default (1).",
+            "Not looked at: old_letters on default (no rights), people_sale on default (no rights), all tables (?).",
+        ]
+
     def test_what_could_not_be_looked_at(self, officer, ada, monkeypatch):
         def fail(*args):
             raise OperationalError(ADDRESS)
@@ -506,6 +564,43 @@ def test_the_manifest_has_no_word_of_rows_that_are_not_for_the_user(log_in, ada,
     settings.GDPR_TOOL_SEES_ALL = True
     assert told() == ["people.Sale: 1 row, by email, but a key leads to somebody else"]
     assert row(hidden)["email"] == ADDRESS
+
+
+@pytest.mark.parametrize("may_view", [True, False])
+def test_the_manifest_counts_copies_for_who_may_view_them(log_in, ada, may_view):
+    Remark.objects.create(about=ada, text=ADDRESS)
+    client = log_in(*ALL, *(["people.view_remark"] if may_view else []), "view_personaldata")
+    with changed(Remark, subject=None, copy_of=Generic("content_type", "object_id")):
+        zipped = person(client, ada, action="export").getvalue()
+    with zipfile.ZipFile(io.BytesIO(zipped)) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+    assert manifest["copies"] == ({"people.Remark": 1} if may_view else {})
+
+
+def test_a_row_that_the_export_names_and_that_is_not_for_the_user_refuses_the_export(log_in, ada):
+    """As a diagnosis: the key is personal, what it leads to is nobody's, and its text is in the export."""
+    bought = sale(ada, parcel=Parcel.objects.create(street="Harbour Road"))
+    client = log_in(*ALL, "change_personaldata")
+    fields = {"fields": ["email", "phone", "recipient", "parcel"], "keep": ["buyer", "packed_by"]}
+    with changed(Sale, **fields), changed(Parcel, subject=None):
+        page = person(client, ada)
+        assert page.context["page"].unshown == ["parcels"]
+        assert "not for you to see: parcels." in " ".join(page.content.decode().split())
+        assert 'value="export"' not in page.content.decode()
+        assert person(client, ada, action="export").status_code == 403
+        with changed(Sale, **fields, export_exclude=["parcel"]):
+            assert person(client, ada, action="export").status_code == 200
+        assert erase(client, page).status_code == 302  # which shows nobody what it is
+        assert row(bought)["parcel_id"] is None
+
+
+def test_a_row_that_the_export_names_is_exported_to_who_may_view_it(log_in, ada):
+    sale(ada, parcel=Parcel.objects.create(street="Harbour Road"))
+    client = log_in(*ALL, "change_personaldata", "people.view_parcel")
+    fields = {"fields": ["email", "phone", "recipient", "parcel"], "keep": ["buyer", "packed_by"]}
+    with changed(Sale, **fields), changed(Parcel, subject=None):
+        assert person(client, ada).context["page"].unshown == []
+        assert person(client, ada, action="export").status_code == 200
 
 
 def test_rows_that_are_deleted_have_no_entry_where_nobody_is_named_and_a_link_has_none(officer, ada, bob):
