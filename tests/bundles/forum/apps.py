@@ -1,0 +1,8 @@
+"""The forum has an app of this name itself."""
+
+from django.apps import AppConfig
+
+
+class RecipeConfig(AppConfig):
+    name = "tests.bundles.forum"
+    label = "recipe"
