@@ -101,6 +101,11 @@ def key_text(model: type[Model], key: Any = "pk") -> Any:
     return text if _writes_as(field, *_TEXT_KEYS, *INTEGER_KEYS) else None
 
 
+def is_number_or_uuid(model: type[Model]) -> bool:
+    """Whether the primary key holds no text: a composite one may."""
+    return isinstance(key_field(model), (*INTEGER_KEYS, models.UUIDField))
+
+
 def is_whole_number(model: type[Model]) -> bool:
     """Whether the primary key is a whole number, which the databases take as it is."""
     return _writes_as(key_field(model), *INTEGER_KEYS)

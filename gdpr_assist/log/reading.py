@@ -47,6 +47,9 @@ class LoggedOperation:
     held: Sequence[tuple[Kind, str]] | None = field(default=None, repr=False)
     """Its events, as kind and primary key, in the order of writing; None while they are only in the log."""
 
+    there: dict[tuple[str, Kind], dict[str, Any]] | None = field(default=None, repr=False)
+    """{(alias, kind): {digest in its events: primary key}}, of rows that are there: see ``replay.hidden``."""
+
     def __str__(self) -> str:
         return describe(self.id, None if self.is_of_1x else self.started, self.kinds())
 

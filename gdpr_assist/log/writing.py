@@ -29,6 +29,7 @@ from ..exceptions import AnonymiseError, EventLogError
 from ..tables import DatabaseIdentity, EventLog, Operation, Outcome, stored_key
 from ..undocumented import is_of_testcase
 from . import receipts
+from .hidden import Digests, is_text
 
 ROWS_PER_QUERY = 1000
 
@@ -42,7 +43,7 @@ _suspended: ContextVar[Counter[tuple[str, str]] | None] = ContextVar("gdpr_assis
 # While deletions belong to an erasure that is under way: {alias: that erasure}
 _joined: ContextVar[Mapping[str, Erasure] | None] = ContextVar("gdpr_assist_log_joined", default=None)
 
-# (event, app label, model name, primary key as text, part of the row)
+# (event, app label, model name, primary key as the log has it, part of the row)
 Event = tuple[str, str, str, str, str]
 
 
@@ -78,10 +79,18 @@ class Erasure:
             return
         app_label, model_name = label.split(".")
         before = len(self.pending)
-        self.pending += [(event, app_label, model_name, stored_key(key), part) for key in keys]
+        self.pending += [(event, app_label, model_name, self._logged(key, label), part) for key in keys]
         self.count += len(self.pending) - before
         if len(self.pending) >= EVENTS_IN_MEMORY:
             _write(self)
+
+    def _logged(self, key: Any, label: str) -> str:
+        return self._digests.of(key, label) if is_text(key) else stored_key(key)
+
+    @cached_property
+    def _digests(self) -> Digests:
+        with explained(self.using):
+            return Digests(bytes(self.identity.key))
 
 
 def is_logging() -> bool:

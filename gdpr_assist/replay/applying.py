@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.apps import apps
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Model, ProtectedError, RestrictedError
 
@@ -30,6 +29,7 @@ from ..planning.markers import marked_texts
 from ..planning.plans import plan
 from ..registry import registry
 from ..tables import EventLog
+from .hidden import UnknownKey, logged_keys
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ def _begin(whole: LoggedOperation, operations: list[LoggedOperation], steps: lis
     for kind, model in steps:
         if kind[0] == EventLog.EVENT_ANONYMISE:
             for keys in _keys(whole, kind, model):
-                forget_markers(model, keys, whole.using, kind[2])
+                forget_markers(model, _known(keys), whole.using, kind[2])
 
 
 def _erase_all(operation: LoggedOperation, steps: list[Step], dry_run: bool) -> Erased:
@@ -174,7 +174,7 @@ def _present(operation: LoggedOperation, step: Step, keys: list[Any]) -> dict[An
     """Return {key: what ``_erase`` takes} of those of ``keys`` that the database has."""
     (event, *_), model = step
     with _explained(step, operation.using):
-        rows = rows_with(model, keys, operation.using)
+        rows = rows_with(model, _known(keys), operation.using)
         if event == EventLog.EVENT_DELETE:
             return {row.pk: row for row in rows}
         return {key: key for key in rows.values_list("pk", flat=True)}
@@ -252,14 +252,13 @@ def model_of(kind: Kind) -> type[Model]:
     raise CannotApply(label, "the model is not registered any more")
 
 
+def _known(keys: list[Any]) -> list[Any]:
+    return [key for key in keys if key is not None]
+
+
 def _keys(operation: LoggedOperation, kind: Kind, model: type[Model]) -> Iterator[list[Any]]:
-    for texts in operation.keys(kind):
-        yield [_key(model, kind[1], text) for text in texts]
-
-
-def _key(model: type[Model], label: str, text: str) -> Any:
+    """Yield its primary keys in lists, None for a row that is known by a digest and not there."""
     try:
-        key = model._meta.pk.to_python(text)
-        return tuple(key) if isinstance(key, list) else key
-    except (ValidationError, ValueError, TypeError):
-        raise CannotApply(label, "the primary key is of another type now") from None
+        yield from logged_keys(operation, kind, model)
+    except UnknownKey as error:
+        raise CannotApply(kind[1], str(error)) from None

@@ -23,6 +23,7 @@ from ..sensitive import sensitive
 from ..tables import Receipt
 from ..undocumented import pending_migrations
 from .applying import AlreadyApplied, Blocked, CannotApply, Erased, Locked, apply, model_of
+from .hidden import find_hidden
 
 UNDER_WAY = "still in its transaction"
 LOCKED = "another transaction has its rows locked"
@@ -99,6 +100,7 @@ def replay(
         yield report
         missing = [each for each in batch if each.id not in proven]
         hold_events(missing)
+        find_hidden(missing)
         hopeless = _hopeless(missing)
         wanted = []
         for operation in missing:

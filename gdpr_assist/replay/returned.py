@@ -9,7 +9,6 @@ from functools import reduce
 from operator import and_, itemgetter
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import connections
 from django.db.models import NOT_PROVIDED, AutoField, Model, UUIDField
 
@@ -26,6 +25,7 @@ from ..planning.plans import Plan, plan
 from ..registry import registry
 from ..routing import here
 from ..tables import EventLog
+from .hidden import known_keys
 from .sequences import key_source
 
 # Older SQLite takes 999 parameters.
@@ -89,11 +89,11 @@ class Returned:
                 for chunk in chunks(keys - self.deleted_keys, ROWS_PER_QUERY):
                     yield plan(all_rows(self.model, self.using).filter(pk__in=chunk), part=part)
 
-    def look(self, event: str, part: str, texts: list[str]) -> None:
-        """Note which of the rows with these logged keys are there, and not anonymised, or not this part of them."""
+    def look(self, event: str, part: str, keys: Iterable[Any]) -> None:
+        """Note which of the rows with these keys are there, and not anonymised, or not this part of them."""
         if event == EventLog.EVENT_ANONYMISE and not self._can_be_anonymised(part):
             return
-        wanted = set(keys_of(self.model, texts))
+        wanted = set(keys)
         rows = all_rows(self.model, self.using).filter(pk__in=wanted)
         if event == EventLog.EVENT_ANONYMISE and (as_planned := self._as_planned(part)) is not None:
             rows = rows.exclude(as_planned)
@@ -143,8 +143,8 @@ def returned(databases: Iterable[str] | None = None, models: Collection[type[Mod
                 if (using, model) not in places:
                     places[using, model] = _place(model, using, models)
                 if place := places[using, model]:
-                    for texts in operation.keys(kind):
-                        place.look(event, part, texts)
+                    for keys, _ in known_keys(operation, kind, place.model):
+                        place.look(event, part, keys)
     return [each for each in places.values() if each and (each.deleted_keys or each.anonymised_keys)]
 
 
@@ -165,13 +165,3 @@ def _done(using: str) -> Iterator[LoggedOperation]:
         if held:
             yield replace(operations[0], held=held)
         yield from (each for each in operations if each.held is None)
-
-
-def keys_of(model: type[Model], texts: list[str]) -> Iterator[Any]:
-    """Yield the keys that ``texts`` are; none for what is no key of the model any more."""
-    for text in texts:
-        try:
-            key = model._meta.pk.to_python(text)
-        except (ValidationError, ValueError, TypeError):
-            continue
-        yield tuple(key) if isinstance(key, list) else key

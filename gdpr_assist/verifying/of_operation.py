@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,8 @@ from ..declaring.meta import all_rows
 from ..log.reading import applied_operation
 from ..planning.plans import plan
 from ..registry import registry
-from ..replay.returned import Returned, keys_of
+from ..replay.hidden import known_keys
+from ..replay.returned import Returned
 from ..routing import here
 from ..sensitive import sensitive
 from ..tables import EventLog
@@ -24,6 +25,7 @@ from .findings import ANONYMISED, KEPT, MISSED, NOT_DELETED, Finding, joined, of
 
 GONE = "gone"
 THERE = "there again"
+NOT_LOOKED_AT = "not looked at: there is no such model, or no table"
 PERHAPS = "there again, or new under an old key"
 
 # What may be found of copies of which the operation has no event
@@ -41,8 +43,12 @@ def of_operation(id_: UUID) -> list[Finding]:
     for kind in operation.kinds():
         event, label, part = kind
         model = registry.find(label)
-        for texts in operation.keys(kind):
-            found += _of_rows(Erased(event, label, part, operation.using, texts), model)
+        if model is None or not has_table(model, operation.using):
+            count = sum(map(len, operation.keys(kind)))
+            found += [Erased(event, label, part, operation.using).finding(NOT_LOOKED_AT, count, is_wrong=True)]
+            continue
+        for keys, count in known_keys(operation, kind, model):
+            found += _of_rows(Erased(event, label, part, operation.using, keys, count), model)
     return joined(found)
 
 
@@ -54,8 +60,11 @@ class Erased:
     label: str
     part: str
     using: str
-    texts: list[str]
-    """Their primary keys."""
+    keys: list[Any] = field(default_factory=list, repr=False)
+    """Their primary keys, as far as they can be told."""
+
+    count: int = 0
+    """How many they were."""
 
     @property
     def name(self) -> str:
@@ -65,19 +74,15 @@ class Erased:
         return Finding(using=self.using, label=self.name, what=what, count=count, **more)
 
 
-def _of_rows(erased: Erased, model: type[Model] | None) -> Iterator[Finding]:
-    if model is None or not has_table(model, erased.using):
-        yield erased.finding("not looked at: there is no such model, or no table", len(erased.texts), is_wrong=True)
-        return
-    keys = list(keys_of(model, erased.texts))
-    rows = all_rows(model, erased.using).filter(pk__in=keys)
+def _of_rows(erased: Erased, model: type[Model]) -> Iterator[Finding]:
+    rows = all_rows(model, erased.using).filter(pk__in=erased.keys)
     with explained(erased.using):
-        yield erased.finding(GONE, len(erased.texts) - rows.count())
+        yield erased.finding(GONE, erased.count - rows.count())
         if erased.event == EventLog.EVENT_DELETE:
             yield from _of_deleted(erased, model, rows)
         else:
             yield from _of_anonymised(erased, model, rows)
-        for copied in copies(model, keys, erased.using):
+        for copied in copies(model, erased.keys, erased.using):
             # Those that were anonymised have events of their own.
             yield from (each for each in of_copies(copied, erased.part) if each.what.startswith(WITHOUT_EVENT))
 
@@ -85,7 +90,7 @@ def _of_rows(erased: Erased, model: type[Model] | None) -> Iterator[Finding]:
 def _of_deleted(erased: Erased, model: type[Model], rows: QuerySet[Any]) -> Iterator[Finding]:
     """A row that is there may have been anonymised since."""
     back = Returned(model, erased.using)
-    back.look(erased.event, erased.part, erased.texts)
+    back.look(erased.event, erased.part, erased.keys)
     count = len(back.deleted_keys)
     yield erased.finding(THERE if back.is_certain else PERHAPS, count, is_wrong=back.is_certain)
     yield erased.finding(ANONYMISED, rows.count() - count)
@@ -98,7 +103,7 @@ def _of_anonymised(erased: Erased, model: type[Model], rows: QuerySet[Any]) -> I
         yield erased.finding("not looked at: it is declared otherwise by now", rows.count(), is_wrong=True)
         return
     back = Returned(model, erased.using)
-    back.look(erased.event, erased.part, erased.texts)
+    back.look(erased.event, erased.part, erased.keys)
     for each in of_plan(plan(rows, part=erased.part)):
         if each.what == MISSED:
             left = len(back.anonymised_keys)

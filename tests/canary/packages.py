@@ -37,11 +37,6 @@ RULES = [
         ["kiosk_subscription.email"],
         ways=("user.delete()", "queryset.delete()"),
     ),
-    Rule(
-        "the log names rows by their primary keys, also the deleted ones of tokens and sessions",
-        ["gdpr_assist_eventlog.target_pk"],
-        is_new=True,
-    ),
 ]
 
 # What no export has, and no manifest names: a primary key

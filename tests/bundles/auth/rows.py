@@ -24,7 +24,6 @@ from tests.bundles.running import DELETED, SCRUB
 from .pages import DEVICE, SITE, basic, browser, mailed_link, post, query, totp
 
 LEFT = [
-    Left("the log names rows by their primary keys: that of a token is the token", ["gdpr_assist_eventlog.target_pk"]),
     Left("on a scrubbed copy each account is nobody's", ["*_id"], ways=[SCRUB]),
     Left("others have tokens of it", ["allauth_idp_oidc_client.owner_id", "oauth2_provider_application.user_id"]),
     Left(

@@ -1,0 +1,47 @@
+"""Primary keys that are texts: the log has keyed digests of them, as one may be an address, or a token.
+
+The secret is in the database of the rows (``DatabaseIdentity.key``): who has the log alone cannot try values. It
+travels with backups, so that a replay knows the rows again.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+from ..tables import stored_key
+
+PREFIX = "digest"
+
+# What they make must stay the same: logs are kept for years.
+FOR_KEYS, FOR_NAME = b"gdpr_assist: primary keys in the log", b"gdpr_assist: name of the secret"
+
+# In hex digits: enough to tell the secrets of one log apart
+NAME_LENGTH = 12
+
+
+def is_text(key: Any) -> bool:
+    """Return whether a primary key is a text, which somebody may have chosen, or has one in it."""
+    return isinstance(key, str) or (isinstance(key, tuple) and any(isinstance(part, str) for part in key))
+
+
+def is_hidden(text: str) -> bool:
+    """Return whether ``text``, of the log, is a digest and no key."""
+    return text.startswith(f"{PREFIX}:") and text.count(":") == 2
+
+
+class Digests:
+    """Of the primary keys of one database. Not printed."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = hmac.digest(secret, FOR_KEYS, "sha256")
+        self._name = hmac.digest(secret, FOR_NAME, "sha256").hex()[:NAME_LENGTH]
+
+    def of(self, key: Any, label: str) -> str:
+        """Return the digest of a key of ``label``: "app.Model", as the log has it."""
+        digest = hmac.digest(self._secret, f"{label}:{stored_key(key)}".encode(), "sha256")
+        return f"{PREFIX}:{self._name}:{digest.hex()}"
+
+    def may_be(self, text: str) -> bool:
+        """Return whether a digest was made with this secret; of another one nobody can tell of which row it is."""
+        return text.startswith(f"{PREFIX}:{self._name}:")
