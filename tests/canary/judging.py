@@ -17,14 +17,11 @@ class Rule:
     is_found: bool = True
     """Whether the rows are found as rows of that person, and so exported."""
 
-    is_new: bool = False
-    """Whether it was written by the erasure or the deletion itself. What was there before must go."""
-
     ways: tuple = ()
     """By which people went, if it is so of some only."""
 
-    def allows(self, is_new, ways):
-        return (is_new or not self.is_new) and not (self.ways and ways.isdisjoint(self.ways))
+    def allows(self, ways):
+        return not self.ways or not ways.isdisjoint(self.ways)
 
 
 class Judgement:
@@ -39,9 +36,8 @@ class Judgement:
 
     def judge(self):
         for place, token in sorted(self.after.tokens):
-            is_new = (place, token) not in self.before.tokens
-            if self._should_go(place, token) or is_new:
-                self._is_left(place, token, is_new)
+            if self._should_go(place, token) or (place, token) not in self.before.tokens:
+                self._is_left(place, token)
             elif self.site.owners[token] <= self.gone.keys():
                 self._is_anothers(place)
         for place, token in sorted(self.before.tokens - self.after.tokens):
@@ -51,10 +47,10 @@ class Judgement:
     def _should_go(self, place, token):
         return whose(self.site, place, token) <= self.gone.keys()
 
-    def _is_left(self, place, token, is_new):
+    def _is_left(self, place, token):
         rule = self.rules.get(place.column_label)
         owners = whose(self.site, place, token)
-        if rule and rule.allows(is_new, {self.gone[number] for number in owners if number in self.gone}):
+        if rule and rule.allows({self.gone[number] for number in owners if number in self.gone}):
             self.listed[rule.reason][place.column_label] += 1
         elif owners <= self.gone.keys():
             self.problems.append(f"left: a token of somebody who is gone, in {place.column_label} ({place.alias})")
