@@ -202,6 +202,7 @@ def test_what_the_readme_shows_first(tmp_path):
     reader.write("shop/models.py", f"{model}\n\n{people}")
     for command in re.findall(r"^    (python manage\.py .*)$", readme, re.MULTILINE):
         reader.run(command)
+    reader.run("python manage.py check --fail-level WARNING")
     reader.write("first.py", SOMEBODY + use)
     shown = re.search(r"^    auth\.User: .*\n    shop\.Order: .*\n", readme, re.MULTILINE)
     assert reader.run("python manage.py shell -v 0 < first.py") == re.sub("^    ", "", shown[0], flags=re.MULTILINE)
