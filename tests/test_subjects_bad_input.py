@@ -1,6 +1,7 @@
 """What names nobody, or not one person for certain: an error in words, or a result that says so; no row is changed."""
 
 import io
+from contextlib import suppress
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -122,6 +123,25 @@ class TestValues:
         with pytest.raises(AnonymiseError, match=message):
             Subject.find(email=value)
 
+    @pytest.mark.parametrize("value", [7, 7.5, True, "\ud800", "ada\0@quill.example", "x" * 5_000])
+    def test_one_that_nobody_can_have(self, value, ada):
+        """It finds nobody, or is refused in words: never an error of the database."""
+        with suppress(AnonymiseError):
+            assert Subject.find(email=value) == []
+
+    @pytest.mark.parametrize("blank", ["", "  ", "\t"])
+    def test_a_blank_one_is_nobodys(self, blank, ada):
+        """Whoever has left the field empty is not the guests who did so too."""
+        Profile.objects.create(account=ada, phone=blank)
+        Account.objects.filter(pk=ada.pk).update(email=blank)
+        guest = sale(phone=blank, email=blank)
+        person = Subject(Account.objects.get(pk=ada.pk))
+        assert person.doubts() == []
+        person.erase()
+        assert row(guest)["phone"] == blank
+        with pytest.raises(AnonymiseError, match=r"^The value of phone is empty"):
+            Subject.find(phone=blank)
+
     def test_what_a_rule_has_made_finds_nobody(self, ada):
         guest, reader = sale(email="gil@quill.example"), Reader.objects.create(email="rob@quill.example")
         for each in (ada, guest, reader):
@@ -146,6 +166,21 @@ class TestValues:
             result = Subject(ada).erase()
         assert said(result.uncertain) == ["people.Sale: 1 row, by phone, which is not certain to be hers alone"]
         assert result.erased == {"people.Account": 1, "people.Profile": 1}
+
+    def test_one_of_ten_thousand_people_takes_nothing_and_is_told(self, ada):
+        """As the number of a switchboard."""
+        every = [Account(email=f"{number}@quill.example") for number in range(10_000)]
+        Profile.objects.bulk_create(Profile(account=each, phone="555") for each in Account.objects.bulk_create(every))
+        Profile.objects.create(account=ada, phone="555")
+        sale(phone="555")
+        with pytest.raises(
+            AnonymiseError, match=r"^More than 1000 people have this phone: it is no identifier of one"
+        ):
+            Subject.find(phone="555")
+        with unchanged_rows(Sale):
+            result = Subject(ada).erase()
+        assert said(result.uncertain) == ["people.Sale: 1 row, by phone, which is not certain to be hers alone"]
+        assert Profile.objects.filter(phone="555").count() == 10_000
 
     def test_a_strangers_row_with_her_address_stays(self, ada, bob):
         sale(bob, email=ada.email)

@@ -93,7 +93,12 @@ def matching_value(model: type[Model], lookup: str, *values: Any) -> Q:
     """
     if not is_address(model, lookup):
         return Q(**{f"{lookup}__in": values})
-    return Q(In(Upper(F(lookup)), [Upper(Value(value)) for value in values]))
+    return Q(In(Upper(F(lookup)), [Upper(Value(str(value))) for value in values]))
+
+
+def is_blank(value: Any) -> bool:
+    """Return whether ``value`` is none by which somebody is known: NULL, an empty text, or white space."""
+    return value is None or not str(value).strip()
 
 
 def is_address(model: type[Model], lookup: str) -> bool:

@@ -14,6 +14,7 @@ from django.template.defaultfilters import pluralize
 from ..cascades import protectors_first, taken_with
 from ..databases.rows import batch_size, chunks
 from ..declaring.meta import all_rows
+from ..declaring.relations import is_blank
 from ..exceptions import AnonymiseError
 from ..execution.deleting import Deletion
 from ..paths import clauses_of, known_by, own_key, person_of, routes
@@ -173,4 +174,4 @@ class _Stays:
             if LOOKUP_SEP not in each.lookup:
                 nobody = nobodys(rows.model, rows.db, each.party).values("pk")
                 pairs = somebodys(rows.filter(pk__in=nobody), each.lookup).values_list("pk", each.lookup)
-                yield from (key for key, value in pairs if value not in (None, ""))
+                yield from (key for key, value in pairs if not is_blank(value))

@@ -14,7 +14,7 @@ from ..databases.presence import has_table
 from ..databases.rows import batch_size, chunks
 from ..declaring.clauses import Generic, Identifier
 from ..declaring.meta import all_rows
-from ..declaring.relations import matching_value
+from ..declaring.relations import is_blank, matching_value
 from ..paths import Route, clauses_of, known_by, own_key, person_of, routes
 from ..planning.plans import plan
 from ..registry import registry
@@ -158,7 +158,7 @@ def _values(source: Source, identifier: Identifier, keys: Iterable[Any], using: 
     for lookup in identifier.lookups:
         those = somebodys(rows, lookup).values_list(lookup, _is_confirmed(source, identifier))
         for value, is_confirmed in those.distinct():
-            if value not in (None, ""):
+            if not is_blank(value):
                 yield value, is_confirmed
 
 

@@ -14,7 +14,7 @@ from django.db.models import Model, QuerySet
 
 from ..databases.aliases import data_aliases, mirrored
 from ..declaring.meta import all_rows
-from ..declaring.relations import matching_value
+from ..declaring.relations import is_blank, matching_value
 from ..declaring.search import Failed, noted
 from ..exceptions import AnonymiseError, TooManyPeople
 from ..paths import clauses_of, own_key, person_of, routes
@@ -76,7 +76,7 @@ def _check(identifiers: Mapping[str, Any]) -> None:
             raise AnonymiseError(
                 f"No model has this kind of identifier. The kinds are {', '.join(sorted(kinds)) or 'none'}."
             )
-        if value is None or not str(value).strip():
+        if is_blank(value):
             raise AnonymiseError(f"The value of {kind} is empty: it would be that of everybody who has none.")
         if hasattr(value, "resolve_expression") or (isinstance(value, Collection) and not isinstance(value, str)):
             raise AnonymiseError(f"The value of {kind} is not one value, but {type(value).__name__}.")
