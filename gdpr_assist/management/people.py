@@ -29,7 +29,7 @@ def people_of(options: dict[str, Any]) -> list[Subject]:
         return [person_of_row((options["model"], options["key"]), options["database"], options["party"])]
     kind = options["by"] or "email"
     value = options["email"] if options["email"] not in (None, "-") else _typed(kind)
-    return Subject.find(**{kind: value})
+    return Subject.find(**{kind: value.strip()})  # as the form of the admin takes it
 
 
 def _typed(kind: str) -> str:

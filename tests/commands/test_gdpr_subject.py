@@ -26,6 +26,8 @@ def test_find_names_the_rows_and_no_value(ada):
     assert run("find", "--email", "ada@quill.example") == f"people.Account {ada.pk}\n"
     assert run("find", "--email", "-", typed=["ada@quill.example"]) == f"people.Account {ada.pk}\n"
     assert run("find", "--by", "email", typed=["ADA@quill.example"]) == f"people.Account {ada.pk}\n"
+    assert run("find", "--by", "email", typed=[" ada@quill.example\r"]) == f"people.Account {ada.pk}\n"
+    assert run("find", "--email", "ada@quill.example ") == f"people.Account {ada.pk}\n"
     assert run("find", "people.account", ada.pk) == f"people.Account {ada.pk}\n"
 
 
