@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from gdpr_assist.log.status import STATES
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
+PACKAGE = Path(gdpr_assist.__file__).parent
 COMMANDS = [
     "anonymise_db",
     "gdpr_inventory",
@@ -171,6 +173,39 @@ def test_paths_of_the_example_project_are_those_of_gdpr_paths(tmp_path):
     assert re.sub("^    ", "", shown[0], flags=re.MULTILINE) == printed
 
 
+# -- other apps ---------------------------------------------------------------------------------
+
+MODULES = {path.stem: path.read_text(encoding="utf-8") for path in (PACKAGE / "contrib").glob("[a-z]*.py")}
+DECLARED = sorted(name for name, text in MODULES.items() if "\ndef declarations(" in text)
+READY = {*DECLARED, *(name for name, text in MODULES.items() if "\ndef rules(" in text)}
+
+
+def apps_of(readme):
+    """Return the table of apps, which the first page of the documentation shows, too."""
+    return re.split(r"^\.\. (?:end of )?apps$", readme, flags=re.MULTILINE)[1]
+
+
+def test_each_app_that_is_ready_is_in_the_tables(readme):
+    listed = re.findall(r"``(\w+)``", apps_of(readme))
+    assert sorted(listed) == sorted(set(listed)) == sorted(READY)
+    assert set(re.findall(r"^``(\w+)`` ", read("howto/ready_declarations.rst"), re.MULTILINE)) == READY
+
+
+def test_each_recipe_is_in_the_table(readme):
+    pages = {path.stem: path for path in DOCS.glob("howto/recipes/*.rst") if path.stem != "index"}
+    titles = [next(iter(sections(page.read_text(encoding="utf-8")))) for page in pages.values()]
+    assert re.findall(r"^recipes +(.*)$", apps_of(readme), re.MULTILINE) == [", ".join(sorted(titles))]
+    toctree = re.findall(r"^    (\w+)$", read("howto/recipes/index.rst"), re.MULTILINE)
+    assert toctree == sorted(pages)
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_each_ready_declaration_has_a_page(name):
+    pages = [DOCS / f"reference/contrib/{name}.rst", DOCS / "howto/histories.rst", DOCS / "howto/pages_of_wagtail.rst"]
+    texts = (page.read_text(encoding="utf-8") for page in pages if page.exists())
+    assert any(re.search(rf'GDPR_CONTRIB = \[.*"{name}".*\]', text) for text in texts)
+
+
 # -- README -------------------------------------------------------------------------------------
 
 
@@ -215,12 +250,11 @@ def imports():
 
 @pytest.mark.parametrize(("module", "name"), sorted(set(imports())))
 def test_what_the_documentation_imports_is_there(module, name):
-    assert hasattr(import_module(module), name)
+    assert hasattr(import_module(module), name) or find_spec(f"{module}.{name}")
 
 
 # -- where to look ------------------------------------------------------------------------------
 
-PACKAGE = Path(gdpr_assist.__file__).parent
 CONTRIBUTING = sections((ROOT / "CONTRIBUTING.rst").read_text(encoding="utf-8"))
 
 
