@@ -1,6 +1,7 @@
 """What names nobody, or not one person for certain: an error in words, or a result that says so; no row is changed."""
 
 import io
+import zipfile
 from contextlib import suppress
 
 import pytest
@@ -106,6 +107,46 @@ class TestRows:
             assert Subject(stale).delete().deleted == {}
             assert Subject(stale).preview() == ""
             assert Subject(stale).export(io.BytesIO()) == {}
+
+    def test_somebody_who_was_erased_before(self, ada):
+        """Nothing is done again; what is still theirs by a key can be seen, exported and deleted."""
+        hers = around(ada)
+        Subject(ada).erase()
+        with unchanged(*ALL):
+            again = Subject(ada).erase()
+            assert (again.operations, again.erased, again.deleted, again.copies, again.left) == ({}, {}, {}, {}, [])
+            assert "people.Account: 1 row, is the person: anonymised: email; 1 anonymised before" in (
+                Subject(ada).preview()
+            )
+            assert Subject.find(email="ada@quill.example") == []
+            file = io.BytesIO()
+            assert Subject(ada).export(file) == {
+                "people-Account.csv": 1,
+                "people-Parcel.csv": 1,
+                "people-Sale.csv": 1,
+                "people-Remark.csv": 1,
+            }
+        with zipfile.ZipFile(file) as archive:
+            assert not any(b"ada@" in archive.read(name) for name in archive.namelist())
+        assert Subject(ada).delete().deleted == {"people.Account": 1}
+        assert row(hers["sale"])["recipient"] == "Ada"
+
+    @pytest.mark.parametrize("again", [lambda ada: Subject(ada).erase(force=True), lambda ada: Subject(ada).delete()])
+    def test_what_was_filled_again_since(self, again, ada):
+        """Only when it is asked for; also the guest's rows with the address that came back."""
+        bought = sale(ada, email=ada.email)
+        Subject(ada).erase()
+        Sale.objects.filter(pk=bought.pk).update(email="ada@quill.example")
+        Account.objects.filter(pk=ada.pk).update(email="ada@quill.example")
+        with unchanged(*ALL):
+            left = said(Subject(ada).erase().left)
+        assert left == [
+            "people.Account: 1 row, refilled since it was erased: force=True",
+            "people.Sale (free): 1 row, refilled since it was erased: force=True",
+        ]
+        again(ada)
+        assert row(bought)["email"] == address(bought)
+        assert not Account.objects.filter(email="ada@quill.example").exists()
 
     @pytest.mark.parametrize("narrowed", [None, [], models.QuerySet(Customer)], ids=["None", "list", "another model"])
     def test_what_narrows_to_no_rows_of_the_model(self, narrowed, ada):
