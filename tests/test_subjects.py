@@ -30,6 +30,7 @@ from tests.apps.people.models import (
     StaffAccount,
     Visit,
 )
+from tests.settings import DB
 
 from .observing import changed, events, listening, row, rows, unchanged
 from .people import account, around, sale
@@ -604,6 +605,45 @@ def test_content_types_are_those_of_the_rows(ada):
     assert remark.content_type == ContentType.objects.get_for_model(Sale)
     Subject(ada).erase()
     assert PrivacyAnonymised.objects.filter(content_type__model="remark").count() == 1
+
+
+TYPED = {
+    "in small letters": "ada_q@quill.example",
+    "otherwise": "Ada_Q@Quill.example",
+    "in capitals": "ADA_Q@QUILL.EXAMPLE",
+}
+
+
+@pytest.mark.parametrize("typed", TYPED.values(), ids=TYPED)
+@pytest.mark.parametrize(
+    ("lookup", "held"),
+    [
+        ("char", lambda address: {"char": address}),
+        ("text", lambda address: {"text": address}),
+        ("json__told__email", lambda address: {"json": {"told": {"email": address}}}),
+    ],
+    ids=["a name that was typed", "a text", "within JSON"],
+)
+def test_an_address_is_found_in_whatever_case_in_whatever_column(typed, lookup, held):
+    """As in a log of who has logged in with it."""
+    ada = account("ada_q")
+    account("adaxq")  # of whom "_" must not mean the letter
+    hers, _ = (NullBlankFields.objects.create(**held(each)) for each in (typed, "adaxq@quill.example"))
+    with changed(NullBlankFields, identifiers={"email": lookup}):
+        assert found(Subject(ada))["fields.NullBlankFields", ""] == ({hers.pk}, ("by email",))
+
+
+def test_any_other_value_is_compared_as_it_is():
+    """Two accounts may be called Ada and ada."""
+    ada = account("ada")
+    for phone, name in (("Ext-5", "ext-5"), ("Ext-6", "Ext-6")):
+        Profile.objects.update_or_create(account=ada, defaults={"phone": phone})
+        told = NullBlankFields.objects.create(char=name)
+        with changed(NullBlankFields, identifiers={"phone": "char"}):
+            is_found = ("fields.NullBlankFields", "") in found(Subject(ada))
+        assert is_found == (
+            phone == told.char or DB == "mariadb"
+        )  # whose collation compares so, unless told otherwise
 
 
 def test_what_is_known_by_a_value_in_a_json_column_is_found():

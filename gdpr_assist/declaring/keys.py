@@ -65,7 +65,7 @@ def telling_keys(model: type[Model]) -> list[Any]:
 _CONVERSIONS = ("db_type", "descriptor_class", "from_db_value", "get_db_prep_value", "get_prep_value", "to_python")
 
 
-def _writes_as(field: Any, *classes: type[Field[Any, Any]]) -> bool:
+def stores_as(field: Any, *classes: type[Field[Any, Any]]) -> bool:
     """Whether a field is of one of ``classes``, or of a subclass that stores its values as that class does."""
     return any(
         isinstance(field, each)
@@ -92,13 +92,13 @@ def key_text(model: type[Model], key: Any = "pk") -> Any:
     """
     text = _AsText(key, models.TextField())
     field = key_field(model)
-    if _writes_as(field, models.UUIDField):
+    if stores_as(field, models.UUIDField):
         digits = Replace(text, Value("-"), Value(""), output_field=models.TextField())
         parts: list[Any] = []
         for start, length in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12)):
             parts += [Substr(digits, start, length), Value("-")]
         return Joined(*parts[:-1])
-    return text if _writes_as(field, *_TEXT_KEYS, *INTEGER_KEYS) else None
+    return text if stores_as(field, *_TEXT_KEYS, *INTEGER_KEYS) else None
 
 
 def is_number_or_uuid(model: type[Model]) -> bool:
@@ -108,7 +108,7 @@ def is_number_or_uuid(model: type[Model]) -> bool:
 
 def is_whole_number(model: type[Model]) -> bool:
     """Whether the primary key is a whole number, which the databases take as it is."""
-    return _writes_as(key_field(model), *INTEGER_KEYS)
+    return stores_as(key_field(model), *INTEGER_KEYS)
 
 
 def longest_key(model: type[Model]) -> int | None:

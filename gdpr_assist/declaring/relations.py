@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import EmailField, F, Model, Q, Value
+from django.db.models import CharField, EmailField, F, JSONField, Model, Q, TextField, Value
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.functions import Upper
 from django.db.models.lookups import In
 
 from ..undocumented import generic_fields, multi_table_parents
+from .keys import stores_as
 
 
 def follow(model: type[Model], path: str) -> list[Any]:
@@ -89,11 +90,18 @@ def generic_relations(model: type[Model]) -> list[Any]:
 def matching_value(model: type[Model], lookup: str, *values: Any) -> Q:
     """Return the condition that the column at the end of ``lookup`` holds one of ``values``.
 
-    An address in whatever case, and compared as ``iexact`` does it, so that an index for that serves it.
+    An e-mail address in whatever case, also where it was typed as a name: compared as ``iexact`` does it, so that an
+    index for that serves it. Any other value as it is, so that an index of the column does.
     """
-    if not is_address(model, lookup):
-        return Q(**{f"{lookup}__in": values})
-    return Q(In(Upper(F(lookup)), [Upper(Value(str(value))) for value in values]))
+    field, keys = _end(model, lookup)
+    addresses = [value for value in values if _is_address(field, keys, value)]
+    rest = [value for value in values if value not in addresses]
+    condition = Q(**{f"{lookup}__in": rest}) if rest or not values else Q()
+    if isinstance(field, JSONField):  # only Django knows how each database takes a text out of its quotes
+        return condition | Q(*((f"{lookup}__iexact", value) for value in addresses), _connector=Q.OR)
+    if addresses:
+        condition |= Q(In(Upper(F(lookup)), [Upper(Value(str(value))) for value in addresses]))
+    return condition
 
 
 def is_blank(value: Any) -> bool:
@@ -101,11 +109,20 @@ def is_blank(value: Any) -> bool:
     return value is None or not str(value).strip()
 
 
-def is_address(model: type[Model], lookup: str) -> bool:
-    """Return whether ``lookup`` leads to the column of an e-mail address. Of a JSON column, its keys may follow."""
-    for name in lookup.split(LOOKUP_SEP):
+def _is_address(field: Any, keys: list[str], value: Any) -> bool:
+    """Whether ``value`` is an address in this column, which converts no texts: an encrypted one compares as it is."""
+    if isinstance(field, EmailField):
+        return True
+    is_text = stores_as(field, CharField, TextField) or (isinstance(field, JSONField) and bool(keys))
+    return is_text and isinstance(value, str) and "@" in value
+
+
+def _end(model: type[Model], lookup: str) -> tuple[Any, list[str]]:
+    """Return the column that ``lookup`` leads to, and what follows: the keys in a JSON column."""
+    names = lookup.split(LOOKUP_SEP)
+    for position, name in enumerate(names, start=1):
         field: Any = model._meta.get_field(name)
         if not isinstance(field.related_model, type):
-            return isinstance(field, EmailField)
+            return field, names[position:]
         model = field.related_model
-    return False
+    return None, []
