@@ -18,6 +18,9 @@ from gdpr_assist.registry import registry
 from tests.apps.shop.models import Invoice
 from tests.apps.thirdparty.models import Device
 
+from .observing import changed
+from .test_ready_made import taken
+
 
 def looks(entries=PERSONAL, **fields):
     with isolate_apps("tests.apps.shop"):
@@ -99,6 +102,41 @@ def test_of_djangos_own_models_the_user_does():
     found = {model: personal_looks(model, PERSONAL) for model in (User, Group, Permission, Session)}
     assert found.pop(User) == ["username", "first_name", "last_name", "email"]
     assert set(map(tuple, found.values())) == {()}
+
+
+ACCESS = ["password", "is_active", "is_staff", "is_superuser"]
+
+
+def account(**attributes):
+    return changed(User, **{"fields": ["username", "email"], "keep": [], **attributes})
+
+
+def test_gdpr_assist_W034(settings):
+    with account(fields=["username", *ACCESS]):
+        assert checks.check_W034() == []
+    with account(fields=["username", "password", "is_staff"]):
+        [found] = checks.check_W034()
+    assert (found.id, found.obj) == ("gdpr_assist.W034", User)
+    assert found.msg.startswith("auth.User: is_active, is_superuser stay as they are when an account is erased: ")
+    with account(fields=["username", *ACCESS[1:]], keep=["password"]):
+        assert checks.check_W034()[0].msg.startswith("auth.User: password stays as it is ")
+
+
+@pytest.mark.parametrize("attributes", [{"can_anonymise": False}, {"on_erasure": "delete"}], ids=["kept", "deleted"])
+def test_gdpr_assist_W034_is_not_asked_where_no_account_is_left_or_all_are(attributes):
+    with account(**attributes):
+        assert checks.check_W034() == []
+
+
+@pytest.mark.parametrize("model", ["thirdparty.Device", "nowhere.User"], ids=["not declared", "not there"])
+def test_gdpr_assist_W034_asks_nothing_of_a_user_model_of_which_nothing_is_known(model, settings):
+    settings.AUTH_USER_MODEL = model
+    assert checks.check_W034() == []
+
+
+def test_the_ready_declaration_lets_no_account_work(settings):
+    with taken(settings, ["auth"]):
+        assert checks.check_W034() == []
 
 
 # -- models without an answer ---------------------------------------------------------------------

@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage
 from .clashes import check_E036, check_W015
 from .code import check_W026, check_W027
 from .constraints import check_E017
-from .coverage import check_W033
+from .coverage import check_W033, check_W034
 from .declarations import (
     check_E002,
     check_E003,
@@ -131,6 +131,7 @@ MODELS: list[Check] = [
     check_W031,
     check_W032,
     check_W033,
+    check_W034,
 ]
 
 TEMPLATES: list[Check] = [check_W020]

@@ -26,7 +26,7 @@ def takes_last_superuser(plan: Plan) -> bool:
 
     One who was anonymised before counts as none. Asks the database once, and only if the plan changes what makes one.
     """
-    user, family = _users(), registry.relatives(plan.declaration.model)
+    user, family = users(), registry.relatives(plan.declaration.model)
     if user is None or user not in family:
         return False
     others = (registry.declaration(each).changes for each in family if each is not plan.declaration.model)
@@ -36,7 +36,7 @@ def takes_last_superuser(plan: Plan) -> bool:
 
 def goes_with(rows: QuerySet[Any]) -> bool:
     """Return whether no active superuser would be left without ``rows``, of whichever table, and one is there now."""
-    user = _users()
+    user = users()
     keys = user and _keys(user, rows)
     if keys is None or not _has(user, FLAG):
         return False
@@ -49,7 +49,7 @@ def goes_with(rows: QuerySet[Any]) -> bool:
     return bool(0 < counts["there"] == counts["taken"])
 
 
-def _users() -> Any:
+def users() -> Any:
     """Return the model of users, None on a site that has none."""
     try:
         return concrete(get_user_model())
@@ -80,5 +80,5 @@ def said_before(aliases: Iterable[str]) -> str:
     """Return what to say of the databases on which nobody would be left; nothing if there are none."""
     if not (using := ", ".join(dict.fromkeys(aliases))):
         return ""
-    label = _users()._meta.label
+    label = users()._meta.label
     return f"{using}: no active superuser ({label}) would be left: nobody could log in who may do everything."
