@@ -5,6 +5,7 @@ from tests.settings import INSTALLED_APPS
 
 WAGTAIL = [
     "wagtail.contrib.forms",
+    "wagtail.contrib.redirects",
     "wagtail.snippets",
     "wagtail.users",
     "wagtail.documents",
@@ -24,6 +25,7 @@ MIGRATION_MODULES = dict.fromkeys(
         "wagtailembeds",
         "wagtailforms",
         "wagtailimages",
+        "wagtailredirects",
         "wagtailsearch",
         "wagtailusers",
     ]

@@ -8,14 +8,16 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from taggit.models import Tag, TaggedItem
 from wagtail.contrib.forms.models import FormSubmission
+from wagtail.contrib.redirects.models import Redirect
 from wagtail.log_actions import log
-from wagtail.models import Comment, Locale, ModelLogEntry, Page, PageLogEntry, Revision
+from wagtail.models import Comment, Locale, ModelLogEntry, Page, PageLogEntry, Revision, Site
 from wagtail.search.models import IndexEntry
 from wagtail.users.models import UserProfile
 
 from gdpr_assist import Subject, paths
 from gdpr_assist.models import EventLog
 from gdpr_assist.registry import registry
+from tests.logbook import committing
 from tests.observing import row as columns_of
 from tests.test_ready_made import taken
 
@@ -305,3 +307,19 @@ def ready(model):
     from gdpr_assist.contrib import taggit  # noqa: PLC0415
 
     return taggit.declarations()[model._meta.label]
+
+
+def test_the_recipe_takes_back_redirects_from_the_old_path(root, page):
+    """wagtail writes them after the COMMIT: that of a new name, and that of the erasure."""
+    Site.objects.create(hostname="localhost", root_page=root, is_default_site=True)
+    other = StaffPage(title="Bob", slug="bob", name="Bob", email="bob@quill.example", bio="", room="9")
+    root.add_child(instance=other)
+    for each in (page, other):
+        each.slug = f"{each.slug}-at-work"
+        with committing():
+            each.save()
+    paths = {"/ada-lovelace", "/bob"}
+    assert set(Redirect.objects.values_list("old_path", flat=True)) == paths
+    with committing():
+        StaffPage.objects.filter(pk=page.pk).anonymise()
+    assert set(Redirect.objects.values_list("old_path", flat=True)) == {"/bob"}
