@@ -60,6 +60,11 @@ def register_switch(off: Off, receivers: Iterable[str] = ()) -> Off:
     return off
 
 
+def writing_copies() -> list[str]:
+    """Return the names of the apps, or functions of the site, that have a switch: they write copies of rows."""
+    return list(_switches)
+
+
 def silenced() -> list[str]:
     """Return the names of the receivers that write nothing while personal data is written."""
     return [name for switch in _switches.values() for name in switch.receivers]

@@ -7,15 +7,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
-from django.db.models.signals import post_save, pre_save
+from django.db.models.signals import post_delete, post_save, pre_save
 from model_bakery import baker
 
-from gdpr_assist.checks.watchers import check_E042, check_W025
+from gdpr_assist import switches
+from gdpr_assist.checks.watchers import check_E042, check_W025, check_W035
 from gdpr_assist.execution.ranges import execute_in_ranges
+from gdpr_assist.loading import at_first_call
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.signals import post_anonymise, pre_anonymise, rows_anonymised
 from tests.apps.shop.models import Comment, Customer, GiftOrder, Order
@@ -224,3 +227,35 @@ if importlib.util.find_spec("wagtail"):
 
     def test_each_known_one_is_there_and_does_nothing_with_a_row_that_is_saved(site):
         assert site["changed"] == {name: [] for name in site["harmless"]}
+
+
+def of_an_app(name):
+    """Return a receiver of this name."""
+
+    def receiver(**kwargs):
+        pass
+
+    receiver.__module__, receiver.__qualname__ = name.rsplit(".", 1)
+    return receiver
+
+
+def test_gdpr_assist_W035():
+    with mock.patch.dict(switches._switches, {"auditlog": switches.Switch(name="auditlog")}):
+        with listening(post_delete, of_an_app("auditlog.receivers.log_delete"), Customer):
+            (found,) = check_W035()
+        assert (found.id, found.obj) == ("gdpr_assist.W035", Customer)
+        assert found.msg.startswith("shop.Customer: auditlog.receivers.log_delete hears of a deleted row after ")
+        with listening(post_delete, of_an_app("shop.receivers.log_delete"), Customer):
+            assert check_W035() == []
+
+
+def test_gdpr_assist_W035_is_content_with_who_hears_of_it_before():
+    earlier = of_an_app("auditlog.receivers.log_delete")
+    with (
+        mock.patch.dict(switches._switches, {"auditlog": switches.Switch(name="auditlog")}),
+        mock.patch.object(post_delete, "receivers", []),
+        mock.patch.object(post_delete, "sender_receivers_cache", type(post_delete.sender_receivers_cache)()),
+        listening(post_delete, earlier, Customer),
+        listening(post_delete, at_first_call("gdpr_assist.receivers.end_deletion"), Customer),
+    ):
+        assert check_W035() == []

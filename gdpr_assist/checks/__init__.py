@@ -59,7 +59,7 @@ from .people import (
 )
 from .routing import check_E027, check_W008, check_W023
 from .searches import check_W006
-from .watchers import check_E042, check_W025
+from .watchers import check_E042, check_W025, check_W035
 
 Check = Callable[..., Iterable[CheckMessage]]
 
@@ -132,6 +132,7 @@ MODELS: list[Check] = [
     check_W032,
     check_W033,
     check_W034,
+    check_W035,
 ]
 
 TEMPLATES: list[Check] = [check_W020]

@@ -1,4 +1,4 @@
-"""Checks of what makes erasures slow: receivers that hear of every model. Asks no database."""
+"""Checks of who hears of rows: of every model, which makes erasures slow, or too late. Asks no database."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 
 from ..conf import quiet_receivers
-from ..planning.watchers import of_every_model
-from .messages import message
+from ..planning.watchers import of_every_model, too_late
+from .messages import declarations, message
 
 
 def check_E042(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
@@ -42,4 +42,19 @@ def check_W025(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
             "Connect them with sender=... for the models that they are about. Of one of pre_save or post_save that "
             "keeps nothing of a row, write its name into GDPR_QUIET_RECEIVERS: it is not called then.",
         )
+    ]
+
+
+def check_W035(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """An app writes down what a deleted row held after its copies were looked for."""
+    return [
+        message(
+            "W035",
+            f"{each.label}: {', '.join(names)} hears of a deleted row after gdpr_assist has looked for copies of it. "
+            "What is written then, when your own code deletes a row, stays.",
+            'Put "gdpr_assist" behind that app in INSTALLED_APPS, and register models with the app in models.py.',
+            each.model,
+        )
+        for each in declarations(app_configs)
+        if (names := too_late(each.model))
     ]

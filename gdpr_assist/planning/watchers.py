@@ -13,7 +13,7 @@ from django.dispatch import Signal
 
 from ..conf import quiet_receivers
 from ..signals import post_anonymise, pre_anonymise
-from ..switches import silenced
+from ..switches import silenced, writing_copies
 from ..undocumented import live_receivers
 
 OURS: dict[str, Signal] = {"pre_anonymise": pre_anonymise, "post_anonymise": post_anonymise}
@@ -21,6 +21,9 @@ SAVING: dict[str, Signal] = {"pre_save": pre_save, "post_save": post_save}
 
 # Our own hears of saves that are no erasure.
 OWN = "gdpr_assist.refills.notice_refill"
+
+# Looks for copies of a row once it is deleted.
+LOOKS_FOR_COPIES = "gdpr_assist.receivers.end_deletion"
 
 # Receivers of every model that need not hear of an erasure: they keep nothing of a row, and do nothing for these
 # columns. Never one that has a copy: of a search index, a history, an audit trail, a cache.
@@ -47,6 +50,13 @@ def hears_of_deletions(model: type[Model]) -> bool:
     """Return whether anybody but this app hears of a row of ``model`` that is deleted."""
     receivers = (each for signal in (pre_delete, post_delete) for each in live_receivers(signal, model))
     return any(not _name(each).startswith("gdpr_assist.") for each in receivers)
+
+
+def too_late(model: type[Model]) -> list[str]:
+    """Return the names of receivers, of apps that write copies of rows, that hear of a deleted row after this app."""
+    names = [_name(each) for each in live_receivers(post_delete, model)]
+    behind = names[names.index(LOOKS_FOR_COPIES) + 1 :] if LOOKS_FOR_COPIES in names else []
+    return [name for name in behind if any(name.startswith(f"{app}.") for app in writing_copies())]
 
 
 def of_every_model() -> dict[str, list[str]]:
