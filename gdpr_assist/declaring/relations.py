@@ -95,7 +95,7 @@ def matching_value(model: type[Model], lookup: str, *values: Any) -> Q:
     """
     field, keys = _end(model, lookup)
     addresses = [value for value in values if _is_address(field, keys, value)]
-    rest = [value for value in values if value not in addresses]
+    rest = [value for value in values if not _is_address(field, keys, value)]
     condition = Q(**{f"{lookup}__in": rest}) if rest or not values else Q()
     if isinstance(field, JSONField):  # only Django knows how each database takes a text out of its quotes
         return condition | Q(*((f"{lookup}__iexact", value) for value in addresses), _connector=Q.OR)
