@@ -20,10 +20,6 @@ from .shelf.models import Letter, Page
 
 LEFT = [
     Left(
-        "auditlog says who changed a row of somebody else, and from where, in the entry about that row",
-        ["auditlog_logentry.actor_email", "auditlog_logentry.remote_addr"],
-    ),
-    Left(
         "who did something stays: it leads to an account that is nobody's any more",
         [
             "auditlog_logentry.actor_id",
