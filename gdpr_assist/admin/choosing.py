@@ -12,22 +12,23 @@ from ..declaring.meta import all_rows
 from ..exceptions import AnonymiseError
 from ..registry import registry
 from ..subjects.subject import Subject
-from .people import has_rows, known_by, own_rows
+from .links import value_of
+from .people import has_rows, known_by, own_rows, seen_rows
 from .permissions import may_view_all
 from .selection import SelectionError, key_from_text, not_a_selection
 
 
 def chosen(request: HttpRequest, site: AdminSite) -> Subject:
-    """Return the person who was posted: a row that is one or leads to one, or the kind of value that a guest has.
+    """Return the person who was posted: a row that is one or leads to one, or what a guest is known by.
 
     Raises ``SelectionError`` if that cannot be read, leads to nobody, or to nobody whom the user may see.
     """
-    kind = request.POST.get("guest")
+    guest = request.POST.get("guest")
     try:
-        subject = _guest(request, site, kind) if kind else _behind(request, site)
+        subject = _guest(request, site, guest) if guest else _behind(request, site)
     except AnonymiseError:
         subject = None
-    is_visible = has_rows if kind else own_rows
+    is_visible = has_rows if guest else own_rows
     if subject is None or not is_visible(request, site, subject):
         raise SelectionError(
             _("Whose this is is not known, or not for you to see. Please search for what the person is known by.")
@@ -35,9 +36,12 @@ def chosen(request: HttpRequest, site: AdminSite) -> Subject:
     return subject
 
 
-def _guest(request: HttpRequest, site: AdminSite, kind: str) -> Subject | None:
-    found = known_by(request, site, kind, request.POST.get("term", ""))
-    return found[0] if len(found) == 1 and not found[0].keys else None
+def _guest(request: HttpRequest, site: AdminSite, value: str) -> Subject | None:
+    kind, _slash, row = value.partition("/")
+    found = [each for each in known_by(request, site, kind, request.POST.get("term", "")) if not each.keys]
+    if row:
+        found = [each for each in found if row in map(value_of, seen_rows(request, site, each))]
+    return found[0] if len(found) == 1 else None
 
 
 def _behind(request: HttpRequest, site: AdminSite) -> Subject | None:

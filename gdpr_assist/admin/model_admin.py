@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from ..execution.kept import hearing_of_kept
     from ..planning.plans import Plan, plan, target_alias
     from .consequences import also_anonymised
-    from .people import links_to_people
+    from .links import links_to_people
 
     Base = admin.ModelAdmin[Any]
 else:
     also_anonymised = at_first_call("gdpr_assist.admin.consequences.also_anonymised")
     erase = at_first_call("gdpr_assist.erasure.erase")
     hearing_of_kept = at_first_call("gdpr_assist.execution.kept.hearing_of_kept")
-    links_to_people = at_first_call("gdpr_assist.admin.people.links_to_people")
+    links_to_people = at_first_call("gdpr_assist.admin.links.links_to_people")
     plan = at_first_call("gdpr_assist.planning.plans.plan")
     target_alias = at_first_call("gdpr_assist.planning.plans.target_alias")
 

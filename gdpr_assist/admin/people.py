@@ -9,29 +9,29 @@ from itertools import chain
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from ..declaring.meta import all_rows
 from ..declaring.search import Failed, noted
 from ..exceptions import AnonymiseError, TooManyPeople
 from ..paths import clauses_of, person_of
-from ..registry import concrete, registry
+from ..registry import registry
 from ..subjects.finding import Found
 from ..subjects.searching import MOST_PEOPLE as MOST_OF_A_VALUE
 from ..subjects.searching import Sight
 from ..subjects.subject import Subject
-from ..tables import PersonalData, stored_key
-from ..undocumented import admin_of
 from .confirmation import counted
+from .links import value_of
 from .permissions import may_view, shown
 from .results import RowsByModel, is_at_home, url_of
 
 # Whoever searches for one person chooses from a short list.
 MOST_PEOPLE = 25
+
+# Of rows by which somebody without an account is told from others
+MOST_NAMES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,17 +39,21 @@ class Person:
     """One of the people that were found."""
 
     names: list[tuple[str, str | None]]
-    """The rows that are the person: the text of each, and its page in the admin where the user may see it."""
+    """The rows that are the person: the text of each, and its page in the admin where the user may see it.
+
+    Of somebody without one, who has to be told apart from others: the first rows that are theirs.
+    """
 
     found: list[str]
     """How: "3 orders, by customer"."""
 
     value: str
-    """What its button posts: ``<alias>/<content type id>-<primary key>``, or the kind of identifier of a guest."""
+    """What its button posts: ``<alias>/<content type id>-<primary key>``, or the kind of identifier of a guest.
 
-    @property
-    def is_guest(self) -> bool:
-        return not self.names
+    Of one who has to be told apart from others: ``<kind>/`` and a row that is theirs.
+    """
+
+    is_guest: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +102,12 @@ def search(request: HttpRequest, site: AdminSite, term: str, models: list[type[M
             listed.append(each)
     ways = {each: list(_ways(rows, there, failed)) for each, rows in hers.items()}
     return Search(
-        people=[_person(request, site, own.get(each, []), known[each], ways.get(each, [])) for each in listed],
+        people=[
+            _person(request, site, own[each], known[each], ways.get(each, []))
+            if each in own
+            else _guest(request, site, each, known[each], ways[each])
+            for each in listed
+        ],
         are_more=len(own) > MOST_PEOPLE,
         others=[] if are_unread else _without(there, chain.from_iterable(hers.values())),
         crowds=crowds,
@@ -156,6 +165,12 @@ def has_rows(request: HttpRequest, site: AdminSite, subject: Subject, failed: Fa
     return False
 
 
+def seen_rows(request: HttpRequest, site: AdminSite, subject: Subject) -> list[Model]:
+    """Return the first of the rows about the person that the user may see."""
+    found = (each for each in subject.rows() if may_view(request, site, each.model))
+    return [row for each in found for row in shown(request, site, each.rows).order_by("pk")[:MOST_NAMES]][:MOST_NAMES]
+
+
 def own_rows(request: HttpRequest, site: AdminSite, subject: Subject, failed: Failed | None = None) -> list[Model]:
     """Return the rows that are the person, that of the account first; those that the user may see."""
     found: list[Model] = []
@@ -169,35 +184,24 @@ def own_rows(request: HttpRequest, site: AdminSite, subject: Subject, failed: Fa
 def _person(request: HttpRequest, site: AdminSite, rows: list[Model], kinds: list[str], ways: list[str]) -> Person:
     return Person(
         names=[(str(row), url_of(request, site, type(row), row)) for row in rows],
-        found=[*(_("by this %(kind)s") % {"kind": kind} for kind in kinds), *ways],
-        value=value_of(rows[0]) if rows else kinds[0],
+        found=[*_by(kinds), *ways],
+        value=value_of(rows[0]),
+        is_guest=False,
     )
 
 
-def value_of(row: Model) -> str:
-    """Return what stands for a row in a form."""
-    kind = ContentType.objects.get_for_model(row)
-    return f"{row._state.db}/{kind.pk}-{stored_key(row.pk)}"
+def _guest(request: HttpRequest, site: AdminSite, subject: Subject, kinds: list[str], ways: list[str]) -> Person:
+    rows = seen_rows(request, site, subject) if subject.is_told_apart else []
+    return Person(
+        names=[(str(row), url_of(request, site, type(row), row)) for row in rows],
+        found=[*_by(kinds), *ways],
+        value="/".join([kinds[0], *map(value_of, rows[:1])]),
+        is_guest=True,
+    )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Link:
-    """A button on the page of a row that leads to the tool."""
-
-    url: str
-    value: str
-    party: str
-    """Whose page it leads to, of a row that is about several people."""
-
-
-def links_to_people(request: HttpRequest, site: AdminSite, row: Model) -> list[Link]:
-    """Return what leads from a row to the people that it is about; nothing where the user may not use the tool."""
-    model = concrete(type(row))
-    tool = admin_of(site, PersonalData)
-    if tool is None or not tool.has_view_permission(request) or not clauses_of(model).says_whose:
-        return []
-    url = reverse("admin:gdpr_assist_personaldata_changelist", current_app=site.name)
-    return [Link(url=url, value=value_of(row), party=party) for party in clauses_of(model).parties or [""]]
+def _by(kinds: list[str]) -> list[str]:
+    return [_("by this %(kind)s") % {"kind": kind} for kind in kinds]
 
 
 def _ways(hers: list[Found], candidates: RowsByModel, failed: Failed) -> Iterator[str]:

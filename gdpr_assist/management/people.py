@@ -32,6 +32,14 @@ def people_of(options: dict[str, Any]) -> list[Subject]:
     return Subject.find(**{kind: value.strip()})  # as the form of the admin takes it
 
 
+def one_of(people: Sequence[Subject]) -> Subject:
+    """Return the only one. Raises ``CommandError`` for several, which says how to name one of them."""
+    if len(people) == 1:
+        return people[0]
+    cure = "Name the row of one." if people[0].keys else "Look for what only one of them is known by."
+    raise CommandError(f"This finds {len(people)} people: {', '.join(map(str, people))}. {cure}")
+
+
 def _typed(kind: str) -> str:
     try:
         return ask(f"{kind}: ")

@@ -15,7 +15,7 @@ from ..declaring.meta import all_rows
 from ..declaring.relations import matching_value
 from ..paths import known_by, person_of, routes
 from ..registry import registry
-from .finding import doubt_name, is_found_by
+from .finding import by_value, doubt_name, is_found_by
 from .person import Keys, Known, Tables, nobodys
 
 
@@ -54,13 +54,15 @@ def doubts(keys: Keys, values: Iterable[Known], tables: Tables, included: Collec
         for alias in data_aliases()
         for model in registry.models
         if not mirrored(alias) and tables.has(model, alias) and not person_of(model)
-        for doubt in _doubts(model, alias, keys, values)
+        for doubt in _doubts(model, alias, keys, values, included)
         if not (doubt.can_include and doubt.name in included)
     ]
     return list(compress(every, with_rows([each.rows for each in every])))
 
 
-def _doubts(model: type[Model], alias: str, keys: Keys, values: list[Known]) -> Iterator[Doubt]:
+def _doubts(
+    model: type[Model], alias: str, keys: Keys, values: list[Known], included: Collection[str]
+) -> Iterator[Doubt]:
     for each in known_by(model):
         hers = [value for value in values if value.identifier == each.identifier]
         if not hers:
@@ -68,18 +70,21 @@ def _doubts(model: type[Model], alias: str, keys: Keys, values: list[Known]) -> 
         condition = {is_certain: _any_of(model, each.lookup, hers, is_certain) for is_certain in (True, False)}
         if condition[False]:
             rows = nobodys(model, alias, each.party).filter(condition[False])
+            for way in by_value(model, alias, values, included):
+                rows = rows.exclude(pk__in=way.rows.order_by().values("pk")) if way.part == each.party else rows
             can_include = is_found_by(model, each)
             yield Doubt(model=model, identifier=each.identifier, rows=rows, is_claimed=False, can_include=can_include)
-        others = all_rows(model, alias).filter(condition[True] | condition[False])
-        others = others.exclude(pk__in=nobodys(model, alias, each.party).values("pk"))
-        for route in routes(model):
-            if route.person is None or not route.lookup or route.party != each.party:
-                continue
-            if mine := keys.get(route.person):
-                others = others.exclude(
-                    pk__in=all_rows(model, alias).filter(**{f"{route.key}__in": mine}).values("pk")
-                )
+        others = _of_others(model, alias, each.party, keys).filter(condition[True] | condition[False])
         yield Doubt(model=model, identifier=each.identifier, rows=others, is_claimed=True)
+
+
+def _of_others(model: type[Model], alias: str, party: str, keys: Keys) -> QuerySet[Any]:
+    """Return the rows of which a key of this party leads to somebody, and none to the person."""
+    others = all_rows(model, alias).exclude(pk__in=nobodys(model, alias, party).values("pk"))
+    for route in routes(model):
+        if route.person and route.lookup and route.party == party and (mine := keys.get(route.person)):
+            others = others.exclude(pk__in=all_rows(model, alias).filter(**{f"{route.key}__in": mine}).values("pk"))
+    return others
 
 
 def _any_of(model: type[Model], lookup: str, values: list[Known], is_certain: bool) -> Q:

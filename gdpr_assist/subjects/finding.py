@@ -102,7 +102,7 @@ def _of(
     included: Collection[str],
     tables: Tables,
 ) -> Iterator[Found]:
-    ways = [*_by_key(model, alias, keys, using, tables), *_by_value(model, alias, values, included)]
+    ways = [*_by_key(model, alias, keys, using, tables), *by_value(model, alias, values, included)]
     for found in joined_ways(model, alias, ways):
         yield from _shared_apart(found, keys, tables)
 
@@ -145,7 +145,8 @@ def _by_key(model: type[Model], alias: str, keys: Keys, using: str, tables: Tabl
         yield FoundBy(part=route.party, words=words, rows=hers, route=route)
 
 
-def _by_value(model: type[Model], alias: str, values: list[Known], included: Collection[str]) -> Iterator[FoundBy]:
+def by_value(model: type[Model], alias: str, values: list[Known], included: Collection[str]) -> Iterator[FoundBy]:
+    """Yield the rows of nobody that hold a value which is certain, or of a model and kind that is ``included``."""
     if person_of(model):
         return
     for each in known_by(model):

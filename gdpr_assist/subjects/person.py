@@ -136,8 +136,8 @@ def known_values(keys: Keys, using: str, tables: Tables, *, certain_only: bool =
             claims[kind, is_confirmed].append(value)
     certain: set[tuple[str, Any]] = set()
     for (kind, is_confirmed), values in claims.items():
-        taken = _held_by_others(kind, values, keys, own if is_confirmed else every, using)
-        certain |= {(kind, value) for value in values if _plain(value) not in taken}
+        taken = held_by_others(kind, values, keys, own if is_confirmed else every, using)
+        certain |= {(kind, value) for value in values if plain(value) not in taken}
     return [Known(identifier=kind, value=value, is_certain=(kind, value) in certain) for kind, value in found]
 
 
@@ -174,7 +174,7 @@ def _is_confirmed(source: Source, identifier: Identifier) -> Any:
     return Value(source.is_person and identifier.verified is True, BooleanField())
 
 
-def _held_by_others(kind: str, values: list[Any], keys: Keys, others: Iterable[Source], using: str) -> set[Any]:
+def held_by_others(kind: str, values: list[Any], keys: Keys, others: Iterable[Source], using: str) -> set[Any]:
     """Return which of ``values`` somebody else has too, in plain form."""
     found = set()
     for source in others:
@@ -185,11 +185,11 @@ def _held_by_others(kind: str, values: list[Any], keys: Keys, others: Iterable[S
                 for part in chunks(values, batch_size(using)):
                     those = rows.filter(matching_value(source.model, lookup, *part))
                     pairs = those.values_list(lookup, source.key).distinct()
-                    found |= {_plain(value) for value, key in pairs.iterator() if key not in mine}
+                    found |= {plain(value) for value, key in pairs.iterator() if key not in mine}
     return found
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     return value.casefold() if isinstance(value, str) else value
 
 

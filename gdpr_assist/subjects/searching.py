@@ -19,7 +19,7 @@ from ..declaring.search import Failed, noted
 from ..exceptions import AnonymiseError, TooManyPeople
 from ..paths import clauses_of, own_key, person_of, routes
 from ..registry import concrete, registry
-from .person import Keys, Known, Source, Tables, joined, nobodys, somebodys, sources
+from .person import Keys, Source, Tables, joined, somebodys, sources
 
 # A value of more people than this is no identifier.
 MOST_PEOPLE = 1000
@@ -93,38 +93,15 @@ def _having(kind: str, value: Any, every: Iterable[Source], using: str, sight: S
                 ends = rows.filter(**{f"{source.key}__isnull": False}).order_by().values_list(source.key, flat=True)
                 found |= {(source.person, key) for key in ends.distinct()[: MOST_PEOPLE + 1]}
     if len(found) > MOST_PEOPLE:
-        raise TooManyPeople(
-            f"More than {MOST_PEOPLE} people have this {kind}: it is no identifier of one. Look for another value, or "
-            "name a row that leads to the person."
-        )
+        raise too_many(kind)
     return found
 
 
-def guests(identifiers: Mapping[str, Any], tables: Tables, sight: Sight) -> list[Known]:
-    """Return the values as those of somebody without a row of her own, if a row that is nobody's has one of them."""
-    for using in data_aliases():
-        for model in registry.models:
-            if not person_of(model) and tables.has(model, using):
-                with sight.reading(model, using):
-                    if _is_nobodys(model, using, identifiers, sight):
-                        return [
-                            Known(identifier=kind, value=each, is_certain=True) for kind, each in identifiers.items()
-                        ]
-    return []
-
-
-def _is_nobodys(model: type[Model], using: str, identifiers: Mapping[str, Any], sight: Sight) -> bool:
-    """Whether a row that is nobody's holds one of the values."""
-    clauses = clauses_of(model)
-    rows = (
-        somebodys(nobodys(model, using, clauses.party_of(lookup)), lookup).filter(
-            matching_value(model, lookup, identifiers[kind])
-        )
-        for kind, each in (clauses.identifiers or {}).items()
-        if kind in identifiers
-        for lookup in each.lookups
+def too_many(kind: str) -> TooManyPeople:
+    return TooManyPeople(
+        f"More than {MOST_PEOPLE} people have this {kind}: it is no identifier of one. Look for another value, or "
+        "name a row that leads to the person."
     )
-    return any(sight.shown(each).exists() for each in rows)
 
 
 # -- from a row ---------------------------------------------------------------------------------

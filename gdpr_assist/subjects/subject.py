@@ -22,6 +22,7 @@ from .doubts import Doubt, doubts
 from .erasing import erase_person
 from .exporting import Recipient, stream
 from .finding import ITSELF, Found, find_rows
+from .guests import Values, guest_values, guests
 from .lines import Line, Outlook, acted_on, last_superuser, outlook
 from .person import Keys, Known, Tables, joined, known_values
 from .searching import (
@@ -30,7 +31,6 @@ from .searching import (
     Sight,
     ends_of,
     find_people,
-    guests,
     led_to,
     overlap,
     person_behind,
@@ -55,7 +55,7 @@ class Subject:
         self.using = str(row._state.db or DEFAULT_DB_ALIAS)
         self._narrow = rows
         self._tables = Tables()
-        self._values: list[Known] = []
+        self._known: Values = ()
         self._included: frozenset[str] = frozenset()
 
     @classmethod
@@ -65,7 +65,7 @@ class Subject:
         if party not in declared.parties:
             known = ", ".join(declared.parties) or "none"
             raise AnonymiseError(f"{row._meta.label} has no such party; it has {known}.")
-        return cls._from(str(row._state.db or DEFAULT_DB_ALIAS), ends_of(row, party), [])
+        return cls._from(str(row._state.db or DEFAULT_DB_ALIAS), ends_of(row, party), ())
 
     @classmethod
     @sensitive
@@ -93,7 +93,7 @@ class Subject:
         """Return the people whom declared keys of ``rows`` lead to, at most ``most`` of each path."""
         found: list[Subject] = []
         for keys in led_to(rows, most):
-            cls._from(rows.db, keys, []).add_to(found)
+            cls._from(rows.db, keys, ()).add_to(found)
         return found
 
     def add_to(self, people: list[Subject]) -> Subject:
@@ -108,22 +108,26 @@ class Subject:
         tables = Tables()
         found: list[Subject] = []
         for using, keys in find_people(identifiers, tables, sight):
-            cls._from(using, keys, []).add_to(found)
+            cls._from(using, keys, ()).add_to(found)
         yield from found
-        if not found and len(identifiers) == 1 and (values := guests(identifiers, tables, sight)):
-            yield cls._from(DEFAULT_DB_ALIAS, {}, values)
+        if not found and len(identifiers) == 1:
+            [(kind, value)] = identifiers.items()
+            yield from (cls._from(DEFAULT_DB_ALIAS, {}, known) for known in guests(kind, value, tables, sight))
 
     @classmethod
-    def _from(cls, using: str, root: Keys, values: list[Known]) -> Subject:
+    def _from(cls, using: str, root: Keys, known: Values) -> Subject:
         subject = cls.__new__(cls)
         subject.using, subject._narrow, subject._tables = using, None, Tables()
-        subject._root, subject._values, subject._included = root, values, frozenset()
+        subject._root, subject._known, subject._included = root, known, frozenset()
         return subject
 
     def __str__(self) -> str:
-        """The rows that are this person, by label and key; asks the database for those that a key joins."""
+        """The rows that are this person, by label and key; asks the database for those that a key joins.
+
+        Of somebody without one, who has to be told apart from others: the first row that is theirs.
+        """
         rows = (f"{model._meta.label} {key}" for model, keys in self.keys.items() for key in sorted(keys))
-        return ", ".join(rows) or "somebody without a row of their own"
+        return ", ".join(rows) or f"somebody without a row of their own{self._told_by()}"
 
     @cached_property
     def keys(self) -> Keys:
@@ -133,7 +137,14 @@ class Subject:
     @cached_property
     def values(self) -> list[Known]:
         """What the person is known by."""
-        return self._values or known_values(self.keys, self.using, self._tables)
+        if self._known:
+            return guest_values(self._known, self._tables)
+        return known_values(self.keys, self.using, self._tables)
+
+    @property
+    def is_told_apart(self) -> bool:
+        """Whether the value that was looked for is also that of others without a row of their own."""
+        return len(self._known) > 1
 
     @sensitive
     def rows(self) -> list[Found]:
@@ -306,6 +317,12 @@ class Subject:
     async def adelete(self, *, by: Any = None) -> SubjectResult:
         """The asynchronous ``delete()``."""
         return await sync_to_async(self.delete)(by=by)
+
+    def _told_by(self) -> str:
+        for each in self.rows() if self.is_told_apart else ():
+            if key := each.rows.order_by("pk").values_list("pk", flat=True).first():
+                return f" ({each.label} {key})"
+        return ""
 
     def _look_again(self) -> None:
         """Forget which rows are the person, and what she is known by: it may have changed since a preview."""

@@ -313,6 +313,28 @@ def test_a_guest_who_has_an_account_by_now_is_a_message(officer, ada):
     assert said(page) == [UNKNOWN]
 
 
+def test_guests_who_share_a_value_are_chosen_one_by_one(officer):
+    one, other = (sale(email=f"{name}@quill.example", phone="555") for name in ("eve", "gil"))
+    with changed(Sale, search_fields=["phone"]):
+        found = {each.names[0][0]: each for each in search(officer, "555").context["people"]}
+    assert set(found) == {str(one), str(other)}
+    posted = {"guest": found[str(one)].value, "term": "555"}
+    page = officer.post(TOOL, posted)
+    assert [each.name for each in page.context["page"].doubts] == ["people.Sale by phone"]
+    assert dict(page.context["hidden"]) == posted
+    officer.post(TOOL, {**posted, "action": "erase", "token": page.context["page"].token})
+    assert (row(one)["phone"], row(other)["phone"]) == ("", "555")
+    assert said(officer.post(TOOL, posted))[-1] == UNKNOWN  # no row of hers is left to be known by
+
+
+@pytest.mark.parametrize("value", ["phone", "phone/", "phone/default/1-1", "phone/x", "/"])
+def test_a_choice_that_says_not_which_guest_is_a_message(officer, value):
+    for name in ("eve", "gil"):
+        sale(email=f"{name}@quill.example", phone="555")
+    with unchanged(Sale):
+        assert said(officer.post(TOOL, {"guest": value, "term": "555", "action": "erase"})) == [UNKNOWN]
+
+
 def test_long_lists_are_cut_short(officer, ada, monkeypatch):
     monkeypatch.setattr(pages, "MOST_NAMES", 2)
     for _number in range(4):

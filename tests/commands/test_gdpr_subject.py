@@ -222,6 +222,18 @@ def test_several_people_are_never_erased_at_once(ada):
     )
 
 
+def test_several_guests_are_never_erased_at_once():
+    one, other = (sale(email=f"{name}@quill.example", phone="555") for name in ("eve", "gil"))
+    with unchanged(Sale), pytest.raises(CommandError) as caught:
+        run("erase", "--by", "phone", "--noinput", typed=["555"])
+    assert str(caught.value) == (
+        f"This finds 2 people: somebody without a row of their own (people.Sale {one.pk}), somebody without a row of "
+        f"their own (people.Sale {other.pk}). Look for what only one of them is known by."
+    )
+    run("erase", "--email", "gil@quill.example", "--noinput")
+    assert (row(one)["phone"], row(other)["phone"]) == ("555", "")
+
+
 def test_a_row_of_several_people_needs_a_party(ada):
     chat = Chat.objects.create(asker=ada, answerer=account("bob"), question="?", answer="!")
     assert run("find", "people.Chat", chat.pk, "--party", "asker") == f"people.Account {ada.pk}\n"

@@ -15,7 +15,7 @@ from gdpr_assist.databases.failures import failure
 from gdpr_assist.databases.isolation import check_commits
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.management.asking import check_superuser, check_yes
-from gdpr_assist.management.people import export_to, people_of
+from gdpr_assist.management.people import export_to, one_of, people_of
 from gdpr_assist.management.values import of_person, of_preview
 from gdpr_assist.sensitive import sensitive
 from gdpr_assist.subjects.shares import SubjectResult
@@ -69,10 +69,8 @@ class Command(BaseCommand):
         if options["action"] == "find":
             self.stdout.write(_json(list(map(of_person, people))) if options["json"] else "\n".join(map(str, people)))
             return
-        if len(people) > 1:
-            raise CommandError(f"This finds {len(people)} people: {', '.join(map(str, people))}. Name the row of one.")
-        person = people[0].including(*options["include"]) if options["include"] else people[0]
-        self.act_on(person, options)
+        person = one_of(people)
+        self.act_on(person.including(*options["include"]) if options["include"] else person, options)
 
     def act_on(self, person: Subject, options: dict[str, Any]) -> None:
         if options["action"] == "export":
