@@ -1,5 +1,6 @@
 """Rows that are about several people: who is erased takes the link alone, and the last one takes the row."""
 
+import io
 import threading
 
 import pytest
@@ -12,7 +13,7 @@ from django.db.models import QuerySet
 from gdpr_assist import Subject
 from gdpr_assist.models import PrivacyAnonymised, Receipt
 from gdpr_assist.registry import registry
-from tests.apps.people.models import Account, Circle, Event, Profile, Visit
+from tests.apps.people.models import Account, Chat, Circle, Event, Profile, Remark, Visit
 from tests.settings import DB
 
 from .logbook import anonymised, deleted, logged
@@ -122,6 +123,54 @@ class TestErase:
         assert deleted("people.Circle_members", hers.pk) in events()
         Subject(bob).delete()
         assert row(shared)["motto"] == str(shared.pk)
+
+
+class TestGenericKeys:
+    """To rows about several people, of which each has a part: what points at these is about all of them."""
+
+    @staticmethod
+    def remark(about):
+        return Remark.objects.create(about=about, text="Loud")
+
+    def test_what_is_about_somebody_else_too_stays_until_the_last_one_goes(self, ada, bob):
+        chat = Chat.objects.create(asker=ada, answerer=bob, question="?", answer="!")
+        shared, strange = self.remark(chat), self.remark(Chat.objects.create(asker=bob, question="?", answer="!"))
+        result = Subject(ada).erase()
+        assert [str(each) for each in result.kept] == ["people.Remark: 1 row, kept (about somebody else too)"]
+        assert (row(shared)["text"], row(strange)["text"]) == ("Loud", "Loud")
+        result = Subject(bob).erase()
+        assert (result.erased["people.Remark"], result.kept) == (2, [])
+        assert (row(shared)["text"], row(strange)["text"]) == (str(shared.pk), str(strange.pk))
+
+    @pytest.mark.parametrize("parties", [["asker"], ["answerer"], ["asker", "answerer"]])
+    def test_what_is_about_her_alone_goes_with_her(self, parties, ada, bob):
+        hers = self.remark(Chat.objects.create(**dict.fromkeys(parties, ada), question="?", answer="!"))
+        assert Subject(bob).erase().erased == {"people.Account": 1}
+        assert Subject(ada).erase().erased["people.Remark"] == 1
+        assert row(hers)["text"] == str(hers.pk)
+
+    def test_a_party_that_is_known_by_a_value_alone_is_somebody_else_too(self, ada):
+        """As long as the value is there."""
+        by_value = {"identifiers": {"email": ["answer"]}}
+        chat = Chat.objects.create(asker=ada, question="?", answer="gil@quill.example")
+        shared = self.remark(chat)
+        with changed(Chat, **by_value):
+            Subject(ada).erase()
+            assert row(shared)["text"] == "Loud"
+            [gil] = Subject.find(email="gil@quill.example")
+            assert gil.erase().erased == {"people.Chat (answerer)": 1, "people.Remark": 1}
+        assert row(shared)["text"] == str(shared.pk)
+
+    def test_her_export_has_it(self, ada, bob):
+        self.remark(Chat.objects.create(asker=ada, answerer=bob, question="?", answer="!"))
+        assert Subject(ada).export(io.BytesIO())["people-Remark.csv"] == 1
+
+    def test_deleting_her_leaves_it_to_the_other(self, ada, bob):
+        shared = self.remark(Chat.objects.create(asker=ada, answerer=bob, question="?", answer="!"))
+        Subject(ada).delete()
+        assert row(shared)["text"] == "Loud"
+        Subject(bob).delete()
+        assert row(shared)["text"] == str(shared.pk)
 
 
 class TestPaths:

@@ -85,10 +85,18 @@ class TestRows:
             Remark.objects.create(about=sale(), text="about a guest's sale"),
             Remark.objects.create(content_type=kind, object_id="77", text="about what is gone"),
             Remark.objects.create(content_type=kind, object_id="no key", text="about what cannot be"),
+            Remark.objects.create(content_type=kind, object_id="9" * 40, text="about a number that no row has"),
             Remark.objects.create(about=Counter.objects.create(account=ada), text="about what is not registered"),
         ):
             with pytest.raises(AnonymiseError, match=NOBODY % "Remark"):
                 Subject(nobodys)
+
+    def test_a_generic_key_to_a_row_of_several_people(self, ada, bob):
+        mixed = Chat.objects.create(asker=ada, answerer=bob, question="?", answer="!")
+        own = Chat.objects.create(asker=ada, question="?", answer="!")
+        with pytest.raises(AnonymiseError, match="the row leads to 2 people"):
+            Subject(Remark.objects.create(about=mixed, text="about both"))
+        assert Subject(Remark.objects.create(about=own, text="about her")).keys == {Account: {ada.pk}}
 
     def test_a_model_of_which_nothing_is_said(self, ada):
         for each in (Counter.objects.create(account=ada), Reader.objects.create(email=ada.email)):

@@ -231,9 +231,11 @@ class Site:
             about = self.targets[number % len(self.targets)]
             remark = Remark.objects.create(about=about, text=self.token())
             place = (type(about), about.pk)
-            is_shared = place in self.shared
-            # What is about the parts of several people, or about a remark, is nobody's.
-            is_hers = (place in self.hers or is_shared) and type(about) not in (Chat, Remark)
+            # Of a chat each has a part, and what points at it is about both.
+            parties = {about.asker_id, about.answerer_id} if type(about) is Chat else set()
+            is_shared = place in self.shared or bool(parties - {self.key, None})
+            # What is about a remark is nobody's.
+            is_hers = (place in self.hers or place in self.shared) and type(about) is not Remark
             self.targets.append(self.note(remark, is_hers, {"text"}, is_shared=is_shared))
 
     @staticmethod

@@ -20,7 +20,7 @@ from ..exceptions import AnonymiseError
 from ..paths import KnownBy, Route, known_by, person_of, routes
 from ..registry import registry
 from .person import Keys, Known, Tables, nobodys
-from .sharing import of_others_too
+from .sharing import of_others_too, with_another_party
 
 # The way to a row that is the person
 ITSELF = "is the person"
@@ -109,7 +109,10 @@ def _of(
 
 def _shared_apart(found: Found, keys: Keys, tables: Tables) -> Iterator[Found]:
     """Yield those of the rows that are hers alone, and those from which a path leads to somebody else too."""
-    others = of_others_too(found.model, found.using, keys, found.part, tables)
+    return _apart(found, of_others_too(found.model, found.using, keys, found.part, tables))
+
+
+def _apart(found: Found, others: Any) -> Iterator[Found]:
     if others is None:
         yield found
         return
@@ -188,8 +191,18 @@ def _generic(found: list[Found], keys: Keys, using: str, tables: Tables) -> Iter
             if route.generic:
                 for alias in dict.fromkeys(each.using for each in found):
                     if tables.has(model, alias):
-                        there = [each for each in found if each.using == alias and not each.part]
-                        yield from _leading_to(there, model, alias, route, keys, tables)
+                        there = [each for each in found if each.using == alias]
+                        whole = [one for each in there for one in _parties_apart(each, there, keys, tables)]
+                        yield from _leading_to(whole, model, alias, route, keys, tables)
+
+
+def _parties_apart(found: Found, every: list[Found], keys: Keys, tables: Tables) -> Iterator[Found]:
+    """Yield the rows in which she is the only party, and those in which another one is somebody else."""
+    if not found.part or found.is_shared:
+        yield found
+        return
+    hers = {each.part: each.rows.order_by() for each in every if each.model is found.model and not each.is_shared}
+    yield from _apart(found, with_another_party(found.model, found.using, keys, found.part, hers, tables))
 
 
 def _leading_to(

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, DataError
-from django.db.models import Model, QuerySet
+from django.db.models import BigIntegerField, Model, QuerySet
+from django.db.models.constants import LOOKUP_SEP
 
 from ..databases.aliases import data_aliases, mirrored
 from ..declaring.meta import all_rows
 from ..declaring.relations import is_blank, matching_value
 from ..declaring.search import Failed, noted
 from ..exceptions import AnonymiseError, TooManyPeople
-from ..paths import clauses_of, own_key, person_of, routes
+from ..paths import Route, clauses_of, own_key, person_of, routes
 from ..registry import concrete, registry
 from .person import Keys, Source, Tables, joined, somebodys, sources
 
@@ -134,7 +136,7 @@ def _model_of(row: Model) -> type[Model]:
 def ends_of(row: Model, party: str) -> Keys:
     """Return the person that the paths of this party lead to. Raises ``AnonymiseError`` for none or several."""
     model, using = _model_of(row), str(row._state.db or DEFAULT_DB_ALIAS)
-    found = {*_by_key(row, using, party), *_by_generic_key(row, using, party)}
+    found = {*_by_key(row, using, [party]), *_by_generic_key(row, using, party)}
     keys = joined({person: frozenset([key]) for person, key in list(found)[:1]}, using, Tables())
     if not found or any(key not in keys.get(person, ()) for person, key in found):
         what = f"{len(found)} people" if found else "nobody"
@@ -145,11 +147,11 @@ def ends_of(row: Model, party: str) -> Keys:
     return keys
 
 
-def _by_key(row: Model, using: str, party: str) -> Iterator[tuple[type[Model], Any]]:
-    """Yield the ends of the paths: (model of people, key)."""
+def _by_key(row: Model, using: str, parties: Collection[str]) -> Iterator[tuple[type[Model], Any]]:
+    """Yield the ends of the paths of these parties: (model of people, key)."""
     model = _model_of(row)
     for route in routes(model):
-        if route.party == party and route.person:
+        if route.party in parties and route.person:
             ends = all_rows(model, using).filter(pk=row.pk).values_list(route.key, flat=True)
             yield from ((route.person, key) for key in ends if key is not None)
 
@@ -158,33 +160,52 @@ def _by_generic_key(row: Model, using: str, party: str) -> Iterator[tuple[type[M
     """Yield the people of the rows that generic keys lead to; not of what generic keys of these lead to."""
     model = _model_of(row)
     for route in routes(model):
-        if route.party == party and route.generic:
-            before = f"{route.lookup}__" if route.lookup else ""
-            names = (f"{before}{route.generic.content_type}", f"{before}{route.generic.object_id}")
-            for kind, key in all_rows(model, using).filter(pk=row.pk).values_list(*names):
-                if target := _row_of(kind, key, using):
-                    yield from _by_key(target, using, "")
+        if route.party == party:
+            for targets in _pointed_at(all_rows(model, using).filter(pk=row.pk), route, Tables()):
+                for target in targets:
+                    yield from _by_key(target, using, ["", *clauses_of(targets.model).parties])
 
 
-def _row_of(content_type: Any, key: Any, using: str) -> Model | None:
-    """Return the row that a generic key leads to; None if it leads to none."""
-    kind = ContentType.objects.using(using).filter(pk=content_type).first()
-    model = kind.model_class() if kind else None
-    try:
-        return all_rows(model, using).filter(pk=key).first() if model else None
-    except (ValueError, TypeError, ValidationError):
-        return None  # no key of that model
+def _pointed_at(rows: QuerySet[Any], route: Route, tables: Tables, most: int | None = None) -> Iterator[QuerySet[Any]]:
+    """Yield the rows that the generic key at the end of ``route`` leads to, by model: at most so many."""
+    if route.generic is None:
+        return
+    key = (route.generic.content_type, route.generic.object_id)
+    names = [LOOKUP_SEP.join(filter(None, [route.lookup, name])) for name in key]
+    found: dict[Any, list[Any]] = defaultdict(list)
+    for kind, value in rows.order_by(*names).values_list(*names).distinct()[:most]:
+        found[kind].append(value)
+    for kind in ContentType.objects.using(rows.db).filter(pk__in=found):
+        model = kind.model_class()
+        if model and routes(model) and tables.has(concrete(model), rows.db):
+            yield all_rows(concrete(model), rows.db).filter(pk__in=list(_keys_of(model, found[kind.pk])))
+
+
+def _keys_of(model: type[Model], values: Iterable[Any]) -> Iterator[Any]:
+    for each in values:
+        with suppress(ValueError, TypeError, ValidationError):  # no key of that model
+            key = model._meta.pk.to_python(each)
+            if not isinstance(key, int) or abs(key) <= BigIntegerField.MAX_BIGINT:  # SQLite takes no larger number
+                yield key
 
 
 def led_to(rows: QuerySet[Any], most: int) -> Iterator[Keys]:
-    """Yield the people whom declared keys of ``rows`` lead to, at most so many of each path."""
-    model = concrete(rows.model)
+    """Yield the people whom declared keys of ``rows`` lead to, at most so many of each path.
+
+    What a generic key leads to is followed by its own paths, once.
+    """
+    model, tables = concrete(rows.model), Tables()
+    there = all_rows(model, rows.db).filter(pk__in=rows.order_by().values("pk"))
+    yield from _led_to_by_key(there, most)
     for route in routes(model):
-        if route.person and route.generic is None:
-            there = all_rows(model, rows.db).filter(pk__in=rows.order_by().values("pk"))
-            ends = (
-                there.filter(**{f"{route.key}__isnull": False}).order_by(route.key).values_list(route.key, flat=True)
-            )
+        for targets in _pointed_at(there, route, tables, most):
+            yield from _led_to_by_key(targets, most)
+
+
+def _led_to_by_key(rows: QuerySet[Any], most: int) -> Iterator[Keys]:
+    for route in routes(rows.model):
+        if route.person:
+            ends = rows.filter(**{f"{route.key}__isnull": False}).order_by(route.key).values_list(route.key, flat=True)
             yield from ({route.person: frozenset([key])} for key in ends.distinct()[:most])
 
 

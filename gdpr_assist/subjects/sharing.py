@@ -63,6 +63,22 @@ def without_others(
             yield party, rows.exclude(pk__in=_any_of(present)) if present else rows
 
 
+def with_another_party(
+    model: type[Model], alias: str, keys: Keys, part: str, hers: Mapping[str, QuerySet[Any]], tables: Tables
+) -> Any:
+    """Return a query for the keys of the rows in which another party than ``part`` is somebody else; None for no rows.
+
+    ``hers`` are the rows in which a party is the person herself: {party: rows}.
+    """
+    others = [party for party in clauses_of(model).parties if party != part]
+    present = [each for party in others for each in leading_to_others(model, alias, keys, party, tables)]
+    for party in others:
+        mine = hers.get(party)
+        by_value = _with_value(model, alias, party)
+        present += by_value if mine is None else (each.exclude(pk__in=mine.values("pk")) for each in by_value)
+    return _any_of(present) if present else None
+
+
 def _any_of(queries: list[QuerySet[Any]]) -> Any:
     return Matching(*queries) if len(queries) > 1 else queries[0]
 

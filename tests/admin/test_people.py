@@ -30,6 +30,7 @@ from tests.apps.people.models import (
     Account,
     Chat,
     Circle,
+    Counter,
     Event,
     Parcel,
     Profile,
@@ -311,6 +312,21 @@ def test_a_row_of_nobody_is_a_message(officer):
 def test_a_guest_who_has_an_account_by_now_is_a_message(officer, ada):
     page = officer.post(TOOL, {"guest": "email", "term": ADDRESS})
     assert said(page) == [UNKNOWN]
+
+
+def test_a_generic_key_leads_to_the_people_of_its_row(officer, ada, bob):
+    chat = Chat.objects.create(asker=ada, answerer=bob, question="?", answer="!")
+    for about in (sale(ada), chat, Counter.objects.create(account=bob)):
+        Remark.objects.create(about=about, text="found by this")
+    Remark.objects.create(
+        content_type=ContentType.objects.get_for_model(Sale), object_id="no key", text="found by this"
+    )
+    with changed(Remark, search_fields=["text"]):
+        page = search(officer, "found by this")
+    assert {each.value: each.found for each in page.context["people"]} == {
+        value(ada): ["2 remarks, by content_type, object_id"],
+        value(bob): ["1 remark, by content_type, object_id"],
+    }
 
 
 def test_guests_who_share_a_value_are_chosen_one_by_one(officer):
