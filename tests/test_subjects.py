@@ -520,6 +520,19 @@ class TestDatabases:
         assert row(guest)["email"] != "ada@quill.example"
         assert (row(strange)["email"], row(theirs)["email"]) == ("eve@quill.example", "eve@quill.example")
 
+    def test_a_key_there_is_a_strangers(self, ada):
+        """Also where the row holds a value of hers, or is about a party with her number."""
+        strange = Account.objects.using("other").create(pk=ada.pk, email="eve@quill.example")
+        sold = Sale.objects.using("other").create(buyer=strange, email="ada@quill.example", recipient="Eve")
+        [doubt] = Subject(ada).doubts()
+        assert (doubt.is_claimed, list(doubt.rows)) == (True, [sold])
+        with changed(Chat, identifiers={"email": ["question"]}):
+            chat = Chat.objects.using("other").create(answerer=strange, question="ada@quill.example", answer="!")
+            kind = ContentType.objects.db_manager("other").get_for_model(Chat)
+            remark = Remark.objects.using("other").create(content_type=kind, object_id=str(chat.pk), text="Loud")
+            Subject(ada).erase()
+        assert (row(chat)["question"], row(remark)["text"]) == (str(chat.pk), "Loud")
+
     def test_one_of_them_commits_last(self):
         assert in_order_of_commit(["default", "other"], last="default") == ["other", "default"]
         assert in_order_of_commit(["default", "other"], last="other") == ["default", "other"]

@@ -30,7 +30,7 @@ def acted_rows(keys: Keys, using: str, found: Iterable[Found], tables: Tables) -
         for alias in data_aliases()
         for model in registry.models
         if keys and clauses_of(model).actors and not mirrored(alias) and tables.has(model, alias)
-        for each in joined_ways(model, alias, list(_ways(model, alias, keys, using, hers, tables)))
+        for each in joined_ways(model, alias, list(_ways(model, alias, tables.keys_on(alias, keys, using), hers)))
     ]
 
 
@@ -43,16 +43,14 @@ def _without(acted: Found, hers: list[Found]) -> QuerySet[Any]:
     return rows
 
 
-def _ways(
-    model: type[Model], alias: str, keys: Keys, using: str, hers: list[Found], tables: Tables
-) -> Iterator[FoundBy]:
+def _ways(model: type[Model], alias: str, keys: Keys, hers: list[Found]) -> Iterator[FoundBy]:
     for name in clauses_of(model).actors:
         words = f"only acted ({name})"
         for route in _routes(model, name):
             if route.generic:
                 there = [each.rows for each in hers if each.using == alias and not each.part and not each.is_shared]
                 yield from (replace(each, words=words, part="") for each in pointing(model, alias, route, there))
-            elif route.person and route.person in keys and (alias == using or not tables.has(route.person, alias)):
+            elif route.person and route.person in keys:
                 rows = all_rows(model, alias).filter(**{f"{route.key}__in": keys[route.person]})
                 yield FoundBy(part="", words=words, rows=rows, route=route)
 

@@ -151,11 +151,7 @@ class _Stays:
 
     def _of_others(self, rows: QuerySet[Any]) -> set[Any]:
         model, alias = rows.model, rows.db
-        keys = (
-            self._keys
-            if alias == self._using
-            else {each: mine for each, mine in self._keys.items() if not self._tables.has(each, alias)}
-        )
+        keys = self._tables.keys_on(alias, self._keys, self._using)
         if person := person_of(model):
             others = rows.exclude(**{f"{own_key(model)}__in": keys.get(person, frozenset())})
             return set(others.values_list("pk", flat=True))

@@ -43,10 +43,13 @@ class Doubt:
         return f"by {self.identifier}, {why}"
 
 
-def doubts(keys: Keys, values: Iterable[Known], tables: Tables, included: Collection[str] = ()) -> list[Doubt]:
+def doubts(
+    keys: Keys, using: str, values: Iterable[Known], tables: Tables, included: Collection[str] = ()
+) -> list[Doubt]:
     """Return the rows that hold a value of the person, and are not taken to be hers: none of ``included``.
 
-    The value is not certain, or a key of the row leads to somebody else. There is at least one row of each.
+    The value is not certain, or a key of the row leads to somebody else: her own rows, on ``using``, have ``keys``.
+    There is at least one row of each.
     """
     values = list(values)
     every = [
@@ -54,7 +57,7 @@ def doubts(keys: Keys, values: Iterable[Known], tables: Tables, included: Collec
         for alias in data_aliases()
         for model in registry.models
         if not mirrored(alias) and tables.has(model, alias) and not person_of(model)
-        for doubt in _doubts(model, alias, keys, values, included)
+        for doubt in _doubts(model, alias, tables.keys_on(alias, keys, using), values, included)
         if not (doubt.can_include and doubt.name in included)
     ]
     return list(compress(every, with_rows([each.rows for each in every])))

@@ -81,28 +81,24 @@ def find_rows(
 ) -> list[Found]:
     """Return the rows that are about the person whose own rows, on ``using``, have ``keys``.
 
-    By key on that alias, and where the person's own table is not; by value on every alias. A value that is not certain
-    finds nothing here, but of the models and kinds that ``included`` names. Looked at are ``aliases``, by default all.
+    By key where keys lead to her (``Tables.keys_on``); by value on every alias. A value that is not certain finds
+    nothing here, but of the models and kinds that ``included`` names. Looked at are ``aliases``, by default all.
     """
     values = list(values)
-    found: list[Found] = []
+    every: list[Found] = []
     for alias in data_aliases(aliases):
         if not mirrored(alias):  # a replica has nothing of its own
+            mine = tables.keys_on(alias, keys, using)
             there = [model for model in registry.models if tables.has(model, alias)]
-            found += [each for model in there for each in _of(model, alias, keys, using, values, included, tables)]
-    return [*found, *_generic(found, keys, using, tables)]
+            found = [each for model in there for each in _of(model, alias, mine, values, included, tables)]
+            every += [*found, *_generic(found, there, alias, mine, tables)]
+    return every
 
 
 def _of(
-    model: type[Model],
-    alias: str,
-    keys: Keys,
-    using: str,
-    values: list[Known],
-    included: Collection[str],
-    tables: Tables,
+    model: type[Model], alias: str, keys: Keys, values: list[Known], included: Collection[str], tables: Tables
 ) -> Iterator[Found]:
-    ways = [*_by_key(model, alias, keys, using, tables), *by_value(model, alias, values, included)]
+    ways = [*_by_key(model, alias, keys), *by_value(model, alias, values, included)]
     for found in joined_ways(model, alias, ways):
         yield from _shared_apart(found, keys, tables)
 
@@ -136,16 +132,12 @@ def joined_ways(model: type[Model], alias: str, ways: list[FoundBy]) -> Iterator
         )
 
 
-def _by_key(model: type[Model], alias: str, keys: Keys, using: str, tables: Tables) -> Iterator[FoundBy]:
-    rows = all_rows(model, alias)
+def _by_key(model: type[Model], alias: str, keys: Keys) -> Iterator[FoundBy]:
     for route in routes(model):
-        if route.person is None or not (mine := keys.get(route.person)):
-            continue
-        if alias != using and tables.has(route.person, alias):
-            continue  # where a key 7 is somebody else
-        words = f"by {route.lookup}" if route.lookup else ITSELF
-        hers = rows.filter(**{f"{route.key}__in": mine})
-        yield FoundBy(part=route.party, words=words, rows=hers, route=route)
+        if route.person and (mine := keys.get(route.person)):
+            words = f"by {route.lookup}" if route.lookup else ITSELF
+            hers = all_rows(model, alias).filter(**{f"{route.key}__in": mine})
+            yield FoundBy(part=route.party, words=words, rows=hers, route=route)
 
 
 def by_value(model: type[Model], alias: str, values: list[Known], included: Collection[str]) -> Iterator[FoundBy]:
@@ -184,16 +176,13 @@ def lock(found: Iterable[Found]) -> None:
         list(locked(rows, using).values_list("pk"))
 
 
-def _generic(found: list[Found], keys: Keys, using: str, tables: Tables) -> Iterator[Found]:
-    """Yield the rows whose generic key leads to the person, or to one of the rows that were ``found``."""
-    for model in registry.models:
+def _generic(found: list[Found], models: list[type[Model]], alias: str, keys: Keys, tables: Tables) -> Iterator[Found]:
+    """Yield the rows of ``models`` whose generic key leads to the person, or to rows that were ``found``."""
+    whole = [one for each in found for one in _parties_apart(each, found, keys, tables)]
+    for model in models:
         for route in routes(model):
             if route.generic:
-                for alias in dict.fromkeys(each.using for each in found):
-                    if tables.has(model, alias):
-                        there = [each for each in found if each.using == alias]
-                        whole = [one for each in there for one in _parties_apart(each, there, keys, tables)]
-                        yield from _leading_to(whole, model, alias, route, keys, tables)
+                yield from _leading_to(whole, model, alias, route, keys, tables)
 
 
 def _parties_apart(found: Found, every: list[Found], keys: Keys, tables: Tables) -> Iterator[Found]:

@@ -67,6 +67,19 @@ class Tables:
         # A name with its schema is in no list.
         return model._meta.db_table.lower() in self._names[using] or has_table(model, using)
 
+    def home(self, person: type[Model], alias: str, using: str) -> str:
+        """Return where the row is that a key on ``alias`` leads to: there, or on ``using`` if there is no such table.
+
+        Where there is one, a key 7 is somebody else than the row 7 on ``using``.
+        """
+        return alias if self.has(person, alias) else using
+
+    def keys_on(self, alias: str, keys: Keys, using: str) -> Keys:
+        """Return those of ``keys``, of rows on ``using``, that keys on ``alias`` lead to."""
+        if alias == using:
+            return keys
+        return {person: those for person, those in keys.items() if self.home(person, alias, using) == using}
+
 
 def joined(keys: Keys, using: str, tables: Tables) -> Keys:
     """Return ``keys`` with those of the rows that a declared key joins to them: an account and its profile."""

@@ -58,9 +58,9 @@ class Tokens:
     def of(self, person: type[Model], key: Any, using: str) -> str:
         """Return the token of somebody, from which nobody can tell who it is.
 
-        ``using`` is where the key was met. The same key is somebody else where that person's table is there too.
+        ``using`` is where the key was met.
         """
-        where = using if self._tables.has(person, using) else self._using
+        where = self._tables.home(person, using, self._using)
         if where == self._using and key in self._keys.get(person, ()):
             return HERSELF
         text = f"{where} {person._meta.label} {key}"

@@ -174,7 +174,7 @@ class Subject:
     @sensitive
     def doubts(self) -> list[Doubt]:
         """Return the rows that hold a value of the person and are not taken to be hers."""
-        return doubts(self.keys, self.values, self._tables, self._included)
+        return doubts(self.keys, self.using, self.values, self._tables, self._included)
 
     @sensitive
     def including(self, *names: str) -> Subject:
