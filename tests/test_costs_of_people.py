@@ -26,9 +26,10 @@ MODEL = 5
 # For each further batch: the claim, the markers, the columns
 BATCH = 3
 # Which tables there are, the addresses of both models that know one, whether another of the two models of people has
-# hers, whether rows are in doubt, the lock of the person, which models have rows; the id of the database, the receipt,
-# and the look for it after the COMMIT. PostgreSQL is told to check the constraints.
-REST = 12 + (connection.vendor == "postgresql")
+# hers, whether rows are in doubt, the lock of the person, the addresses and whose they are again, which models have
+# rows; the id of the database, the receipt, and the look for it after the COMMIT. PostgreSQL is told to check the
+# constraints.
+REST = 16 + (connection.vendor == "postgresql")
 
 
 @pytest.fixture(scope="module", autouse=True)

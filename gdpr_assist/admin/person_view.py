@@ -64,7 +64,7 @@ def _answer(tool: Any, request: HttpRequest, subject: Subject) -> HttpResponseBa
         by=request.user,
         residue=is_looked_for,
         # Again, as rows may have come and gone until they were locked.
-        check=lambda: _check(tool, request, page_of(request, tool.admin_site, subject), whole),
+        check=lambda: _check(tool, request, page_of(request, tool.admin_site, subject.afresh()), whole),
     )
     said = [outcome(result, request, tool.admin_site)]
     if is_looked_for:

@@ -22,6 +22,10 @@ from .shares import Reason, Share, SubjectResult, copies_among, kept, left, with
 from .sharing import may_be_shared
 
 
+class Changed(Exception):
+    """Who the person is, or what she is known by, is not what the rows were looked for with."""
+
+
 def erase_person(
     keys: Keys,
     using: str,
@@ -33,11 +37,13 @@ def erase_person(
     people_go: bool,
     by: Any,
     check: Callable[[], None] | None,
+    is_changed: Callable[[], bool],
 ) -> SubjectResult:
     """Do what ``shared`` says of the rows about the person whose own rows, on ``using``, have ``keys``.
 
-    With ``people_go``, delete these. ``check`` is called when the keys are read, and before a row changes. Raises
-    ``AnonymiseError``, and Django's own errors of deleting.
+    With ``people_go``, delete these. ``is_changed`` is asked when the rows are locked; ``check`` is called when the
+    keys are read, and before a row changes. Raises ``Changed``, ``AnonymiseError``, and Django's own errors of
+    deleting.
     """
     if people_go:
         _refuse_kept(shared)
@@ -50,6 +56,8 @@ def erase_person(
 
     def lock_and_read() -> list[Plan]:
         _lock(keys, using, [each.found for each in shared])
+        if is_changed():
+            raise Changed
         # Afterwards nothing may lead to these rows any more.
         stays.extend(reason for each in shared if each.verb == "keep" and (reason := kept(each)).count)
         pinned = pinned_with(plans, deletions)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from copy import copy
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import compress
 from typing import IO, Any
 
@@ -16,10 +17,11 @@ from django.db.models import Model, QuerySet
 from ..databases.rows import with_rows
 from ..exceptions import AnonymiseError
 from ..paths import clauses_of
+from ..residue.looking import Residue
 from ..sensitive import sensitive
 from .acting import acted_rows
 from .doubts import Doubt, doubts
-from .erasing import erase_person
+from .erasing import Changed, erase_person
 from .exporting import Recipient, stream
 from .finding import ITSELF, Found, find_rows
 from .guests import Values, guest_values, guests
@@ -40,6 +42,9 @@ from .traces import Traces
 
 # Narrows the rows of a model that are found by key: one account in several shops
 Narrow = Callable[[type[Model], QuerySet[Any]], QuerySet[Any]]
+
+# Whoever changes an address in the moment of an erasure does it once.
+TRIES = 3
 
 
 class Subject:
@@ -257,13 +262,14 @@ class Subject:
         what was erased. ``check`` is called in the transaction, when the rows are locked and their keys read; what it
         raises undoes all. Calling it again finishes what ``PartlyErased`` left. Raises ``AnonymiseError``.
         """
-        self._look_again()
-        if not residue:
-            return self._erase(force, people_go=False, by=by, check=check)
-        traces = Traces(self.shares(force=force))
-        result = self._erase(force, people_go=False, by=by, check=check)
-        there = traces.look()
-        return replace(result, residue=there.found, unread=there.unread)
+
+        def once() -> SubjectResult:
+            traces = Traces(self.shares(force=force) if residue else ())
+            result = self._erase(force, people_go=False, by=by, check=check)
+            there = traces.look() if residue else Residue()
+            return replace(result, residue=there.found, unread=there.unread)
+
+        return self._unless_changed(once)
 
     @sensitive
     def delete(self, *, by: Any = None) -> SubjectResult:
@@ -276,8 +282,7 @@ class Subject:
             raise AnonymiseError(
                 "A person whose rows are narrowed cannot be deleted: all that is theirs would go. Call erase()."
             )
-        self._look_again()
-        return self._erase(True, people_go=True, by=by, check=None)
+        return self._unless_changed(partial(self._erase, True, people_go=True, by=by, check=None))
 
     @classmethod
     async def afind(cls, /, **identifiers: Any) -> list[Subject]:
@@ -324,15 +329,42 @@ class Subject:
                 return f" ({each.label} {key})"
         return ""
 
+    def afresh(self) -> Subject:
+        """Return the same person, of whom nothing is read yet: what she is known by may have changed."""
+        other = copy(self)
+        other._look_again()
+        return other
+
     def _look_again(self) -> None:
-        """Forget which rows are the person, and what she is known by: it may have changed since a preview."""
         for name in ("keys", "values"):
             vars(self).pop(name, None)
+
+    def _is_changed(self) -> bool:
+        now = self.afresh()
+        return (now.keys, set(now.values)) != (self.keys, set(self.values))
+
+    def _unless_changed(self, act: Callable[[], SubjectResult]) -> SubjectResult:
+        """Return what ``act`` does with the person as she is when the rows are locked: if she is not, once more."""
+        for _ in range(TRIES):
+            self._look_again()
+            with suppress(Changed):
+                return act()
+        raise AnonymiseError(
+            f"Who the person is, or what she is known by, has changed {TRIES} times between reading and locking; "
+            "nothing was changed. Call it again."
+        )
 
     def _erase(self, force: bool, **how: Any) -> SubjectResult:
         shared, uncertain = self.shares(force=force), list(self._uncertain())
         return erase_person(
-            self.keys, self.using, shared, tables=self._tables, uncertain=uncertain, force=force, **how
+            self.keys,
+            self.using,
+            shared,
+            tables=self._tables,
+            uncertain=uncertain,
+            force=force,
+            is_changed=self._is_changed,
+            **how,
         )
 
     def _acted(self, found: list[Found]) -> list[Found]:
