@@ -54,7 +54,7 @@ $(VENV)/bin/tox: $(READY)
 	touch $@
 
 test: $(READY)
-	DB=sqlite $(VENV)/bin/python -m pytest -n auto \
+	DB=sqlite $(VENV)/bin/python -m pytest -n auto --dist worksteal \
 		--cov --cov-report=term --cov-fail-under=$(SQLITE_COVERAGE)
 
 $(VENV)/.driver-%: $(READY)

@@ -14,6 +14,8 @@ import gdpr_assist
 
 from . import lengths
 
+pytestmark = pytest.mark.anywhere
+
 PACKAGE = Path(gdpr_assist.__file__).parent
 MODULES = {
     path.relative_to(PACKAGE).with_suffix("").as_posix(): ast.parse(path.read_text())

@@ -23,6 +23,8 @@ from tests.apps.own.models import Account
 from tests.apps.shop.models import Category, Company, Customer, Invoice, Order, OrderLine, Plant, Product
 from tests.apps.thirdparty.models import Device, Subscriber, Ticket
 
+pytestmark = pytest.mark.anywhere
+
 SIGNALS = (pre_init, post_init, pre_save, post_save, pre_delete, post_delete, m2m_changed)
 UNREGISTERED = [model for model in apps.get_models(include_auto_created=True) if model not in registry]
 

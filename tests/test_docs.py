@@ -21,6 +21,8 @@ from gdpr_assist.declaring.meta import PrivacyMeta
 from gdpr_assist.defaults import GdprAssistConf
 from gdpr_assist.log.status import STATES
 
+pytestmark = pytest.mark.anywhere
+
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PACKAGE = Path(gdpr_assist.__file__).parent

@@ -21,6 +21,8 @@ from tests.apps.shop.models import Customer, Houseboat, Invoice, Order, Supplier
 from tests.apps.thirdparty.models import Branch, Device
 from tests.observing import changed
 
+pytestmark = pytest.mark.anywhere
+
 
 def held(model, field):
     (found,) = [each for each in inventory() if (each.model, each.field) == (model._meta.label, field)]

@@ -14,6 +14,8 @@ from django.test import modify_settings, override_settings
 from gdpr_assist.checks import check_models
 from gdpr_assist.loading import at_first_call
 
+pytestmark = pytest.mark.anywhere
+
 # A site with registered models, as a web server starts it.
 SITE = """
 import json

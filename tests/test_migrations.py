@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from gdpr_assist.log.identity import database_id
 from gdpr_assist.models import DatabaseIdentity, EventLog, Operation, Outcome, PrivacyAnonymised, Receipt, Upgrade
-from tests.databases import log_is, migrate, refused, scratch_site, unblocked_site
+from tests.databases import log_is, migrate, refused, scratch_site, unblocked_site, without_unmigrated_models
 from tests.logbook import customer
 
 OF_1X = [
@@ -128,6 +128,12 @@ IDS = {
         ("gdpr_assist_upgrade", "database_id"),
     ],
 }
+
+
+@pytest.fixture(autouse=True)
+def _without_unmigrated_models():
+    with without_unmigrated_models():
+        yield
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ import pytest
 
 from tests.mutants import errors, mutants, named, said
 
+pytestmark = pytest.mark.anywhere
+
 ROOT = Path(__file__).parents[1]
 
 # Mutants that no check can see, and why

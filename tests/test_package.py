@@ -10,6 +10,8 @@ import pytest
 
 from tests.test_architecture import MODULES
 
+pytestmark = pytest.mark.anywhere
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.anywhere
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/howto/prove_it_in_ci.rst"
 

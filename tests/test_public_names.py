@@ -13,6 +13,8 @@ from django.conf import settings as django_settings
 import gdpr_assist
 from tests.apps.shop.models import Customer
 
+pytestmark = pytest.mark.anywhere
+
 NAMES = [
     ("gdpr_assist", "ANONYMISE"),
     ("gdpr_assist", "AnonymiseError"),

@@ -37,6 +37,8 @@ from tests.apps.shop.models import (
 )
 from tests.apps.thirdparty.models import Device, Subscriber, Ticket
 
+pytestmark = pytest.mark.anywhere
+
 
 class DevicePrivacy:
     fields = ["owner"]

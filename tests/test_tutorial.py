@@ -13,6 +13,8 @@ import pytest
 
 import gdpr_assist
 
+pytestmark = pytest.mark.anywhere
+
 ROOT = Path(__file__).parent.parent
 SETTINGS = "site_of_mine/settings.py"
 # What takes the environment of the tests in place of one of its own
