@@ -582,6 +582,11 @@ def test_gdpr_assist_W031():
     assert found.hint.startswith('Give people.Parcel a subject, as a path backwards: subject = "sale".')
 
 
+def test_gdpr_assist_W031_says_nothing_of_a_copy_which_goes_with_its_row():
+    with changed(Parcel, subject=None, copy_of="sale"):
+        assert checks.check_W031() == []
+
+
 def test_gdpr_assist_W031_of_a_row_that_is_known_by_a_value_alone():
     with changed(Sale, subject=None, actors=["buyer", "packed_by"]), changed(Parcel, subject=None):
         [found] = checks.check_W031()

@@ -87,6 +87,7 @@ class ModelLogEntryPrivacy(LogEntryPrivacy):
 class PageLogEntryPrivacy(LogEntryPrivacy):
     keep = [*ENTRY, "page"]
     copy_of = Generic("content_type", "page")
+    actors = ["user", "page"]
 
 
 class PassingPrivacy:
@@ -147,7 +148,7 @@ class CommentPrivacy:
         "resolved_by",
     ]  # fmt: skip
     subject = "user"
-    actors = ["resolved_by"]
+    actors = ["resolved_by", "page", "revision_created"]
 
 
 class CommentReplyPrivacy:
@@ -167,6 +168,7 @@ class OfTheUserPrivacy:
 
 class PageSubscriptionPrivacy(OfTheUserPrivacy):
     keep = ["user", "page", "comment_notifications"]
+    actors = ["page"]
 
 
 class APITokenPrivacy(OfTheUserPrivacy):
