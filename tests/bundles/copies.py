@@ -43,11 +43,20 @@ def _put_back(alias, before):
         if connection.vendor == "postgresql":
             # Some keep a history by triggers. A restored dump is as it was.
             cursor.execute("SET LOCAL session_replication_role = replica")
+        changed = [table for table in changed if not table.strip('`"').startswith(_full_text(connection, cursor))]
         for table in changed:
             cursor.execute(f"DELETE FROM {table}")
         for table in changed:
             for row in before.get(table, []):
                 cursor.execute(f"INSERT INTO {table} VALUES ({', '.join(['%s'] * len(row))})", row)
+
+
+def _full_text(connection, cursor):
+    """Return the names of tables that triggers fill, for a search: those that belong to one of these begin with it."""
+    if connection.vendor != "sqlite":
+        return ()
+    cursor.execute("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE%%'")
+    return tuple(name for (name,) in cursor.fetchall())
 
 
 def _copy_tree(source, target):

@@ -2,7 +2,7 @@
 
 from django.test import Client
 
-from tests.bundles.pages import by_password
+from tests.bundles.browsing import by_password
 
 
 def by_link(person):

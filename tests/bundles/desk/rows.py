@@ -11,7 +11,7 @@ from django.test import Client
 from helpdesk.email import extract_email_metadata
 from helpdesk.models import CustomField, FollowUp, Queue, Ticket
 
-from tests.bundles.pages import post
+from tests.bundles.browsing import post
 from tests.bundles.people import PASSWORD, Left
 from tests.bundles.running import DELETED, SCRUB, by_deleting
 

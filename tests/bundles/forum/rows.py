@@ -12,7 +12,7 @@ from machina.apps.forum_member.models import ForumProfile
 from machina.apps.forum_permission.models import ForumPermission, UserForumPermission
 from PIL import Image
 
-from tests.bundles.pages import post
+from tests.bundles.browsing import post
 from tests.bundles.people import PASSWORD, Left
 from tests.bundles.running import DELETED, SCRUB
 

@@ -1,5 +1,5 @@
 """The way to get in, which both people try before anybody goes and after."""
 
-from tests.bundles.pages import by_password
+from tests.bundles.browsing import by_password
 
 LOGINS = {"name and password": by_password}

@@ -7,7 +7,7 @@ from django.test import Client
 from oscar.core.loading import get_model
 from oscar.test.factories import CountryFactory, OptionFactory, create_product
 
-from tests.bundles.pages import post
+from tests.bundles.browsing import post
 from tests.bundles.people import PASSWORD, Left
 
 Bankcard, BillingAddress, Notification, Order, Source, SourceType, Transaction, WishList = (

@@ -1,0 +1,48 @@
+"""A project with wagtail, and what its recipe says."""
+
+from tests.bundles.settings import *  # noqa: F403
+from tests.bundles.settings import INSTALLED_APPS, MIDDLEWARE, SILENCED_SYSTEM_CHECKS, databases, media
+
+DATABASES = databases("pages")
+MEDIA_ROOT = media("pages")
+ROOT_URLCONF = "tests.bundles.pages.urls"
+
+INSTALLED_APPS = [
+    "gdpr_assist",
+    *INSTALLED_APPS,
+    "wagtail.contrib.forms",
+    "wagtail.contrib.redirects",
+    "wagtail.contrib.search_promotions",
+    "wagtail.snippets",
+    "wagtail.users",
+    "wagtail.sites",
+    "wagtail.documents",
+    "wagtail.images",
+    "wagtail.embeds",
+    "wagtail.search",
+    "wagtail.admin",
+    "wagtail",
+    "modelcluster",
+    "taggit",
+    "tests.bundles.pages",
+]
+MIDDLEWARE = [*MIDDLEWARE, "wagtail.contrib.redirects.middleware.RedirectMiddleware"]
+ALLOWED_HOSTS = ["*"]
+WAGTAIL_SITE_NAME = "Staff"
+WAGTAILADMIN_BASE_URL = "https://example.com"
+
+# Nobody confirms an address here, and sessions and others are found by no word.
+SILENCED_SYSTEM_CHECKS = [*SILENCED_SYSTEM_CHECKS, "gdpr_assist.W003", "gdpr_assist.W030"]
+
+# What the recipe says of settings
+WAGTAILREDIRECTS_AUTO_CREATE = False  # after the erasure wagtail would make one, from what the page was called
+WAGTAILIMAGES_IMAGE_MODEL = "pages.Portrait"
+GDPR_NOT_PERSONAL = [
+    "wagtailcore.GroupPagePermission",
+    "wagtailcore.Page",
+    "wagtailcore.PageViewRestriction",
+    "wagtailcore.Site",
+    "wagtailcore.WorkflowPage",
+    "wagtailforms.FormSubmission",
+    "wagtailsearchpromotions.SearchPromotion",
+]
