@@ -235,7 +235,6 @@ def check_W031(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         for field in each.model._meta.local_fields
         if field.is_relation and isinstance(field.related_model, type) and not _is_parent_link(field)
         if (target := concrete(field.related_model)) in registry and not knows_people(target)
-        # A copy goes with the row that it is one of.
         if registry.declaration(target).changes and not registry.declaration(target).clauses.copy_of
     ]
 
