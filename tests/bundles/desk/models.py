@@ -42,7 +42,7 @@ class TicketPrivacy:
         "merged_to",
     ]
     identifiers = {"email": "submitter_email"}
-    actors = ["assigned_to"]
+    actors = ["assigned_to", "merged_to"]
     search_fields = ["title", "submitter_email"]
     export_exclude = ["secret_key"]
 
@@ -72,7 +72,7 @@ class AttachmentPrivacy(OfATicketPrivacy):
     keep = ["followup", "mime_type", "size"]
     subject = "followup"
 
-    def anonymise_file(self, instance):  # in a scrub: the column takes no empty one
+    def anonymise_file(self, instance):  # the column takes no empty one
         instance.file = "removed.txt"
 
 

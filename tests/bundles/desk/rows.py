@@ -13,12 +13,11 @@ from helpdesk.models import CustomField, FollowUp, Queue, Ticket
 
 from tests.bundles.browsing import post
 from tests.bundles.people import PASSWORD, Left
-from tests.bundles.running import DELETED, SCRUB, by_deleting
+from tests.bundles.running import DELETED, by_deleting
 
 ADDRESS = "desk@desk.example"
 
 LEFT = [
-    Left("on a scrubbed copy each account is nobody's", ["*.user_id", "*.assigned_to_id"], ways=[SCRUB]),
     Left(
         "what somebody does for others stays: it leads to an account that is nobody's any more",
         ["helpdesk_followup.user_id", "helpdesk_ticket.assigned_to_id"],

@@ -24,4 +24,4 @@ LOGIN_URL = "/login/"
 SILENCED_SYSTEM_CHECKS = [*SILENCED_SYSTEM_CHECKS, "gdpr_assist.W003"]
 
 # What the recipe says of settings
-GDPR_NOT_PERSONAL = ["helpdesk.Queue", "helpdesk.KBItem"]
+GDPR_NOT_PERSONAL = ["helpdesk.KBItem", "helpdesk.Queue", "helpdesk.TicketDependency"]

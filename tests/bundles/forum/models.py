@@ -81,7 +81,7 @@ class AttachmentPrivacy:
     subject = "post"
     on_erasure = "delete"
 
-    def anonymise_file(self, instance):  # in a scrub: the column takes no empty one
+    def anonymise_file(self, instance):  # the column takes no empty one
         instance.file = "removed.txt"
 
 

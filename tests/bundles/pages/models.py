@@ -40,7 +40,7 @@ class Portrait(AbstractImage):
         actors = ["uploaded_by_user"]
         on_erasure = "delete"
 
-        def anonymise_file(self, instance):  # in a scrub: the column takes no empty one
+        def anonymise_file(self, instance):  # the column takes no empty one
             instance.file = "removed.png"
 
 

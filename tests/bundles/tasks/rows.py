@@ -13,7 +13,6 @@ from tests.bundles.running import WAYS as WAYS_OF_ALL
 from .work import greet, refuse, worker
 
 LEFT = [
-    Left("on a scrubbed copy each account is nobody's", ["tasks_taskofperson.user_id"], ways=[SCRUB]),
     Left(
         "of a task that was started without the header nobody knows whose it is: a search finds it",
         ["django_celery_results_taskresult.result", "django_celery_results_taskresult.task_args"],
