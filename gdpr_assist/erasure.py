@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -127,23 +128,25 @@ def _call(later: dict[str, list[Callable[[], None]]], aliases: Collection[str]) 
 
 
 def _told_once(plans: list[Plan]) -> list[list[Any]]:
-    """Return for each plan the keys of its rows that were not anonymised before; each row of a model once."""
+    """Return for each plan the keys of the rows that it will change; each row of a model once."""
     told: dict[tuple[Any, str, str], set[Any]] = defaultdict(set)
     keys = []
     for plan in plans:
         seen = told[plan.declaration.model, plan.using, plan.part]
-        keys.append([key for key in _unmarked(plan) if key not in seen])
+        keys.append([key for key in _to_be_changed(plan) if key not in seen])
         seen.update(keys[-1])
     return keys
 
 
-def _unmarked(plan: Plan) -> list[Any]:
-    """Return the keys of the rows that the plan will change."""
+def _to_be_changed(plan: Plan) -> list[Any]:
     keys = list(plan.keys or ())
-    if plan.force:
+    if plan.does_all:
         return keys
     left: set[str] = set()
     with explained(plan.using):
         for part in chunks(keys, batch_size(plan.using)):
-            left |= marked_texts(plan.declaration, part, plan.using, plan.part)
+            if plan.force:
+                left.update(map(str, replace(plan, keys=tuple(part)).done().values_list("pk", flat=True)))
+            else:
+                left |= marked_texts(plan.declaration, part, plan.using, plan.part)
     return [key for key in keys if str(key) not in left]

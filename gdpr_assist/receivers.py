@@ -28,7 +28,7 @@ from .log import identity, legacy, writing
 from .managers import take_off_declaration
 from .paths import person_of
 from .planning.parts import is_kept_behind, part_behind
-from .planning.plans import plan
+from .planning.plans import Force, plan
 from .registry import concrete, registry
 from .sensitive import sensitive
 from .signals import model_registered
@@ -61,6 +61,7 @@ class LoggedDeletion(writing.Erasure):
         self.whole = writing.under_way(using)
         """The erasure that the deletion is a part of."""
 
+        self.begun = self.begun if self.whole is None else self.whole.begun
         self.deleted: dict[type[Model], list[Any]] = defaultdict(list)
         # {a multi-table parent that is not registered: keys of its rows that go}
         self.parents: dict[type[Model], set[Any]] = defaultdict(set)
@@ -134,7 +135,7 @@ class LoggedDeletion(writing.Erasure):
 
     def _erase_copies(self, erasure: writing.Erasure) -> None:
         for model, keys in self.deleted.items():
-            erase_copies(model, keys, Run(erasure, is_scrub=is_scrubbing()), but=going_with(model))
+            erase_copies(model, keys, Run(erasure, is_scrub=is_scrubbing()), force=_again(), but=going_with(model))
 
 
 # {the atomic block of a Collector's run: its deletion}. Each run is within a block of its own for all its signals: the
@@ -215,12 +216,20 @@ def anonymise_related(sender: type[Model], queryset: QuerySet[Any], keys: Sequen
     elif sender in registry:
         deletion = _under_way(queryset.db)
         part = part_behind(sender, keys[0])
-        execute(plan(queryset, part=part), within=None if deletion is None or deletion.is_recorded else deletion)
+        execute(
+            plan(queryset, force=_again(), part=part),
+            within=None if deletion is None or deletion.is_recorded else deletion,
+        )
     elif sender._meta.apps is apps:  # a migration's model of the same name declares nothing
         raise AnonymiseError(
             f"{sender._meta.label} has on_delete=ANONYMISE but is not registered; nothing was deleted. "
             "Give it a PrivacyMeta."
         )
+
+
+def _again() -> Force:
+    """Nothing leads to the rows afterwards, so that what was filled again is erased; a replay does what was logged."""
+    return False if writing.is_suspended() else "refilled"
 
 
 def _why_kept(model: type[Model], key: str) -> str:

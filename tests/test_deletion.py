@@ -53,6 +53,7 @@ from tests.databases import FAULTS, log_is
 
 from .observing import (
     address,
+    changed,
     events,
     listening,
     markers,
@@ -340,7 +341,20 @@ def test_a_soft_deleted_row_is_anonymised_too():
 
 
 @with_rows
-def test_a_row_that_was_anonymised_before_only_loses_its_key():
+def test_a_row_that_was_anonymised_before_and_still_is_only_loses_its_key():
+    customer = baker.make(Customer)
+    order = baker.make(Order, customer=customer)
+    order.anonymise()
+    before = row(order)
+
+    customer.delete()
+
+    assert row(order) == {**before, "customer_id": None}
+    assert [event for event in events() if event[1] == "shop.Order"] == [("anonymise", "shop.Order", str(order.pk))]
+
+
+@with_rows
+def test_a_row_that_was_filled_again_is_anonymised_again_as_nothing_leads_to_it_any_more():
     customer = baker.make(Customer)
     order = baker.make(Order, customer=customer)
     order.anonymise()
@@ -349,7 +363,46 @@ def test_a_row_that_was_anonymised_before_only_loses_its_key():
     customer.delete()
 
     assert row(order)["customer_id"] is None
-    assert row(order)["delivery_note"] == "filled again"
+    assert row(order)["delivery_note"] == ""
+
+
+@with_rows
+def test_a_row_whose_receiver_deletes_what_it_points_at_comes_to_an_end():
+    """It has its marker, and still holds what it held."""
+    customer = baker.make(Customer)
+    order = baker.make(Order, customer=customer, delivery_note="At the door")
+
+    def receiver(sender, instance, **kwargs):
+        Customer.objects.filter(pk=customer.pk).delete()
+
+    with listening(pre_anonymise, receiver, sender=Order):
+        order.anonymise()
+
+    assert row(order)["delivery_note"] == ""
+    assert [event for event in events() if event[1] == "shop.Order"] == [("anonymise", "shop.Order", str(order.pk))]
+
+
+@with_rows
+def test_a_row_without_a_personal_column_is_only_marked():
+    with changed(Order, fields=[], search_fields=[]):
+        customer = baker.make(Customer)
+        order = baker.make(Order, customer=customer)
+        order.anonymise()
+        before = row(order)
+        customer.delete()
+    assert row(order) == {**before, "customer_id": None}
+
+
+@with_rows
+def test_of_what_nobody_can_tell_whether_it_was_filled_again_is_anonymised_again():
+    customer = baker.make(Customer)
+    comment = baker.make(Comment, author=customer)
+    comment.anonymise()
+    Comment.objects.update(body="filled again")
+
+    customer.delete()
+
+    assert row(comment)["body"] == "[removed, 12 characters]"
 
 
 # -- the actions -------------------------------------------------------------------------------

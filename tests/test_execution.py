@@ -260,6 +260,26 @@ def test_force_does_it_again(model):
     assert markers(model) == [str(instance.pk)]
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_known_to_sql", [True, False])
+@pytest.mark.parametrize("model", [Customer, UUIDKey, TextKey])
+def test_what_was_filled_again_alone(model, is_known_to_sql, monkeypatch):
+    """Also where the databases write keys of this type as texts of their own."""
+    if not is_known_to_sql:
+        for module in ("execution.claims", "execution.marking", "planning.markers"):
+            monkeypatch.setattr(f"gdpr_assist.{module}.key_text", lambda *args: None)
+    still, again = baker.make(model, _quantity=2)
+    model.objects.anonymise()
+    baker.make(model)
+    model.objects.filter(pk=again.pk).update(name="Ada")
+    before, logged = row(still), len(events())
+    result = execute(plan(model.objects.all(), force="refilled"))
+    assert (result.anonymised, result.skipped) == (2, 1)
+    assert row(still) == before
+    assert row(again)["name"] != "Ada"
+    assert [each[:2] for each in events()[logged:]] == [("anonymise", model._meta.label)] * 2
+
+
 def test_force_on_an_object():
     customer = full_customer()
     customer.anonymise()

@@ -82,12 +82,66 @@ def test_what_goes_anyway_is_deleted_and_no_more(ada):
     assert list(events) == [("delete", str(profile.pk))]
 
 
-def test_what_was_filled_again_is_erased_again_as_nothing_leads_to_it_any_more(ada):
-    hers = around(ada)
+def by_admin(person):
+    """As its action does it, in a ModelAdmin that knows nothing of it."""
+    ModelAdmin(Account, site).delete_queryset(None, Account.objects.filter(pk=person.pk))
+
+
+@pytest.mark.parametrize("delete", [*DOORS, by_admin])
+def test_what_was_filled_again_is_erased_again_as_nothing_leads_to_it_any_more(delete, ada, bob):
+    hers = around(ada, bob)
     Subject(ada).erase()
+    Account.objects.filter(pk=ada.pk).update(email="ada@quill.example")
     Sale.objects.filter(pk=hers["sale"].pk).update(email="ada@quill.example")
-    Subject(ada).delete()
-    assert is_erased(hers["sale"])
+    Chat.objects.filter(pk=hers["chat"].pk).update(question="Hers again?")
+    Reader.objects.filter(pk=hers["reader"].pk).update(email="ada@quill.example")
+    Remark.objects.filter(pk=hers["remark"].pk).update(text="for Ada again")
+    before = operations()
+    delete(ada)
+    for each in ("sale", "reader"):
+        assert is_erased(hers[each])
+    assert row(hers["remark"])["text"] == str(hers["remark"].pk)
+    assert (row(hers["chat"])["question"], row(hers["chat"])["answer"]) == (str(hers["chat"].pk), "His!")
+    # Neither the parcel nor the guest's sale, which hold nothing.
+    [operation] = operations() - before
+    assert sorted(logged(operation)) == [
+        ("anonymise", "Chat"),
+        ("anonymise", "Reader"),
+        ("anonymise", "Remark"),
+        ("anonymise", "Sale"),
+        ("delete", "Account"),
+    ]
+
+
+def logged(operation):
+    return EventLog.objects.using("gdpr_log").filter(operation=operation).values_list("event", "model_name")
+
+
+@pytest.mark.parametrize("delete", DOORS)
+def test_what_is_erased_and_holds_nothing_is_not_erased_again(delete, ada, bob):
+    hers = around(ada, bob)
+    Subject(ada).erase()
+    strangers, before = {name: row(each) for name, each in hers.items() if name != "line"}, operations()
+    delete(ada)
+    [operation] = operations() - before
+    assert list(logged(operation)) == [("delete", "Account")]
+    for name, was in strangers.items():
+        now = row(hers[name])
+        assert {**now, "buyer_id": None, "asker_id": None} == {**was, "buyer_id": None, "asker_id": None}
+
+
+@pytest.mark.parametrize("delete", DOORS)
+def test_of_what_nobody_can_tell_whether_it_was_filled_again_each_row_is_erased_once(delete, ada):
+    """A key of the row leads to her, ANONYMISE is on it, and the row holds her address."""
+    with changed(Sale, anonymise_phone=lambda self, instance: ""):
+        hers = around(ada)
+        Sale.objects.filter(pk=hers["sale"].pk).get().anonymise()
+        Sale.objects.filter(pk=hers["sale"].pk).update(phone="555")
+        before = operations()
+        delete(ada)
+    assert row(hers["sale"])["phone"] == ""
+    [operation] = operations() - before
+    assert sorted(logged(operation)).count(("anonymise", "Sale")) == 2  # and that of the guest
 
 
 def test_who_is_kept_is_not_deleted(ada):

@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from model_bakery import baker
 
+from gdpr_assist.execution.execute import execute
 from gdpr_assist.execution.ranges import begin_scrub, end_scrubs, execute_in_ranges
 from gdpr_assist.models import PrivacyAnonymised
 from gdpr_assist.planning.plans import plan
@@ -111,6 +112,14 @@ class TestComputed:
         assert plan(Customer.objects.all()).refilled().count() == 0
         assert PrivacyAnonymised.objects.get().computed == "notes"
         assert "not known of notes (where save() has computed it)" in verify("--model=shop.Customer")
+
+    def test_it_is_not_done_again_as_refilled(self):
+        customer = baker.make(Customer, name="Ada")
+        customer.anonymise()
+        result = execute(plan(Customer.objects.all(), force="refilled"))
+        assert (result.anonymised, result.skipped) == (0, 1)
+        Customer.objects.update(name="Ada")
+        assert execute(plan(Customer.objects.all(), force="refilled")).anonymised == 1
 
     def test_another_column_of_the_same_row_tells(self):
         customer = baker.make(Customer, name="Ada")

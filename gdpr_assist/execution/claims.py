@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
@@ -11,14 +12,14 @@ from django.db.models import BooleanField, ExpressionWrapper, QuerySet
 from ..databases.interference import may_hide
 from ..databases.rows import LARGEST_BATCH, batch_size, chunks, locked, pages
 from ..declaring.keys import key_text
-from ..planning.markers import is_marked, marked_texts
+from ..planning.markers import marked_texts
 from ..planning.plans import Plan
 from .effects import check_seen
 from .run import Run
 from .selection import rows_with
 
-# (primary key, whether the row was anonymised before)
-Claimed = tuple[Any, bool]
+# (primary key, whether the row was anonymised before: None if it is filled again, and the plan looks for that)
+Claimed = tuple[Any, bool | None]
 
 
 def all_claims(plan: Plan, run: Run, size: int | None = None) -> Iterator[list[Claimed]]:
@@ -58,9 +59,9 @@ def _claims(plan: Plan, size: int | None = None) -> Iterator[list[Claimed]]:
 
 
 def _with_marks(plan: Plan, rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Return ``rows``, locked, as (primary key, whether it carries a marker)."""
-    marked = ExpressionWrapper(is_marked(plan.declaration, plan.using, plan.part), output_field=BooleanField())
-    return locked(rows, plan.using).values_list("pk", marked)
+    """Return ``rows``, locked, as (primary key, whether it is done)."""
+    done = ExpressionWrapper(plan.is_done(), output_field=BooleanField())
+    return locked(rows, plan.using).values_list("pk", done)
 
 
 def _with_keys(plan: Plan, rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -70,4 +71,7 @@ def _with_keys(plan: Plan, rows: QuerySet[Any]) -> QuerySet[Any]:
 
 def _marks_found(plan: Plan, keys: list[Any]) -> list[Claimed]:
     texts = marked_texts(plan.declaration, keys, plan.using, plan.part)
-    return [(key, str(key) in texts) for key in keys]
+    if plan.force != "refilled" or not texts:
+        return [(key, str(key) in texts) for key in keys]
+    done = set(replace(plan, keys=tuple(keys)).done().values_list("pk", flat=True))
+    return [(key, key in done or (None if str(key) in texts else False)) for key in keys]

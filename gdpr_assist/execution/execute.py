@@ -21,7 +21,7 @@ from .claims import all_claims
 from .kept import hearing_of_kept
 from .objects import anonymise
 from .refusals import explained_refusals
-from .run import Run
+from .run import Run, going_on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +50,11 @@ class Result:
 
 
 @sensitive
-def execute(plan: Plan, *, within: writing.Erasure | None = None, marked: int | None = None) -> Result:
+def execute(plan: Plan, *, within: writing.Erasure | None = None, done: int | None = None) -> Result:
     """Anonymise the rows of ``plan``: all of them, or after an exception none.
 
     ``within`` is an erasure that is under way in the same transaction; it takes the events and logs them.
-    ``marked`` is how many of the rows were anonymised before that erasure, where it may have done some by now.
+    ``done`` is how many of the rows needed nothing before that erasure, where it may have done some by now.
     Raises ``AnonymiseError`` if an anonymiser fails, the database refuses a value, the object of the plan is gone, or
     (``EventLogError``) the log cannot be written.
     """
@@ -63,7 +63,7 @@ def execute(plan: Plan, *, within: writing.Erasure | None = None, marked: int | 
     seen = anonymised = 0
     block = transaction.atomic(using=plan.using, savepoint=within is None)
     with _restored(plan.instance), explained_refusals(plan), hearing_of_kept() as kept, block:
-        with switched_off(plan.using):
+        with switched_off(plan.using), going_on(erasure):
             for claimed in all_claims(plan, run):
                 seen += len(claimed)
                 anonymised += anonymise(plan, claimed, run, {plan.declaration.model})
@@ -73,8 +73,8 @@ def execute(plan: Plan, *, within: writing.Erasure | None = None, marked: int | 
             )
         if within is None:
             writing.record(erasure)
-    if marked is not None and not plan.force:
-        anonymised = seen - marked
+    if done is not None and not plan.does_all:
+        anonymised = seen - done
     logged = erasure.id if erasure.count else None
     return Result(
         label=plan.label,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
+from operator import itemgetter
 from typing import Any
 
 from django.db.models import Model, QuerySet
@@ -14,7 +15,7 @@ from ..declaring.clauses import DELETED, FREE, Keep
 from ..declaring.digits import known_key
 from ..declaring.meta import all_rows
 from ..log.writing import as_part_of
-from ..planning.plans import Plan
+from ..planning.plans import Force, Plan
 from ..planning.plans import plan as make_plan
 from ..registry import registry
 from ..signals import rows_anonymised
@@ -33,15 +34,16 @@ from .ways import way_of
 
 
 def anonymise(plan: Plan, claimed: list[Claimed], run: Run, seen: set[type[Model]]) -> int:
-    """Anonymise those rows that were not before, with ``force`` all; return their number.
+    """Anonymise those rows that are not done, with ``force=True`` all; return their number.
 
     One object is all its tables: what multi-table parents and children declare of these rows is anonymised too, from
     the top down. ``seen`` are the models of the object that are under way or done.
     """
     _anonymise_parents(plan, [key for key, _ in claimed], run, seen)
-    keys = [key for key, is_marked in claimed if plan.force or not is_marked]
+    keys = run.begin(plan, [key for key, is_done in claimed if plan.force is True or not is_done])
     if keys:
-        _anonymise_own(plan, keys, run)
+        is_again = plan.force is True or None in map(itemgetter(1), claimed)
+        _anonymise_own(plan, keys, run, is_again)
     _anonymise_children(plan, [key for key, _ in claimed], run, seen)
     return len(keys)
 
@@ -53,11 +55,11 @@ def with_key(plan: Plan, run: Run) -> AbstractContextManager[None]:
     return known_key(bytes(run.erasure.identity.key))
 
 
-def _anonymise_own(plan: Plan, keys: list[Any], run: Run) -> None:
+def _anonymise_own(plan: Plan, keys: list[Any], run: Run, is_again: bool) -> None:
     """Anonymise what the plan's own model declares of the rows with these keys, and what is kept of them elsewhere."""
     rows = rows_with(plan.model, keys, plan.using)
     mark(plan, keys, rows)
-    if plan.force or plan.declaration.parts:  # else the rows had no marker
+    if is_again or plan.declaration.parts:  # else the rows had no marker
         forget_notes(plan, keys)
     kept_elsewhere = run.keepers.find(plan, rows)
     with with_key(plan, run), references_kept(plan, rows):
@@ -80,7 +82,7 @@ def _clear(plan: Plan, keys: list[Any]) -> None:
 
 
 def erase_copies(
-    model: type[Model], keys: list[Any], run: Run, *, part: str = "", force: bool = False, but: Collection[Any] = ()
+    model: type[Model], keys: list[Any], run: Run, *, part: str = "", force: Force = False, but: Collection[Any] = ()
 ) -> None:
     """Erase the rows that are copies of the rows of ``model`` with these keys, but those of the models ``but``.
 
@@ -95,7 +97,7 @@ def erase_copies(
                 _erase_copies(found, run, part, force)
 
 
-def _erase_copies(found: QuerySet[Any], run: Run, part: str, force: bool) -> None:
+def _erase_copies(found: QuerySet[Any], run: Run, part: str, force: Force) -> None:
     declared = registry.declaration(found.model)
     clauses = declared.clauses
     if isinstance(clauses.on_erasure, Keep) or not declared.can_anonymise:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db.models import Model
 
@@ -35,6 +36,20 @@ def scrubbing() -> Iterator[None]:
 
 def is_scrubbing() -> bool:
     return _scrubbing.get()
+
+
+# The erasures that are under way: what a receiver of one deletes is another
+_under_way: ContextVar[tuple[Erasure, ...]] = ContextVar("gdpr_assist_under_way", default=())
+
+
+@contextmanager
+def going_on(erasure: Erasure) -> Iterator[None]:
+    """Within the block, ``erasure`` is under way."""
+    token = _under_way.set((*_under_way.get(), erasure))
+    try:
+        yield
+    finally:
+        _under_way.reset(token)
 
 
 @dataclass
@@ -66,6 +81,21 @@ class Run:
             models = registry.relatives(model)
             self._interference |= dict.fromkeys(models, interference(models, plan.using))
         return self._interference[model]
+
+    def begin(self, plan: Plan, keys: list[Any]) -> list[Any]:
+        """Note which rows are begun, and return them: of those that were filled again, not those begun before.
+
+        Where nobody can tell, each would look filled again when the erasure meets it by another way; and so would one
+        that a receiver of its own signals leads back to.
+        """
+        if self.is_scrub or not (plan.untold or plan.way.sends_signals):
+            return keys
+        kind = plan.label, plan.part
+        if plan.force == "refilled":
+            begun = [each.begun[kind] for each in (self.erasure, *_under_way.get())]
+            keys = [key for key in keys if not any(key in those for those in begun)]
+        self.erasure.begun[kind].update(keys)
+        return keys
 
     def note(self, plan: Plan, computed: Computed) -> None:
         """Keep it for the result, and until the markers of the rows are there."""

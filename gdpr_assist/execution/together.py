@@ -49,10 +49,9 @@ def execute_together(
         if first:
             pinned = list(first())
         # A multi-table child is anonymised with its parent, and would be counted as done before.
-        marked = [plan.marked().count() if plan.has_relatives else None for plan in plans]
+        done = [plan.done().count() if plan.has_relatives else None for plan in plans]
         results = [
-            execute(plan, within=erasures[plan.using], marked=before)
-            for plan, before in zip(pinned, marked, strict=True)
+            execute(plan, within=erasures[plan.using], done=before) for plan, before in zip(pinned, done, strict=True)
         ]
         if then is not None:
             with writing.as_part_of(erasures):

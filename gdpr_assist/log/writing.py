@@ -8,7 +8,7 @@ an operation in the log and tries to insert the same receipt meets its writer's 
 from __future__ import annotations
 
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
@@ -61,6 +61,9 @@ class Erasure:
     pending: list[Event] = field(default_factory=list)
     is_begun: bool = False
     """Whether the receipt is written, and the first events."""
+
+    # {(model label, part): keys of rows} that must not be taken for filled again, as this erasure has begun with them
+    begun: dict[tuple[str, str], set[Any]] = field(default_factory=lambda: defaultdict(set), repr=False)
 
     @cached_property
     def identity(self) -> DatabaseIdentity:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from itertools import groupby
 from operator import and_
-from typing import Any
+from typing import Any, Literal
 
 from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet, ValidationError
 from django.db import NotSupportedError, connections, router
-from django.db.models import Model, Q, QuerySet
+from django.db.models import BooleanField, Case, Model, Q, QuerySet, When
 
 from ..databases.rows import pages, with_rows
 from ..declaring.declaration import Change, Declaration
@@ -37,6 +37,10 @@ from .ways import Way, choose_way
 # Of a million keys, a client of MariaDB would hold all rows before Python has the first.
 KEYS_PER_PAGE = 100_000
 
+# Which rows that were anonymised before are anonymised again: all, or those that were filled again. The latter where
+# nothing leads to them afterwards.
+Force = bool | Literal["refilled"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -56,7 +60,7 @@ class Plan:
     part: str = ""
     """The part of the rows that is anonymised, ``""`` for all of them."""
 
-    force: bool = False
+    force: Force = False
     """Whether rows that were anonymised before are anonymised again."""
 
     instance: Model | None = field(default=None, repr=False)
@@ -150,6 +154,25 @@ class Plan:
         """Return the rows that were anonymised before."""
         return self._counted().filter(self._is_marked())
 
+    @property
+    def does_all(self) -> bool:
+        """Whether every marked row is anonymised again: also where nobody can tell which of them were filled again."""
+        return self.force is True or bool(self.force and self.untold)
+
+    def is_done(self) -> Any:
+        """Return the condition that a row was anonymised before; unknown (NULL) if it is to be done again as refilled.
+
+        The database looks at the columns only where there is a marker.
+        """
+        if self.force != "refilled" or not self.changes:
+            return self._is_marked()
+        holds = [] if self.untold else [When(self._still_holds(), then=True)]
+        return Q(self._is_marked()) & Q(Case(*holds, default=None, output_field=BooleanField()))
+
+    def done(self) -> QuerySet[Any]:
+        """Return the rows that are left as they are."""
+        return self._counted().none() if self.does_all else self._counted().filter(self.is_done())
+
     @cached_property
     def told(self) -> dict[str, Q]:
         """{name of a column: the condition that it holds its rule's value}, where that can be told.
@@ -177,17 +200,22 @@ class Plan:
         """
         if not self.told:
             return self.rows().none()
-        notes = self.computed() if computed is None else computed
-        return self.marked().exclude(
-            reduce(and_, (condition | self._is_noted(name, notes) for name, condition in self.told.items()))
-        )
+        return self.marked().exclude(self._still_holds(self.computed() if computed is None else computed))
 
-    def _is_noted(self, name: str, notes: Iterable[str]) -> Q:
+    def _still_holds(self, computed: Sequence[str] | None = None) -> Q:
+        """Return the condition that no column can tell that the row was filled again."""
+        holds = (condition | self._is_noted(name, computed) for name, condition in self.told.items())
+        return reduce(and_, holds, Q())
+
+    def _is_noted(self, name: str, computed: Iterable[str] | None) -> Q:
         """Return the condition that a marker of the row, of whichever part, notes the column ``name``."""
-        those = [note for note in notes if name in note.split(",")]
-        if not those:
+        if computed is None:
+            noted: dict[str, Any] = {"computed__regex": f"(^|,){name}(,|$)"}
+        elif those := [note for note in computed if name in note.split(",")]:
+            noted = {"computed__in": those}
+        else:
             return Q()
-        return Q(has_marker(self.declaration.model, self.using, self.part or None, computed__in=those))
+        return Q(has_marker(self.declaration.model, self.using, self.part or None, **noted))
 
     @property
     def reads_keys_first(self) -> bool:
@@ -228,7 +256,7 @@ class Plan:
 
 
 @sensitive
-def plan(target: QuerySet[Any] | Model, *, force: bool = False, part: str = "") -> Plan:
+def plan(target: QuerySet[Any] | Model, *, force: Force = False, part: str = "") -> Plan:
     """Return the plan to anonymise the rows of a queryset, or one instance, on the database alias they are from.
 
     ``part`` is the part of the rows that is anonymised, by default all. Raises ``AnonymiseError`` if the model is not
@@ -256,7 +284,7 @@ def _plan(
     model: type[Model],
     queryset: QuerySet[Any],
     using: str,
-    force: bool,
+    force: Force,
     part: str,
     instance: Model | None,
 ) -> Plan:

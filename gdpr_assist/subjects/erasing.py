@@ -14,7 +14,7 @@ from ..erasure import all_gone, counted, erase, operations, pinned_with
 from ..exceptions import AnonymiseError
 from ..execution.deleting import Deletion
 from ..paths import clauses_of
-from ..planning.plans import Plan
+from ..planning.plans import Force, Plan
 from .cascade import check_cascade, in_order, may_take_others
 from .finding import ITSELF, Found, lock
 from .person import Keys, Tables
@@ -33,7 +33,7 @@ def erase_person(
     *,
     tables: Tables,
     uncertain: list[Reason],
-    force: bool,
+    force: Force,
     people_go: bool,
     by: Any,
     check: Callable[[], None] | None,

@@ -13,7 +13,7 @@ from ..declaring.clauses import DELETED, Keep
 from ..execution.execute import Result
 from ..paths import clauses_of
 from ..planning.parts import part_of_person
-from ..planning.plans import Plan, plan
+from ..planning.plans import Force, Plan, plan
 from ..planning.superusers import goes_with, takes_last_superuser
 from ..registry import registry
 from .finding import Found
@@ -134,7 +134,7 @@ class Share:
 
 
 def shares(
-    found: Iterable[Found], force: bool, keys: Keys, tables: Tables, *, people_go: bool = False
+    found: Iterable[Found], force: Force, keys: Keys, tables: Tables, *, people_go: bool = False
 ) -> Iterator[Share]:
     """Yield what becomes of ``found``, and of what links shared rows to the person, whose own rows have ``keys``.
 
@@ -161,7 +161,7 @@ def shares(
             yield Share(found=each, verb="keep", ground=SEEN)
 
 
-def _of_nobody(found: Found, every: list[Found], force: bool, tables: Tables) -> Iterator[Share]:
+def _of_nobody(found: Found, every: list[Found], force: Force, tables: Tables) -> Iterator[Share]:
     """Yield what becomes of the columns of parties who are nobody, where the person is the last of the others."""
     if not found.part:
         return
@@ -200,7 +200,7 @@ def copies_among(share: Share) -> Iterator[Share]:
             yield replace(each, is_copy=True)
 
 
-def left(plans: Iterable[Plan], results: Iterable[Result], force: bool) -> Iterator[Reason]:
+def left(plans: Iterable[Plan], results: Iterable[Result], force: Force) -> Iterator[Reason]:
     """Yield what was erased before, and is filled again."""
     for each, result in zip(plans, results, strict=True):
         if result.skipped and not force and (count := each.refilled().count()):

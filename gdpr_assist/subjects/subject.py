@@ -17,6 +17,7 @@ from django.db.models import Model, QuerySet
 from ..databases.rows import with_rows
 from ..exceptions import AnonymiseError
 from ..paths import clauses_of
+from ..planning.plans import Force
 from ..residue.looking import Residue
 from ..sensitive import sensitive
 from .acting import acted_rows
@@ -160,7 +161,7 @@ class Subject:
         return [each if each.ways == (ITSELF,) else each.narrowed(self._narrow) for each in found]
 
     @sensitive
-    def shares(self, *, force: bool = False) -> list[Share]:
+    def shares(self, *, force: Force = False) -> list[Share]:
         """Return what ``erase()`` would do with the rows, without their numbers."""
         return list(shares(self.rows(), force, self.keys, self._tables))
 
@@ -282,7 +283,7 @@ class Subject:
             raise AnonymiseError(
                 "A person whose rows are narrowed cannot be deleted: all that is theirs would go. Call erase()."
             )
-        return self._unless_changed(partial(self._erase, True, people_go=True, by=by, check=None))
+        return self._unless_changed(partial(self._erase, "refilled", people_go=True, by=by, check=None))
 
     @classmethod
     async def afind(cls, /, **identifiers: Any) -> list[Subject]:
@@ -354,7 +355,7 @@ class Subject:
             "nothing was changed. Call it again."
         )
 
-    def _erase(self, force: bool, **how: Any) -> SubjectResult:
+    def _erase(self, force: Force, **how: Any) -> SubjectResult:
         shared, uncertain = self.shares(force=force), list(self._uncertain())
         return erase_person(
             self.keys,

@@ -86,7 +86,7 @@ def _of_those_who_stay(people: Keys, going: Going, using: str, tables: Tables) -
         if clauses_of(each.model).on_delete_of_subject and not _is_a_person(each)
     ]
     lock(each for each in found if may_be_shared(each.model, each.part))
-    every = [each for each in shares(found, False, keys, tables, people_go=all_go) if each.verb != "keep"]
+    every = [each for each in shares(found, "refilled", keys, tables, people_go=all_go) if each.verb != "keep"]
     return [each for each in every if not (all_go and _is_seen_to(each))]
 
 
