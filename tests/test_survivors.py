@@ -12,12 +12,29 @@ from django.db.models import ProtectedError, RestrictedError
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from model_bakery import baker
 
 from gdpr_assist import AnonymiseError, Keep, Subject
+from gdpr_assist.declaring.meta import all_rows
+from gdpr_assist.execution.selection import among_keys
 from gdpr_assist.models import EventLog
 from gdpr_assist.registry import registry
+from gdpr_assist.undocumented import compiled
+from tests.apps.fields.models import TextKey, UUIDKey
 from tests.apps.own.models import Loan, Patron
-from tests.apps.people.models import Account, Chat, Parcel, Profile, Reader, Remark, Sale, SaleLine, StaffAccount
+from tests.apps.people.models import (
+    Account,
+    Chat,
+    Circle,
+    Event,
+    Parcel,
+    Profile,
+    Reader,
+    Remark,
+    Sale,
+    SaleLine,
+    StaffAccount,
+)
 from tests.apps.shop.models import Customer, Order
 
 from . import people
@@ -312,14 +329,73 @@ def test_the_queries_do_not_grow_with_the_people():
     assert Sale.objects.filter(email__endswith="@anon.example.com").count() == 80
 
 
-def test_more_people_than_a_statement_takes(monkeypatch):
-    """On SQLite there is an end to its parameters."""
-    monkeypatch.setattr("gdpr_assist.subjects.survivors.batch_size", lambda using: 3)
-    people = [account(f"p{number}") for number in range(8)]
-    guests = [sale(email=each.email) for each in people]
-    Profile.objects.create(account=people[0], phone="555")
-    Account.objects.all().delete()
-    assert all(map(is_erased, guests))
+# Where people, and what they are known by, are counted
+PLACES = ("survivors", "finding", "person")
+
+
+class TestMorePeopleThanAStatementTakes:
+    @pytest.fixture
+    def people(self, monkeypatch):
+        for module in ("databases.rows", "execution.selection", *(f"subjects.{each}" for each in PLACES)):
+            monkeypatch.setattr(f"gdpr_assist.{module}.batch_size", lambda using: 3)
+        return [account(f"p{number}") for number in range(8)]
+
+    def test_rows_by_a_value(self, people):
+        guests = [sale(email=each.email) for each in people]
+        Profile.objects.create(account=people[0], phone="555")
+        Account.objects.all().delete()
+        assert all(map(is_erased, guests))
+
+    def test_what_two_of_them_share(self, people):
+        """And what one of them shares with somebody who stays is kept."""
+        bob = account("bob")
+        theirs, with_bob = Event.objects.create(topic="Theirs"), Event.objects.create(topic="With Bob")
+        theirs.guests.set(people)
+        with_bob.guests.set([people[0], people[-1], bob])
+        circle = Circle.objects.create(motto="All for one")
+        circle.members.set([people[0], people[-1]])
+        chat = Chat.objects.create(asker=people[0], answerer=people[-1], question="Hers?", answer="His!")
+        Account.objects.exclude(pk=bob.pk).delete()
+        assert row(theirs)["topic"] == str(theirs.pk)
+        assert row(circle)["motto"] == str(circle.pk)
+        assert row(with_bob)["topic"] == "With Bob"
+        assert (row(chat)["question"], row(chat)["answer"]) == (str(chat.pk), str(chat.pk))
+
+    def test_a_value_that_two_of_them_have(self, people):
+        """It is nobody else's."""
+        for each in people:
+            Profile.objects.create(account=each, phone="555" if each in (people[0], people[-1]) else "")
+        guest = sale(phone="555")
+        Account.objects.all().delete()
+        assert row(guest)["phone"] == ""
+
+    def test_the_queries_do_not_grow_with_what_they_share(self, people):
+        counted = []
+        for number, group in ((1, people[:4]), (7, people[4:])):
+            for _each in range(number):
+                Event.objects.create(topic="Theirs").guests.set(group)
+            with CaptureQueriesContext(connection) as captured:
+                Account.objects.filter(pk__in=[each.pk for each in group]).delete()
+            counted.append(len(captured))
+        assert counted[0] == counted[1]
+        assert not Event.objects.filter(topic="Theirs").exists()
+
+    @pytest.mark.parametrize("model", [Customer, TextKey, UUIDKey])
+    def test_keys_of_each_kind(self, people, model):
+        every = {each.pk for each in baker.make(model, _quantity=5)}
+        found = all_rows(model, "default").filter(pk__in=among_keys(model, every, "default"))
+        with CaptureQueriesContext(connection) as captured:
+            assert set(found.values_list("pk", flat=True)) == every
+        assert len(captured) == 1
+        if connection.vendor == "sqlite":
+            assert len(compiled(found, "default")[1]) <= 1
+
+    def test_a_statement_that_asks_of_many_models_is_not_too_long(self, people, monkeypatch):
+        monkeypatch.setattr("gdpr_assist.databases.rows.LONGEST_STATEMENT", 1)
+        hers = around(people[0], people[1])
+        people[0].delete()
+        assert is_erased(hers["sale"])
+        assert is_erased(hers["reader"])
 
 
 class TestAnotherDatabase:

@@ -34,7 +34,7 @@ TABLES = {
     "presence": {"ABSENT"},
     "sequences": {"RAISE"},
     "servers": {"DURABLE", "ENGINES", "IDENTITIES", "LEVELS", "SCHEMAS"},
-    "statements": {"INSERT", "REFUSALS", "UPDATE"},
+    "statements": {"INSERT", "ONE_PARAMETER", "REFUSALS", "UPDATE"},
     "texts": {"COLUMNS", "SELECT"},
     "transactions": {"CHECK_NOW", "REFUSES_LATE"},
 }

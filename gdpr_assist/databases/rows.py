@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 LARGEST_BATCH = 2000
 
+# In characters, of several queries as one: a server takes 16 MB at once by default (max_allowed_packet of MariaDB).
+LONGEST_STATEMENT = 1_000_000
+
 
 def batch_size(using: str) -> int:
     """Return how many primary keys fit into one statement on this database, with room for other parameters."""
@@ -40,9 +43,11 @@ def with_rows(queries: Sequence[QuerySet[Any]]) -> list[bool]:
     for at, query in enumerate(queries):
         with suppress(EmptyResultSet):  # Django itself sees that it finds none
             sql, values = compiled(query.order_by().values("pk"), query.db)
-            if len(statements[query.db][-1][1]) + len(values) > batch_size(query.db):
-                statements[query.db].append(({}, []))
             asked, parameters = statements[query.db][-1]
+            length = len(sql) + sum(map(len, asked.values()))
+            if len(parameters) + len(values) > batch_size(query.db) or length > LONGEST_STATEMENT:
+                asked, parameters = {}, []
+                statements[query.db].append((asked, parameters))
             asked[at] = f"EXISTS({sql})"
             parameters.extend(values)
     found = [False] * len(queries)

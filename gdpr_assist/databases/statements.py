@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -85,6 +86,23 @@ def among(stored: Collection[Any]) -> RawSQL:
     Given the values themselves, Django takes longer to prepare them than the database to find the rows.
     """
     return RawSQL(", ".join(["%s"] * len(stored)), list(stored))
+
+
+def among_many(stored: Collection[Any], using: str) -> Any:
+    """Return what the lookup ``__in`` takes for values, as the database has them, that are too many for parameters.
+
+    Whole numbers stand in the statement itself; texts are one parameter where the database has an end to their number.
+    """
+    if all(type(each) is int for each in stored):
+        return RawSQL(", ".join(map(str, stored)), [])
+    sql = ONE_PARAMETER.get(connections[using].vendor)
+    if sql and all(type(each) is str for each in stored):
+        return RawSQL(sql, [json.dumps(list(stored))])
+    return among(stored)
+
+
+# {vendor: SQL for the texts of one parameter}, where the number of parameters has an end
+ONE_PARAMETER = {"sqlite": "SELECT value FROM json_each(%s)"}
 
 
 def _in_lists(connection: Any, insert: str, rows: Sequence[Row]) -> Iterator[Statement]:

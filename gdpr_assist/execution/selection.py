@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from django.db import connections
 from django.db.models import Model, QuerySet
 
-from ..databases.statements import among
-from ..declaring.keys import is_whole_number
+from ..databases.rows import batch_size
+from ..databases.statements import among, among_many
+from ..declaring.keys import is_whole_number, key_field
 from ..declaring.meta import all_rows
 
 
@@ -19,3 +21,11 @@ def rows_with(model: type[Model], keys: Collection[Any], using: str) -> QuerySet
     than the database takes to find the rows.
     """
     return all_rows(model, using).filter(pk__in=among(keys) if keys and is_whole_number(model) else keys)
+
+
+def among_keys(model: type[Model], keys: Collection[Any], using: str) -> Any:
+    """Return what the lookup ``__in`` takes for primary keys of ``model``, however many there are."""
+    if len(keys) <= batch_size(using):
+        return keys
+    field, connection = key_field(model), connections[using]
+    return among_many([field.get_db_prep_value(each, connection) for each in keys], using)

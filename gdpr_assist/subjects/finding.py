@@ -10,13 +10,14 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, QuerySet
 
 from ..databases.aliases import data_aliases, mirrored
-from ..databases.rows import locked, locks_rows
+from ..databases.rows import batch_size, chunks, locked, locks_rows
 from ..declaring.clauses import Generic
 from ..declaring.keys import key_text
 from ..declaring.meta import all_rows
 from ..declaring.relations import is_multi_valued, matching_value
 from ..declaring.search import Matching
 from ..exceptions import AnonymiseError
+from ..execution.selection import among_keys
 from ..paths import KnownBy, Route, known_by, person_of, routes
 from ..registry import registry
 from .person import Keys, Known, Tables, nobodys
@@ -98,9 +99,12 @@ def find_rows(
 def _of(
     model: type[Model], alias: str, keys: Keys, values: list[Known], included: Collection[str], tables: Tables
 ) -> Iterator[Found]:
-    ways = [*_by_key(model, alias, keys), *by_value(model, alias, values, included)]
-    for found in joined_ways(model, alias, ways):
-        yield from _shared_apart(found, keys, tables)
+    ways = list(_by_key(model, alias, keys))
+    # Of many people who are deleted at once, the values are more than a statement takes.
+    for some in chunks(values, batch_size(alias)) if values else [[]]:
+        for found in joined_ways(model, alias, [*ways, *by_value(model, alias, some, included)]):
+            yield from _shared_apart(found, keys, tables)
+        ways = []
 
 
 def _shared_apart(found: Found, keys: Keys, tables: Tables) -> Iterator[Found]:
@@ -136,7 +140,7 @@ def _by_key(model: type[Model], alias: str, keys: Keys) -> Iterator[FoundBy]:
     for route in routes(model):
         if route.person and (mine := keys.get(route.person)):
             words = f"by {route.lookup}" if route.lookup else ITSELF
-            hers = all_rows(model, alias).filter(**{f"{route.key}__in": mine})
+            hers = all_rows(model, alias).filter(**{f"{route.key}__in": among_keys(route.person, mine, alias)})
             yield FoundBy(part=route.party, words=words, rows=hers, route=route)
 
 

@@ -15,6 +15,7 @@ from ..databases.rows import batch_size, chunks
 from ..declaring.clauses import Generic, Identifier
 from ..declaring.meta import all_rows
 from ..declaring.relations import is_blank, matching_value
+from ..execution.selection import among_keys
 from ..paths import Route, clauses_of, known_by, own_key, person_of, routes
 from ..planning.plans import plan
 from ..registry import registry
@@ -87,16 +88,18 @@ def joined(keys: Keys, using: str, tables: Tables) -> Keys:
     found: dict[type[Model], set[Any]] = defaultdict(set)
     new = {model: set(those) for model, those in keys.items()}
     while any(new.values()):
-        for model, those in new.items():
-            found[model] |= those
+        for model, added in new.items():
+            found[model] |= added
         reached: dict[type[Model], set[Any]] = defaultdict(set)
         for model, person, route in joins:
             assert route.person is not None  # see links
             rows, own = all_rows(model, using), own_key(model)
             if mine := new.get(person):
-                reached[route.person].update(rows.filter(**{f"{own}__in": mine}).values_list(route.key, flat=True))
+                those = rows.filter(**{f"{own}__in": among_keys(person, mine, using)})
+                reached[route.person].update(those.values_list(route.key, flat=True))
             if ends := new.get(route.person):
-                reached[person].update(rows.filter(**{f"{route.key}__in": ends}).values_list(own, flat=True))
+                those = rows.filter(**{f"{route.key}__in": among_keys(route.person, ends, using)})
+                reached[person].update(those.values_list(own, flat=True))
         new = {model: those - found[model] - {None} for model, those in reached.items()}
     return {model: frozenset(those) for model, those in found.items() if those}
 
@@ -165,9 +168,10 @@ def _kinds_of_rows() -> set[str]:
     return {each.identifier for model in registry.models if not person_of(model) for each in known_by(model)}
 
 
-def _values(source: Source, identifier: Identifier, keys: Iterable[Any], using: str) -> Iterator[tuple[Any, bool]]:
+def _values(source: Source, identifier: Identifier, keys: frozenset[Any], using: str) -> Iterator[tuple[Any, bool]]:
     """Yield each value, and whether somebody has confirmed it."""
-    rows = all_rows(source.model, using).filter(**{f"{source.key}__in": keys}).order_by()
+    hers = {f"{source.key}__in": among_keys(source.person, keys, using)}
+    rows = all_rows(source.model, using).filter(**hers).order_by()
     for lookup in identifier.lookups:
         those = somebodys(rows, lookup).values_list(lookup, _is_confirmed(source, identifier))
         for value, is_confirmed in those.distinct():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.template.defaultfilters import pluralize
 
 from ..copies.rows import copies_of
@@ -165,11 +168,10 @@ def _of_nobody(found: Found, every: list[Found], force: Force, tables: Tables) -
     """Yield what becomes of the columns of parties who are nobody, where the person is the last of the others."""
     if not found.part:
         return
-    hers = {
-        each.part: each.rows.order_by()
-        for each in every
-        if (each.model, each.using) == (found.model, found.using) and not each.is_shared
-    }
+    hers: dict[str, list[QuerySet[Any]]] = defaultdict(list)
+    for each in every:
+        if (each.model, each.using) == (found.model, found.using) and not each.is_shared:
+            hers[each.part].append(each.rows.order_by())
     for party, rows in without_others(found.rows, found.part, hers, tables):
         theirs = replace(found, part="", rows=rows, ways=(f"without {party}",), by_way=())
         yield Share(found=theirs, verb="anonymise", plan=plan(rows, force=force, part=party))

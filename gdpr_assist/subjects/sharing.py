@@ -15,6 +15,7 @@ from ..declaring.clauses import FREE
 from ..declaring.meta import all_rows
 from ..declaring.relations import follow, is_multi_valued
 from ..declaring.search import Matching
+from ..execution.selection import among_keys
 from ..paths import Route, clauses_of, known_by, routes
 from ..planning.markers import is_marked
 from ..registry import registry
@@ -40,12 +41,12 @@ def of_others_too(model: type[Model], alias: str, keys: Keys, part: str, tables:
 
 
 def without_others(
-    rows: QuerySet[Any], part: str, hers: Mapping[str, QuerySet[Any]], tables: Tables
+    rows: QuerySet[Any], part: str, hers: Mapping[str, list[QuerySet[Any]]], tables: Tables
 ) -> Iterator[tuple[str, QuerySet[Any]]]:
     """Yield each other party that owns something, and those of ``rows`` where it is nobody.
 
     Nobody has neither a key nor a value, and can never ask. What is theirs goes with the last of the people: in these
-    rows, each other party than ``part`` is nobody too, or erased, or the person again: {party: rows} are ``hers``.
+    rows, each other party than ``part`` is nobody too, or erased, or the person again: {party: [rows]} are ``hers``.
     """
     model, parts = rows.model, registry.declaration(rows.model).parts
     others = [party for party in clauses_of(model).parties if party != part]
@@ -58,8 +59,9 @@ def without_others(
                         *leading_to_others(model, rows.db, {}, third, tables),
                         *_with_value(model, rows.db, third),
                     ]
-                    mine = hers.get(third)
-                    present += there if mine is None else (each.exclude(pk__in=mine.values("pk")) for each in there)
+                    for mine in hers.get(third, ()):
+                        there = [each.exclude(pk__in=mine.values("pk")) for each in there]
+                    present += there
             yield party, rows.exclude(pk__in=_any_of(present)) if present else rows
 
 
@@ -90,7 +92,8 @@ def leading_to_others(
     for person, route in _to_people(model, part):
         # Each pair of a row and an end of its path: what exclude() asks of a path with several ends is another thing.
         ends = all_rows(model, alias).annotate(end_of_path=F(route.key)).order_by()
-        others = ends.filter(~Q(end_of_path__in=keys.get(person, frozenset())), end_of_path__isnull=False)
+        hers = among_keys(person, keys.get(person, frozenset()), alias)
+        others = ends.filter(~Q(end_of_path__in=hers), end_of_path__isnull=False)
         if tables.has(person, alias):
             others = others.exclude(_is_erased(person, alias, key="end_of_path"))
         yield others.values("pk")
@@ -129,7 +132,7 @@ def link_rows(rows: QuerySet[Any], keys: Keys, part: str, *, people_go: bool = F
         is_next_to_her = route.lookup.count(LOOKUP_SEP) == len(before)
         goes_too = people_go and is_next_to_her and key.remote_field.on_delete is CASCADE
         if not clauses_of(through).says_whose and not goes_too:
-            ends = {f"{LOOKUP_SEP.join([there, *after])}__in": mine}
+            ends = {f"{LOOKUP_SEP.join([there, *after])}__in": among_keys(person, mine, rows.db)}
             near = rows.order_by().values(LOOKUP_SEP.join([*before, "pk"]))
             yield all_rows(through, rows.db).filter(**ends, **{f"{here}__in": near})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import compress
 from typing import Any
@@ -59,16 +59,15 @@ def survivors(origin: Any, using: str) -> Survivors:
     tables = Tables()
     plans: list[Plan] = []
     deletions: list[Deletion] = []
-    for people in _in_batches(_people(going, using, tables), using):
-        every = _of_those_who_stay(people, going, using, tables)
-        for each in compress(every, with_rows([each.found.rows for each in every])):
-            gone_anyway: Collection[Any] = going.get(each.found.model, frozenset())
-            if each.verb == "delete":
-                deletions.append(Deletion(each.found.rows))
-                deletions[-1].read_keys(but=gone_anyway)
-            elif each.plan:
-                keys = tuple(key for key in each.plan.pinned().keys or () if key not in gone_anyway)
-                plans += [replace(each.plan, keys=keys)] if keys else []
+    every = _of_those_who_stay(_people(going, using, tables), going, using, tables)
+    for each in compress(every, with_rows([each.found.rows for each in every])):
+        gone_anyway: Collection[Any] = going.get(each.found.model, frozenset())
+        if each.verb == "delete":
+            deletions.append(Deletion(each.found.rows))
+            deletions[-1].read_keys(but=gone_anyway)
+        elif each.plan:
+            keys = tuple(key for key in each.plan.pinned().keys or () if key not in gone_anyway)
+            plans += [replace(each.plan, keys=keys)] if keys else []
     return Survivors(plans=plans, deletions=deletions)
 
 
@@ -117,16 +116,6 @@ def _on_delete(step: Any) -> Any:
     """Return what becomes of the rows of a key whose target goes; None where that is no key, or not all are seen."""
     is_key = isinstance(step, ForeignKey) and not step.model._meta.base_manager_name
     return step.remote_field.on_delete if is_key else None
-
-
-def _in_batches(people: Keys, using: str) -> Iterator[Keys]:
-    """Yield all of them at once, or as many as a statement takes: then what two of them share may stay."""
-    size = batch_size(using)
-    if sum(map(len, people.values())) <= size:
-        yield people
-        return
-    for model, keys in people.items():
-        yield from ({model: frozenset(those)} for those in chunks(keys, size))
 
 
 def _people(going: Going, using: str, tables: Tables) -> Keys:
