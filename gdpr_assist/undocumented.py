@@ -280,6 +280,11 @@ def admin_of(site: AdminSite, model: type[Model]) -> ModelAdmin[Any] | None:
     return site._registry.get(model)
 
 
+def admin_sites() -> list[AdminSite]:
+    """Return all sites of the admin that there are, by name."""
+    return sorted(import_string("django.contrib.admin.sites.all_sites"), key=lambda site: site.name)
+
+
 def innermost_block(using: str) -> Any:
     """Return the innermost atomic() that is open, None if none is."""
     blocks = connections[using].atomic_blocks

@@ -196,12 +196,13 @@ Order.objects.bulk_create(Order(customer=customer, email="ada@example.com") for 
 
 def test_what_the_readme_shows_first(tmp_path):
     readme = (ROOT / "README.rst").read_text(encoding="utf-8")
-    model, use, settings, people = (block for language, _, block in blocks("../README.rst"))
+    model, use, settings, people, admin = (block for language, _, block in blocks("../README.rst"))
     reader = Reader(tmp_path)
     reader.run("django-admin startproject site_of_mine .")
     reader.run("python manage.py startapp shop")
     reader.write(SETTINGS, settings)
     reader.write("shop/models.py", f"{model}\n\n{people}")
+    reader.write("shop/admin.py", admin)
     for command in re.findall(r"^    (python manage\.py .*)$", readme, re.MULTILINE):
         reader.run(command)
     reader.run("python manage.py check --fail-level WARNING")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.contrib import admin
 
 from ..tables import PersonalData
-from .model_admin import ModelAdmin
+from .model_admin import ModelAdmin, extend
 from .personal_data import PersonalDataAdmin
 
-__all__ = ["ModelAdmin", "PersonalDataAdmin"]
+__all__ = ["ModelAdmin", "PersonalDataAdmin", "extend"]
 
 # Django imports the module ``admin`` of each app for this.
 admin.site.register(PersonalData, PersonalDataAdmin)

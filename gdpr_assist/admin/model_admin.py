@@ -16,8 +16,10 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy
 
 from ..declaring.meta import all_rows
+from ..exceptions import AnonymiseError
 from ..loading import at_first_call
 from ..tables import stored_key
+from ..undocumented import admin_of
 from . import confirmation
 from .history import with_history
 from .page import guarded, outside_transactions
@@ -204,6 +206,25 @@ class ModelAdmin(Base):
     def _url(self, name: str) -> str:
         opts = self.opts
         return reverse(f"admin:{opts.app_label}_{opts.model_name}_{name}", current_app=self.admin_site.name)
+
+
+def extend(*models: type[Model], site: admin.AdminSite | None = None) -> None:
+    """Put ``ModelAdmin`` in front of the admin that each of ``models`` has on ``site``, by default ``admin.site``.
+
+    The rest of that admin stays. Raises ``AnonymiseError`` for a model that has none there yet.
+    """
+    where = site or admin.site
+    for model in models:
+        own = admin_of(where, model)
+        if own is None:
+            raise AnonymiseError(
+                f"{model._meta.label} has no admin on the site {where.name!r} yet. Call extend() in the admin.py of "
+                "an app that stands after its own in INSTALLED_APPS."
+            )
+        if not isinstance(own, ModelAdmin):
+            kind = type(own)
+            where.unregister(model)
+            where.register(model, type(kind.__name__, (ModelAdmin, kind), {"__module__": kind.__module__}))
 
 
 def _refusals(request: HttpRequest) -> tuple[type[Exception], ...]:

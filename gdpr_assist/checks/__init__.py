@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage
 
+from .admins import check_W036
 from .clashes import check_E036, check_W015
 from .code import check_W026, check_W027
 from .constraints import check_E017
@@ -133,6 +134,7 @@ MODELS: list[Check] = [
     check_W033,
     check_W034,
     check_W035,
+    check_W036,
 ]
 
 TEMPLATES: list[Check] = [check_W020]
