@@ -18,6 +18,7 @@ from gdpr_assist import Subject, paths
 from gdpr_assist.models import EventLog
 from gdpr_assist.registry import registry
 from tests.logbook import committing
+from tests.observing import changed
 from tests.observing import row as columns_of
 from tests.test_ready_made import taken
 
@@ -259,6 +260,15 @@ def test_nothing_is_wrong_or_missing_in_what_is_declared():
     unanswered = [each.label for each in paths.unanswered() if each.label.startswith(("wagtail", "taggit"))]
     # In GDPR_NOT_PERSONAL, as docs/howto/pages_of_wagtail.rst says
     assert set(unanswered) == {"wagtailcore.Page.owner", "wagtailcore.Page.locked_by"}
+
+
+@pytest.mark.usefixtures("people")
+def test_of_a_page_with_a_subject_all_that_leads_to_it_from_what_is_declared_has_an_answer():
+    declared = {each.label for each in registry if each.label.startswith("wagtail")}
+    with changed(StaffPage, subject="owner"):
+        unanswered = {each.label for each in paths.unanswered()}
+    assert "wagtailcore.WorkflowPage.page" in unanswered
+    assert {each for each in unanswered if each.rpartition(".")[0] in declared} == set()
 
 
 class TestTags:
