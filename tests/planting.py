@@ -14,6 +14,9 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.core import signing
 from django.db import connections
 
+# As a word processor does
+TYPOGRAPHIC = str.maketrans({" ": "\u00a0", "'": "\u2019", "-": "\u2011"})
+
 LETTERS = "abcdefghijklmnoprstuvwz"
 LAST = ["Dvořák", "Grönlund", "Nuñez", "Łukasik", "Şahin", "O'Leary-Smith", "Lefèvre", "Quill"]
 CYRILLIC = ["Иванова", "Щербакова", "Королёв", "Юрьева"]
@@ -98,6 +101,8 @@ def spelled(value):
     yield value.lower()
     yield normalize("NFC", value)
     yield normalize("NFD", value.title())
+    yield value.replace(" ", "\n")
+    yield value.translate(TYPOGRAPHIC)
 
 
 def ways(value):
@@ -106,6 +111,11 @@ def ways(value):
     yield "leftover_notes", "body", f"Called ({value}), again: no answer."
     yield "leftover_notes", "body", f"<p>to {html.escape(value)}</p>"
     yield "leftover_notes", "body", json.dumps(data)
+    within = json.dumps({"content": json.dumps(data)})  # as an app does that keeps JSON in JSON
+    yield "leftover_notes", "body", within
+    yield "leftover_notes", "body", json.dumps([within])
+    yield "leftover_blobs", "content", json.dumps([within]).encode()
+    yield "leftover_json", "payload", json.dumps([within])
     yield "leftover_json", "payload", json.dumps(data, ensure_ascii=False)
     yield "leftover_blobs", "content", f"\x00\x01 to {value}\x00".encode() + b"\xff\xfe"
     yield "leftover_blobs", "content", pickle.dumps(data)
@@ -122,12 +132,10 @@ def ways(value):
 def plant(using, persons, most):
     """Write one value of one of ``persons`` into each of ``most`` rows; return {"table.column on alias": rows}."""
     planted = Counter()
-    for table, cells, column in _plants(persons):
+    for table, cells, column in random.Random(most).sample(list(_plants(persons)), most):
         insert(using, table, **cells)
         planted[f"{table}.{column} on {using}"] += 1
-        if planted.total() == most:
-            return planted
-    raise AssertionError(f"only {planted.total()}")
+    return planted
 
 
 def _plants(persons):

@@ -31,6 +31,9 @@ class Column:
     is_wide: bool
     """Whether what it holds may be encoded."""
 
+    is_for_texts: bool = True
+    """Whether it is made for these: on SQLite, a column for numbers or times takes them too."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
@@ -56,8 +59,8 @@ def tables_of_texts(using: str) -> list[Table]:
     with connection.cursor() as cursor:
         cursor.execute(columns_of)
         columns = [
-            Column(schema=schema, table=table, name=name, is_binary=bool(is_binary), is_wide=bool(is_wide))
-            for schema, table, name, is_binary, is_wide in cursor.fetchall()
+            Column(schema=schema, table=table, name=name, **dict(zip(KINDS, map(bool, kinds), strict=False)))
+            for schema, table, name, *kinds in cursor.fetchall()
         ]
     grouped = groupby(columns, key=attrgetter("schema", "table"))
     return [Table(using=using, columns=tuple(those)) for _, those in grouped]
@@ -79,7 +82,9 @@ def rows_that_may_hold(table: Table, patterns: Sequence[str]) -> Iterator[Sequen
             yield from rows
 
 
-# -- the columns: schema, table, name, is_binary, is_wide; ordered by table --------------------------
+# -- the columns: schema, table, name, is_binary, is_wide, and is_for_texts if need be; ordered by table ------
+
+KINDS = ("is_binary", "is_wide", "is_for_texts")
 
 # A partition is a table. What a view shows is in others, but for one that is materialized.
 ON_POSTGRESQL = f"""
@@ -105,16 +110,16 @@ WHERE c.table_schema = DATABASE() AND t.table_type = 'BASE TABLE'
 ORDER BY c.table_name, c.ordinal_position
 """
 
-# Whatever its type, a column takes texts; those that are made for something else are left out.
+# Whatever its type, a column takes texts.
 ON_SQLITE = """
-SELECT '', m.name, c.name, 0, 1 FROM sqlite_master m JOIN pragma_table_info(m.name) c
-WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite~_%' ESCAPE '~'
-    AND NOT EXISTS (
+SELECT '', m.name, c.name, 0, 1, NOT EXISTS (
         SELECT 1 FROM (
             SELECT 'INT' AS part UNION SELECT 'REAL' UNION SELECT 'FLOA' UNION SELECT 'DOUB' UNION SELECT 'BOOL'
             UNION SELECT 'DATE' UNION SELECT 'TIME' UNION SELECT 'DEC' UNION SELECT 'NUMERIC'
         ) WHERE instr(upper(c.type), part)
     )
+FROM sqlite_master m JOIN pragma_table_info(m.name) c
+WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite~_%' ESCAPE '~'
 ORDER BY m.name, c.cid
 """
 
@@ -128,6 +133,9 @@ Select = tuple[str, list[Any]]
 
 # A column of base64 has such a run, and what zlib wrote begins with an x: only Python can look into these.
 RUN = "[A-Za-z0-9+/_-]{24}"
+
+# What is no number and no time
+MORE = "*[^-+0-9.:eTZ ]*"
 
 
 def _quoted(connection: Any, *names: str) -> str:
@@ -177,8 +185,17 @@ def _from_mysql(connection: Any, table: Table, patterns: list[str]) -> Select:
 
 def _from_sqlite(connection: Any, table: Table, patterns: list[str]) -> Select:
     """All rows: it runs in this process, and whoever decides needs little longer than LIKE."""
-    names = ", ".join(_quoted(connection, each.name) for each in table.columns)
-    return f"SELECT {names} FROM {_quoted(connection, table.columns[0].table)}", []
+    source = _quoted(connection, table.columns[0].table)
+    names = [_quoted(connection, each.name) for each in table.columns]
+    others = [
+        f"{name} GLOB '{MORE}'" for each, name in zip(table.columns, names, strict=True) if not each.is_for_texts
+    ]
+    cells = [
+        name if each.is_for_texts else f"CASE WHEN {name} GLOB '{MORE}' THEN {name} END"
+        for each, name in zip(table.columns, names, strict=True)
+    ]
+    where = "" if len(others) < len(names) else f" WHERE {' OR '.join(others)}"
+    return f"SELECT {', '.join(cells)} FROM {source}{where}", []
 
 
 # {vendor: function that makes the statement}

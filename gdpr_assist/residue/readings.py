@@ -15,7 +15,7 @@ from urllib.parse import unquote, unquote_plus
 # Of base64, in both alphabets; shorter ones are words, paths and keys
 RUN = re.compile(r"[A-Za-z0-9+/_-]{24,}")
 
-# A session in a cookie in a log: more layers than this are nobody's.
+# A session in a cookie in a log, JSON in JSON in a revision: more layers than this are nobody's.
 LAYERS = 3
 
 # What a compressed text may become, in bytes
@@ -36,14 +36,25 @@ def readings(content: str | bytes, layers: int = LAYERS) -> Iterator[str]:
             yield from _decompressed(content, layers - 1)
         content = content.decode("utf-8", "replace")
     yield content
-    if MARK.search(content):
-        plain = ESCAPE.sub(_unescaped, content)
-        yield html.unescape(unquote(plain))
-        yield html.unescape(unquote_plus(plain))
+    yield from _without_escapes(content)
     if layers:
         for run in RUN.findall(content):
             for start in range(4):  # a path may stand before it: only one of four begins where a letter does
                 yield from _decoded(run[start:], layers - 1)
+
+
+def _without_escapes(content: str) -> Iterator[str]:
+    """Yield it once for each layer of escapes that is undone."""
+    for _ in range(LAYERS):
+        if not MARK.search(content):
+            return
+        before, plain = content, ESCAPE.sub(_unescaped, content)
+        content = html.unescape(unquote(plain))
+        if "+" in plain:
+            yield html.unescape(unquote_plus(plain))
+        if content == before:
+            return
+        yield content
 
 
 def _unescaped(escape: re.Match[str]) -> str:

@@ -16,15 +16,31 @@ SHORTEST = 5
 
 WORD = re.compile(r"\w+")
 
-SPACES = re.compile(r"[\s,]+")
+# What word processors write, and what it stands for; what is not seen, stands for nothing.
+TYPED = {
+    **dict.fromkeys("\u2018\u2019\u02bc\u2032\u00b4\uff07", "'"),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"),
+    **dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", ""),
+}
+TYPOGRAPHIC = re.compile(f"[{''.join(TYPED)}]")
 
 # What is written in one way only, whatever encodes the text. What is not, may be anything in a pattern.
-PLAIN = re.compile(r"[^A-Za-z0-9.-]+")
+PLAIN = re.compile(r"[^A-Za-z0-9.]+")
+
+# Between words, where only these are in one way
+GAPS = re.compile(r"\W+")
+
+# What an escape begins with, and such a gap
+ESCAPES = re.compile(r"[\\& ]+")
 
 
 def folded(text: str) -> str:
-    """Return ``text`` without what may differ: case, normal form, and which spaces or commas are between its words."""
+    """Return ``text`` without what may differ.
+
+    That is case, normal form, typographic apostrophes and hyphens, and which spaces or commas are between its words.
+    """
     if not text.isascii():
+        text = TYPOGRAPHIC.sub(_typed, text)
         text = normalize("NFC", normalize("NFD", text).casefold())
     return " ".join(text.lower().replace(",", " ").split())
 
@@ -33,6 +49,10 @@ def usable(texts: Iterable[str]) -> list[str]:
     """Return those that are long enough to be looked for, each once."""
     found = {folded(text): text.strip() for text in texts}
     return [text for fold, text in found.items() if len(fold) >= SHORTEST and WORD.search(fold)]
+
+
+def _typed(character: re.Match[str]) -> str:
+    return TYPED[character[0]]
 
 
 class Values:
@@ -74,6 +94,7 @@ def _patterns(text: str) -> list[str]:
     plain = PLAIN.sub("%", normalize("NFC", text)).lower()
     if sum(character.isalnum() for character in plain) >= SHORTEST - 1:
         return [f"%{plain}%"]
+    text = GAPS.sub(" ", normalize("NFC", text))
     cases = {text, text.lower(), text.upper(), text.title()}
     forms = sorted(normalize(form, case) for case in cases for form in ("NFC", "NFD"))
     return [f"%{_pattern(way)}%" for form in forms for way in (form, *_escaped(form))]
@@ -84,5 +105,5 @@ def _escaped(text: str) -> tuple[str, ...]:
 
 
 def _pattern(text: str) -> str:
-    """A backslash is any character, as it would escape what follows. Only plain letters are made small."""
-    return SPACES.sub("%", text).replace("\\", "_").encode().lower().decode()
+    """Before an escape is whatever escapes it, in each layer. Only plain letters are made small."""
+    return ESCAPES.sub("%", text).encode().lower().decode()
