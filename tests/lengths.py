@@ -15,6 +15,7 @@ LONGEST = 250
 LONGEST_COMMAND = 60
 
 REASONS = {
+    "admin/person.py": "one page: what it shows of a person, and what the user may do with whom",
     "admin/personal_data.py": "one page: its form, its view, and what each button of it does",
     "copies/files.py": "one keeper: which name means which file, on whatever storage, and whether another row has it",
     "databases/compaction.py": "three databases side by side, each with its own statements",

@@ -31,7 +31,7 @@ def may_view(request: HttpRequest, site: AdminSite, model: type[Model]) -> bool:
 
 def may_anonymise(request: HttpRequest, site: AdminSite, model: type[Model]) -> bool:
     """Whether the user may anonymise rows of ``model``: its own admin decides if it has a say in it, else the user's
-    permission. (An admin that lets nobody edit orders does not mean that nobody may erase the names in them.)
+    permission. What a plain ``has_change_permission`` says is asked of each row: see ``may_anonymise_all``.
     """
     decide = getattr(admin_of(site, model), "has_anonymise_permission", None)
     if decide is not None:
@@ -74,9 +74,24 @@ def may_view_all(request: HttpRequest, site: AdminSite, rows: QuerySet[Any]) -> 
 
 
 def may_anonymise_all(request: HttpRequest, site: AdminSite, rows: QuerySet[Any]) -> bool:
-    """Whether the user may anonymise each of ``rows``."""
+    """Whether the user may anonymise each of ``rows``: the model's own admin is asked of each, by
+    ``has_anonymise_permission`` if it has that method, else by ``has_change_permission``.
+
+    What that says of no row in particular is no answer: an admin that decides by the row says no there, too.
+    """
     names = ["has_anonymise_permission", "has_change_permission"]
     return may_anonymise(request, site, rows.model) and _of_each(request, site, rows, names)
+
+
+def lets_nobody_edit(request: HttpRequest, site: AdminSite, model: type[Model]) -> bool:
+    """Whether the model's own admin says that rows are not to be edited, and nothing of anonymising them."""
+    model_admin = admin_of(site, model)
+    return (
+        model_admin is not None
+        and not hasattr(model_admin, "has_anonymise_permission")
+        and _says(model_admin, "has_change_permission")
+        and not model_admin.has_change_permission(request)
+    )
 
 
 def may_delete_all(request: HttpRequest, site: AdminSite, rows: QuerySet[Any]) -> bool:
@@ -85,16 +100,13 @@ def may_delete_all(request: HttpRequest, site: AdminSite, rows: QuerySet[Any]) -
 
 
 def _of_each(request: HttpRequest, site: AdminSite, rows: QuerySet[Any], names: list[str]) -> bool:
-    """Ask the first of the methods ``names`` that the model's admin has of each row, if one is a project's own.
-
-    Not one that says no to all rows: who may edit none may erase what is in them.
-    """
+    """Ask the first of the methods ``names`` that the model's admin has of each row, if one is a project's own."""
     model_admin = admin_of(site, rows.model)
     name = next((each for each in names if hasattr(model_admin, each)), None)
     if name is None or tool_sees_all() or not any(_says(model_admin, each) for each in names):
         return True
     decide: Callable[..., bool] = getattr(model_admin, name)
-    return not decide(request) or all(decide(request, row) for row in rows.iterator())
+    return all(decide(request, row) for row in rows.iterator())
 
 
 def _says(model_admin: Any, name: str) -> bool:

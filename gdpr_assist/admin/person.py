@@ -26,7 +26,7 @@ from ..tables import stored_key
 from ..undocumented import admin_of
 from .confirmation import counted
 from .people import own_rows
-from .permissions import may_anonymise_all, may_delete_all, may_view, may_view_all
+from .permissions import lets_nobody_edit, may_anonymise_all, may_delete_all, may_view, may_view_all
 from .permissions import shown as visible
 from .results import url_of
 
@@ -76,6 +76,9 @@ class Page:
     outside: list[str]
     """Models with a row of the person that the user may not see or change. Then nothing is exported or erased."""
 
+    uneditable: list[str]
+    """Labels of those of them whose admin lets nobody edit them, and says nothing of anonymising."""
+
     obstacles: list[str]
     """Rows because of which nothing can be erased, and why."""
 
@@ -103,7 +106,8 @@ def page_of(request: HttpRequest, site: AdminSite, subject: Subject) -> Page:
     rest = [line for line in lines if not line.share.is_cascade and not line.share.is_copy]
     own = [line for line in rest if not line.share.found.model._meta.auto_created]
     unseen = _labels(line for line in own if not may_view_all(request, site, line.share.found.rows))
-    closed = _labels(line for line in own if not _may_change(request, site, line))
+    refused = [line for line in own if not _may_change(request, site, line)]
+    closed = _labels(iter(refused))
     closed += _labels(line for line in cascaded if not _may_go(request, site, line))
     unshown = sorted({name for line in own for name in _unshown(request, site, line)})
     shown = [line for line in seen.lines if line.share.verb != LEFT or may_view(request, site, line.share.found.model)]
@@ -123,6 +127,7 @@ def page_of(request: HttpRequest, site: AdminSite, subject: Subject) -> Page:
             if may_view_all(request, site, each.rows)
         ],
         outside=sorted({*unseen, *closed}),
+        uneditable=_uneditable(request, site, refused),
         obstacles=[_obstacle(each) for each in seen.obstacles],
         unshown=unshown,
         may_export=not (unseen or unshown),
@@ -165,6 +170,11 @@ def _may_change(request: HttpRequest, site: AdminSite, line: Line) -> bool:
     if line.share.verb == "keep":
         return True
     return (may_anonymise_all if line.share.plan else may_delete_all)(request, site, rows)
+
+
+def _uneditable(request: HttpRequest, site: AdminSite, refused: list[Line]) -> list[str]:
+    found = [line.share.found for line in refused if line.share.plan]
+    return sorted({each.label for each in found if lets_nobody_edit(request, site, each.model)})
 
 
 def _may_go(request: HttpRequest, site: AdminSite, line: Line) -> bool:

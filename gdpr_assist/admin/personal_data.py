@@ -173,7 +173,10 @@ class PersonalDataAdmin(Base):
         selected = self._selected(request)
         for model, rows in selected:
             if self._can_anonymise(request, model) and not may_anonymise_all(request, self.admin_site, rows):
-                raise PermissionDenied
+                raise PermissionDenied(
+                    f"The admin of {model._meta.label} refuses one of the rows: it is asked has_anonymise_permission, "
+                    "or has_change_permission if it has no such method, of each."
+                )
         plans = [
             plan(rows, force=confirmation.is_forced(request))
             for model, rows in selected

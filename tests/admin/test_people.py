@@ -7,6 +7,7 @@ import zipfile
 from contextlib import contextmanager, nullcontext
 
 import pytest
+from django.contrib import admin
 from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from django.contrib.auth.models import Permission, User
 from django.contrib.contenttypes.models import ContentType
@@ -733,6 +734,56 @@ def test_object_permissions_of_the_models_admin_hold(log_in, ada, settings):
         assert erase(client, page).status_code == 403
     settings.GDPR_TOOL_SEES_ALL = True
     assert erase(client, person(client, ada)).status_code == 302
+
+
+class OfTheNorthAlone(admin.ModelAdmin):
+    """Decides by the row alone, as Django's documentation has it: without one it says no."""
+
+    def has_change_permission(self, request, obj=None):
+        return obj is not None and obj.recipient == "north"
+
+
+class EditedByNobody(admin.ModelAdmin):
+    def has_change_permission(self, request, obj=None):
+        return False
+
+
+class Erasable(EditedByNobody):
+    def has_anonymise_permission(self, request, obj=None):
+        return request.user.has_perm("people.change_sale")
+
+
+@pytest.mark.parametrize(
+    ("decides", "recipients", "is_erased"),
+    [
+        (OfTheNorthAlone, ["north"], True),
+        (OfTheNorthAlone, ["south"], False),
+        (OfTheNorthAlone, ["north", "south"], False),
+        (EditedByNobody, ["north"], False),
+        (Erasable, ["north", "south"], True),
+    ],
+)
+def test_a_row_that_the_admin_refuses_is_not_anonymised_whatever_it_says_without_a_row(
+    log_in, ada, monkeypatch, decides, recipients, is_erased
+):
+    monkeypatch.setitem(site._registry, Sale, decides(Sale, site))
+    sales = [sale(ada, recipient=each, phone="555") for each in recipients]
+    client = log_in(*ALL, "change_personaldata")
+    with changed(Sale, on_erasure="anonymise"):
+        page = person(client, ada)
+        ticked = {"action": "anonymise", "confirmed": "yes", "obj_pk": [obj_pk(each) for each in sales]}
+        if is_erased:
+            assert page.context["page"].outside == []
+            del ticked["confirmed"]
+            assert client.post(TOOL, ticked).status_code == 200
+            assert erase(client, page).status_code == 302
+            assert {row(each)["phone"] for each in sales} == {""}
+        else:
+            assert page.context["page"].outside == ["sales"]
+            assert "give the admin has_anonymise_permission: people.Sale." in " ".join(page.content.decode().split())
+            with unchanged(Account, Sale):
+                assert erase(client, page).status_code == 403
+                assert client.post(TOOL, ticked).status_code == 403
 
 
 def test_object_permissions_hold_for_rows_that_are_ticked_or_found(log_in, settings):
