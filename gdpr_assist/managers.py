@@ -35,14 +35,14 @@ from .undocumented import (
 
 if TYPE_CHECKING:
     from .execution.execute import Result, execute
-    from .log.writing import record_by_hand
+    from .execution.logged import note_by_hand
     from .planning.markers import marked_texts
     from .planning.plans import plan
 else:
     marked_texts = at_first_call("gdpr_assist.planning.markers.marked_texts")
     execute = at_first_call("gdpr_assist.execution.execute.execute")
     plan = at_first_call("gdpr_assist.planning.plans.plan")
-    record_by_hand = at_first_call("gdpr_assist.log.writing.record_by_hand")
+    note_by_hand = at_first_call("gdpr_assist.execution.logged.note_by_hand")
 
 
 class PrivacyQuerySet(QuerySet[Any]):
@@ -235,7 +235,8 @@ def is_anonymised(self: Model) -> bool:
         return marked
     using = _alias(self)
     with explained(using):
-        return bool(marked_texts(registry.declaration(type(self)), [self.pk], using))
+        key = self._meta.pk.to_python(self.pk)  # in memory, it may be a text
+        return bool(marked_texts(registry.declaration(type(self)), [key], using))
 
 
 @sensitive
@@ -253,7 +254,7 @@ def _log_gdpr_delete(self: Model) -> None:
 def _record_by_hand(event: str, instance: Model) -> None:
     if instance.pk is None:
         raise AnonymiseError(f"{instance._meta.label}: the object has no primary key to log.")
-    record_by_hand(event, registry.log_label(type(instance)), instance.pk, _alias(instance))
+    note_by_hand(event, type(instance), instance.pk, _alias(instance))
 
 
 def _alias(instance: Model) -> str:

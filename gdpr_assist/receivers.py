@@ -21,6 +21,7 @@ from .exceptions import AnonymiseError
 from .execution.effects import check_deleted
 from .execution.execute import execute
 from .execution.kept import keep
+from .execution.logged import note
 from .execution.marking import forget_markers
 from .execution.objects import erase_copies
 from .execution.run import Run, is_scrubbing
@@ -43,9 +44,6 @@ class About(NamedTuple):
     """What a deletion asks of a model: the same for each of its rows."""
 
     declaration: Declaration
-    label: str
-    """In the log."""
-
     parents: list[type[Model]]
     """Those that are not registered, of which a row goes too."""
 
@@ -84,24 +82,24 @@ class LoggedDeletion(writing.Erasure):
         if model not in self._about:
             self._about[model] = About(
                 declaration=registry.declaration(model),
-                label=registry.log_label(model),
                 parents=registry.unregistered_parents(model),
                 is_people=person_of(model) is model,
             )
         return self._about[model]
 
-    def add(self, event: str, label: str, keys: Iterable[Any], part: str = "") -> None:
-        super().add(event, label, keys, part) if self.whole is None else self.whole.add(event, label, keys, part)
+    def add(self, event: str, label: str, keys: Iterable[str], part: str = "", *, is_hidden: bool) -> None:
+        add = super().add if self.whole is None else self.whole.add
+        add(event, label, keys, part, is_hidden=is_hidden)
 
     def delete(self, instance: Model, *, is_origin: bool = False) -> None:
         """Note a row that goes. In memory, the one that ``delete()`` was called on may not be as in the database."""
         model = concrete(type(instance))
         about = self.about(model)
         self.copies += self.keepers.find_deleted(about.declaration, instance, read=is_origin)
-        self.deleted[model].append(instance.pk)
+        self.deleted[model].append(model._meta.pk.to_python(instance.pk))  # in memory, it may be a text
         self.going[type(instance)].append(instance.pk)
         self.left += 1
-        self.add(EventLog.EVENT_DELETE, about.label, [instance.pk])
+        note(self, EventLog.EVENT_DELETE, model, [instance.pk])
         for parent in about.parents:
             self.of_children[parent].append(getattr(instance, str(parent._meta.pk.attname)))
 
@@ -117,8 +115,7 @@ class LoggedDeletion(writing.Erasure):
             self.survivors.erase(self)
         self._erase_copies(self.whole or self)
         for parent, keys in self.of_children.items():
-            label = registry.log_label(parent)
-            self.add(EventLog.EVENT_DELETE, label, [key for key in keys if key in self.parents[parent]])
+            note(self, EventLog.EVENT_DELETE, parent, [key for key in keys if key in self.parents[parent]])
         with explained(self.using):
             for model, keys in self.deleted.items():
                 forget_markers(model, keys, self.using)

@@ -684,7 +684,7 @@ def test_an_id_that_the_log_has_already_is_refused():
     known = customer().anonymise().operation
     Receipt.objects.all().delete()
     erasure = writing.Erasure("default", id=known)
-    erasure.add("delete", "shop.Customer", [4711])
+    erasure.add("delete", "shop.Customer", ["4711"], is_hidden=False)
     with untouched(), pytest.raises(EventLogError, match="IntegrityError"), transaction.atomic():
         writing.record(erasure)
 

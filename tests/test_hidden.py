@@ -1,16 +1,26 @@
 """Primary keys that are texts: the log has a digest, and a replay knows the row again."""
 
 import re
+import uuid
+from contextlib import contextmanager
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
 from django.db.models import CharField
 
 from gdpr_assist.log.hidden import Digests
+from gdpr_assist.log.writing import Erasure
 from gdpr_assist.models import DatabaseIdentity, EventLog, Operation
-from gdpr_assist.replay.hidden import NOT_COMPARABLE
+from gdpr_assist.replay.hidden import NO_TABLE, NOT_COMPARABLE
 from gdpr_assist.replay.returned import returned
-from gdpr_assist.verifying.of_operation import GONE, PERHAPS, of_operation
+from gdpr_assist.scrubbing.verification import verify
+from gdpr_assist.verifying.of_everything import of_everything
+from gdpr_assist.verifying.of_operation import GONE, PERHAPS, UNKNOWN, of_operation
 from tests.apps.fields.models import LongKey, TextKey, UUIDKey
+from tests.apps.own.models import Address, AddressKey
+from tests.apps.shop.models import Customer
 
 from .logbook import customer
 from .observing import queries
@@ -106,8 +116,97 @@ def test_without_the_secret_the_operation_is_listed_and_nothing_deleted():
     assert there() == {"a-token"}
 
 
+def digest(key, label):
+    """Of a key as it was in memory: what the log has from the days when that decided."""
+    return Digests(bytes(Erasure("default").identity.key)).of(key, label)
+
+
+@pytest.mark.parametrize("erase", ["delete", "_log_gdpr_delete", "anonymise", "_log_gdpr_anonymise"])
+@pytest.mark.parametrize("write", [str, lambda key: key.hex], ids=["with dashes", "without"])
+def test_a_uuid_that_is_a_text_in_memory_is_logged_as_a_uuid(erase, write):
+    key = uuid.uuid4()
+    row = UUIDKey.objects.create(id=write(key), name="Ada", email="ada@quill.example")
+    backup = Backup(UUIDKey)
+    getattr(row, erase)()
+    [logged] = keys_in_the_log()
+    assert uuid.UUID(logged) == key
+    backup.restore()
+    report = rerun()
+    assert (numbers(report), report.rows) == ((1, 0, 0), 1)
+    assert not UUIDKey.objects.filter(name="Ada").exists()
+
+
+@pytest.mark.parametrize("erase", ["delete", "anonymise"])
+def test_a_number_that_is_a_text_in_memory_is_logged_as_a_number(erase):
+    person = customer()
+    backup = Backup(Customer)
+    person.pk = key = str(person.pk)
+    getattr(person, erase)()
+    assert keys_in_the_log() == [key]
+    backup.restore()
+    assert numbers(rerun()) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_an_object_whose_key_is_a_text_in_memory_knows_that_it_was_anonymised(force):
+    row = UUIDKey.objects.create(id=uuid.uuid4().hex, name="Ada", email="ada@quill.example")
+    row.anonymise(force=force)
+    assert row.is_anonymised()
+    assert row.name != "Ada"
+
+
+@pytest.mark.parametrize("write", [str, lambda key: key.hex], ids=["with dashes", "without"])
+def test_digests_of_numbers_and_uuids_in_older_logs_find_their_rows(write):
+    person, row = customer(), UUIDKey.objects.create()
+    log(event(DELETE, "shop.Customer", digest(str(person.pk), "shop.Customer")))
+    log(event(DELETE, "fields.UUIDKey", digest(write(row.pk), "fields.UUIDKey")))
+    report = rerun()
+    assert (numbers(report)[0], report.failed) == (2, [])
+    assert not Customer.all_objects.filter(pk=person.pk).exists()
+    assert not UUIDKey.objects.exists()
+
+
+@pytest.mark.parametrize("erase", ["delete", "anonymise", "_log_gdpr_delete"])
+@pytest.mark.parametrize("in_memory", ["Ada@Quill.example", Address("ada@quill.example")], ids=["str", "object"])
+def test_a_text_of_a_class_of_its_own_is_hidden_whatever_it_is_in_memory(erase, in_memory):
+    row = AddressKey.objects.create(address=in_memory, name="Ada")
+    AddressKey.objects.create(address="eve@quill.example", name="Eve")
+    backup = Backup(AddressKey)
+    getattr(row, erase)()
+    assert all(map(DIGEST.fullmatch, keys_in_the_log()))
+    backup.restore()
+    report = rerun()
+    assert (numbers(report), report.rows, report.absent) == ((1, 0, 0), 1, 0)
+    assert "Ada" not in AddressKey.objects.values_list("name", flat=True)
+    assert AddressKey.objects.filter(name="Eve").exists()
+
+
+@contextmanager
+def without_table(model):
+    name = model._meta.db_table
+    with connection.schema_editor() as editor:
+        editor.alter_db_table(model, name, f"{name}_away")
+    try:
+        yield
+    finally:
+        with connection.schema_editor() as editor:
+            editor.alter_db_table(model, f"{name}_away", name)
+
+
+def test_a_table_that_is_missing_fails_and_is_done_when_it_is_back():
+    token("a-token")
+    backup = Backup(TextKey)
+    TextKey.objects.all().delete()
+    backup.restore()
+    with without_table(TextKey):
+        [(_, label, reason)] = failures(rerun())
+    assert (label, reason) == ("fields.TextKey", NO_TABLE)
+    assert numbers(rerun()) == (1, 0, 0)
+    assert there() == set()
+
+
 def test_a_key_that_is_of_another_type_by_now_is_no_absent_row():
-    log(event(DELETE, "shop.Customer", Digests(b"x").of("a-token", "shop.Customer")))
+    log(event(DELETE, "shop.Customer", digest("a-token", "shop.Customer")))
     [(_, label, reason)] = failures(rerun())
     assert (label, reason) == ("shop.Customer", "the primary key is of another type now")
 
@@ -138,11 +237,22 @@ def test_a_verification_finds_a_row_that_is_back():
     assert [(each.what, each.count) for each in of_operation(operation) if each.count] == [(PERHAPS, 1)]
 
 
-def test_a_verification_says_nothing_of_rows_that_it_cannot_know():
+def test_a_verification_says_of_which_rows_nobody_can_tell():
     token("a-token").delete()
     token("a-token")
+    operation = Operation.objects.using("gdpr_log").get().pk
     replace_secret()
-    assert returned(["default"]) == []
+    [place] = returned(["default"])
+    assert (place.unknown, place.deleted_keys, place.counted) == (1, set(), "")
+    found = [(each.what, each.count, each.is_wrong) for each in of_operation(operation)]
+    assert found == [(UNKNOWN, 1, True)]
+    everything = [(each.what, each.count) for each in of_everything(verify(["default"]), every=False)]
+    assert (UNKNOWN, 1) in everything
+    with pytest.raises(CommandError, match="cannot be told"):
+        call_command("gdpr_verify", operation=operation, stdout=StringIO())
+    out = StringIO()
+    call_command("gdpr_verify", database=["default"], stdout=out)
+    assert "default: fields.TextKey: of 1 that were erased nobody can tell" in out.getvalue()
 
 
 def test_a_long_key_has_a_digest_as_long_as_any():

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.checks import CheckMessage
 from django.db import models
 
-from ..conf import log_database, privacy_class_name
+from ..conf import privacy_class_name
 from ..declaring.declaration import Declaration
 from ..declaring.meta import PrivacyMeta
 from ..declaring.rules import field_label
@@ -98,18 +98,17 @@ def check_E041(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 
 def check_W011(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """A primary key that may say who somebody is: the log has it in clear."""
-    if log_database() is None:
-        return []
+    """A primary key that may say who somebody is: it stays, when the row is anonymised."""
     return [
         message(
             "W011",
-            f"{each.label}: the primary key {key[0].name} ({type(key[-1]).__name__}) stands in the event log "
-            "as it is.",
+            f"{each.label}: the primary key {key[0].name} ({type(key[-1]).__name__}) stays in the row "
+            "that is anonymised, and in its marker.",
             "If it can tell who somebody is, give the model another key. If not, list it in PrivacyMeta.keep.",
             each.model,
         )
         for each in declarations(app_configs)
+        if each.meta.can_anonymise
         for key in _keys(each.model)
         if not isinstance(key[-1], (models.IntegerField, models.UUIDField))
         if _kept(each).isdisjoint(field.name for field in key)

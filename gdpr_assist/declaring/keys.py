@@ -32,6 +32,18 @@ INTEGER_KEYS = (
     models.PositiveSmallIntegerField,
 )
 
+# No text that somebody has chosen, whatever Python makes of it
+_TELL_NOTHING = (
+    *INTEGER_KEYS,
+    models.UUIDField,
+    models.DateField,
+    models.TimeField,
+    models.DurationField,
+    models.DecimalField,
+    models.FloatField,
+    models.BooleanField,
+)
+
 # {class: characters of its largest number, or smallest with its sign}, the special classes first
 INTEGER_LENGTHS = {
     models.BigAutoField: 20,
@@ -47,7 +59,15 @@ INTEGER_LENGTHS = {
 
 def key_field(model: type[Model]) -> Any:
     """Return the field that holds the primary key's value, through one-to-one keys and multi-table parents."""
-    field: Any = model._meta.pk
+    return _end(model._meta.pk)
+
+
+def key_fields(model: type[Model]) -> list[Any]:
+    """Return the same of each part of the primary key: of one that is not composite, one field."""
+    return [_end(part) for part in getattr(model._meta, "pk_fields", [model._meta.pk])]
+
+
+def _end(field: Any) -> Any:
     while field.remote_field:
         field = field.target_field
     return field
@@ -101,9 +121,9 @@ def key_text(model: type[Model], key: Any = "pk") -> Any:
     return text if stores_as(field, *_TEXT_KEYS, *INTEGER_KEYS) else None
 
 
-def is_number_or_uuid(model: type[Model]) -> bool:
-    """Whether the primary key holds no text: a composite one may."""
-    return isinstance(key_field(model), (*INTEGER_KEYS, models.UUIDField))
+def is_text(model: type[Model]) -> bool:
+    """Whether the primary key, or a part of it, is no number, UUID, or date, whatever it is in memory."""
+    return not all(isinstance(field, _TELL_NOTHING) for field in key_fields(model))
 
 
 def is_whole_number(model: type[Model]) -> bool:

@@ -19,6 +19,7 @@ from ..switches import switched_off
 from ..tables import EventLog
 from ..undocumented import collected
 from .effects import check_deleted
+from .logged import note
 
 
 @sensitive
@@ -71,5 +72,5 @@ class Deletion:
         _check_gone(model, self.keys, using)
         if self.keys and (erasure := under_way(using)):
             if model not in registry:
-                erasure.add(EventLog.EVENT_DELETE, model._meta.label, self.keys)
+                note(erasure, EventLog.EVENT_DELETE, model, self.keys)
             self.operation = erasure.id if erasure.count else None

@@ -160,8 +160,10 @@ def check_stored(plan: Plan, rows: dict[Any, Intended]) -> tuple[dict[Any, dict[
     stored = {key: dict(zip(fields, values, strict=True)) for key, *values in stored_rows.values_list("pk", *fields)}
     kept: Counter[str] = Counter()
     computed: Computed = defaultdict(set)
+    # An object in memory may have its key as a text, or on MariaDB in other letters.
+    alone = next(iter(rows.values())) if len(rows) == 1 else None
     for key, values in stored.items():
-        row = rows[key]
+        row = alone or rows[key]
         if values == row.planned:
             continue  # so that nothing is converted to be compared
         for name in row.planned:

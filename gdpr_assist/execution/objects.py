@@ -25,6 +25,7 @@ from .claims import Claimed, all_claims
 from .deleting import Deletion
 from .effects import check_changed, references_kept
 from .kept import keep
+from .logged import note
 from .marking import forget_notes, mark
 from .refusals import explained_deletion, explained_refusals
 from .run import Run
@@ -71,8 +72,7 @@ def _anonymise_own(plan: Plan, keys: list[Any], run: Run, is_again: bool) -> Non
     erase_copies(plan.declaration.model, keys, run, part=plan.part, force=plan.force)
     announce(plan, keys)
     if logs_anonymising():
-        label = registry.log_label(plan.declaration.model)
-        run.erasure.add(EventLog.EVENT_ANONYMISE, label, keys, plan.part)
+        note(run.erasure, EventLog.EVENT_ANONYMISE, plan.declaration.model, keys, plan.part)
 
 
 def _clear(plan: Plan, keys: list[Any]) -> None:

@@ -123,7 +123,7 @@ class RowByRow:
         run.note(plan, computed)
         if plan.instance is not None:
             # What save(), or the database, has computed instead of what was planned
-            for name, value in stored.get(plan.instance.pk, {}).items():
+            for name, value in next(iter(stored.values()), {}).items():
                 if plan.instance.__dict__.get(name) != value:
                     setattr(plan.instance, name, value)
         return len(saved)

@@ -7,9 +7,6 @@ travels with backups, so that a replay knows the rows again.
 from __future__ import annotations
 
 import hmac
-from typing import Any
-
-from ..tables import stored_key
 
 PREFIX = "digest"
 
@@ -18,11 +15,6 @@ FOR_KEYS, FOR_NAME = b"gdpr_assist: primary keys in the log", b"gdpr_assist: nam
 
 # In hex digits: enough to tell the secrets of one log apart
 NAME_LENGTH = 12
-
-
-def is_text(key: Any) -> bool:
-    """Return whether a primary key is a text, which somebody may have chosen, or has one in it."""
-    return isinstance(key, str) or (isinstance(key, tuple) and any(isinstance(part, str) for part in key))
 
 
 def is_hidden(text: str) -> bool:
@@ -37,9 +29,9 @@ class Digests:
         self._secret = hmac.digest(secret, FOR_KEYS, "sha256")
         self._name = hmac.digest(secret, FOR_NAME, "sha256").hex()[:NAME_LENGTH]
 
-    def of(self, key: Any, label: str) -> str:
-        """Return the digest of a key of ``label``: "app.Model", as the log has it."""
-        digest = hmac.digest(self._secret, f"{label}:{stored_key(key)}".encode(), "sha256")
+    def of(self, text: str, label: str) -> str:
+        """Return the digest of a key, as text, of ``label``: "app.Model", as the log has it."""
+        digest = hmac.digest(self._secret, f"{label}:{text}".encode(), "sha256")
         return f"{PREFIX}:{self._name}:{digest.hex()}"
 
     def may_be(self, text: str) -> bool:

@@ -16,6 +16,7 @@ from ..databases.rows import chunks, pages
 from ..databases.statements import among
 from ..exceptions import AnonymiseError
 from ..tables import EventLog, Operation, stored_ids
+from .hidden import PREFIX, is_hidden
 from .identity import Databases
 from .reconciliation import describe, with_receipts
 
@@ -71,11 +72,20 @@ class LoggedOperation:
         if self.held is not None:
             yield from chunks((key for each, key in self.held if each == kind), ROWS_PER_QUERY)
             return
+        for page in pages(self._of(kind).values_list("pk", "target_pk"), ROWS_PER_QUERY, key=itemgetter(0)):
+            yield [key for _, key in page]
+
+    def digests(self, kind: Kind) -> set[str]:
+        """Return the digests that stand for primary keys of one kind."""
+        if self.held is not None:
+            return {key for each, key in self.held if each == kind and is_hidden(key)}
+        hidden = self._of(kind).filter(target_pk__startswith=f"{PREFIX}:").values_list("pk", "target_pk")
+        return {key for page in pages(hidden, ROWS_PER_QUERY, key=itemgetter(0)) for _, key in page if is_hidden(key)}
+
+    def _of(self, kind: Kind) -> QuerySet[EventLog]:
         event, label, part = kind
         app_label, model_name = label.split(".")
-        events = self._events().filter(event=event, app_label=app_label, model_name=model_name, part=part)
-        for page in pages(events.values_list("pk", "target_pk"), ROWS_PER_QUERY, key=itemgetter(0)):
-            yield [key for _, key in page]
+        return self._events().filter(event=event, app_label=app_label, model_name=model_name, part=part)
 
     def _events(self) -> QuerySet[EventLog]:
         return EventLog.objects.using(log_database()).filter(operation=self.id)

@@ -26,10 +26,10 @@ from ..databases.failures import failure
 from ..databases.placement import cure, explained
 from ..databases.statements import insert_values
 from ..exceptions import AnonymiseError, EventLogError
-from ..tables import DatabaseIdentity, EventLog, Operation, Outcome, stored_key
+from ..tables import DatabaseIdentity, EventLog, Operation, Outcome
 from ..undocumented import is_of_testcase
 from . import receipts
-from .hidden import Digests, is_text
+from .hidden import Digests
 
 ROWS_PER_QUERY = 1000
 
@@ -70,10 +70,11 @@ class Erasure:
         """What the database behind the alias says of itself; one that was flushed gets an id and a key here."""
         return DatabaseIdentity.objects.using(self.using).get_or_create(pk=1)[0]
 
-    def add(self, event: str, label: str, keys: Iterable[Any], part: str = "") -> None:
+    def add(self, event: str, label: str, keys: Iterable[str], part: str = "", *, is_hidden: bool) -> None:
         """Note that these rows, or a part of each, are erased. The log has them under ``label``: "app.Model".
 
-        Raises ``EventLogError`` if so many are noted that they must be written.
+        With ``is_hidden`` it has digests of their keys, which are texts. Raises ``EventLogError`` if so many are noted
+        that they must be written.
         """
         if (heard := _suspended.get()) is not None:
             keys = list(keys)
@@ -82,13 +83,11 @@ class Erasure:
             return
         app_label, model_name = label.split(".")
         before = len(self.pending)
-        self.pending += [(event, app_label, model_name, self._logged(key, label), part) for key in keys]
+        texts = (self._digests.of(key, label) for key in keys) if is_hidden else keys
+        self.pending += [(event, app_label, model_name, text, part) for text in texts]
         self.count += len(self.pending) - before
         if len(self.pending) >= EVENTS_IN_MEMORY:
             _write(self)
-
-    def _logged(self, key: Any, label: str) -> str:
-        return self._digests.of(key, label) if is_text(key) else stored_key(key)
 
     @cached_property
     def _digests(self) -> Digests:
@@ -145,13 +144,13 @@ def record(erasure: Erasure) -> None:
     transaction.on_commit(lambda: _confirm(erasure.id, erasure.using), using=erasure.using, robust=True)
 
 
-def record_by_hand(event: str, label: str, key: Any, using: str) -> None:
+def record_by_hand(event: str, label: str, key: str, using: str, *, is_hidden: bool) -> None:
     """Log one event of an erasure that bypassed the app; it counts once the transaction around this call commits.
 
     Raises ``EventLogError``.
     """
     erasure = Erasure(using)
-    erasure.add(event, label, [key])
+    erasure.add(event, label, [key], is_hidden=is_hidden)
     advice = "What was erased by hand is not logged. When it can be, log it again."
     with done_already(label, using, advice), transaction.atomic(using=using):
         record(erasure)

@@ -72,6 +72,13 @@ def of_verification(verification: Verification) -> Iterator[str]:
             "encrypting field has put there."
         )
     for place in verification.returned:
+        if place.unknown:
+            yield (
+                f"{place.using}: {place.label}: of {place.unknown} that were erased nobody can tell whether they are "
+                f"there again ({page('howto/restore_a_backup', 'If something is listed as failed')})"
+            )
+        if not place.counted:
+            continue
         text = f"{place.using}: {place.label}: {place.counted}, and there again"
         if not place.is_certain:
             text += "; not known whether these are other rows, as a key of this model may be used again"

@@ -202,11 +202,13 @@ def mark_applied(operations: Iterable[uuid.UUID], databases: Databases) -> None:
                 f"{operation} is not a committed operation of this database; nothing was marked. An undecided one is "
                 "dismissed with gdpr_reconcile --dismiss."
             )
+    if proven := with_receipts(list(logged.values())):
+        listed = ", ".join(sorted(map(str, proven)))
+        raise AnonymiseError(f"{listed}: applied already; nothing was marked. Leave it out.")
     for using in {each.using for each in logged.values()}:
         ours = [each for each in logged.values() if each.using == using]
-        proven = with_receipts(ours)
         with transaction.atomic(using=using):
-            receipts.write_receipts([(each.id, each.started) for each in ours if each.id not in proven], using)
+            receipts.write_receipts([(each.id, each.started) for each in ours], using)
 
 
 def _try_together(

@@ -43,6 +43,9 @@ class Returned:
     using: str
     # {(event, part): primary keys of the rows that were erased so}
     keys: dict[tuple[str, str], set[Any]] = field(default_factory=lambda: defaultdict(set), repr=False)
+    unknown: int = 0
+    """How many events there are of which nobody can tell whether their rows are back."""
+
     _conditions: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -122,7 +125,8 @@ class Returned:
 
 
 def returned(databases: Iterable[str] | None = None, models: Collection[type[Model]] | None = None) -> list[Returned]:
-    """Return what seems to be back, of these aliases and models, by default of all: one object for each that has some.
+    """Return what seems to be back, of these aliases and models, by default of all: one object for each that has some,
+    or of which nobody can tell.
 
     What was erased is what the log says, as far as this database has the receipt: without one, ``gdpr_rerun`` erases
     it again. Events of 1.x are not looked at, as nobody knows which of them were rolled back. Looks rows up in lists,
@@ -143,9 +147,10 @@ def returned(databases: Iterable[str] | None = None, models: Collection[type[Mod
                 if (using, model) not in places:
                     places[using, model] = _place(model, using, models)
                 if place := places[using, model]:
-                    for keys, _ in known_keys(operation, kind, place.model):
+                    for keys, _, unknown in known_keys(operation, kind, place.model):
                         place.look(event, part, keys)
-    return [each for each in places.values() if each and (each.deleted_keys or each.anonymised_keys)]
+                        place.unknown += unknown
+    return [each for each in places.values() if each and (each.counted or each.unknown)]
 
 
 def _place(model: type[Model] | None, using: str, models: Collection[type[Model]] | None) -> Returned | None:

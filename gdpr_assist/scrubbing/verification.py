@@ -67,9 +67,8 @@ def verify(
 
 def failures(verification: Verification, *, every: bool) -> Iterator[str]:
     """Yield what is wrong, each with its cure; with ``every``, also that there are rows which are not anonymised."""
-    if back := [
-        f"{each.counted} of {each.label} on {each.using}" for each in verification.returned if each.is_certain
-    ]:
+    certain = [each for each in verification.returned if each.is_certain and each.counted]
+    if back := [f"{each.counted} of {each.label} on {each.using}" for each in certain]:
         yield (
             f"There again, as it seems, though the log says that they were erased: {', '.join(back)}. Was a table "
             "restored, or data loaded? Erase these rows again "

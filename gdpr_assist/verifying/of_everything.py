@@ -10,7 +10,7 @@ from ..planning.plans import Plan
 from ..planning.preview import Preview
 from ..scrubbing.verification import Verification
 from .findings import ANONYMISED, MISSED, REFILLED, Finding, again, joined
-from .of_operation import PERHAPS, THERE
+from .of_operation import PERHAPS, THERE, UNKNOWN
 
 
 def of_everything(verification: Verification, *, every: bool) -> list[Finding]:
@@ -46,5 +46,6 @@ def _of_returned(verification: Verification) -> Iterator[Finding]:
     for each in verification.returned:
         what = THERE if each.is_certain else PERHAPS
         found = partial(Finding, using=each.using, label=each.label, what=what, is_wrong=each.is_certain)
+        yield Finding(using=each.using, label=each.label, what=UNKNOWN, count=each.unknown)
         yield found(count=len(each.deleted_keys))
         yield found(count=len(each.anonymised_keys), plans=tuple(each.plans()) if each.is_certain else ())

@@ -26,6 +26,7 @@ from .findings import ANONYMISED, KEPT, MISSED, NOT_DELETED, Finding, joined, of
 GONE = "gone"
 THERE = "there again"
 NOT_LOOKED_AT = "not looked at: there is no such model, or no table"
+UNKNOWN = "cannot be told: the log has digests by another secret, or no key of this model"
 PERHAPS = "there again, or new under an old key"
 
 # What may be found of copies of which the operation has no event
@@ -47,8 +48,9 @@ def of_operation(id_: UUID) -> list[Finding]:
             count = sum(map(len, operation.keys(kind)))
             found += [Erased(event, label, part, operation.using).finding(NOT_LOOKED_AT, count, is_wrong=True)]
             continue
-        for keys, count in known_keys(operation, kind, model):
-            found += _of_rows(Erased(event, label, part, operation.using, keys, count), model)
+        for keys, count, unknown in known_keys(operation, kind, model):
+            erased = Erased(event, label, part, operation.using, keys, count - unknown)
+            found += [erased.finding(UNKNOWN, unknown, is_wrong=True), *_of_rows(erased, model)]
     return joined(found)
 
 
@@ -61,10 +63,10 @@ class Erased:
     part: str
     using: str
     keys: list[Any] = field(default_factory=list, repr=False)
-    """Their primary keys, as far as they can be told."""
+    """Their primary keys, of those that are there."""
 
     count: int = 0
-    """How many they were."""
+    """How many they were, without those that cannot be told."""
 
     @property
     def name(self) -> str:

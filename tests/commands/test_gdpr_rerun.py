@@ -267,6 +267,12 @@ class TestMarkingApplied:
         with untouched(), pytest.raises(CommandError, match=f"{other} is not a committed operation of this database"):
             run("--mark-applied", str(ghost), "--mark-applied", str(other))
 
+    def test_not_one_that_is_applied_already(self):
+        ghost, other = log(event(DELETE, "gone.Ghost", 1)), log(event(DELETE, "gone.Ghost", 2))
+        run("--mark-applied", str(ghost), "--mark-applied", str(other))
+        with untouched(), pytest.raises(CommandError, match=f"{ghost}: applied already; nothing was marked"):
+            run("--mark-applied", str(ghost))
+
     def test_not_that_of_another_database(self):
         log(event(DELETE, customer()))
         other = log(event(DELETE, "gone.Ghost", 1), database_id=uuid.uuid4())

@@ -37,6 +37,45 @@ class NumberField(models.IntegerField):
         return None if value is None else int(str(value).removeprefix("C-"))
 
 
+class Address:
+    """Of mail; no str. Two are the same in whatever letters."""
+
+    def __init__(self, text):
+        self.text = text.lower()
+
+    def __str__(self):
+        return f"<{self.text}>"
+
+    def __eq__(self, other):
+        return isinstance(other, Address) and other.text == self.text
+
+    def __hash__(self):
+        return hash(self.text)
+
+
+class AddressField(models.CharField):
+    """A project's own class: an object in Python, its text in the database."""
+
+    def from_db_value(self, value, expression, connection):
+        return self.to_python(value)
+
+    def to_python(self, value):
+        return Address(value) if isinstance(value, str) else value
+
+    def get_prep_value(self, value):
+        return value.lower() if isinstance(value, str) else value and value.text
+
+
+class AddressKey(models.Model):
+    address = AddressField(primary_key=True, max_length=50)
+    name = models.CharField(max_length=50)
+
+    class PrivacyMeta:
+        fields = ["name"]
+        keep = ["address"]
+        search_fields = ["name"]
+
+
 class OwnKey(models.Model):
     code = CodeField(primary_key=True)
     name = models.CharField(max_length=50)
