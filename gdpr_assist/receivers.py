@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -24,7 +25,7 @@ from .execution.kept import keep
 from .execution.logged import note
 from .execution.marking import forget_markers
 from .execution.objects import erase_copies
-from .execution.run import Run, is_scrubbing
+from .execution.run import Run, is_scrubbing, when_gone
 from .log import identity, legacy, writing
 from .managers import take_off_declaration
 from .paths import person_of
@@ -119,7 +120,9 @@ class LoggedDeletion(writing.Erasure):
         with explained(self.using):
             for model, keys in self.deleted.items():
                 forget_markers(model, keys, self.using)
-        self.keepers.erase(self.copies)  # one that refuses must do so before the log has the events
+        # One that refuses must do so before the log has the events, which a scrub does not write: there a file is
+        # deleted before the COMMIT, and as long as its row is there, it is one that a row names.
+        when_gone(partial(self.keepers.erase, self.copies))
         if self.whole is None:
             writing.record(self)
 

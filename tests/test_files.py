@@ -24,14 +24,16 @@ from gdpr_assist.copies.files import Files
 from gdpr_assist.copies.keeper import Retained, describe
 from gdpr_assist.exceptions import AnonymiseError, EventLogError
 from gdpr_assist.execution import claims
+from gdpr_assist.execution.emptying import delete_in_ranges
 from gdpr_assist.execution.ranges import execute_in_ranges
 from gdpr_assist.planning.plans import plan
+from gdpr_assist.scrubbing.run import prepare, scrub
 from gdpr_assist.signals import pre_anonymise
 from tests.apps.fields.models import VALUES, BlankFields, NullBlankFields, NullFields
 from tests.apps.own.models import Contract, Document, Person, SignedDocument
 from tests.apps.shop.models import Customer
 
-from .observing import listening, redeclared, row, unchanged
+from .observing import changed, listening, redeclared, row, unchanged
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media_root")]
 
@@ -975,6 +977,86 @@ def test_a_range_has_no_more_rows_than_a_statement_takes_keys(monkeypatch):
     monkeypatch.setattr(claims, "batch_size", lambda using: 2)
 
     assert in_ranges(size=1000) == [2, 4, 5]
+
+
+def left_by_scrub(model, size=None):
+    """Scrub its table, and return what is said of the files that stay."""
+    work = prepare(["default"], only=[model._meta.label])
+    said = scrub(work, batch_size=size, compact=False)
+    return [text for text in said if "stored file" in text]
+
+
+@pytest.fixture
+def deleted_documents():
+    with changed(Document, on_erasure="delete"), changed(SignedDocument, on_erasure="delete"):
+        yield
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("deleted_documents")
+def test_a_scrub_deletes_the_files_of_a_multi_table_object_that_it_deletes():
+    """Django says that the child's row is gone while that of its parent, which names a file, is there."""
+    paths = paths_of(scanned(model=SignedDocument))
+
+    assert list(delete_in_ranges(plan(Document.objects.all(), force=True))) == [1]
+
+    assert not Document.objects.exists()
+    assert gone(paths) == {"scan", "signature"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_scrub_deletes_the_files_of_a_row_with_which_others_go():
+    document = scanned()
+    document.person.portrait.save("ada.png", ContentFile(b"personal"))
+    paths = {**paths_of(document), "portrait": stored(document.person, "portrait")}
+
+    with changed(Person, on_erasure="delete", subject=None):
+        assert list(delete_in_ranges(plan(Person.objects.all(), force=True))) == [1]
+
+    assert not Person.objects.exists()
+    assert not Document.objects.exists()
+    assert gone(paths) == {"scan", "portrait"}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("erasure", ["delete", "anonymise"])
+def test_a_scrub_says_which_files_other_rows_have_kept(erasure):
+    document = scanned()
+    paths = paths_of(document)
+    baker.make(NullFields, image=document.scan.name)
+
+    with changed(Document, on_erasure=erasure):
+        [said] = left_by_scrub(Document)
+    assert said == (
+        "own.Document.scan: 1 stored file of erased rows is still there: another row names it. Delete what says who "
+        "somebody is by hand."
+    )
+
+    assert gone(paths) == set()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("deleted_documents")
+def test_a_file_goes_with_the_last_row_of_a_scrub_that_names_it_in_a_column_that_is_not_personal():
+    document, other = scanned(), scanned(name="grace")
+    paths = paths_of(document)
+    other.form = document.scan.name
+    other.save()
+
+    assert left_by_scrub(Document, size=1) == []
+
+    assert gone(paths) == {"scan"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_scrub_says_nothing_of_a_file_that_is_a_default(media_root):
+    (media_root / "portraits").mkdir(parents=True)
+    (media_root / "portraits/nobody.png").write_bytes(b"nobody")
+    Person.objects.create(name="Ada")
+
+    assert left_by_scrub(Person) == []
+
+    assert (media_root / "portraits/nobody.png").exists()
 
 
 # -- where they are, for a question ------------------------------------------------------------

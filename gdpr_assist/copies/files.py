@@ -9,6 +9,7 @@ import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,6 +33,9 @@ from .keeper import Erased, Keeper, Retained
 logger = logging.getLogger(__name__)
 
 NAMED = "another row names it"
+
+# While a copy is scrubbed
+_kept: ContextVar[KeptFiles | None] = ContextVar("gdpr_assist_kept_files", default=None)
 
 # What makes one file of many names: (which storage, path without "." and "..")
 Place = tuple[Any, str]
@@ -73,13 +77,14 @@ class Names:
         for model, other in _columns(self.using):
             root = root_of(other.storage)
             if names := _names(places, root):
-                held |= self._defaults(other, root) | self._read(model, other, Q(**{f"{other.name}__in": names}), root)
+                held |= self.defaults(other, root) | self._read(model, other, Q(**{f"{other.name}__in": names}), root)
                 if other not in self._unusual:
                     self._unusual[other] = self._read(model, other, _is_unusual(other), root)
                 held |= self._unusual[other]
         return held & places
 
-    def _defaults(self, other: FileField, root: Place) -> set[Place]:
+    def defaults(self, other: FileField, root: Place) -> set[Place]:
+        """Return the places that ``other`` names in new rows: they are nobody's."""
         names = [other.get_default()] if other.has_default() else []
         by_database = getattr(other, "db_default", None)  # from Django 5.0 on: a literal or an expression
         names.append(getattr(by_database, "value", by_database))
@@ -266,6 +271,7 @@ def _delete_files(files: Iterable[StoredFile], using: str, names: Names | None =
             with _noted(column, retained, len(part)):  # where nobody can tell which are held, all of them are
                 held = names.held(part)
                 retained[field_label(column), NAMED] += len(held)
+                _keep(using, column, places, held - names.defaults(column, root_of(column.storage)))
                 for place in part:
                     with _noted(column, retained):
                         if place not in held:
@@ -276,6 +282,32 @@ def _delete_files(files: Iterable[StoredFile], using: str, names: Names | None =
         removed=removed,
         retained=tuple(Retained(what=what, count=count, reason=reason) for (what, reason), count in kept.items()),
     )
+
+
+def _keep(using: str, column: FileField, files: dict[Place, StoredFile], places: Iterable[Place]) -> None:
+    if (kept := _kept.get()) is not None:
+        kept.update({(using, column, place): files[place] for place in places})
+
+
+class KeptFiles(dict[tuple[str, FileField, Place], StoredFile]):
+    """{(alias, field, place): a file that a scrub has kept, as another row named it}"""
+
+    def settle(self) -> list[Retained]:
+        """Delete those that no row names by now, and return what stays."""
+        files: dict[str, list[StoredFile]] = defaultdict(list)
+        for (using, _, _), file in self.items():
+            files[using].append(file)
+        return [each for using, ours in files.items() for each in _delete_files(ours, using).retained]
+
+
+@contextmanager
+def hearing_of_kept_files() -> Iterator[KeptFiles]:
+    """Yield the files that are kept within the block, as another row names them: that row may go later."""
+    token = _kept.set(kept := KeptFiles())
+    try:
+        yield kept
+    finally:
+        _kept.reset(token)
 
 
 @contextmanager

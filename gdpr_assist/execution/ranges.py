@@ -103,10 +103,10 @@ def of_its_own(plan: Plan) -> Iterator[None]:
     """A transaction for one range. Not around several: what a generator enters is entered for whoever iterates."""
     with (
         writing.suspended(),
-        scrubbing(),
         explained_refusals(plan),
         transaction.atomic(using=plan.using),
         switched_off(plan.using),
+        scrubbing(),
     ):
         yield
 

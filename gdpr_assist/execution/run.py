@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -20,22 +20,34 @@ from ..planning.plans import Plan
 from ..registry import registry
 from .effects import Computed
 
-# Whether what is deleted now is so by the scrub of a copy
-_scrubbing: ContextVar[bool] = ContextVar("gdpr_assist_scrubbing", default=False)
+# While a range of a copy is scrubbed: what is to be done once the last of its rows is gone
+_scrubbing: ContextVar[list[Callable[[], object]] | None] = ContextVar("gdpr_assist_scrubbing", default=None)
 
 
 @contextmanager
 def scrubbing() -> Iterator[None]:
-    """Have what is deleted in the block be a part of the scrub of a copy."""
-    token = _scrubbing.set(True)
+    """Have what is deleted in the block be a part of the scrub of a copy, and do at its end what was put off."""
+    put_off: list[Callable[[], object]] = []
+    token = _scrubbing.set(put_off)
     try:
         yield
+        for do in put_off:
+            do()
     finally:
         _scrubbing.reset(token)
 
 
 def is_scrubbing() -> bool:
-    return _scrubbing.get()
+    return _scrubbing.get() is not None
+
+
+def when_gone(do: Callable[[], object]) -> None:
+    """In a scrub, call ``do`` once all rows of the range are gone, in the same transaction; else now."""
+    put_off = _scrubbing.get()
+    if put_off is None:
+        do()
+    else:
+        put_off.append(do)
 
 
 # The erasures that are under way: what a receiver of one deletes is another

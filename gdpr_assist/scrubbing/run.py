@@ -12,6 +12,7 @@ from django.db import Error
 from django.template.defaultfilters import pluralize
 
 from ..conf import is_strict
+from ..copies.files import KeptFiles, hearing_of_kept_files
 from ..coverage import check_answers
 from ..databases import compaction
 from ..databases.aliases import data_aliases
@@ -124,20 +125,30 @@ def scrub(
     Raises ``AnonymiseError``, which says what is done and how to go on, and ``Interrupted`` after Ctrl-C.
     """
     _cut_loose(work)
-    for plan in work.plans:
-        _scrub_table(plan, batch_size, follow)
+    with hearing_of_kept_files() as files:
+        for plan in work.plans:
+            _scrub_table(plan, batch_size, follow)
     # Before the files: whoever fills the copy again after a compaction that failed must find it scrubbed anew.
     with told(f"All rows are anonymised, but it could not be noted that the run has ended. {AGAIN}"):
+        left = _left(files)
         end_scrubs(work.plans)
     if not compact:
-        return [compaction.left_out(using) for using in work.aliases]
-    left: list[str] = []
+        return left + [compaction.left_out(using) for using in work.aliases]
     for number in range(len(work.aliases)):
         try:
             left += _compact(work, work.aliases[number:], compacting)
         except AnonymiseError as error:
             raise type(error)(" ".join([str(error), *left])) from None
     return left
+
+
+def _left(files: KeptFiles) -> list[str]:
+    """Delete the files that the last row has let go, and return a sentence for the fields of those that stay."""
+    return [
+        f"{each.what}: {each.count} stored file{pluralize(each.count)} of erased rows "
+        f"{pluralize(each.count, 'is,are')} still there: {each.reason}. Delete what says who somebody is by hand."
+        for each in files.settle()
+    ]
 
 
 def _cut_loose(work: Scrubbing) -> None:
