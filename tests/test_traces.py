@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from gdpr_assist import Keep, Subject
 from gdpr_assist.subjects import traces
+from tests.apps.fields.models import TextKey
 from tests.apps.people.models import Profile, Sale, StaffAccount
 from tests.apps.shop.models import Address, Customer
 from tests.apps.thirdparty.models import Branch, Device
@@ -163,6 +164,13 @@ def test_a_long_note_is_known_by_its_beginning():
     assert residue == {"django_admin_log.change_message on default": 1}
 
 
+@pytest.mark.usefixtures("users")
+def test_a_long_text_of_one_word_is_known_by_all_of_it():
+    person = Customer.objects.create(name="Ada", email="ada@quill.example", notes="x7" * 120)
+    LogEntry.objects.create(user=User.objects.create(), action_flag=1, change_message=f"see {person.notes}")
+    assert Subject(person).erase(residue=True).residue == {"django_admin_log.change_message on default": 1}
+
+
 def test_what_is_kept_is_no_trace(ada):
     """A name that is kept for the tax, in one table, and stood in a column that is erased, too."""
     Sale.objects.create(buyer=ada, email="Ada Quill", recipient="ada  QUILL")
@@ -185,6 +193,23 @@ def test_what_was_erased_before_is_no_trace(ada):
 def test_deleted_rows(ada):
     sale(ada).lines.create(engraving="For Ada, with love")
     assert left("for ada with LOVE", person=ada) == owners()
+
+
+@pytest.mark.parametrize(
+    ("key", "on_erasure", "is_trace"),
+    [
+        ("4f0c-a81b", "delete", True),
+        ("ada-quill-7", "delete", True),
+        ("4f0c-a81b", "anonymise", False),
+        ("monthly", "delete", False),
+        ("1234567", "delete", False),
+        ("a-81", "delete", False),
+    ],
+)
+def test_the_key_of_a_deleted_row_where_it_is_a_text(key, on_erasure, is_trace):
+    with changed(TextKey, subject="self", on_erasure=on_erasure):
+        person = TextKey.objects.create(word=key, name="", email="ada@quill.example")
+        assert left(f"see {key}.", person=person) == (owners() if is_trace else {})
 
 
 def test_columns_of_a_multi_table_child(ada):

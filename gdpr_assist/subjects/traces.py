@@ -52,7 +52,7 @@ class Rows:
     using: str
     keys: list[Any]
     going: list[str]
-    """The text columns that the erasure empties."""
+    """The text columns that the erasure empties; of rows that it deletes, also the key."""
 
     def texts(self, names: list[str]) -> Iterator[tuple[Any, dict[str, str]]]:
         """Yield (key, {column: text}) of each row that is there."""
@@ -94,9 +94,9 @@ class Traces:
 
 def _pinned(share: Share) -> Rows:
     model = share.found.model
-    going = share.plan.fields if share.plan else ()
-    if share.verb == "delete" and model in registry:
-        going = registry.declaration(model).fields
+    going = list(share.plan.fields if share.plan else ())
+    if share.verb == "delete":
+        going = [*(registry.declaration(model).fields if model in registry else ()), str(model._meta.pk.name)]
     return Rows(
         model=model,
         using=share.found.using,
@@ -134,7 +134,7 @@ def _joined(texts: Iterable[str]) -> str:
 
 def _shortened(texts: Iterable[str]) -> str:
     text = " ".join(texts)
-    return text if len(text) <= LONGEST else text[:LONGEST].rpartition(" ")[0]
+    return text if len(text) <= LONGEST else text[:LONGEST].rpartition(" ")[0] or text
 
 
 def _name_columns(names: list[str]) -> list[str]:
@@ -151,7 +151,7 @@ def _tells(model: type[Model], names: list[str], text: str) -> bool:
         return True
     [name] = names
     field: Any = model._meta.get_field(name)
-    if name in _identifying(model) or field.unique:
+    if name in _identifying(model) or (field.unique and not field.primary_key):
         return True
     return not (field.choices or SHARED & set(name.lower().split("_")) or COMMON.fullmatch(folded(text)))
 
