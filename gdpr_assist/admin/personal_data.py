@@ -310,5 +310,5 @@ def _either(model: type[Model], keys: list[Any], matches: QuerySet[Any] | None) 
     strays = set(keys).difference(matches.filter(pk__in=keys).values_list("pk", flat=True))
     if not strays:
         return matches
-    condition = Q(pk__in=strays) | Q(pk__in=matches.order_by().values("pk"))
+    condition = Q(pk__in=list(strays)) | Q(pk__in=matches.order_by().values("pk"))
     return all_rows(model, matches.db).filter(condition)

@@ -12,7 +12,7 @@ from django.db.models import CASCADE, CharField, IntegerField, ManyToManyField, 
 
 from ..databases.presence import has_table
 from ..declaring.clauses import HISTORY, Generic, Path, PointedAtBy
-from ..declaring.keys import key_field, key_text
+from ..declaring.keys import is_composite, key_field, key_text
 from ..declaring.meta import all_rows
 from ..declaring.relations import generic_keys, history_of
 from ..paths import clauses_of, end_of
@@ -64,10 +64,18 @@ def copies_of(rows: QuerySet[Any]) -> Iterator[QuerySet[Any]]:
     """Yield the rows of each model that are copies of ``rows``."""
     for each in copying(rows.model):
         if _is_there(each, rows.db):
-            text = key_text(rows.model)
-            keys = rows.order_by().values("pk")
-            texts = keys if text is None else rows.order_by().values_list(text, flat=True)
-            yield _copying(each, rows.model, keys, texts, rows.db)
+            yield _copying(each, rows.model, rows.order_by().values("pk"), key_texts(rows), rows.db)
+
+
+def key_texts(rows: QuerySet[Any]) -> Any:
+    """Return the primary keys of ``rows`` as a generic key holds them in a column of text.
+
+    That is a query, but composite keys are read: the databases do not write them as Django does.
+    """
+    rows, text = rows.order_by(), key_text(rows.model)
+    if is_composite(rows.model):
+        return [stored_key(key) for key in rows.values_list("pk", flat=True)]
+    return rows.values_list("pk" if text is None else text, flat=True)
 
 
 def _is_there(model: type[Model], using: str) -> bool:
@@ -90,6 +98,11 @@ def can_point(each: type[Model], path: Generic, model: type[Model]) -> bool:
     column, key = _column(each, path), key_field(model)
     alike: Iterable[Any] = (IntegerField, type(key))
     return isinstance(column, TEXTS) or any(isinstance(column, kind) and isinstance(key, kind) for kind in alike)
+
+
+def is_text(each: type[Model], path: Generic) -> bool:
+    """Whether the column of a generic key holds the primary key as text."""
+    return isinstance(each._meta.get_field(path.object_id), TEXTS)
 
 
 def _column(model: type[Model], path: Generic) -> Any:
@@ -123,10 +136,9 @@ def _pointing(
     # A row is called by its own model, or by a proxy of it.
     names = [other for other in apps.get_models() if concrete(other) is concrete(model)]
     kinds = ContentType.objects.db_manager(using).get_for_models(*names, for_concrete_models=False).values()
-    is_text = isinstance(each._meta.get_field(path.object_id), TEXTS)
     condition = {
         f"{path.content_type}__in": [kind.pk for kind in kinds],
-        f"{path.object_id}__in": texts if is_text else keys,
+        f"{path.object_id}__in": texts if is_text(each, path) else keys,
     }
     if path.using:
         condition[path.using] = using

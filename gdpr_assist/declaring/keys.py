@@ -73,6 +73,14 @@ def _end(field: Any) -> Any:
     return field
 
 
+def is_composite(model: type[Model]) -> bool:
+    """Whether the primary key is of several columns, as from Django 5.2 on it may be.
+
+    ``pk__in`` then takes no set, and no expression of SQL is the key as text.
+    """
+    return len(getattr(model._meta, "pk_fields", ())) > 1
+
+
 def telling_keys(model: type[Model]) -> list[Any]:
     """Return the fields of the primary key that may hold what somebody has chosen: no number, no UUID, no key."""
     parts = getattr(model._meta, "pk_fields", [model._meta.pk])

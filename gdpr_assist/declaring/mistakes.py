@@ -12,6 +12,7 @@ from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationErro
 from django.db.models import BinaryField, Model
 from django.utils.functional import cached_property as DjangoCachedProperty
 
+from .keys import is_composite
 from .meta import ALL_FIELDS, PrivacyMeta, all_rows, listed_fields, personal_fields, texts, undeclared
 from .owners import Owner, bystanders, owners
 from .search import lookup_of
@@ -172,7 +173,7 @@ def key_mistakes(meta: PrivacyMeta) -> list[Mistake]:
                 "Give the model a primary key of another class.",
             )
         ]
-    if len(getattr(meta.model._meta, "pk_fields", [None])) < 2:
+    if not is_composite(meta.model):
         return []
     return [
         Mistake(

@@ -11,6 +11,7 @@ from django.db.models import SET_DEFAULT, SET_NULL, Model, Q
 from django.db.models.constants import LOOKUP_SEP
 
 from .clauses import DELETED, FREE, HISTORY, SELF, Clauses, Generic, Party
+from .keys import is_composite
 from .meta import PrivacyMeta, all_rows, personal_fields
 from .mistakes import Mistake
 from .relations import follow, generic_keys, history_of, keys_without_a_way_back, relations
@@ -26,6 +27,12 @@ LONGEST_PART = 64
 def people_mistakes(meta: PrivacyMeta, clauses: Clauses) -> Iterator[Mistake]:
     """Yield what is wrong with ``clauses``, which are of the right types."""
     yield from _path_mistakes(meta, clauses)
+    if clauses.is_person and is_composite(meta.model):
+        yield Mistake(
+            "E043",
+            f"{meta.model._meta.label} has a composite primary key, so that its rows are no people.",
+            "Give the model a single primary key, or name in subject the key to whom a row is about.",
+        )
     for path, party in clauses.parties.items():
         yield from _party_mistakes(meta, path, party)
     if clauses.parties:

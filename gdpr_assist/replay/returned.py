@@ -97,7 +97,7 @@ class Returned:
         if event == EventLog.EVENT_ANONYMISE and not self._can_be_anonymised(part):
             return
         wanted = set(keys)
-        rows = all_rows(self.model, self.using).filter(pk__in=wanted)
+        rows = all_rows(self.model, self.using).filter(pk__in=list(wanted))
         if event == EventLog.EVENT_ANONYMISE and (as_planned := self._as_planned(part)) is not None:
             rows = rows.exclude(as_planned)
         back = wanted.intersection(rows.values_list("pk", flat=True))

@@ -9,16 +9,16 @@ from typing import Any
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, QuerySet
 
+from ..copies.rows import can_point, is_text, key_texts
 from ..databases.aliases import data_aliases, mirrored
 from ..databases.rows import batch_size, chunks, locked, locks_rows
 from ..declaring.clauses import Generic
-from ..declaring.keys import key_text
 from ..declaring.meta import all_rows
 from ..declaring.relations import is_multi_valued, matching_value
 from ..declaring.search import Matching
 from ..exceptions import AnonymiseError
 from ..execution.selection import among_keys
-from ..paths import KnownBy, Route, known_by, person_of, routes
+from ..paths import KnownBy, Route, end_of, known_by, person_of, routes
 from ..registry import registry
 from .person import Keys, Known, Tables, nobodys
 from .sharing import of_others_too, with_another_party
@@ -215,10 +215,12 @@ def pointing(model: type[Model], alias: str, route: Route, targets: list[QuerySe
     """Yield the rows of ``model`` whose generic key, which ``route`` ends at, leads to a row of ``targets``."""
     generic: Generic = route.generic  # type: ignore[assignment]
     before = f"{route.lookup}__" if route.lookup else ""
+    holder = end_of(model, route.lookup) if route.lookup else model
     for rows in targets:
+        if not can_point(holder, generic, rows.model):
+            continue
+        those = key_texts(rows) if is_text(holder, generic) else rows.order_by().values("pk")
         kind = ContentType.objects.db_manager(alias).get_for_model(rows.model)
-        text = key_text(rows.model)
-        those = rows.order_by().values_list("pk" if text is None else text, flat=True)
         condition = {f"{before}{generic.content_type}": kind.pk, f"{before}{generic.object_id}__in": those}
         pointing = all_rows(model, alias).filter(**condition)
         yield FoundBy(part=route.party, words=f"by {before}{generic}", rows=pointing, route=route)

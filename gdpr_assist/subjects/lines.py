@@ -98,11 +98,12 @@ def outlook(shares: Iterable[Share], acted: Iterable[Found], keys: Keys, using: 
 
 
 def _gone(going: Rows) -> Iterator[Line]:
-    for (model, alias), keys in going.items():
+    for (model, alias), those in going.items():
+        keys = sorted(those)  # Django takes no set of composite ones
         rows = all_rows(model, alias).filter(pk__in=keys)
         found = Found(model=model, using=alias, part="", rows=rows, ways=(CASCADE,))
         share = Share(found=found, verb="delete", is_cascade=True)
-        yield Line(share=share, count=len(keys), ways={CASCADE: len(keys)}, keys=tuple(sorted(keys)))
+        yield Line(share=share, count=len(keys), ways={CASCADE: len(keys)}, keys=tuple(keys))
 
 
 def acted_on(acted: Iterable[Found], hers: Sequence[Found]) -> Iterator[Line]:

@@ -6,7 +6,9 @@ import json
 import zipfile
 from contextlib import contextmanager, nullcontext
 
+import django
 import pytest
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from django.contrib.auth.models import Permission, User
@@ -22,6 +24,7 @@ from gdpr_assist.admin import people as listed
 from gdpr_assist.admin import person as pages
 from gdpr_assist.admin.done import residue
 from gdpr_assist.models import Operation
+from gdpr_assist.registry import registry
 from gdpr_assist.subjects.shares import SubjectResult
 from tests.admin.conftest import TOOL
 from tests.admin.pages import Forms, obj_pk, said
@@ -42,6 +45,7 @@ from tests.apps.people.models import (
     StaffAccount,
     Visit,
 )
+from tests.apps.thirdparty.models import Device
 from tests.databases import log_is, untouched, without_tables
 from tests.observing import changed, row, unchanged, unchanged_rows
 from tests.people import account, sale
@@ -1011,6 +1015,21 @@ def test_what_goes_by_cascade_is_shown_by_names(officer, ada):
         assert found.names[0] == (str(line), None)  # it has no page of its own
         (message,) = said(erase(officer, page))
     assert "Deleted: 3 sale lines, 1 sale." in message
+
+
+@pytest.mark.skipif(django.VERSION < (5, 2), reason="no composite keys before Django 5.2")
+def test_rows_with_a_composite_key_go_by_cascade(officer, ada):
+    readings = apps.get_model("thirdparty", "Reading").objects
+    bought = Device.objects.create(owner=ADDRESS, address="192.0.2.1")
+    for number in (2, 1):
+        readings.create(device=bought, number=number)
+    declared = {"fields": ["owner"], "identifiers": {"email": "owner"}, "on_erasure": "delete"}
+    with registry.registered(Device, type("PrivacyMeta", (), declared)):
+        page = person(officer, ada)
+        assert groups(page)["2 readings"] == ("by cascade", "deleted with the above")
+        (message,) = said(erase(officer, page))
+    assert "Deleted: 2 readings, 1 device." in message
+    assert not readings.exists()
 
 
 def test_what_would_go_by_cascade_since_it_was_shown_is_shown_again(officer, ada):

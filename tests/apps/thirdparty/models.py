@@ -2,6 +2,7 @@
 
 from typing import Generic, TypeVar
 
+import django
 from django.db import models
 
 
@@ -40,6 +41,17 @@ class Device(models.Model):
 
     owner = models.CharField(max_length=50)
     address = models.GenericIPAddressField()
+
+
+if django.VERSION >= (5, 2):
+
+    class Reading(models.Model):
+        """With a key of two columns. Not registered, unless a test does it."""
+
+        pk = models.CompositePrimaryKey("device_id", "number")
+        device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="+")
+        number = models.IntegerField()
+        text = models.CharField(max_length=50)
 
 
 T = TypeVar("T", bound=models.Model)
