@@ -42,9 +42,12 @@ def _is_actor(key: Key) -> bool:
 
 def _lines(model: type[Model], keys: list[Key]) -> Iterator[str]:
     label, clauses = model._meta.label, clauses_of(model)
-    subjects = [_path(key) for key in keys if not _is_actor(key)]
-    actors = [repr(name) for name in clauses.actors] + [repr(key.name) for key in keys if _is_actor(key)]
+    acting = [key for key in keys if clauses.parties or _is_actor(key)]
+    subjects = [_path(key) for key in keys if key not in acting]
+    actors = [repr(name) for name in (*clauses.actors, *(key.name for key in acting))]
     lines = []
+    if clauses.parties:  # which columns are whose, nobody can tell from the name of a key
+        lines.append("# Or, of whom a row is about too, in subject: gdpr_assist.Party(erases=[...], sees=[...])")
     if subjects:
         written = [*(['"self"'] if clauses.is_person else []), *map(_written, clauses.paths)]
         lines.append(f"subject = {_listed([*written, *subjects])}")
@@ -55,8 +58,11 @@ def _lines(model: type[Model], keys: list[Key]) -> Iterator[str]:
         yield from lines
     else:
         name = f"{model._meta.object_name}Privacy"
-        yield f"# {label}: in a module that is loaded at the start; list what is personal, and what is not"
+        columns = ", ".join(field.name for field in model._meta.concrete_fields if not field.primary_key)
+        yield f"# {label}: in a module that is loaded once the models are"
+        yield from ("import gdpr_assist", "from django.apps import apps", "")
         yield f"class {name}:"
+        yield f"    # To decide: what is personal (fields), and what is not (keep), of {columns or 'nothing'}"
         yield from (f"    {line}" for line in ("fields = []", "keep = []", *lines))
         yield ""
         yield f'gdpr_assist.register(apps.get_model("{label}"), {name})'

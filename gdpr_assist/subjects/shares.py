@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.template.defaultfilters import pluralize
 
 from ..copies.rows import copies_of
@@ -19,7 +19,7 @@ from ..planning.parts import part_of_person
 from ..planning.plans import Force, Plan, plan
 from ..planning.superusers import goes_with, takes_last_superuser
 from ..registry import registry
-from .finding import Found
+from .finding import Found, FoundBy, joined_ways
 from .person import Keys, Tables
 from .sharing import link_rows, without_others
 
@@ -149,7 +149,6 @@ def shares(
         clauses = declared.clauses
         if each.is_shared:
             yield Share(found=each, verb="keep", ground="about somebody else too")
-            yield from _links(each, keys, people_go)
         elif isinstance(clauses.on_erasure, Keep):
             yield Share(found=each, verb="keep", ground=clauses.on_erasure.ground)
         elif clauses.on_erasure == DELETED:
@@ -162,6 +161,7 @@ def shares(
             yield from _of_nobody(each, found, force, tables)
         else:
             yield Share(found=each, verb="keep", ground=SEEN)
+    yield from _links(found, keys, people_go)
 
 
 def _of_nobody(found: Found, every: list[Found], force: Force, tables: Tables) -> Iterator[Share]:
@@ -177,10 +177,14 @@ def _of_nobody(found: Found, every: list[Found], force: Force, tables: Tables) -
         yield Share(found=theirs, verb="anonymise", plan=plan(rows, force=force, part=party))
 
 
-def _links(found: Found, keys: Keys, people_go: bool) -> Iterator[Share]:
-    for rows in link_rows(found.rows, keys, found.part, people_go=people_go):
-        way = f"link to {found.label}"
-        yield Share(found=Found(model=rows.model, using=found.using, part="", rows=rows, ways=(way,)), verb="delete")
+def _links(every: list[Found], keys: Keys, people_go: bool) -> Iterator[Share]:
+    """Yield the links that go: one may be that of several models, and is one row."""
+    ways: dict[tuple[type[Model], str], list[FoundBy]] = defaultdict(list)
+    for each in every:
+        for rows in link_rows(each.rows, keys, each.part, people_go=people_go) if each.is_shared else ():
+            ways[rows.model, each.using].append(FoundBy(part="", words=f"link to {each.label}", rows=rows))
+    for (model, alias), those in ways.items():
+        yield from (Share(found=found, verb="delete") for found in joined_ways(model, alias, those))
 
 
 def without_superuser(shares: Iterable[Share]) -> list[str]:

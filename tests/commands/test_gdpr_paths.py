@@ -5,9 +5,10 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from gdpr_assist import Party
 from gdpr_assist.checks.people import check_E049, check_W028
 from gdpr_assist.registry import registry
-from tests.apps.people.models import Account, Profile, Sale, SaleLine
+from tests.apps.people.models import Account, Chat, Profile, Remark, Sale, SaleLine
 from tests.observing import changed
 
 
@@ -61,7 +62,9 @@ def test_all_missing_lines_are_proposed_in_one_go(settings):
     assert 'subject = "buyer"\nactors = ["packed_by"]\n' in written
     assert '# people.SaleLine: in its PrivacyMeta\nsubject = "sale"\n' in written
     assert (
-        'class CounterPrivacy:\n    fields = []\n    keep = []\n    subject = "account"\n\n'
+        "import gdpr_assist\nfrom django.apps import apps\n\nclass CounterPrivacy:\n"
+        "    # To decide: what is personal (fields), and what is not (keep), of account, clicks\n"
+        '    fields = []\n    keep = []\n    subject = "account"\n\n'
         'gdpr_assist.register(apps.get_model("people.Counter"), CounterPrivacy)\n'
     ) in written
 
@@ -71,6 +74,22 @@ def test_what_is_said_already_stays_in_the_line():
         written = run("--propose")
     assert 'subject = ["self", "account"]\n' in written
     assert 'actors = ["friends", "brought_by"]\n' in written
+
+
+def test_where_it_is_said_who_owns_which_column_that_stays():
+    parties = {"asker": Party(erases=["question", "answer"])}
+    with changed(Chat, subject=parties):
+        lines = run("--propose").splitlines()
+    at = lines.index("# people.Chat: in its PrivacyMeta")
+    assert lines[at + 2 : at + 4] == ['actors = ["answerer"]', ""]
+    with changed(Chat, subject=parties, actors=["answerer"]):
+        run()
+
+
+def test_what_is_proposed_is_python(settings):
+    settings.GDPR_NOT_PERSONAL = []
+    with changed(Sale, subject=None, actors=()), changed(Remark, subject=None):
+        compile(run("--propose"), "proposed", "exec")
 
 
 def test_the_proposed_lines_answer_every_key():
