@@ -75,6 +75,11 @@ def locked(rows: QuerySet[Any], using: str) -> QuerySet[Any]:
     return rows.select_for_update() if features.has_select_for_update else rows
 
 
+def nests_little(using: str) -> bool:
+    """Return whether the parser of the database has a small stack: subqueries may not stand within many others."""
+    return connections[using].vendor == "sqlite"
+
+
 def locks_rows(using: str) -> bool:
     """Return whether the database can lock rows that are read: SQLite locks all of itself, at the first write."""
     return bool(connections[using].features.has_select_for_update)

@@ -11,7 +11,7 @@ from django.db.models import Model, QuerySet
 
 from ..copies.rows import can_point, is_text, key_texts
 from ..databases.aliases import data_aliases, mirrored
-from ..databases.rows import batch_size, chunks, locked, locks_rows
+from ..databases.rows import batch_size, chunks, locked, locks_rows, nests_little
 from ..declaring.clauses import Generic
 from ..declaring.meta import all_rows
 from ..declaring.relations import is_multi_valued, matching_value
@@ -182,11 +182,12 @@ def lock(found: Iterable[Found]) -> None:
 
 def _generic(found: list[Found], models: list[type[Model]], alias: str, keys: Keys, tables: Tables) -> Iterator[Found]:
     """Yield the rows of ``models`` whose generic key leads to the person, or to rows that were ``found``."""
+    leading = [(model, route) for model in models for route in routes(model) if route.generic]
+    if not leading:
+        return
     whole = [one for each in found for one in _parties_apart(each, found, keys, tables)]
-    for model in models:
-        for route in routes(model):
-            if route.generic:
-                yield from _leading_to(whole, model, alias, route, keys, tables)
+    for model, route in leading:
+        yield from _leading_to(whole, model, alias, route, keys, tables)
 
 
 def _parties_apart(found: Found, every: list[Found], keys: Keys, tables: Tables) -> Iterator[Found]:
@@ -195,7 +196,15 @@ def _parties_apart(found: Found, every: list[Found], keys: Keys, tables: Tables)
         yield found
         return
     hers = {each.part: each.rows.order_by() for each in every if each.model is found.model and not each.is_shared}
-    yield from _apart(found, with_another_party(found.model, found.using, keys, found.part, hers, tables))
+    others = with_another_party(found.model, found.using, keys, found.part, hers, tables)
+    for each in _apart(found, others):
+        yield _by_its_keys(each) if others is not None and nests_little(each.using) else each
+
+
+def _by_its_keys(found: Found) -> Found:
+    keys = list(found.rows.order_by().values_list("pk", flat=True))
+    hers = all_rows(found.model, found.using).filter(pk__in=among_keys(found.model, keys, found.using))
+    return replace(found, rows=hers)
 
 
 def _leading_to(
