@@ -20,8 +20,8 @@ DATABASE_FIXTURES = {"db", "django_db_reset_sequences", "live_server", "transact
 # pytest-django makes each transactional test from this class.
 django.test.TransactionTestCase = databases.Restoring
 
-# How long an example takes depends on the database and on who else uses the machine. They are the same each time, so that
-# a change that is red has made it so; AT_RANDOM draws others.
+# How long an example takes depends on the database and on who else uses the machine. They are the same each time, so
+# that a change that is red has made it so; AT_RANDOM draws others.
 hypothesis.settings.register_profile("databases", deadline=None, derandomize="AT_RANDOM" not in os.environ)
 hypothesis.settings.load_profile("databases")
 
