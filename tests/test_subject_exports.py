@@ -16,7 +16,18 @@ from django.utils.dateparse import parse_datetime
 import gdpr_assist
 from gdpr_assist import Party, Subject
 from gdpr_assist.registry import registry
-from tests.apps.people.models import Account, Chat, Circle, Event, Parcel, Profile, Remark, Sale, StaffAccount
+from tests.apps.people.models import (
+    Account,
+    Chat,
+    Circle,
+    Event,
+    Parcel,
+    Profile,
+    Remark,
+    Sale,
+    SaleLine,
+    StaffAccount,
+)
 
 from .observing import changed
 from .people import account, around, sale
@@ -229,8 +240,24 @@ class TestManifest:
         assert manifest["version"] == gdpr_assist.__version__
         assert entry(manifest, "people.Sale")["found"] == ["by buyer", "by email", "by phone"]
         assert entry(manifest, "people.Sale")["rows"] == 3
-        assert entry(manifest, "people.Sale")["on_erasure"] == "anonymised"
+        assert entry(manifest, "people.Sale")["on_erasure"] == "anonymised; recipient is kept (tax)"
         assert entry(manifest, "people.SaleLine")["on_erasure"] == "deleted"
+
+    def test_what_is_about_somebody_else_too_stays(self, ada, bob):
+        circle = Circle.objects.create(motto="Ours")
+        circle.members.add(ada, bob)
+        found = entry(exported(Subject(ada))[1], "people.Circle")
+        assert (found["about_somebody_else_too"], found["on_erasure"]) == (True, "kept (about somebody else too)")
+        Subject(ada).erase()
+        assert Circle.objects.get().motto == "Ours"
+        found = entry(exported(Subject(bob))[1], "people.Circle")
+        assert (found["about_somebody_else_too"], found["on_erasure"]) == (False, "anonymised")
+
+    def test_what_cannot_be_anonymised_stays(self, ada):
+        around(ada)
+        with changed(Sale, can_anonymise=False, on_erasure="anonymise"):
+            found = entry(exported(Subject(ada))[1], "people.Sale")
+        assert found["on_erasure"] == "kept (can_anonymise = False)"
 
     def test_no_value_stands_in_it_that_is_in_no_export(self, ada):
         Profile.objects.create(account=ada, phone="555")
@@ -285,6 +312,28 @@ class TestManifest:
         }
         assert things["people-Sale.csv"][0]["parcel"] == str(parcel)
         assert entry(rest, "people.Sale")["withheld"] == {}
+
+    def test_chosen_keys_to_rows_of_others(self, ada, bob):
+        """Also if it is named, a key to what is about people, or to many, says nothing of them."""
+        sale(ada, parcel=Parcel.objects.create(street="Harbour Road"))
+        line = SaleLine.objects.create(sale=sale(bob), engraving="E")
+        circle = Circle.objects.create(motto="Ours")
+        circle.members.add(ada, bob)
+        with changed(Sale, export_fields=["recipient", "parcel", "parcel_id"]):
+            tables, manifest = exported(Subject(ada))
+            with changed(Parcel, subject=None):
+                things, _rest = exported(Subject(ada))
+        assert list(tables["people-Sale.csv"][0]) == ["recipient"]
+        assert "parcel" in entry(manifest, "people.Sale")["withheld"]
+        assert things["people-Sale.csv"][0]["parcel"] == str(Parcel.objects.get())
+        with changed(Circle, export_fields=["motto", "members"]):
+            tables, manifest = exported(Subject(ada))
+        assert list(tables["people-Circle.csv"][0]) == ["motto"]
+        assert "members" in entry(manifest, "people.Circle")["withheld"]
+        with changed(Sale, export=lambda self, row: {"line": line, "friend": bob}):
+            [given] = exported(Subject(ada))[0]["people-Sale.csv"]
+        assert given["line"] == ""
+        assert given["friend"].startswith("person-")
 
 
 @pytest.mark.django_db(transaction=True)

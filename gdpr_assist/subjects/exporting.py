@@ -21,7 +21,7 @@ from .finding import Found
 from .lines import Line
 from .person import Keys, Known
 from .references import HERSELF, Tokens
-from .shares import SEEN, Reason
+from .shares import SEEN, SHARED, UNABLE, Reason
 from .showing import left_out, shown_to
 
 MANIFEST = "manifest.json"
@@ -134,7 +134,17 @@ def _copies(there: Iterable[Found], tells: Callable[[QuerySet[Any]], bool] | Non
 
 
 def _on_erasure(found: Found) -> str:
-    if found.part and not clauses_of(found.model).parties[found.part].erases:
+    """Say what an erasure does to the rows, as ``shares`` decides it."""
+    declared, clauses = registry.declaration(found.model), clauses_of(found.model)
+    if found.is_shared:
+        return f"kept ({SHARED})"
+    if isinstance(clauses.on_erasure, Keep):
+        return f"kept ({clauses.on_erasure.ground})"
+    if clauses.on_erasure == DELETED:
+        return "deleted"
+    if not declared.meta.can_anonymise:
+        return f"kept ({UNABLE})"
+    if found.part and found.part not in declared.parts:
         return f"kept ({SEEN})"
-    said = clauses_of(found.model).on_erasure
-    return f"kept ({said.ground})" if isinstance(said, Keep) else "deleted" if said == DELETED else "anonymised"
+    staying = ", ".join(f"{name} is kept ({keep.ground})" for name, keep in clauses.kept.items())
+    return f"anonymised; {staying}" if staying else "anonymised"

@@ -26,6 +26,10 @@ from .sharing import link_rows, without_others
 # Why a row stays of which a party has seen something, and owns nothing
 SEEN = "another's; this person has seen it"
 
+# Why other rows stay
+SHARED = "about somebody else too"
+UNABLE = "can_anonymise = False"
+
 # Of rows that are not about the person: nobody's erasure but theirs changes them.
 LEFT = "leave"
 
@@ -148,13 +152,13 @@ def shares(
         declared = registry.declaration(each.model)
         clauses = declared.clauses
         if each.is_shared:
-            yield Share(found=each, verb="keep", ground="about somebody else too")
+            yield Share(found=each, verb="keep", ground=SHARED)
         elif isinstance(clauses.on_erasure, Keep):
             yield Share(found=each, verb="keep", ground=clauses.on_erasure.ground)
         elif clauses.on_erasure == DELETED:
             yield Share(found=each, verb="delete")
         elif not declared.meta.can_anonymise:
-            yield Share(found=each, verb="keep", ground="can_anonymise = False")
+            yield Share(found=each, verb="keep", ground=UNABLE)
         elif not each.part or each.part in declared.parts:
             part = each.part or part_of_person(each.model)
             yield Share(found=each, verb="anonymise", plan=plan(each.rows, force=force, part=part))

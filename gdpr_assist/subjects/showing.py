@@ -14,7 +14,7 @@ from ..declaring.declaration import Declaration
 from ..declaring.relations import generic_keys
 from ..declaring.rules import is_hashed_password
 from ..export.records import Record, View, has_own_export
-from ..paths import clauses_of, knows_people
+from ..paths import clauses_of, knows_people, person_of
 from ..registry import registry
 from .finding import Found
 from .references import Tokens, references, with_references
@@ -46,7 +46,8 @@ def shown_to(found: Found, tokens: Tokens) -> tuple[QuerySet[Any], View]:
         return record
 
     rows = with_references(found.rows, people)
-    view = View(hidden=_columns_of_others(found) - {person.name for person in people}, added=added, shown=shown)
+    hidden = _columns_of_others(found) - {person.name for person in people} | _keys_withheld(declared)
+    view = View(hidden=hidden, added=added, shown=shown)
     return (rows.select_related(*things) if things else rows), view
 
 
@@ -54,7 +55,8 @@ def left_out(found: Found, written: list[str]) -> dict[str, str]:
     """Return {personal column that is not among those that were ``written``: why}."""
     declared, of_others = registry.declaration(found.model), _columns_of_others(found)
     passwords = [each.name for each in found.model._meta.concrete_fields if is_hashed_password(each)]
-    names = (name for name in dict.fromkeys([*declared.fields, *passwords]) if name not in written)
+    named = [name for name in declared.export_fields if name in _keys_withheld(declared)]
+    names = (name for name in dict.fromkeys([*declared.fields, *passwords, *named]) if name not in written)
     return {name: OF_ANOTHER if name in of_others else _why(declared, name) for name in names}
 
 
@@ -71,20 +73,40 @@ def _why(declared: Declaration, name: str) -> str:
     field: Any = declared.model._meta.get_field(name)
     if is_hashed_password(field):
         return CREDENTIAL
-    is_excluded = name in declared.meta.export_exclude or declared.meta.export_fields is not None
+    chosen = declared.meta.export_fields
+    is_excluded = name in declared.meta.export_exclude or (chosen is not None and name not in chosen)
     return COPY if field.is_relation and not is_excluded and not has_own_export(declared) else EXCLUDED
 
 
 def keys_to_things(declared: Declaration) -> list[str]:
     """Return the personal keys to rows that are nobody's, as a diagnosis: what these are called is shown."""
+    named = declared.fields if declared.meta.export_fields is None else declared.export_fields
     keys = (
         each.name
         for each in declared.model._meta.concrete_fields
-        if each.name in declared.fields
-        and isinstance(each.related_model, type)
-        and not knows_people(each.related_model)
+        if each.name in named and isinstance(each.related_model, type) and not knows_people(each.related_model)
     )
-    return _added(declared, keys)
+    if has_own_export(declared):
+        return []
+    return [name for name in keys if name not in declared.meta.export_exclude]
+
+
+def _keys_withheld(declared: Declaration) -> frozenset[str]:
+    """Return what leads to rows that may be somebody's, which say more than who that is, or to many rows.
+
+    ``export_fields`` may name it. What a project's own ``export`` calls so is for the project to say.
+    """
+    if has_own_export(declared):
+        return frozenset()
+    keys: list[Any] = [each for each in declared.model._meta.get_fields() if _is_withheld(each)]
+    return frozenset(name for each in keys for name in (each.name, getattr(each, "attname", each.name)))
+
+
+def _is_withheld(key: Any) -> bool:
+    if key.many_to_many or key.one_to_many:
+        return True
+    model = key.related_model
+    return isinstance(model, type) and knows_people(model) and person_of(model) is None
 
 
 def _added(declared: Declaration, keys: Iterable[str]) -> list[str]:
@@ -95,5 +117,7 @@ def _added(declared: Declaration, keys: Iterable[str]) -> list[str]:
 
 
 def _without_people(value: Any, tokens: Tokens, using: str) -> Any:
-    """Return ``value``; of the row of a person, which a project's own ``export`` gives, the token."""
-    return tokens.of_row(type(value), value.pk, using) or value if isinstance(value, Model) else value
+    """Return ``value``; of the row of a person, the token; nothing of one that may be about somebody."""
+    if not isinstance(value, Model):
+        return value
+    return tokens.of_row(type(value), value.pk, using) or (None if knows_people(type(value)) else value)

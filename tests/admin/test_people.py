@@ -631,6 +631,8 @@ def test_a_row_that_the_export_names_and_that_is_not_for_the_user_refuses_the_ex
         assert "not for you to see: parcels." in " ".join(page.content.decode().split())
         assert 'value="export"' not in page.content.decode()
         assert person(client, ada, action="export").status_code == 403
+        with changed(Sale, export_fields=["recipient", "parcel"]):
+            assert person(client, ada).context["page"].unshown == ["parcels"]
         with changed(Sale, **fields, export_exclude=["parcel"]):
             assert person(client, ada, action="export").status_code == 200
         assert erase(client, page).status_code == 302  # which shows nobody what it is
