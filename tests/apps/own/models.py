@@ -44,7 +44,10 @@ class Address:
         self.text = text.lower()
 
     def __str__(self):
-        return f"<{self.text}>"
+        return self.text
+
+    def __len__(self):
+        return len(self.text)
 
     def __eq__(self, other):
         return isinstance(other, Address) and other.text == self.text
@@ -63,7 +66,7 @@ class AddressField(models.CharField):
         return Address(value) if isinstance(value, str) else value
 
     def get_prep_value(self, value):
-        return value.lower() if isinstance(value, str) else value and value.text
+        return value.lower() if isinstance(value, str) else getattr(value, "text", value)
 
 
 class AddressKey(models.Model):
