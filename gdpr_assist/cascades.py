@@ -53,3 +53,16 @@ def _protects(model: type[Model], target: type[Model]) -> bool:
     keys: Any = (each for each in model._meta.concrete_fields if isinstance(each.related_model, type))
     ends = (concrete(each.related_model) for each in keys if each.remote_field.on_delete in (PROTECT, RESTRICT))
     return target in ends
+
+
+def protecting_itself(model: type[Model]) -> list[Any]:
+    """Return the keys of ``model`` to itself that let no row go as long as there is one that points at it."""
+    keys: Any = (each for each in model._meta.concrete_fields if isinstance(each.related_model, type))
+    protecting = (each for each in keys if each.remote_field.on_delete in (PROTECT, RESTRICT))
+    return [each for each in protecting if issubclass(model, concrete(each.related_model))]
+
+
+def protecting(model: type[Model]) -> list[Any]:
+    """Return the keys of all models that let no row of ``model`` go as long as there is one that points at it."""
+    fields: Any = model._meta.get_fields(include_hidden=True)
+    return [each.field for each in fields if getattr(each, "on_delete", None) is PROTECT and not each.concrete]

@@ -1,7 +1,7 @@
 """What a scrub deletes: rows that go with their person (``on_erasure = "delete"``)."""
 
 import pytest
-from django.db.models import Q
+from django.db.models import PROTECT, RESTRICT, Q
 from django.db.models.signals import post_delete
 from django.utils import timezone
 from model_bakery import baker
@@ -14,7 +14,7 @@ from gdpr_assist.scrubbing.run import prepare, scrub
 from gdpr_assist.scrubbing.verification import failures, verify
 from tests.apps.fields.models import TextKey
 from tests.apps.people.models import Account, Sale, SaleLine
-from tests.apps.shop.models import Address, Customer, GiftOrder, Invoice, Order
+from tests.apps.shop.models import Address, Customer, GiftOrder, Invoice, Order, Reply
 
 from .logbook import customer, logged
 from .observing import changed, listening, markers, queries
@@ -161,9 +161,28 @@ def test_where_no_such_row_would_go_nothing_is_refused():
 def test_rows_that_others_protect_are_named():
     baker.make(Invoice, customer=customer())
     with deleting(Customer), pytest.raises(AnonymiseError) as error:
-        scrubbed(Customer)
+        prepared(Customer)  # before anything changes, and in a dry run
     assert "shop.Customer: its rows are to be deleted, and 1 row of shop.Invoice protect" in str(error.value)
     assert Customer.objects.count() == 1
+
+
+@pytest.mark.parametrize("on_delete", [PROTECT, RESTRICT])
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_rows_that_protect_one_another_go_from_the_leaves(on_delete, size, monkeypatch):
+    monkeypatch.setattr(Reply._meta.get_field("to").remote_field, "on_delete", on_delete)
+    Reply.objects.bulk_create(Reply(pk=key, to_id=to) for key, to in enumerate([None, 1, 1, 2, None, 7, 5], start=1))
+    with deleting(Reply):
+        work = scrubbed(Reply, batch_size=size)
+    assert not Reply.objects.exists()
+    assert done(work) == "Anonymised 0 tables, and deleted the rows of 1. No event was logged."
+
+
+def test_rows_that_protect_one_another_in_a_circle_are_named(monkeypatch):
+    monkeypatch.setattr(Reply._meta.get_field("to").remote_field, "on_delete", PROTECT)
+    Reply.objects.bulk_create(Reply(pk=key, to_id=to) for key, to in [(1, 2), (2, 1), (3, 1)])
+    with deleting(Reply), pytest.raises(AnonymiseError, match=r"2 rows of shop\.Reply protect some of them"):
+        scrubbed(Reply)
+    assert set(Reply.objects.values_list("pk", flat=True)) == {1, 2}
 
 
 def test_a_child_that_goes_with_its_person_is_deleted():

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import reduce
+from itertools import chain
+from operator import or_
 from typing import Any
 
-from django.db.models import ProtectedError, RestrictedError
+from django.db.models import Exists, OuterRef, ProtectedError, QuerySet, RestrictedError
 from django.template.defaultfilters import pluralize
 
+from ..cascades import protecting_itself
 from ..copies.keeper import Keepers
 from ..databases.rows import batch_size, pages
 from ..declaring.meta import all_rows
@@ -32,8 +36,9 @@ def delete_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
     database, or a row that protects one of them, lets it be.
     """
     model, gone = plan.declaration.model, 0
-    is_alone = _is_alone(plan)
-    for keys in pages(plan.rows().values_list("pk", flat=True), size or batch_size(plan.using), key=lambda key: key):
+    is_alone, size = _is_alone(plan), size or batch_size(plan.using)
+    ranges = (pages(rows.values_list("pk", flat=True), size, key=lambda key: key) for rows in _protectors_first(plan))
+    for keys in chain.from_iterable(ranges):
         with of_its_own(plan), explained_deletion(model, plan.using):
             if is_alone:
                 delete_unheard(all_rows(model, plan.using).filter(pk__in=keys))
@@ -45,17 +50,33 @@ def delete_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
         yield gone
 
 
+def _protectors_first(plan: Plan) -> Iterator[QuerySet[Any]]:
+    """Yield its rows in an order in which they can go, where rows of one table protect one another, as in a tree."""
+    rows, model = plan.rows(), plan.declaration.model
+    if keys := protecting_itself(model):
+        others = all_rows(model, plan.using)
+        pointing = [others.filter(**{key.attname: OuterRef(key.target_field.attname)}) for key in keys]
+        free = rows.exclude(reduce(or_, map(Exists, pointing)))
+        while free.exists():  # what one pass has deleted frees others
+            yield free
+    yield rows
+
+
 def _delete(plan: Plan, keys: list[Any]) -> None:
     try:
         Deletion(plan.rows(), keys).run()
     except (ProtectedError, RestrictedError) as error:
         rows = error.protected_objects if isinstance(error, ProtectedError) else error.restricted_objects
-        labels = ", ".join(sorted({row._meta.label for row in rows}))
-        raise AnonymiseError(
-            f"{plan.label}: its rows are to be deleted, and {len(rows)} row{pluralize(len(rows))} of {labels} "
-            "protect some of them (PROTECT, RESTRICT). Nothing was changed. Delete those first, leave these "
-            f"(PrivacyMeta.scrub), or leave {plan.label} out with --exclude-model."
-        ) from None
+        raise protected(plan, len(rows), {row._meta.label for row in rows}) from None
+
+
+def protected(plan: Plan, count: int, labels: Collection[str]) -> AnonymiseError:
+    """Return the error that says that so many rows of ``labels`` do not let those of ``plan`` go."""
+    return AnonymiseError(
+        f"{plan.label}: its rows are to be deleted, and {count} row{pluralize(count)} of {', '.join(sorted(labels))} "
+        "protect some of them (PROTECT, RESTRICT). Nothing was changed. Delete those first, leave these "
+        f"(PrivacyMeta.scrub), or leave {plan.label} out with --exclude-model."
+    )
 
 
 def _is_alone(plan: Plan) -> bool:

@@ -11,13 +11,14 @@ from typing import Any
 from django.db.models import Model, QuerySet
 from django.template.defaultfilters import pluralize
 
-from ..cascades import protectors_first, taken_with
+from ..cascades import protecting, protectors_first, taken_with
 from ..databases.presence import has_table
 from ..databases.rows import batch_size, chunks, pages
 from ..declaring.clauses import DELETED
 from ..declaring.declaration import Declaration
 from ..declaring.meta import all_rows
 from ..exceptions import AnonymiseError
+from ..execution.emptying import protected
 from ..planning.plans import Plan
 from ..registry import concrete, registry
 from ..undocumented import collected_as_far, objects_of, unread_of
@@ -56,6 +57,21 @@ def check_cascades(plans: Iterable[Plan], left_out: Collection[str]) -> None:
                     f"changed. Leave {plan.label} out too (PrivacyMeta.scrub, --exclude-model), or give the key that "
                     "cascades another on_delete."
                 )
+
+
+def check_protected(plans: Iterable[Plan]) -> None:
+    """Raise ``AnonymiseError`` if a row that the scrub does not delete lets one go that it does (PROTECT).
+
+    What RESTRICT does, or protects rows that go by cascade, is seen when the rows are deleted.
+    """
+    every = list(plans)
+    deleted = {concrete(each.declaration.model) for each in every}
+    for plan in every:
+        for key in protecting(plan.declaration.model):
+            if concrete(key.model) not in deleted and has_table(key.model, plan.using):
+                rows = all_rows(key.model, plan.using).filter(**{f"{key.name}__in": plan.rows()})
+                if count := rows.count():
+                    raise protected(plan, count, {key.model._meta.label})
 
 
 def _staying(plan: Plan, left_out: set[str]) -> dict[type[Model], tuple[QuerySet[Any], str]]:

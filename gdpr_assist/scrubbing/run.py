@@ -25,7 +25,7 @@ from ..log import identity
 from ..planning.plans import Plan
 from ..planning.superusers import said_before, takes_last_superuser
 from . import choice
-from .deleting import check_cascades, is_deleted
+from .deleting import check_cascades, check_protected, is_deleted
 
 AGAIN = "Run the command again, without --restart: it goes on where it stopped."
 
@@ -78,14 +78,16 @@ def prepare(
     """Return what is to be scrubbed. Writes nothing.
 
     Raises ``AnonymiseError`` as ``choice.plans`` does; where the site is strict, if it is not said of each column and
-    model what it is; if rows that are left would go with those that are deleted; and, unless it is a ``dry_run``, if
-    nothing would be committed.
+    model what it is; if rows that are left would go with those that are deleted, or protect them; and, unless it is
+    a ``dry_run``, if nothing would be committed.
     """
     if is_strict():
         check_answers()
     databases, but = list(databases or ()), list(but)
     plans = choice.plans(databases, only=only, but=but)
-    check_cascades((each for each in plans if is_deleted(each.declaration)), but)
+    deleting = [each for each in plans if is_deleted(each.declaration)]
+    check_protected(deleting)
+    check_cascades(deleting, but)
     begun = {} if restart else choice.interrupted(plans)
     work = Scrubbing(
         plans=[replace(each, counts_marked=(each.using, each.label) in begun) for each in plans],
