@@ -6,6 +6,7 @@ from .declaring.meta import PrivacyMeta
 from .managers import PrivacyManager, PrivacyModel, PrivacyQuerySet
 from .tables import (
     DatabaseIdentity,
+    Errand,
     EventLog,
     Operation,
     Outcome,
@@ -18,6 +19,7 @@ from .tables import (
 
 __all__ = [
     "DatabaseIdentity",
+    "Errand",
     "EventLog",
     "Operation",
     "Outcome",

@@ -277,6 +277,21 @@ class Scrub(models.Model):
         return self.label
 
 
+class Errand(models.Model):
+    """What a user of the admin's tool is at between two requests, encrypted: only ``errands`` can read it."""
+
+    digest = models.CharField(max_length=64, primary_key=True, help_text="SHA-256 of the id that the page has")
+    user = models.CharField(max_length=255, help_text="Primary key of the user")
+    content = models.BinaryField(editable=False, help_text="Encrypted with the id")
+    expires = models.DateTimeField(db_index=True)
+
+    class Meta:
+        app_label = "gdpr_assist"
+
+    def __str__(self) -> str:
+        return self.digest
+
+
 class NoRows(models.Manager["PersonalData"]):
     """Asks no database: dumpdata, and whoever else goes through all models, finds nothing."""
 

@@ -63,10 +63,10 @@ def is_write(node):
 
 
 # execution: personal data; log: events, receipts, and which database it is; deletion: called by Django's Collector at
-# its own UPDATE; upgrading: an operation of a migration; admin/history: Django's own history; testing/people: a site's
-# tests.
+# its own UPDATE; upgrading: an operation of a migration; admin/history: Django's own history; errands: what users are
+# at between two requests; testing/people: a site's tests.
 LOG = {"log/identity", "log/receipts", "log/writing"}
-WRITERS = {"execution", *LOG, "deletion", "upgrading", "admin/history", "testing/people"}
+WRITERS = {"execution", *LOG, "deletion", "upgrading", "admin/history", "errands", "testing/people"}
 
 
 def test_only_execution_and_the_log_write_rows():
@@ -80,6 +80,7 @@ def test_that_law_is_about_something():
 # What each writer may write beside rows of a project: who writes personal data cannot invent an event, and the log no
 # marker.
 TABLES = {
+    "errands": {"Errand"},
     "execution": {"PrivacyAnonymised", "Scrub"},
     "log": {"DatabaseIdentity", "EventLog", "Operation", "Outcome", "Receipt", "Upgrade"},
     "upgrading": {"PrivacyAnonymised"},

@@ -96,6 +96,7 @@ TABLES = {
     "log": {"gdpr_assist_eventlog", "gdpr_assist_operation", "gdpr_assist_outcome", "gdpr_assist_upgrade"},
     "main": {
         "gdpr_assist_databaseidentity",
+        "gdpr_assist_errand",
         "gdpr_assist_privacyanonymised",
         "gdpr_assist_receipt",
         "gdpr_assist_scrub",

@@ -1,4 +1,6 @@
-"""What 2.0 adds: operations and outcomes in the log; receipts, database id and single markers beside the data."""
+"""What 2.0 adds: operations and outcomes in the log; receipts, database id, single markers and errands of the admin's
+tool beside the data.
+"""
 
 import sys
 import uuid
@@ -151,6 +153,23 @@ class Migration(migrations.Migration):
             fields=[
                 ("label", models.CharField(max_length=255, primary_key=True, serialize=False)),
                 ("started", models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Errand",
+            fields=[
+                (
+                    "digest",
+                    models.CharField(
+                        help_text="SHA-256 of the id that the page has",
+                        max_length=64,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("user", models.CharField(help_text="Primary key of the user", max_length=255)),
+                ("content", models.BinaryField(editable=False, help_text="Encrypted with the id")),
+                ("expires", models.DateTimeField(db_index=True)),
             ],
         ),
         migrations.AlterModelOptions(

@@ -11,6 +11,7 @@ from datetime import datetime
 from django.db import Error
 from django.template.defaultfilters import pluralize
 
+from .. import errands
 from ..conf import is_strict
 from ..copies.files import KeptFiles, hearing_of_kept_files
 from ..coverage import check_answers
@@ -158,6 +159,8 @@ def _cut_loose(work: Scrubbing) -> None:
         "No row was changed, though the databases may have a new id by now, which does no harm. Run the command again."
     ):
         identity.cut_loose(work.aliases)
+        for using in work.aliases:
+            errands.empty(using)
         if work.restart:
             end_scrubs(work.plans)
 
