@@ -33,10 +33,10 @@ help:
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make clean   remove what the other targets made"
 
-# Bundles that `make test` runs, too. Those of recipes have an environment each, as some exclude one another.
+# Bundles that `make test` runs, too. The others have an environment each, as some exclude one another.
 READY_BUNDLES := auth histories
 BUNDLES := $(READY_BUNDLES:%=tests/bundles/%/requirements.txt)
-RECIPES := $(filter-out $(READY_BUNDLES),$(patsubst tests/bundles/%/requirements.txt,%,$(wildcard tests/bundles/*/requirements.txt)))
+OTHER_BUNDLES := $(filter-out $(READY_BUNDLES),$(patsubst tests/bundles/%/requirements.txt,%,$(wildcard tests/bundles/*/requirements.txt)))
 
 $(READY): setup.py pyproject.toml tests/requirements.txt tests/canary/requirements.txt $(BUNDLES) \
 		example_project/requirements.txt
@@ -67,16 +67,16 @@ canary: $(VENV)/.driver-$(DB)
 			|| exit 1; \
 	done
 
-bundles: $(VENV)/.driver-$(DB) $(RECIPES:%=$(VENV)/bundles/%)
+bundles: $(VENV)/.driver-$(DB) $(OTHER_BUNDLES:%=$(VENV)/bundles/%)
 	$(VENV)/bin/python -m pip install --quiet --upgrade $(addprefix --requirement ,$(BUNDLES))
 	failed=; \
 	for bundle in $(READY_BUNDLES); do \
-		DB=$(DB) $(VENV)/bin/python -W ignore -m tests.bundles $$bundle || failed="$$failed $$bundle"; \
+		DB=$(DB) $(VENV)/bin/python -W ignore -m tests.bundles $$bundle --record || failed="$$failed $$bundle"; \
 	done; \
-	for bundle in $(RECIPES); do \
+	for bundle in $(OTHER_BUNDLES); do \
 		$(VENV)/bundles/$$bundle/bin/python -m pip install --quiet --upgrade --editable . $(DRIVER_$(DB)) \
 			--requirement tests/bundles/$$bundle/requirements.txt \
-		&& DB=$(DB) $(VENV)/bundles/$$bundle/bin/python -W ignore -m tests.bundles $$bundle \
+		&& DB=$(DB) $(VENV)/bundles/$$bundle/bin/python -W ignore -m tests.bundles $$bundle --record \
 			|| failed="$$failed $$bundle"; \
 	done; \
 	test -z "$$failed" || { echo "failed:$$failed"; exit 1; }

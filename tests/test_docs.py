@@ -208,6 +208,33 @@ def test_each_ready_declaration_has_a_page(name):
     assert any(re.search(rf'GDPR_CONTRIB = \[.*"{name}".*\]', text) for text in texts)
 
 
+BUNDLES = {path.parent.name for path in (ROOT / "tests/bundles").glob("*/requirements.txt")}
+TABLES = {path.stem[1:]: path for path in DOCS.rglob("_*.txt")}
+
+
+def test_each_bundle_has_its_table():
+    """On PostgreSQL, those of ready declarations and rules; the others are recipes."""
+    ready = {path.stem[1:] for path in (DOCS / "reference/contrib").glob("_*.txt")}
+    assert set(TABLES) == BUNDLES | ready
+    assert ready == {
+        f"{name}{database}" for name in ("auth", "histories", "models") for database in ("", "_postgresql")
+    }
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_page_shows_a_table_of_which_nothing_is_wrong(name):
+    """As `make bundles` writes it, that is."""
+    path = TABLES[name]
+    assert any(f".. literalinclude:: {path.name}\n" in page.read_text() for page in path.parent.glob("*.rst"))
+    table = path.read_text(encoding="utf-8")
+    bundle, _, database = name.partition("_")
+    assert table.startswith(f"bundle {bundle} on {database or 'sqlite'}: ")
+    ways = re.findall(r"^(\S.*?) +(\d+) +(\d+) +(\d+)$", table, re.MULTILINE)
+    assert {"the tool", "erase()", "delete()", "erase() and gdpr_rerun", "anonymise_db"} <= {each[0] for each in ways}
+    assert [(way, left) for way, _, left, _ in ways if left != "0"] == []
+    assert "WRONG" not in table
+
+
 # -- README -------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@
 * ``rows.LEFT``: the closed list of ``people.Left``: where values of somebody who is gone may stand, and why
 * ``rows.CHANGED``: the same of rows of the one who stays, which a way changes, by table
 * ``rows.WAYS``, if there are ways to go that are of these apps alone: {name: a function of the bundle}
+* ``rows.decrypted()``, if the databases hold what only Python reads: {place: [text]}
 * ``logins.LOGINS``, if one can log in: {name: a function of a person, which says whether they got in}
 
 ``running`` does each way on a fresh copy, ``looking`` reads what there is, ``report`` compares and prints.

@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections import Counter, defaultdict
 from io import StringIO
+from pathlib import Path
 from textwrap import wrap
 from time import perf_counter
 
@@ -15,10 +16,11 @@ from django.test.utils import setup_databases, setup_test_environment, teardown_
 from .running import SCRUB, Bundle
 
 WIDTH = 110
+DOCS = Path(__file__).parents[2] / "docs"
 
 
-def run(name, ways=()):
-    """Return 0 if nothing is wrong, else 1."""
+def run(name, ways=(), record=False):
+    """Return 0 if nothing is wrong, else 1. Then ``record`` writes all but the time over what the docs show."""
     start = perf_counter()
     setup_test_environment()
     call_command("check", fail_level="WARNING", stdout=StringIO())
@@ -35,8 +37,17 @@ def run(name, ways=()):
     finally:
         teardown_databases(databases, verbosity=0)
         shutil.rmtree(settings.MEDIA_ROOT, ignore_errors=True)
-    sys.stdout.write("\n".join([*report.lines(), f"{perf_counter() - start:.1f} s"]) + "\n")
+    text = "".join(f"{line}\n" for line in report.lines())
+    sys.stdout.write(f"{text}{perf_counter() - start:.1f} s\n")
+    for shown in _shown_in_the_docs(name) if record and not report.problems else ():
+        shown.write_text(text, encoding="utf-8")
     return int(bool(report.problems))
+
+
+def _shown_in_the_docs(name):
+    """Return the file with the table, which a page includes; none if the docs do not have that of this database."""
+    vendor = connections["default"].vendor
+    return DOCS.rglob(f"_{name}.txt" if vendor == "sqlite" else f"_{name}_{vendor}.txt")
 
 
 class Report:
@@ -63,7 +74,7 @@ class Report:
         """Return the places of their values: what stands there, what leads to the account, and what is encoded."""
         places = _places(done.seen, self.bundle.gone) + _keys(done.seen, self.bundle.account)
         for place, count in done.residue.items():
-            places.setdefault(place.partition(" on ")[0], count)
+            places.setdefault(place.partition(" on ")[0].replace(str(settings.MEDIA_ROOT), "MEDIA_ROOT"), count)
         return places
 
     def add_unused(self):

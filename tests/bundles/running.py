@@ -51,14 +51,19 @@ class Bundle:
         self.account = self.user._meta.db_table, self.user._meta.pk.column, str(self.user.pk)
         self.kept = Kept()
         self.kept.put_back()
-        self.before = Done(look(), self._residue(), self._try_logins())
+        self.before = Done(self._look(), self._residue(), self._try_logins())
 
     def do(self, way):
         self.kept.put_back()
         with logged() as output:
             self.ways[way](self)
-        seen = look(output)
+        seen = self._look(output)
         return Done(seen, self._residue(), self._try_logins())
+
+    def _look(self, output=()):
+        seen = look(output)
+        seen.elsewhere.update(self.rows.decrypted() if hasattr(self.rows, "decrypted") else {})
+        return seen
 
     def _residue(self):
         return look_for_residue(list(self.gone.values), in_media=True).found
