@@ -5,7 +5,7 @@ import json
 import tracemalloc
 import uuid
 import zipfile
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from functools import partial
 
@@ -15,6 +15,7 @@ from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import get_current_timezone
 from model_bakery import baker
 
 from gdpr_assist.exceptions import ExportError
@@ -203,8 +204,8 @@ class TestFileNames:
             assert file_name(name, label=declared.label, taken=()) == name
 
 
-def pieces(queryset):
-    return stream_zip([(queryset.model, queryset)])
+def pieces(queryset, **more):
+    return stream_zip([(queryset.model, queryset)], **more)
 
 
 def names(queryset):
@@ -287,11 +288,13 @@ class TestStream:
             read = [len(queries) for chunk in pieces(Device.objects.all()) if chunk]
         assert read == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 
-    def test_memory_does_not_grow_with_the_rows(self, monkeypatch, devices):
+    @pytest.mark.parametrize("format", archive.FORMATS)
+    @pytest.mark.parametrize("declared", [{}, {"export": lambda self, row: {"owner": row.owner}}], ids=["", "own"])
+    def test_memory_does_not_grow_with_the_rows(self, monkeypatch, devices, format, declared):
         monkeypatch.setattr(records, "ROWS_PER_PAGE", 500)
-        with registry.registered(Device, meta()):
-            few, many = peak(Device.objects.order_by("pk").filter(pk__lte=_key(1_000))), peak(Device.objects.all())
-        assert many < few * 1.3
+        few, many = Device.objects.filter(pk__lte=_key(1_000)), Device.objects.all()
+        with registry.registered(Device, meta(**declared)):
+            assert peak(many, format=format) < peak(few, format=format) * 1.3
 
     def test_an_entry_may_be_larger_than_4_gib(self, monkeypatch):
         monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 1000)
@@ -308,11 +311,11 @@ def _key(count):
     return Device.objects.order_by("pk").values_list("pk", flat=True)[count - 1]
 
 
-def peak(queryset):
+def peak(queryset, **more):
     """Return the most memory, in bytes, that an export takes beyond what is taken already."""
     tracemalloc.start()
     try:
-        for _chunk in pieces(queryset):
+        for _chunk in pieces(queryset, **more):
             pass
         return tracemalloc.get_traced_memory()[1]
     finally:
@@ -320,39 +323,29 @@ def peak(queryset):
 
 
 class TestFormats:
-    @pytest.fixture
-    def _lines(self, monkeypatch):
-        """A format as a project's developer would add one: what is known of a row, as JSON in a line."""
-
-        def write(file, columns, pages):
-            for page in pages:
-                file.writelines(f"{json.dumps({name: record[name] for name in columns})}\n" for record in page)
-                yield len(page)
-
-        monkeypatch.setitem(archive.FORMATS, "jsonl", write)
-
     def written(self, **more):
         file = io.BytesIO()
         counts = write_zip(file, [(Device, Device.objects.all())], **more)
         with zipfile.ZipFile(file) as found:
             return counts, {name: found.read(name).decode() for name in found.namelist()}
 
-    @pytest.mark.usefixtures("_lines")
     @pytest.mark.parametrize(
-        ("declared", "name"),
+        ("declared", "name", "schema"),
         [
-            ({}, "thirdparty-Device.jsonl"),
-            ({"export_filename": "devices.csv"}, "devices.jsonl"),
-            ({"export_filename": "devices.txt"}, "devices.txt"),
-            ({"export_filename": "///"}, "thirdparty.Device.jsonl"),
+            ({}, "thirdparty-Device.json", "thirdparty-Device.schema.json"),
+            ({"export_filename": "devices.csv"}, "devices.json", "devices.schema.json"),
+            ({"export_filename": "devices.txt"}, "devices.txt", "devices.txt.schema.json"),
+            ({"export_filename": "///"}, "thirdparty.Device.json", "thirdparty.Device.schema.json"),
         ],
         ids=str,
     )
-    def test_is_chosen_by_its_name(self, declared, name):
+    def test_is_chosen_by_its_name(self, declared, name, schema):
         Device.objects.create(owner="Ada", address="192.0.2.1")
         with registry.registered(Device, meta(fields=["owner"], **declared)):
-            text = '{"owner": "Ada", "address": "192.0.2.1"}\n'
-            assert self.written(format="jsonl") == ({name: 1}, {name: text})
+            counts, texts = self.written(format="json")
+        assert counts == {name: 1}
+        assert list(texts) == [name, schema]
+        assert texts[name] == '[\n{"owner": "Ada", "address": "192.0.2.1"}\n]\n'
 
     def test_is_csv_where_none_is_named(self):
         Device.objects.create(owner="=Ada", address="192.0.2.1")
@@ -360,11 +353,27 @@ class TestFormats:
             assert self.written() == self.written(format="csv")
             assert self.written()[1] == {"thirdparty-Device.csv": "owner\r\n'=Ada\r\n"}
 
-    @pytest.mark.usefixtures("_lines")
+    def test_csv_begins_with_a_byte_order_mark_where_that_is_asked_for(self):
+        Device.objects.create(owner="Žofie", address="192.0.2.1")
+        with registry.registered(Device, meta(export_fields=["owner"])):
+            assert self.written(bom=True)[1] == {"thirdparty-Device.csv": "\ufeffowner\r\nŽofie\r\n"}
+            assert self.written(bom=True, format="json") == self.written(format="json")
+
     @pytest.mark.parametrize("write", [lambda **more: write_zip(io.BytesIO(), [], **more), partial(stream_zip, [])])
     def test_an_unknown_name_is_refused_with_those_there_are(self, write):
-        with pytest.raises(ValueError, match=r"^There is no format 'xml' of an export\. Known are: csv, jsonl\.$"):
+        known = ", ".join(sorted(archive.FORMATS))
+        with pytest.raises(ValueError, match=rf"^There is no format 'xml' of an export\. Known are: {known}\.$"):
             write(format="xml")
+
+    @pytest.mark.parametrize("format", archive.FORMATS)
+    def test_files_were_made_now(self, format):
+        before = datetime.now(get_current_timezone())
+        file = io.BytesIO()
+        write_zip(file, [(Customer, Customer.objects.all())], format=format)
+        with zipfile.ZipFile(file) as found:
+            made = {datetime(*each.date_time, tzinfo=before.tzinfo) for each in found.infolist()}
+        # In a zip, seconds are even.
+        assert {before <= each + timedelta(seconds=2) <= before + timedelta(minutes=5) for each in made} == {True}
 
 
 class TestErrors:
@@ -397,10 +406,11 @@ class TestErrors:
         assert "of broken)" in text
         assert self.SECRET not in text
 
-    def test_the_beginning_does_not_open_as_a_zip(self):
+    @pytest.mark.parametrize("format", archive.FORMATS)
+    def test_the_beginning_does_not_open_as_a_zip(self, format):
         taken = io.BytesIO()
         with pytest.raises(ExportError):
-            taken.writelines(pieces(Device.objects.all()))
+            taken.writelines(pieces(Device.objects.all(), format=format))
         assert taken.getvalue().startswith(b"PK")
         assert not zipfile.is_zipfile(taken)
 

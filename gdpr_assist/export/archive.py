@@ -1,16 +1,14 @@
-"""What is known of some rows as a zip, with one file for each model, in a format that is chosen by its name.
+"""What is known of some rows as a zip, in a format that is chosen by its name. Writes no rows.
 
-Written as the rows are read, and never held as a whole. Writes no rows.
+Written as the rows are read, and never held as a whole.
 """
 
 from __future__ import annotations
 
-import io
 import traceback
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
@@ -20,50 +18,48 @@ from ..declaring.search import Failed
 from ..exceptions import ExportError
 from ..registry import registry
 from ..sensitive import sensitive
-from . import csv
-from .cleaning import file_name
-from .records import EVERYTHING, Record, View, columns, records
+from . import csv, json
+from .records import Table, View
+from .zipping import Archive
 
 RowsByModel = Iterable[tuple[type[Model], QuerySet[Any]] | tuple[type[Model], QuerySet[Any], View]]
-
-# Writes columns and pages of records to a file; yields the number of each page
-Format = Callable[[IO[str], list[str], Iterable[list[Record]]], Iterator[int]]
-
-# {name of the format, which is also the suffix of its files: how it is written}
-FORMATS: dict[str, Format] = {"csv": csv.write}
 
 # The file that names the models that could not be searched
 NOT_SEARCHED = "could-not-be-searched.txt"
 
 
-class Sink(io.RawIOBase):
-    """What a zip is written to where there is no file: its content is taken out again piece by piece."""
+class Format(Protocol):
+    """Writes the files of a table to a zip, and pauses where what it has written should be given out."""
 
-    def __init__(self) -> None:
-        self._written = bytearray()
+    def __call__(self, archive: Archive, table: Table, *, bom: bool) -> Iterator[None]: ...
 
-    def write(self, data: Any) -> int:
-        self._written += data
-        return len(data)
 
-    def take(self) -> bytes:
-        taken = bytes(self._written)
-        self._written.clear()
-        return taken
+def as_csv(archive: Archive, table: Table, *, bom: bool) -> Iterator[None]:
+    return csv.write(archive, table, _name(archive, table, ".csv"), bom=bom)
+
+
+def as_json(archive: Archive, table: Table, *, bom: bool) -> Iterator[None]:
+    name = _name(archive, table, ".json")
+    table.schema = archive.name(f"{name.removesuffix('.json')}.schema.json", label=table.label)
+    return json.write(archive, table, name, table.schema)
+
+
+FORMATS: dict[str, Format] = {"csv": as_csv, "json": as_json}
 
 
 @sensitive
 def write_zip(
-    file: IO[bytes], rows: RowsByModel, failed: Failed | None = None, *, format: str = "csv"
+    file: IO[bytes], rows: RowsByModel, failed: Failed | None = None, *, format: str = "csv", bom: bool = False
 ) -> dict[str, int]:
-    """Write a zip with one file for each model to ``file``; return the number of rows by name of file.
+    """Write a zip with a file for each model to ``file``; return the number of rows by name of file.
 
-    A text in it names the models that could not be searched: those of ``failed``, or of ``rows.failed`` if ``rows``
-    is what ``registry.search()`` returned. Raises ``ExportError``; what ``file`` holds then cannot be opened as a zip.
-    ``ValueError`` for a ``format`` that there is not.
+    ``bom``: CSV begins with a byte order mark, for spreadsheets. A text in the zip names the models that could not be
+    searched: those of ``failed``, or of ``rows.failed`` if ``rows`` is what ``registry.search()`` returned. Raises
+    ``ExportError``; what ``file`` holds then cannot be opened as a zip. ``ValueError`` for a ``format`` that there is
+    not.
     """
     counts: dict[str, int] = {}
-    for chunk in stream_zip(rows, counts, failed, format=format):
+    for chunk in stream_zip(rows, counts, failed, format=format, bom=bom):
         file.write(chunk)
     return counts
 
@@ -74,60 +70,51 @@ def stream_zip(
     failed: Failed | None = None,
     *,
     format: str = "csv",
-    names: dict[str, list[str]] | None = None,
-    texts: Callable[[], Mapping[str, str]] = dict,
+    bom: bool = False,
+    texts: Callable[[list[Table]], Mapping[str, str]] = lambda tables: {},
 ) -> Iterator[bytes]:
     """Yield the same zip in pieces; each is given out before the next rows are read.
 
-    ``counts`` is filled with the number of rows by name of file, ``names`` with those of the columns. ``texts`` is
-    called in the end, and returns what else is in the zip, {name of the file: text}. Raises ``ExportError``, and so
-    never gives out the directory at the end, without which nothing takes the pieces for a zip.
+    ``counts`` is filled with the number of rows by name of file. ``texts`` is called in the end, with what was
+    written, and returns what else is in the zip, {name of the file: text}. Raises ``ExportError``, and so never gives
+    out the directory at the end, without which nothing takes the pieces for a zip.
     ``ValueError``, before the first piece, for a ``format`` that there is not.
     """
     if format not in FORMATS:
         raise ValueError(f"There is no format {format!r} of an export. Known are: {', '.join(sorted(FORMATS))}.")
-    return _pieces(rows, {} if counts is None else counts, {} if names is None else names, failed, format, texts)
+    return _pieces(rows, {} if counts is None else counts, failed, format, bom, texts)
 
 
 @sensitive
 def _pieces(
     rows: RowsByModel,
     counts: dict[str, int],
-    names: dict[str, list[str]],
     failed: Failed | None,
     format: str,
-    texts: Callable[[], Mapping[str, str]],
+    bom: bool,
+    texts: Callable[[list[Table]], Mapping[str, str]],
 ) -> Iterator[bytes]:
-    sink = Sink()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
-        for model, queryset, *views in rows:
-            view: Any = views[0] if views else EVERYTHING
-            declared = registry.declaration(model)
-            given = _with_suffix(str(declared.export_filename), format)
-            name = file_name(given, label=declared.label, taken=counts, suffix=f".{format}")
-            counts[name] = 0
-            with (
-                _broken_off(declared),
-                # Nobody knows yet whether it will be more than 4 GiB
-                archive.open(name, "w", force_zip64=True) as binary,
-                io.TextIOWrapper(binary, "utf-8", newline="") as text,
-            ):
-                yield sink.take()
-                names[name] = columns(declared, queryset, view)
-                for written in FORMATS[format](text, names[name], records(declared, queryset, view)):
-                    counts[name] += written
-                    if chunk := sink.take():  # after a short page, zlib keeps all to itself
+    tables: list[Table] = []
+    with Archive(counts) as archive:
+        for model, *rest in rows:
+            tables.append(table := Table(registry.declaration(model), *rest))
+            with _broken_off(table.declared):
+                for _pause in FORMATS[format](archive, table, bom=bom):
+                    if chunk := archive.take():
                         yield chunk
         if failed := getattr(rows, "failed", {}) if failed is None else failed:
-            archive.writestr(file_name(NOT_SEARCHED, label="gdpr_assist", taken=counts), _not_searched(failed))
-        for name, content in texts().items():
-            archive.writestr(file_name(name, label="gdpr_assist", taken=counts), content)
-    yield sink.take()
+            archive.write(archive.name(NOT_SEARCHED), _not_searched(failed))
+        for name, content in texts(tables).items():
+            archive.write(archive.name(name), content)
+    yield archive.take()
 
 
-def _with_suffix(name: str, format: str) -> str:
-    """Return the declared name of a file, which is one for CSV unless a project says otherwise, for the format."""
-    return f"{name.removesuffix('.csv')}.{format}" if name.endswith(".csv") else name
+def _name(archive: Archive, table: Table, suffix: str) -> str:
+    """Return a name for a file of the table: the declared one, which is for CSV unless a project says otherwise."""
+    given = str(table.declared.export_filename)
+    given = f"{given.removesuffix('.csv')}{suffix}" if given.endswith(".csv") else given
+    table.file = archive.name(given, label=table.label, suffix=suffix)
+    return table.file
 
 
 def _not_searched(failed: Failed) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Model, QuerySet
 
-from ..databases.rows import pages, takes_conditions
+from ..databases.rows import chunks, pages, takes_conditions
 from ..declaring.declaration import Declaration
 from ..declaring.meta import PrivacyMeta
 
@@ -39,16 +40,45 @@ class View:
 EVERYTHING = View()
 
 
-def columns(declared: Declaration, queryset: QuerySet[Any], view: View = EVERYTHING) -> list[str]:
-    """Return the declared columns; where a custom ``export`` gives others, all that any row has.
+@dataclass(eq=False)
+class Table:
+    """Rows of one model, what of them is exported, and where it was written to."""
 
-    For these, the rows are read once more.
-    """
-    names = [*declared.export_fields, *view.added]
-    if has_own_export(declared):
-        given = (name for page in records(declared, queryset, view) for record in page for name in record)
-        names = list(given) or names
-    return [name for name in dict.fromkeys(names) if name not in view.hidden]
+    declared: Declaration
+    rows: QuerySet[Any] = field(repr=False)
+    view: View = EVERYTHING
+    file: str = ""
+    """The file in the zip that has the rows."""
+
+    schema: str = ""
+    """The file that has the JSON Schema of it."""
+
+    @property
+    def label(self) -> str:
+        return self.declared.label
+
+    @property
+    def has_own_export(self) -> bool:
+        return has_own_export(self.declared)
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """The declared columns; where a custom ``export`` gives others, all that any row has.
+
+        For these, the rows are read once more.
+        """
+        names = [*self.declared.export_fields, *self.view.added]
+        if self.has_own_export:
+            names = [*dict.fromkeys(name for page in self.pages() for record in page for name in record)] or names
+        return [name for name in dict.fromkeys(names) if name not in self.view.hidden]
+
+    def pages(self, size: int | None = None) -> Iterator[list[Record]]:
+        """Yield what ``PrivacyMeta.export`` gives of each row, as ``view`` shows it, in pages of at most ``size``.
+
+        Of a row once, however often the queryset's joins find it.
+        """
+        for page in _pages(self.rows, size or ROWS_PER_PAGE):
+            yield [self.view.record(row, self.declared.meta.export(row)) for row in page]
 
 
 def has_own_export(declared: Declaration) -> bool:
@@ -56,15 +86,13 @@ def has_own_export(declared: Declaration) -> bool:
     return type(declared.meta).export is not PrivacyMeta.export
 
 
-def records(declared: Declaration, queryset: QuerySet[Any], view: View = EVERYTHING) -> Iterator[list[Record]]:
-    """Yield what ``PrivacyMeta.export`` gives of each row, in pages, as ``view`` shows it.
-
-    Of a row once, however often the queryset's joins find it.
-    """
-    for page in _pages(queryset):
-        rows = {row.pk: row for row in page}
-        yield [view.record(row, declared.meta.export(row)) for row in rows.values()]
+def _pages(rows: QuerySet[Any], size: int) -> Iterator[Collection[Any]]:
+    if not takes_conditions(rows):
+        yield from chunks(_once(rows), size)
+        return
+    for page in pages(rows, size):
+        yield _once(page)
 
 
-def _pages(queryset: QuerySet[Any]) -> Iterable[list[Any]]:
-    return pages(queryset, ROWS_PER_PAGE) if takes_conditions(queryset) else [list(queryset)]
+def _once(rows: Iterable[Any]) -> Collection[Any]:
+    return {row.pk: row for row in rows}.values()

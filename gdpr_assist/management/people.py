@@ -73,7 +73,7 @@ def read_row(label: str, key: str, using: str) -> Model:
     return row
 
 
-def export_to(person: Subject, name: str | None) -> dict[str, int]:
+def export_to(person: Subject, name: str | None, *, format: str, bom: bool) -> dict[str, int]:
     """Write the export to a new file that its owner alone can read; return the number of rows by name of file in it.
 
     Raises ``CommandError`` where it cannot be written, or broke off: then no file is left.
@@ -86,7 +86,7 @@ def export_to(person: Subject, name: str | None) -> dict[str, int]:
         raise CommandError(f"The export could not be written to {name}: {type(error).__name__}") from None
     try:
         with file:
-            return person.export(file)
+            return person.export(file, format=format, bom=bom)
     except BaseException as error:
         Path(name).unlink()
         if isinstance(error, OSError):

@@ -15,6 +15,7 @@ from .. import __version__
 from ..copies.rows import copies_of
 from ..declaring.clauses import DELETED, Keep
 from ..export.archive import stream_zip
+from ..export.records import Table
 from ..paths import clauses_of, known_by, routes
 from ..registry import registry
 from .finding import Found
@@ -53,26 +54,26 @@ class Recipient:
     """Whether there may be a word of rows that are not in the export; None where there is one of all."""
 
 
-def stream(recipient: Recipient, found: Iterable[Found], format: str, counts: dict[str, int]) -> Iterator[bytes]:
+def stream(
+    recipient: Recipient, found: Iterable[Found], counts: dict[str, int], *, format: str, bom: bool
+) -> Iterator[bytes]:
     """Yield the zip in pieces; ``counts`` gets the number of rows by name of file, as ``stream_zip`` gives it.
 
     Of a row about several people, each gets what is theirs, what they have seen, and what is not personal.
     """
     tokens = Tokens(recipient.keys, recipient.using)
     there = [each for each in found if each.rows.exists()]
-    names: dict[str, list[str]] = {}
 
-    def manifest() -> dict[str, str]:
-        said = _manifest(recipient, there, counts, names)
+    def manifest(tables: list[Table]) -> dict[str, str]:
+        said = _manifest(recipient, list(zip(there, tables, strict=True)), counts)
         return {MANIFEST: json.dumps(said, indent=2, ensure_ascii=False, default=str)}
 
-    files = [(each.model, *shown_to(each, tokens)) for each in there]
-    yield from stream_zip(files, counts, format=format, names=names, texts=manifest)
+    rows = [(each.model, *shown_to(each, tokens)) for each in there]
+    yield from stream_zip(rows, counts, format=format, bom=bom, texts=manifest)
 
 
-def _manifest(
-    recipient: Recipient, there: list[Found], counts: dict[str, int], names: dict[str, list[str]]
-) -> dict[str, Any]:
+def _manifest(recipient: Recipient, written: list[tuple[Found, Table]], counts: dict[str, int]) -> dict[str, Any]:
+    there = [found for found, _ in written]
     searched = [model for model in registry.models if routes(model) or known_by(model)]
     return {
         "person": recipient.whose,
@@ -82,18 +83,19 @@ def _manifest(
         "other_people": OTHERS,
         "files": [
             {
-                "file": name,
+                "file": table.file,
+                **({"schema": table.schema} if table.schema else {}),
                 "model": each.label,
                 "database": each.using,
                 "party": each.part,
                 "found": list(each.ways),
-                "rows": counts[name],
-                "columns": names[name],
+                "rows": counts[table.file],
+                "columns": table.columns,
                 "about_somebody_else_too": each.is_shared,
                 "on_erasure": _on_erasure(each),
-                "withheld": left_out(each, names[name]),
+                "withheld": left_out(each, table.columns),
             }
-            for each, name in zip(there, counts, strict=True)
+            for each, table in written
         ],
         "empty": sorted({model._meta.label for model in searched} - {each.label for each in there}),
         "copies": _copies(there, recipient.tells),

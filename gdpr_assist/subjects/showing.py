@@ -14,6 +14,7 @@ from ..declaring.declaration import Declaration
 from ..declaring.relations import generic_keys
 from ..declaring.rules import is_hashed_password
 from ..export.records import Record, View, has_own_export
+from ..export.values import text
 from ..paths import clauses_of, knows_people, person_of
 from ..registry import registry
 from .finding import Found
@@ -35,7 +36,7 @@ def shown_to(found: Found, tokens: Tokens) -> tuple[QuerySet[Any], View]:
 
     def shown(row: Model, record: Record) -> Record:
         record = {name: _without_people(value, tokens, found.using) for name, value in record.items()}
-        record |= {name: None if (thing := getattr(row, name)) is None else str(thing) for name in things}
+        record |= {name: None if (thing := getattr(row, name)) is None else text(thing) for name in things}
         for person in people:
             for name in (person.name, f"{person.name}_id"):
                 if name in record or name in added:

@@ -212,15 +212,15 @@ class Subject:
         return last_superuser(self.lines())
 
     @sensitive
-    def export(self, file: IO[bytes], *, format: str = "csv") -> dict[str, int]:
+    def export(self, file: IO[bytes], *, format: str = "csv", bom: bool = False) -> dict[str, int]:
         """Write what is known of the person to ``file``, as a zip; return the number of rows by name of file.
 
         Other people are tokens in it. ``manifest.json`` says for whom it is, how each row was found, and what was left
-        out and why. Raises ``ExportError``; what ``file`` holds then cannot be opened as a zip. ``ValueError``: there
-        is no such format.
+        out and why. With ``bom``, CSV begins with a byte order mark, for spreadsheets. Raises ``ExportError``; what
+        ``file`` holds then cannot be opened as a zip. ``ValueError``: there is no such format.
         """
         counts: dict[str, int] = {}
-        for chunk in self.stream(counts, format=format):
+        for chunk in self.stream(counts, format=format, bom=bom):
             file.write(chunk)
         return counts
 
@@ -230,6 +230,7 @@ class Subject:
         counts: dict[str, int] | None = None,
         *,
         format: str = "csv",
+        bom: bool = False,
         tells: Callable[[QuerySet[Any]], bool] | None = None,
     ) -> Iterator[bytes]:
         """Yield what ``export()`` writes, for a response that is streamed; ``counts`` gets what that returns.
@@ -250,7 +251,7 @@ class Subject:
             is_narrowed=self._narrow is not None,
             tells=tells,
         )
-        return stream(recipient, found, format, {} if counts is None else counts)
+        return stream(recipient, found, {} if counts is None else counts, format=format, bom=bom)
 
     @sensitive
     def erase(
@@ -294,9 +295,9 @@ class Subject:
         """The asynchronous ``rows()``."""
         return await sync_to_async(self.rows)()
 
-    async def aexport(self, file: IO[bytes], *, format: str = "csv") -> dict[str, int]:
+    async def aexport(self, file: IO[bytes], *, format: str = "csv", bom: bool = False) -> dict[str, int]:
         """The asynchronous ``export()``."""
-        return await sync_to_async(self.export)(file, format=format)
+        return await sync_to_async(self.export)(file, format=format, bom=bom)
 
     async def aoutlook(self) -> Outlook:
         """The asynchronous ``outlook()``."""

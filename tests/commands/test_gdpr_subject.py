@@ -265,6 +265,24 @@ def test_export(ada, tmp_path):
         run("export", "people.Account", ada.pk)
 
 
+def test_export_in_another_format(ada, tmp_path):
+    sale(ada)
+    file = tmp_path / "ada.zip"
+    lines = run("export", "people.Account", ada.pk, "--output", file, "--format", "json")
+    assert lines == "people-Account.json: 1\npeople-Sale.json: 1\n"
+    with zipfile.ZipFile(file) as archive:
+        assert json.loads(archive.read("people-Account.json"))[0]["email"] == "ada@quill.example"
+    with pytest.raises(CommandError, match=r"invalid choice: 'xml' \(choose from .*csv.*json"):
+        run("export", "people.Account", ada.pk, "--output", tmp_path / "other.zip", "--format", "xml")
+
+
+def test_export_for_spreadsheets(ada, tmp_path):
+    file = tmp_path / "ada.zip"
+    run("export", "people.Account", ada.pk, "--output", file, "--bom")
+    with zipfile.ZipFile(file) as archive:
+        assert archive.read("people-Account.csv").startswith(b"\xef\xbb\xbf")
+
+
 def test_an_export_that_breaks_off_leaves_nothing_that_opens(ada, tmp_path, monkeypatch):
     def fail(self, instance):
         raise RuntimeError("ada@quill.example")

@@ -14,6 +14,7 @@ from gdpr_assist.databases.aliases import data_aliases
 from gdpr_assist.databases.failures import failure
 from gdpr_assist.databases.isolation import check_commits
 from gdpr_assist.exceptions import AnonymiseError
+from gdpr_assist.export.archive import FORMATS
 from gdpr_assist.management.asking import check_superuser, check_yes
 from gdpr_assist.management.people import export_to, one_of, people_of
 from gdpr_assist.management.values import of_person, of_preview
@@ -34,6 +35,8 @@ class Command(BaseCommand):
         parser.add_argument("--by", metavar="KIND", help="What she is known by, of this kind, read from the input.")
         parser.add_argument("--database", default="default", metavar="ALIAS", help="Of the row. Default: default.")
         parser.add_argument("--output", metavar="FILE", help="The zip that export makes; it may not be there yet.")
+        parser.add_argument("--format", choices=sorted(FORMATS), default="csv", help="Of the export. Default: csv.")
+        parser.add_argument("--bom", action="store_true", help="CSV begins with a byte order mark, for spreadsheets.")
         parser.add_argument(
             "--include",
             action="append",
@@ -74,7 +77,7 @@ class Command(BaseCommand):
 
     def act_on(self, person: Subject, options: dict[str, Any]) -> None:
         if options["action"] == "export":
-            self.export(person, options["output"], as_json=options["json"])
+            self.export(person, options)
             return
         erases = options["action"] == "erase" and not options["dry_run"]
         if not options["json"]:
@@ -96,9 +99,9 @@ class Command(BaseCommand):
             if result.residue:
                 raise CommandError("The person is erased, and there is more about her: see above.")
 
-    def export(self, person: Subject, name: str | None, *, as_json: bool) -> None:
-        counts = export_to(person, name)
-        if as_json:
+    def export(self, person: Subject, options: dict[str, Any]) -> None:
+        counts = export_to(person, options["output"], format=options["format"], bom=options["bom"])
+        if options["json"]:
             self.stdout.write(_json(counts))
             return
         for written, count in counts.items():
