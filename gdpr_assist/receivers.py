@@ -135,7 +135,7 @@ class LoggedDeletion(writing.Erasure):
 
     def _erase_copies(self, erasure: writing.Erasure) -> None:
         for model, keys in self.deleted.items():
-            erase_copies(model, keys, Run(erasure, is_scrub=is_scrubbing()), force=_again(), but=going_with(model))
+            erase_copies(model, keys, Run(erasure), force=_again(), but=going_with(model))
 
 
 # {the atomic block of a Collector's run: its deletion}. Each run is within a block of its own for all its signals: the
@@ -206,21 +206,22 @@ def _log_alone(instance: Model, using: str) -> None:
 def anonymise_related(sender: type[Model], queryset: QuerySet[Any], keys: Sequence[str], **kwargs: Any) -> None:
     """target_deleted: anonymise the rows, within the deletion's own operation where it has one.
 
-    Where the key is a party's own, that part of the rows alone: what they hold of others stays.
+    Where the key is a party's own, that part of the rows alone: what they hold of others stays. In a scrub, which does
+    all rows but those that somebody leaves, none.
     """
     why = _why_kept(sender, keys[0]) if sender in registry else ""
     if why:
         count = queryset.count()
         keep(sender._meta.label, count)
         logger.info("%s: %s rows whose target is deleted are left as they are (%s).", sender._meta.label, count, why)
-    elif sender in registry:
+    elif sender in registry and not is_scrubbing():
         deletion = _under_way(queryset.db)
         part = part_behind(sender, keys[0])
         execute(
             plan(queryset, force=_again(), part=part),
             within=None if deletion is None or deletion.is_recorded else deletion,
         )
-    elif sender._meta.apps is apps:  # a migration's model of the same name declares nothing
+    elif sender not in registry and sender._meta.apps is apps:  # a migration's model of the same name declares nothing
         raise AnonymiseError(
             f"{sender._meta.label} has on_delete=ANONYMISE but is not registered; nothing was deleted. "
             "Give it a PrivacyMeta."

@@ -1,6 +1,10 @@
 """What a scrub deletes: rows that go with their person (``on_erasure = "delete"``)."""
 
+from unittest import mock
+
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.db.models import PROTECT, RESTRICT, Q
 from django.db.models.signals import post_delete
 from django.utils import timezone
@@ -13,8 +17,9 @@ from gdpr_assist.scrubbing.preview import described, done, untouched, warning
 from gdpr_assist.scrubbing.run import prepare, scrub
 from gdpr_assist.scrubbing.verification import failures, verify
 from tests.apps.fields.models import TextKey
+from tests.apps.own.models import Document, Person
 from tests.apps.people.models import Account, Sale, SaleLine
-from tests.apps.shop.models import Address, Customer, GiftOrder, Invoice, Order, Reply
+from tests.apps.shop.models import Address, Customer, GiftOrder, Invoice, Message, Order, Reply
 
 from .logbook import customer, logged
 from .observing import changed, listening, markers, queries
@@ -205,6 +210,47 @@ def test_an_interrupted_run_goes_on():
             scrubbed(TextKey, batch_size=2, follow=stop)
         scrubbed(TextKey)
     assert not TextKey.objects.exists()
+
+
+def test_rows_that_point_at_what_is_deleted_are_anonymised_by_their_own_plan_or_left():
+    """``on_delete=ANONYMISE`` does nothing more: a row that somebody leaves out stays, and points at nobody."""
+    person = customer()
+    order = baker.make(Order, customer=person, recipient="Ada", placed=timezone.now())
+    note = baker.make(Message, recipient=person, text="Dear Ada")
+    before = logged()
+    with deleting(Customer):
+        work = prepare(["default"], but=["shop.Message"])
+        scrub(work, compact=False)
+    order.refresh_from_db()
+    note.refresh_from_db()
+    assert (order.customer, order.recipient == "Ada") == (None, False)
+    assert (note.recipient, note.text) == (None, "Dear Ada")
+    assert markers(Message) == []
+    assert logged() == before
+
+
+@pytest.mark.usefixtures("media_root")
+def test_what_a_receiver_erases_in_a_scrub_is_a_part_of_it():
+    """Its files go before the COMMIT: after it, one that a kill has left is named by no row."""
+    tokens("token-1")
+    contract = Document.objects.create(person=Person.objects.create(name="Ada"))
+    contract.scan.save("ada.pdf", ContentFile(b"personal"))
+
+    def erase(**kwargs):
+        contract.anonymise()
+
+    def refuse(storage, name):
+        raise PermissionError
+
+    before = logged()
+    with deleting(TextKey), listening(post_delete, erase, TextKey):
+        with mock.patch.object(FileSystemStorage, "delete", refuse), pytest.raises(AnonymiseError, match="file of"):
+            scrubbed(TextKey)
+        assert TextKey.objects.count() == 1
+        assert Document.objects.get().scan.name == contract.scan.name != ""
+        scrubbed(TextKey)
+    assert (Document.objects.get().scan.name, list(default_storage.listdir("scans")[1])) == ("", [])
+    assert logged() == before
 
 
 def test_a_key_that_says_something_is_named_where_it_stays():

@@ -69,8 +69,8 @@ class Run:
     """One execution while it happens."""
 
     erasure: Erasure
-    is_scrub: bool = False
-    """Whether it scrubs a copy, range by range."""
+    is_scrub: bool = field(default_factory=is_scrubbing)
+    """Whether it scrubs a copy, range by range; also what a receiver of the project erases meanwhile."""
 
     keepers: Keepers = field(init=False)
     copies: Counter[str] = field(default_factory=Counter)

@@ -1,9 +1,10 @@
 """Kills a real process at every step of an erasure, and compares what the log says then with what the data says.
 
-``python -m tests.faults.killing SCENARIO SEED`` makes databases of its own, prints one JSON object for each kill,
-and removes the databases. Each kill is a forked process that is sent SIGKILL by itself, before or after a write or a
-COMMIT in any of the databases: once at each such point. The seed draws the order, the size from those with as many
-points as the largest, and whether a backup is restored before anybody could reconcile.
+``python -m tests.faults.killing SCENARIO SEED [ROUNDS]`` makes databases of its own, prints one JSON object for each
+kill, and removes the databases. Each kill is a forked process that is sent SIGKILL by itself, before or after a write
+or a COMMIT in any of the databases, or the deletion of a file: once at each such point, or at ROUNDS of them. The
+seed draws the order, the size from those with as many points as the largest, and whether a backup is restored before
+anybody could reconcile.
 """
 
 import json
@@ -16,13 +17,14 @@ from contextlib import suppress
 from io import StringIO
 
 import django
+from django.core.files.storage import FileSystemStorage
 
 
 class Unwanted(Exception):
     """What makes an outer transaction roll back."""
 
 
-def main(name, seed):
+def main(name, seed, rounds=0):
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     os.environ["DB_NAME"] = f"{os.environ.get('DB_NAME', 'gdpr_assist')}_kills_{os.getpid()}"
     django.setup()
@@ -30,7 +32,7 @@ def main(name, seed):
     scenario = scenarios.SCENARIOS[name]
     databases.create(scenario.aliases)
     try:
-        for result in Harness(scenario, databases).run(int(seed)):
+        for result in Harness(scenario, databases).run(int(seed), int(rounds)):
             print(json.dumps(result), flush=True)  # noqa: T201  (read by the test)
     finally:
         databases.drop(scenario.aliases)
@@ -48,12 +50,12 @@ class Harness:
         self.scenario = scenario
         self.databases = databases
 
-    def run(self, seed):
+    def run(self, seed, rounds):
         rng = random.Random(seed)
         points = {size: self.count(size) for size in self.scenario.sizes}
         most = max(points.values())
         sizes = [size for size, count in points.items() if count == most]
-        for point in rng.sample(range(1, most + 1), most):
+        for point in rng.sample(range(1, most + 1), min(rounds, most) or most):
             result = self.kill(rng.choice(sizes), point, disaster=rng.random() < 1 / 3)
             yield {**result, "points": most}
 
@@ -109,6 +111,7 @@ class Points:
             connection = connections[using]
             connection.execute_wrappers.append(self.write)
             connection._commit = self.around(connection._commit)
+        FileSystemStorage.delete = self.around(FileSystemStorage.delete)
 
     def write(self, execute, sql, params, many, context):
         if sql.lstrip().upper().startswith("SELECT"):

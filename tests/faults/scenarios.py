@@ -4,26 +4,38 @@ The judge asks the data what happened, never the log: a row is erased if it does
 """
 
 import re
-from contextlib import suppress
+import shutil
+from contextlib import ExitStack, suppress
+from datetime import datetime, timezone
+from pathlib import Path
 from unittest import mock
+from uuid import UUID
 
+from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.core.management import CommandError
 from django.db import connections, transaction
-from django.utils import timezone
 
 from gdpr_assist import Subject
 from gdpr_assist.execution import claims
 from gdpr_assist.log import writing
 from gdpr_assist.models import EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
+from gdpr_assist.scrubbing.run import prepare, scrub
+from gdpr_assist.tables import Scrub
+from tests.apps.fields.models import TextKey
+from tests.apps.own.models import Contract, Document, Person
 from tests.apps.people.models import Account, Reader, Sale, SaleLine
-from tests.apps.shop.models import Address, Comment, Customer, Order
+from tests.apps.shop.models import Address, Comment, Customer, Order, Reply
 from tests.faults import own_databases
 from tests.faults.killing import Unwanted, command
+from tests.observing import changed
 from tests.people import account, sale
 
 DATA = (Customer, Order, Comment, Address)
 TARGET, BYSTANDER = "XX", "ZZ"
+SINCE = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
 def wipe(models, using):
@@ -50,8 +62,8 @@ def seed(size):
             country=TARGET if number < size else BYSTANDER,
         )
         Address.objects.create(customer=person, street=f"{number} Lily Lane", town="Leeds")
-        Order.objects.create(customer=person, recipient="Ada", email="ada@quill.example", placed=timezone.now())
-        Comment.objects.create(author=person, display_name="Ottoline", body="Lilies", posted=timezone.now())
+        Order.objects.create(customer=person, recipient="Ada", email="ada@quill.example", placed=SINCE)
+        Comment.objects.create(author=person, display_name="Ottoline", body="Lilies", posted=SINCE)
 
 
 def targets():
@@ -301,7 +313,7 @@ class Reconcile(Scenario):
         return []
 
 
-class Person(Scenario):
+class OnTwoDatabases(Scenario):
     """Somebody with rows on two databases: one transaction and one operation on each.
 
     After a kill, status and log say on which of them she is erased, and a second call erases the rest.
@@ -373,6 +385,76 @@ class Person(Scenario):
         }
 
 
+class ScrubThatDeletes(Scenario):
+    """A scrub that deletes rows, with what goes with them, and files. After a kill it goes on to the same end.
+
+    Comments tell how often they were anonymised. Some rows were anonymised before the scrub.
+    """
+
+    sizes = (2,)
+    deleted = (Customer, Person, Reply, TextKey)
+    models = (Contract, Document, Person, Comment, Order, Address, Customer, Reply, TextKey)
+    expected = None
+
+    def prepare(self, size):
+        if self.expected is None:
+            self.fill(size)
+            self.act(size)
+            self.expected = self.found()
+        self.fill(size)
+        return self.found()
+
+    def fill(self, size):
+        own_databases.wait_for_the_killed()
+        wipe((*self.models, PrivacyAnonymised, Receipt, Scrub), "default")
+        wipe((EventLog, Outcome, Operation), "gdpr_log")
+        shutil.rmtree(settings.MEDIA_ROOT, ignore_errors=True)
+        ContentType.objects.get_for_models(*self.models)
+        for key in range(1, size + 1):
+            customer = Customer.all_objects.create(
+                pk=key, number=UUID(int=key), name=f"Ada {key}", email=f"ada{key}@quill.example", referred_by_id=key
+            )
+            Address.objects.create(pk=key, customer=customer, street="1 Lily Lane", town="Leeds")
+            Order.objects.create(pk=key, customer=customer, recipient="Ada", email="ada@quill.example", placed=SINCE)
+            Comment.objects.create(pk=key, author=customer, display_name="Ada", body="Lilies", posted=SINCE)
+            person = Person.objects.create(pk=key, name="Ada", portrait=self.file(f"portraits/{key}.png"))
+            Document.objects.create(pk=key, person=person, scan=self.file(f"scans/{key}.pdf"))
+            Contract.objects.create(pk=key, person=person, scan=self.file(f"contracts/{key}.pdf"))
+            Reply.objects.create(pk=key, to_id=key - 1 or None, text="Lilies")
+            TextKey.objects.create(pk=f"token-{key}", name="Ada", email="ada@quill.example")
+        Order.objects.first().anonymise()
+        TextKey.objects.first().anonymise()
+
+    def file(self, name):
+        default_storage.save(f"{name}.small", ContentFile(b"Ada"))
+        return default_storage.save(name, ContentFile(b"Ada"))
+
+    def act(self, size):
+        with ExitStack() as declared:
+            for model in self.deleted:
+                declared.enter_context(changed(model, on_erasure="delete", subject=None))
+            scrub(prepare(["default"], only=[each._meta.label for each in self.models]), batch_size=1, compact=False)
+
+    def found(self):
+        """Return all that a scrub is to leave the same, whatever became of it meanwhile."""
+        markers = PrivacyAnonymised.objects.values_list("content_type", "object_id", "part", "computed")
+        return {
+            **{model._meta.label: sorted(model._base_manager.values_list()) for model in self.models},
+            "markers": sorted(markers),
+            "begun": Scrub.objects.count(),
+            "receipts": Receipt.objects.count(),
+            "log": sorted(EventLog.objects.using("gdpr_log").values_list("event", "app_label", "model_name")),
+            "files": sorted(str(each) for each in Path(settings.MEDIA_ROOT).rglob("*.*")),
+        }
+
+    def judge(self, before, disaster):
+        own_databases.wait_for_the_killed()
+        if self.found() != self.expected:  # else it had ended, and another run would be another scrub
+            self.act(2)
+        now = self.found()
+        return [f"{what} is not as without a kill" for what in now if now[what] != self.expected[what]], 0
+
+
 SCENARIOS = {
     "anonymise": Anonymise(),
     "queryset": AnonymiseQuerySet(),
@@ -382,5 +464,6 @@ SCENARIOS = {
     "rolled-back": RolledBack(),
     "replay": Replay(),
     "reconcile": Reconcile(),
-    "person": Person(),
+    "person": OnTwoDatabases(),
+    "scrub": ScrubThatDeletes(),
 }
