@@ -42,6 +42,11 @@ def tool_sees_all() -> bool:
     return bool(settings.GDPR_TOOL_SEES_ALL)
 
 
+def tool_has_permissions() -> bool:
+    """Return whether the Personal data tool asks for permissions of its own, beside those of the models."""
+    return bool(settings.GDPR_TOOL_PERMISSIONS)
+
+
 def watches_refills() -> bool:
     """Return whether each save is looked at, if it fills an anonymised row again."""
     return bool(settings.GDPR_WATCH_REFILLS)

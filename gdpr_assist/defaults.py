@@ -50,5 +50,8 @@ class GdprAssistConf(AppConf):
     # Whether the Personal data tool has all rows of a model, also those that its admin hides from a user
     TOOL_SEES_ALL = False
 
+    # Whether the Personal data tool asks for permissions of its own, as search_personaldata; False: as in 1.x
+    TOOL_PERMISSIONS = False
+
     class Meta:
         prefix = "gdpr"

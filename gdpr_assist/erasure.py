@@ -22,6 +22,7 @@ from .planning.markers import marked_texts
 from .planning.plans import Plan, all_pinned
 from .sensitive import sensitive
 from .signals import deleted, erased
+from .tables import who
 
 
 @sensitive
@@ -32,13 +33,15 @@ def erase(
     deletions: Sequence[Deletion] = (),
     first: Callable[[], Sequence[Plan]] | None = None,
     last: str | None = None,
+    operation: UUID | None = None,
 ) -> list[Result]:
     """Execute ``plans``, then ``deletions``, as one erasure: one transaction and one operation on each database.
 
     Returns the results of the plans; each deletion has its own. ``by`` is who asked for it, as a user. Where somebody
     is named, the receivers of ``signals.erased`` hear of each plan in the transaction that erases, and those of
-    ``signals.deleted`` of each of ``deletions`` with rows: what they raise undoes it. The log never holds a name.
-    ``first`` and ``last`` are those of ``execute_together``; without ``first``, all keys are read.
+    ``signals.deleted`` of each of ``deletions`` with rows: what they raise undoes it. Beside the rows it is noted
+    which user it was; the log never holds that. ``first``, ``last`` and ``operation`` are those of
+    ``execute_together``; without ``first``, all keys are read.
 
     Raises ``AnonymiseError``, and Django's own errors of deleting; then nothing was changed, unless it is
     ``PartlyErased``.
@@ -47,6 +50,8 @@ def erase(
     together: dict[str, Any] = {
         "aliases": [each.rows.db for each in deletions],
         "last": last,
+        "operation": operation,
+        "by": who(by),
         "then": partial(_run, deletions),
     }
     if by is None:

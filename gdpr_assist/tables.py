@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import connections, models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from .former import warn
 
@@ -27,6 +29,12 @@ LONGEST_KEY = 512
 # In characters
 LONGEST_PART = 64
 
+# In characters: the label of a model, and a key that is no text
+LONGEST_WHO = 255
+
+# In place of who asked for an erasure, where that was lost with a database that was restored
+NOBODY_KNOWS = "?"
+
 # {vendor: type of a column that holds an id}; Django's own type elsewhere
 ID_TYPES = {"mysql": "char(32)"}
 
@@ -37,6 +45,14 @@ EXACT = {"mysql": "utf8mb4_bin"}
 def stored_key(key: Any) -> str:
     """Return a primary key as the text under which it is stored; a composite one as JSON, which Django reads."""
     return json.dumps([str(part) for part in key]) if isinstance(key, tuple) else str(key)
+
+
+def who(user: Any) -> str:
+    """Return the user as a receipt has it: label of the model and key. ``""`` for what is no saved user, and where the
+    key is a text, which may itself say who it is.
+    """
+    is_kept = isinstance(user, models.Model) and isinstance(user.pk, (int, uuid.UUID))
+    return f"{user._meta.label} {stored_key(user.pk)}" if is_kept else ""
 
 
 def new_key() -> bytes:
@@ -101,6 +117,8 @@ class Operation(models.Model):
 
     class Meta:
         app_label = "gdpr_assist"
+        verbose_name = gettext_lazy("erasure")
+        verbose_name_plural = gettext_lazy("erasures")
 
     def __str__(self) -> str:
         return str(self.id)
@@ -204,12 +222,51 @@ class Receipt(models.Model):
 
     operation = HexUUIDField(primary_key=True, editable=False)
     written = models.DateTimeField(help_text="When the operation was started, also if a replay wrote the receipt")
+    by = models.CharField(
+        max_length=LONGEST_WHO,
+        blank=True,
+        default="",
+        editable=False,
+        help_text="Who asked for it: label of the model and key, as in auth.User 7; empty if nobody said so",
+    )
+    remarks = models.JSONField(
+        null=True, editable=False, help_text="What the log does not hold: numbers of rows that stay, and why"
+    )
 
     class Meta:
         app_label = "gdpr_assist"
 
     def __str__(self) -> str:
         return str(self.operation)
+
+
+class Export(models.Model):
+    """What somebody took out of the site: when, who, of how much, and whether all of it came through. No values."""
+
+    BEGUN, WHOLE, BROKEN = "begun", "whole", "broken"
+    STATES = [
+        (WHOLE, gettext_lazy("whole")),
+        (BROKEN, gettext_lazy("broken off")),
+        (BEGUN, gettext_lazy("begun, and no more is known")),
+    ]
+
+    id = HexUUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    started = models.DateTimeField(gettext_lazy("when"), db_index=True, default=timezone.now)
+    by = models.CharField(gettext_lazy("who"), max_length=LONGEST_WHO, blank=True, default="")
+    format = models.CharField(gettext_lazy("format"), max_length=20)
+    counts = models.JSONField(gettext_lazy("rows"), default=dict, help_text="{label of a model: rows}")
+    digest = models.CharField(
+        gettext_lazy("SHA-256 of the zip"), max_length=64, blank=True, default="", help_text="Once it is whole"
+    )
+    state = models.CharField(gettext_lazy("state"), max_length=6, choices=STATES, default=BEGUN)
+
+    class Meta:
+        app_label = "gdpr_assist"
+        verbose_name = gettext_lazy("export")
+        verbose_name_plural = gettext_lazy("exports")
+
+    def __str__(self) -> str:
+        return str(self.id)
 
 
 class Markers(models.Manager["PrivacyAnonymised"]):
@@ -309,3 +366,9 @@ class PersonalData(models.Model):  # noqa: DJ008  (there are no objects)
         managed = False
         base_manager_name = "objects"
         verbose_name_plural = "personal data"
+        permissions = [
+            ("search_personaldata", "Can search personal data"),
+            ("export_personaldata", "Can export personal data"),
+            ("anonymise_personaldata", "Can anonymise personal data"),
+            ("view_erasures", "Can view what was erased and exported"),
+        ]

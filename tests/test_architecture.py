@@ -65,7 +65,7 @@ def is_write(node):
 # execution: personal data; log: events, receipts, and which database it is; deletion: called by Django's Collector at
 # its own UPDATE; upgrading: an operation of a migration; admin/history: Django's own history; errands: what users are
 # at between two requests; testing/people: a site's tests.
-LOG = {"log/identity", "log/receipts", "log/writing"}
+LOG = {"log/exports", "log/identity", "log/receipts", "log/writing"}
 WRITERS = {"execution", *LOG, "deletion", "upgrading", "admin/history", "errands", "testing/people"}
 
 
@@ -82,7 +82,7 @@ def test_that_law_is_about_something():
 TABLES = {
     "errands": {"Errand"},
     "execution": {"PrivacyAnonymised", "Scrub"},
-    "log": {"DatabaseIdentity", "EventLog", "Operation", "Outcome", "Receipt", "Upgrade"},
+    "log": {"DatabaseIdentity", "EventLog", "Export", "Operation", "Outcome", "Receipt", "Upgrade"},
     "upgrading": {"PrivacyAnonymised"},
 }
 

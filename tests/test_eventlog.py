@@ -667,12 +667,13 @@ def test_the_log_holds_no_personal_data():
 
 
 @pytest.mark.django_db
-def test_the_receipt_says_which_and_when_and_no_more():
+def test_the_receipt_says_which_and_when_and_who_asked_where_somebody_said_so():
     columns = {field.name for field in Receipt._meta.get_fields()}
-    assert columns == {"operation", "written"}
+    assert columns == {"operation", "written", "by", "remarks"}
     result = customer().anonymise()
     assert isinstance(result.operation, uuid.UUID)
-    assert Receipt.objects.get().pk == result.operation
+    receipt = Receipt.objects.get()
+    assert (receipt.pk, receipt.by, receipt.remarks) == (result.operation, "", None)
 
 
 # -- who writes twice, and who becomes another -----------------------------------------------------

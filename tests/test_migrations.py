@@ -97,6 +97,7 @@ TABLES = {
     "main": {
         "gdpr_assist_databaseidentity",
         "gdpr_assist_errand",
+        "gdpr_assist_export",
         "gdpr_assist_privacyanonymised",
         "gdpr_assist_receipt",
         "gdpr_assist_scrub",
@@ -120,7 +121,11 @@ COLUMN_TYPE = {
     ),
 }
 IDS = {
-    "main": [("gdpr_assist_receipt", "operation"), ("gdpr_assist_databaseidentity", "database_id")],
+    "main": [
+        ("gdpr_assist_receipt", "operation"),
+        ("gdpr_assist_databaseidentity", "database_id"),
+        ("gdpr_assist_export", "id"),
+    ],
     "log": [
         ("gdpr_assist_operation", "id"),
         ("gdpr_assist_operation", "database_id"),

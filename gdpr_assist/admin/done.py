@@ -1,21 +1,28 @@
-"""What the erasure of a person did, in words: in numbers and without a value. Reads only."""
+"""What the erasure of a person did, in words: in numbers and without a value."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from typing import Any
 
 from django.apps import apps
 from django.contrib import messages
 from django.contrib.admin import AdminSite
+from django.db import Error
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from ..declaring.clauses import FREE
 from ..declaring.meta import all_rows
+from ..log.receipts import note_remarks
 from ..subjects.shares import Reason, SubjectResult
 from .confirmation import counted
 from .permissions import may_view, may_view_all
+
+logger = logging.getLogger(__name__)
 
 
 def outcome(result: SubjectResult, request: HttpRequest, site: AdminSite) -> str:
@@ -23,7 +30,6 @@ def outcome(result: SubjectResult, request: HttpRequest, site: AdminSite) -> str
 
     Rows in doubt are left out where the user may not view rows of their model.
     """
-    uncertain = [each for each in result.uncertain if may_view(request, site, apps.get_model(each.label))]
     sentences = []
     if result.erased:
         sentences.append(_("Anonymised: %(rows)s.") % {"rows": _listed(result.erased)})
@@ -33,16 +39,58 @@ def outcome(result: SubjectResult, request: HttpRequest, site: AdminSite) -> str
         sentences.append(_("Copies of these erased: %(rows)s.") % {"rows": _listed(result.copies)})
     if not sentences:
         sentences.append(_("Nothing was anonymised."))
+    sentences += stays(result, request, site)
+    sentences += [
+        _("Operation %(id)s.") % {"id": operation} for operation in dict.fromkeys(result.operations.values())
+    ]
+    return " ".join(sentences)
+
+
+def stays(result: SubjectResult, request: HttpRequest, site: AdminSite) -> Iterator[str]:
+    """Yield what is still there, and why."""
+    uncertain = [each for each in result.uncertain if may_view(request, site, apps.get_model(each.label))]
     for text, reasons in (
         (_("Kept: %(rows)s."), result.kept),
         (_("Left as they are: %(rows)s."), [*result.left, *uncertain]),
     ):
         if reasons:
-            sentences.append(text % {"rows": _reasons(reasons)})
-    sentences += [
-        _("Operation %(id)s.") % {"id": operation} for operation in dict.fromkeys(result.operations.values())
-    ]
-    return " ".join(sentences)
+            yield text % {"rows": _reasons(reasons)}
+
+
+def note(result: SubjectResult, *, is_looked_for: bool) -> None:
+    """Note beside the rows what the log does not hold of an erasure, for its page: numbers, and no values.
+
+    The erasure is done: where this cannot be noted, its page says less.
+    """
+    remarks: dict[str, Any] = {
+        name: [asdict(each) for each in getattr(result, name)] for name in ("kept", "left", "uncertain")
+    }
+    if is_looked_for:
+        remarks |= {"residue": result.residue, "unread": result.unread}
+    for using, operation in result.operations.items():
+        try:
+            note_remarks(operation, using, remarks)
+        except Error as error:
+            logger.error("What stays after operation %s could not be noted (%s).", operation, type(error).__name__)
+
+
+def remarks(noted: dict[str, Any], request: HttpRequest, site: AdminSite) -> Iterator[str]:
+    """Yield in sentences what ``note`` has noted."""
+    reasons = {name: [Reason(**each) for each in noted.get(name, [])] for name in ("kept", "left", "uncertain")}
+    known: dict[str, Any] = {
+        name: [each for each in several if _is_there(each.label)] for name, several in reasons.items()
+    }
+    result = SubjectResult(operations={}, residue=noted.get("residue", {}), unread=noted.get("unread", {}), **known)
+    yield from stays(result, request, site)
+    if "residue" in noted:
+        yield from residue(result, request, site)
+
+
+def _is_there(label: str) -> bool:
+    try:
+        return bool(apps.get_model(label.partition(" ")[0]))
+    except LookupError:
+        return False
 
 
 def residue(result: SubjectResult, request: HttpRequest, site: AdminSite) -> Iterator[str]:

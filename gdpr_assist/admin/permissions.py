@@ -11,9 +11,37 @@ from django.contrib.auth import get_permission_codename
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from ..conf import tool_sees_all
+from ..conf import tool_has_permissions, tool_sees_all
 from ..registry import registry
 from ..undocumented import admin_of
+
+# What a user does with the tool: {what: (its own permission, those that allow it where the tool asks for none of its
+# own, as in 1.x)}
+SEARCH, EXPORT, ANONYMISE, ERASURES = (
+    "search_personaldata",
+    "export_personaldata",
+    "anonymise_personaldata",
+    "view_erasures",
+)
+_IN_1X = {
+    SEARCH: ["view_personaldata", "change_personaldata"],
+    EXPORT: ["view_personaldata", "change_personaldata"],
+    ANONYMISE: ["change_personaldata"],
+    ERASURES: ["view_erasures", "view_personaldata", "change_personaldata"],
+}
+
+
+def may_use(request: HttpRequest, what: str) -> bool:
+    """Whether the user may do ``what`` with the tool: ``SEARCH``, ``EXPORT``, ``ANONYMISE`` or ``ERASURES``.
+
+    One permission of that name where the tool has permissions of its own (``GDPR_TOOL_PERMISSIONS``).
+    """
+    return any(request.user.has_perm(f"gdpr_assist.{name}") for name in asked_for(what))
+
+
+def asked_for(what: str) -> list[str]:
+    """Return the permissions of which one is enough to do ``what``."""
+    return [what] if tool_has_permissions() else _IN_1X[what]
 
 
 def can_be_anonymised(model: type[Model]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from typing import Any
+from uuid import UUID, uuid4
 
 from django.db import DatabaseError, IntegrityError, transaction
 
@@ -25,6 +26,8 @@ def execute_together(
     first: Callable[[], Sequence[Plan]] | None = None,
     then: Callable[[], None] | None = None,
     before_commit: Callable[[list[Result]], None] | None = None,
+    operation: UUID | None = None,
+    by: str = "",
 ) -> list[Result]:
     """Execute ``plans`` as one erasure: one transaction and one operation on each of their databases.
 
@@ -35,12 +38,16 @@ def execute_together(
     plans, to delete rows, which is logged in the same operations. ``aliases`` are databases that these two need beside
     those of the plans. The database ``last`` commits last, if its constraints can be checked before.
 
+    ``operation`` is the id that it has on the last of them, and from which those on others are made; a random one
+    without it. ``by`` is noted in the receipts.
+
     Raises ``AnonymiseError``; then nothing was changed. Several databases cannot commit together: if one refuses after
     another came through, ``PartlyErased`` says what is done.
     """
     pinned = [] if first else all_pinned(plans)
     order = in_order_of_commit([*(plan.using for plan in plans), *aliases], last)
-    erasures = {using: writing.Erasure(using) for using in order}
+    ids = writing.ids_on(order, operation or uuid4())
+    erasures = {using: writing.Erasure(using, id=ids[using], by=by) for using in order}
     _check_outermost(list(erasures))
     with ExitStack() as transactions:
         blocks = {using: transaction.atomic(using=using) for using in erasures}

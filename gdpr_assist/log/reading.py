@@ -98,7 +98,7 @@ def logged_operations(
 
     With ``since`` those from then on, with ``using`` those of this alias: no other database is asked then.
     """
-    for page in _by_age(_operations(since).filter(_of(databases, using))):
+    for page in _by_age(_operations(since).filter(of_databases(databases, using))):
         for id_, using, started, committed in page:
             yield LoggedOperation(id=id_, using=using, started=started, is_committed=bool(committed))
 
@@ -138,7 +138,7 @@ def count_operations(since: datetime | None = None) -> int:
 
 def count_foreign(databases: Databases, since: datetime | None = None) -> int:
     """Return how many of them are of other databases."""
-    return _operations(since).exclude(_of(databases)).count()
+    return _operations(since).exclude(of_databases(databases)).count()
 
 
 def hold_events(operations: list[LoggedOperation]) -> None:
@@ -171,7 +171,7 @@ def _operations(since: datetime | None) -> QuerySet[Operation]:
     return operations if since is None else operations.filter(started__gte=since)
 
 
-def _of(databases: Databases, alias: str | None = None) -> Q:
+def of_databases(databases: Databases, alias: str | None = None) -> Q:
     """Return the condition that an operation is of ``databases``; with ``alias``, of this one."""
     ours = Q(pk__in=[])
     logged = Operation.objects.using(log_database()).filter(**({} if alias is None else {"using": alias}))

@@ -15,7 +15,7 @@ from ..databases.isolation import read_committed
 from ..databases.locks import is_busy, limit_wait
 from ..databases.rows import pages
 from ..databases.statements import among, insert_values
-from ..tables import Receipt, stored_ids
+from ..tables import NOBODY_KNOWS, Receipt, stored_ids
 
 ROWS_PER_QUERY = 1000
 
@@ -24,23 +24,39 @@ LEGACY = uuid.UUID("6f1f7c43-6d0f-5a3c-9a56-0b1c1b7d9d31")
 LEGACY_VERSION = 5  # of a uuid that is made from a name; those of operations are random
 
 
-def write_receipt(operation: uuid.UUID, using: str, started: datetime) -> None:
-    """Note beside the rows that ``operation`` took effect. Raises ``IntegrityError`` if that is noted already."""
-    Receipt.objects.using(using).create(operation=operation, written=started)
+def write_receipt(operation: uuid.UUID, using: str, started: datetime, by: str = "") -> None:
+    """Note beside the rows that ``operation`` took effect, and ``by`` whom it was asked for, as ``tables.who`` says.
+
+    Raises ``IntegrityError`` if that is noted already.
+    """
+    Receipt.objects.using(using).create(operation=operation, written=started, by=by)
 
 
 def write_receipts(operations: Iterable[tuple[uuid.UUID, datetime]], using: str) -> None:
-    """Note it of many, each with its start. Raises ``IntegrityError`` if it is noted of one of them already."""
+    """Note it of many that are replayed, each with its start: who asked for it was lost with its receipt.
+
+    Raises ``IntegrityError`` if it is noted of one of them already.
+    """
     connection = connections[using]
     fields: Any = Receipt._meta.concrete_fields
-    id_, written = fields
+    id_, written, _by, _remarks = fields
     rows = [
-        (id_.get_db_prep_value(operation, connection), written.get_db_prep_value(started, connection, prepared=True))
+        (
+            id_.get_db_prep_value(operation, connection),
+            written.get_db_prep_value(started, connection, prepared=True),
+            NOBODY_KNOWS,
+            None,
+        )
         for operation, started in operations
     ]
     with connection.cursor() as cursor:
         for statement in insert_values(fields, rows, using):
             statement.run(cursor)
+
+
+def note_remarks(operation: uuid.UUID, using: str, remarks: Any) -> None:
+    """Note what the log does not hold of ``operation``, whose transaction has ended: numbers, and no values."""
+    Receipt.objects.using(using).filter(pk=operation).update(remarks=remarks)
 
 
 def has_receipt(operation: uuid.UUID, using: str) -> bool:

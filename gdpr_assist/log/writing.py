@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from django.db import Error, IntegrityError, connections, transaction
@@ -56,6 +57,8 @@ class Erasure:
     started: datetime = field(default_factory=timezone.now)
     count: int = 0
     """Of its events."""
+    by: str = ""
+    """Who asked for it, as ``tables.who`` says: for the receipt, never for the log."""
 
     # Still to be written to the log
     pending: list[Event] = field(default_factory=list)
@@ -93,6 +96,21 @@ class Erasure:
     def _digests(self) -> Digests:
         with explained(self.using):
             return Digests(bytes(self.identity.key))
+
+
+def ids_on(aliases: Sequence[str], operation: uuid.UUID) -> dict[str, uuid.UUID]:
+    """Return {alias: id there} of one erasure on several databases: ``operation`` on the last of them."""
+    return {using: _made_from(operation, using) for using in aliases[:-1]} | dict.fromkeys(aliases[-1:], operation)
+
+
+def parts_of(operation: uuid.UUID, aliases: Iterable[str]) -> dict[str, list[uuid.UUID]]:
+    """Return {alias: the ids that ``operation`` may have there}, as ``ids_on`` makes them."""
+    return {using: [operation, _made_from(operation, using)] for using in aliases}
+
+
+def _made_from(operation: uuid.UUID, using: str) -> uuid.UUID:
+    """Return an id that looks like a random one, as that of a row of 1.x is told by its version."""
+    return uuid.UUID(bytes=sha256(operation.bytes + using.encode()).digest()[:16], version=4)
 
 
 def is_logging() -> bool:
@@ -213,7 +231,7 @@ def _write(erasure: Erasure) -> None:
     if not erasure.is_begun:
         with explained(erasure.using):
             database_id = erasure.identity.database_id
-            receipts.write_receipt(erasure.id, erasure.using, erasure.started)
+            receipts.write_receipt(erasure.id, erasure.using, erasure.started, erasure.by)
         operation = Operation(id=erasure.id, database_id=database_id, using=erasure.using, started=erasure.started)
     try:
         if operation is not None:

@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 import django.db.models.deletion
+import django.utils.timezone
 from django.db import migrations, models
 from django.db.models import Min
 from django.db.models.functions import Length
@@ -119,6 +120,7 @@ class Migration(migrations.Migration):
                 ("using", models.CharField(help_text="Alias of that database", max_length=255)),
                 ("started", models.DateTimeField(db_index=True)),
             ],
+            options={"verbose_name": "erasure", "verbose_name_plural": "erasures"},
         ),
         migrations.CreateModel(
             name="Receipt",
@@ -130,7 +132,67 @@ class Migration(migrations.Migration):
                         help_text="When the operation was started, also if a replay wrote the receipt"
                     ),
                 ),
+                (
+                    "by",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        editable=False,
+                        help_text=(
+                            "Who asked for it: label of the model and key, as in auth.User 7; empty if nobody said so"
+                        ),
+                        max_length=255,
+                    ),
+                ),
+                (
+                    "remarks",
+                    models.JSONField(
+                        editable=False,
+                        help_text="What the log does not hold: numbers of rows that stay, and why",
+                        null=True,
+                    ),
+                ),
             ],
+        ),
+        migrations.CreateModel(
+            name="Export",
+            fields=[
+                ("id", HexUUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "started",
+                    models.DateTimeField(db_index=True, default=django.utils.timezone.now, verbose_name="when"),
+                ),
+                ("by", models.CharField(blank=True, default="", max_length=255, verbose_name="who")),
+                ("format", models.CharField(max_length=20, verbose_name="format")),
+                (
+                    "counts",
+                    models.JSONField(default=dict, help_text="{label of a model: rows}", verbose_name="rows"),
+                ),
+                (
+                    "digest",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="Once it is whole",
+                        max_length=64,
+                        verbose_name="SHA-256 of the zip",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("whole", "whole"),
+                            ("broken", "broken off"),
+                            ("begun", "begun, and no more is known"),
+                        ],
+                        default="begun",
+                        max_length=6,
+                        verbose_name="state",
+                    ),
+                ),
+            ],
+            options={"verbose_name": "export", "verbose_name_plural": "exports"},
         ),
         migrations.CreateModel(
             name="Outcome",
@@ -177,6 +239,12 @@ class Migration(migrations.Migration):
             options={
                 "base_manager_name": "objects",
                 "managed": False,
+                "permissions": [
+                    ("search_personaldata", "Can search personal data"),
+                    ("export_personaldata", "Can export personal data"),
+                    ("anonymise_personaldata", "Can anonymise personal data"),
+                    ("view_erasures", "Can view what was erased and exported"),
+                ],
                 "verbose_name_plural": "personal data",
             },
         ),

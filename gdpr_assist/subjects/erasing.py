@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from ..databases.rows import locked
 from ..declaring.clauses import Keep
@@ -36,6 +37,7 @@ def erase_person(
     force: Force,
     people_go: bool,
     by: Any,
+    operation: UUID | None,
     check: Callable[[], None] | None,
     is_changed: Callable[[], bool],
 ) -> SubjectResult:
@@ -66,7 +68,7 @@ def erase_person(
             check()
         return pinned
 
-    results = erase(plans, by=by, deletions=deletions, last=using, first=lock_and_read)
+    results = erase(plans, by=by, deletions=deletions, last=using, first=lock_and_read, operation=operation)
     return SubjectResult(
         operations=operations(deletions, results),
         erased=counted(plans, results),

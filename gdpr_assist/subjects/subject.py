@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from itertools import compress
 from typing import IO, Any
+from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.db import DEFAULT_DB_ALIAS
@@ -255,19 +256,26 @@ class Subject:
 
     @sensitive
     def erase(
-        self, *, force: bool = False, by: Any = None, residue: bool = False, check: Callable[[], None] | None = None
+        self,
+        *,
+        force: bool = False,
+        by: Any = None,
+        residue: bool = False,
+        check: Callable[[], None] | None = None,
+        operation: UUID | None = None,
     ) -> SubjectResult:
         """Erase what is declared to be about this person, as one operation on each database; or change nothing.
 
         With ``force`` also what was erased before. ``by`` is the user who asked for it: of each row that was
         anonymised, receivers of ``signals.erased`` are told. With ``residue``, look through all tables afterwards for
         what was erased. ``check`` is called in the transaction, when the rows are locked and their keys read; what it
-        raises undoes all. Calling it again finishes what ``PartlyErased`` left. Raises ``AnonymiseError``.
+        raises undoes all. ``operation`` is the id of the operation on the database of the person's own rows; without
+        it, a random one. Calling it again finishes what ``PartlyErased`` left. Raises ``AnonymiseError``.
         """
 
         def once() -> SubjectResult:
             traces = Traces(self.shares(force=force) if residue else ())
-            result = self._erase(force, people_go=False, by=by, check=check)
+            result = self._erase(force, people_go=False, by=by, check=check, operation=operation)
             there = traces.look() if residue else Residue()
             return replace(result, residue=there.found, unread=there.unread)
 
@@ -284,7 +292,9 @@ class Subject:
             raise AnonymiseError(
                 "A person whose rows are narrowed cannot be deleted: all that is theirs would go. Call erase()."
             )
-        return self._unless_changed(partial(self._erase, "refilled", people_go=True, by=by, check=None))
+        return self._unless_changed(
+            partial(self._erase, "refilled", people_go=True, by=by, check=None, operation=None)
+        )
 
     @classmethod
     async def afind(cls, /, **identifiers: Any) -> list[Subject]:
@@ -316,10 +326,16 @@ class Subject:
         return await sync_to_async(self.preview)()
 
     async def aerase(
-        self, *, force: bool = False, by: Any = None, residue: bool = False, check: Callable[[], None] | None = None
+        self,
+        *,
+        force: bool = False,
+        by: Any = None,
+        residue: bool = False,
+        check: Callable[[], None] | None = None,
+        operation: UUID | None = None,
     ) -> SubjectResult:
         """The asynchronous ``erase()``."""
-        return await sync_to_async(self.erase)(force=force, by=by, residue=residue, check=check)
+        return await sync_to_async(self.erase)(force=force, by=by, residue=residue, check=check, operation=operation)
 
     async def adelete(self, *, by: Any = None) -> SubjectResult:
         """The asynchronous ``delete()``."""

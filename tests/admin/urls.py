@@ -9,6 +9,7 @@ from django.urls import path
 
 import gdpr_assist.admin
 from gdpr_assist.models import PersonalData
+from gdpr_assist.tables import Export, Operation
 from tests.apps.fields.models import TextKey
 from tests.apps.people.models import Account, Chat, Sale
 from tests.apps.shop.models import AuditEntry, Boat, Category, Customer, ForeignCustomer, Order, Reservation
@@ -115,5 +116,7 @@ class SaleAdmin(gdpr_assist.admin.ModelAdmin):
 
 site.register(LogEntry)
 site.register(PersonalData, gdpr_assist.admin.PersonalDataAdmin)
+site.register(Operation, gdpr_assist.admin.ErasuresAdmin)
+site.register(Export, gdpr_assist.admin.ExportsAdmin)
 
 urlpatterns = [path("admin/", admin.site.urls), path("shop/", site.urls)]

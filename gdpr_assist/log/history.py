@@ -1,0 +1,95 @@
+"""What was erased here, by operation: when, how much of which model, who asked for it, and its state. Reads only."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import Error
+from django.db.models import Count, QuerySet
+
+from ..conf import log_database
+from ..tables import NOBODY_KNOWS, EventLog, Operation, Receipt
+from .identity import Databases
+from .reading import of_databases
+from .writing import parts_of
+
+DONE = "done"
+RESTORED = "restored"
+ROLLED_BACK = "rolled back"
+UNSETTLED = "unsettled"
+UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """One operation, in numbers."""
+
+    operation: Operation
+    state: str
+    """``DONE``; ``RESTORED``: the log has it, the database has not; ``ROLLED_BACK``: nothing was erased;
+    ``UNSETTLED``: it has no outcome; ``UNREADABLE``: the database does not answer.
+    """
+
+    counts: Sequence[tuple[str, str, str, int]]
+    """(event, label in the log, part of the rows, rows)"""
+
+    by: str | None
+    """Who asked for it, as ``tables.who`` says; empty if nobody said so, None if it is not known any more."""
+
+    remarks: dict[str, Any] = field(default_factory=dict)
+    """What was noted of it beside the rows."""
+
+
+def operations_of(databases: Databases) -> QuerySet[Operation]:
+    """Return the operations of ``databases``, those that were rolled back too."""
+    return Operation.objects.using(log_database()).select_related("outcome").filter(of_databases(databases))
+
+
+def siblings(id_: uuid.UUID, databases: Databases, aliases: Iterable[str]) -> QuerySet[Operation]:
+    """Return the operations of one erasure on all databases, where the id on the last of them is known."""
+    ids = {each for several in parts_of(id_, aliases).values() for each in several}
+    return operations_of(databases).filter(pk__in=ids).order_by("started", "pk")
+
+
+def pasts(operations: Iterable[Operation]) -> list[Past]:
+    """Return what is known of ``operations``: two queries, and one for each of their databases."""
+    entries = list(operations)
+    counts: dict[uuid.UUID, list[tuple[str, str, str, int]]] = defaultdict(list)
+    columns = ("operation", "event", "app_label", "model_name", "part")
+    events = EventLog.objects.using(log_database()).filter(operation__in=[each.pk for each in entries])
+    for id_, event, app_label, model_name, part, number in (
+        events.order_by().values_list(*columns).annotate(rows=Count("id")).order_by(*columns[1:])
+    ):
+        counts[id_].append((event, f"{app_label}.{model_name}", part, number))
+    receipts: dict[uuid.UUID, Receipt] = {}
+    dark: set[str] = set()
+    for using in {each.using for each in entries}:
+        try:
+            found = Receipt.objects.using(using).in_bulk([each.pk for each in entries if each.using == using])
+        except Error:
+            dark.add(using)
+        else:
+            receipts |= found
+    return [_past(each, counts[each.pk], receipts.get(each.pk), each.using in dark) for each in entries]
+
+
+def _past(entry: Operation, counts: list[Any], receipt: Receipt | None, is_dark: bool) -> Past:
+    outcome = getattr(entry, "outcome", None)
+    committed = outcome and outcome.committed
+    if receipt is not None:  # it is the truth, whatever the log says
+        state = DONE
+    elif is_dark:
+        state = UNREADABLE
+    else:
+        state = {True: RESTORED, False: ROLLED_BACK, None: UNSETTLED}[committed]
+    return Past(
+        operation=entry,
+        state=state,
+        counts=counts,
+        by=None if receipt is None or receipt.by == NOBODY_KNOWS else receipt.by,
+        remarks=(receipt and receipt.remarks) or {},
+    )
