@@ -69,10 +69,10 @@ class ReadOnly(Base):
 
 
 class OutcomeFilter(Filter):
-    """By what the log says became of an operation."""
+    """By what the log says became of an operation; the state on the page is what its receipt says."""
 
-    title = gettext_lazy("state")
-    parameter_name = "state"
+    title = gettext_lazy("outcome in the log")
+    parameter_name = "outcome"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("done", _("done")), ("undone", _("undone")), ("unsettled", _("not settled"))]

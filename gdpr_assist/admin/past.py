@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..conf import retention_setting
+from ..declaring.clauses import FREE
 from ..log.history import DONE, RESTORED, ROLLED_BACK, UNREADABLE, UNSETTLED, Past
 from ..log.status import STATES, status
 from ..registry import registry
@@ -40,7 +41,7 @@ def counts_in_words(counts: Sequence[tuple[str, str, str, int]]) -> Iterator[str
     """Yield what was erased, by model: "2 orders anonymised"."""
     for event, label, part, count in counts:
         rows = in_words(label, count)
-        yield str(EVENT_TEXTS[event]) % {"rows": f"{rows} ({part})" if part else rows}
+        yield str(EVENT_TEXTS[event]) % {"rows": rows if part in ("", FREE) else f"{rows} ({part})"}
 
 
 def in_words(label: str, count: int) -> str:

@@ -28,7 +28,17 @@ from ..registry import registry
 from ..tables import stored_key
 from . import confirmation
 from .page import guarded, outside_transactions
-from .permissions import can_be_anonymised, may_anonymise, may_anonymise_all, may_view, may_view_all
+from .permissions import (
+    ANONYMISE,
+    EXPORT,
+    SEARCH,
+    can_be_anonymised,
+    may_anonymise,
+    may_anonymise_all,
+    may_use,
+    may_view,
+    may_view_all,
+)
 from .refusals import REFUSALS, told
 from .selection import (
     LARGEST_SELECTION,
@@ -88,6 +98,17 @@ class PersonalDataAdmin(Base):
     Whoever may view personal data may search and export; whoever may change it may anonymise: each only rows of models
     that they may view or change anyway. Rows that a model's admin hides from its list (soft-deleted ones) are found.
     """
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the user may search."""
+        return may_use(request, SEARCH)
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return may_use(request, EXPORT)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the user may anonymise, and erase a person."""
+        return may_use(request, ANONYMISE)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage
 
-from .admins import check_W036
+from .admins import check_W036, check_W037
 from .clashes import check_E036, check_W015
 from .code import check_W026, check_W027
 from .constraints import check_E017
@@ -135,6 +135,7 @@ MODELS: list[Check] = [
     check_W034,
     check_W035,
     check_W036,
+    check_W037,
 ]
 
 TEMPLATES: list[Check] = [check_W020]

@@ -7,7 +7,9 @@ from typing import Any
 from django.apps import apps
 from django.core.checks import CheckMessage
 
+from ..conf import tool_has_permissions
 from ..registry import registry
+from ..tables import PersonalData
 from ..undocumented import admin_of, admin_sites
 from .messages import declarations, message
 
@@ -35,4 +37,22 @@ def check_W036(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         for model in registry.family(each.model)
         for site in admin_sites()
         if (own := admin_of(site, model)) and not any(base.__module__ == OURS for base in type(own).__mro__)
+    ]
+
+
+def check_W037(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """The Personal data tool asks for the permissions of 1.x, which give more than they say."""
+    is_there = apps.is_installed("django.contrib.admin") and any(
+        admin_of(site, PersonalData) for site in admin_sites()
+    )
+    if app_configs is not None or tool_has_permissions() or not is_there:
+        return []
+    return [
+        message(
+            "W037",
+            "Whoever has view_personaldata may search for everybody's data and export it, and whoever has "
+            "change_personaldata may erase it: GDPR_TOOL_PERMISSIONS is False, as in 1.x.",
+            "Give officers search_personaldata, export_personaldata, anonymise_personaldata and view_erasures, as far as "
+            "each needs them, and set GDPR_TOOL_PERMISSIONS = True. The next major release does.",
+        )
     ]

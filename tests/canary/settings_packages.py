@@ -46,4 +46,5 @@ ACCOUNT_UNIQUE_EMAIL = False
 GDPR_STRICT = True
 GDPR_CONTRIB = "__all__"
 # Nobody opens its admin.
+GDPR_TOOL_PERMISSIONS = True
 SILENCED_SYSTEM_CHECKS = ["gdpr_assist.W006", "gdpr_assist.W036"]
