@@ -11,7 +11,7 @@ from django.urls import path
 
 import gdpr_assist.admin
 from gdpr_assist import AnonymiseError
-from gdpr_assist.checks.admins import check_W036
+from gdpr_assist.checks.admins import check_W036, check_W037
 from gdpr_assist.models import PersonalData
 from tests.apps.people.models import Account, Sale
 from tests.observing import changed
@@ -94,3 +94,20 @@ def test_a_model_without_an_admin_there_is_an_error(site):
         AnonymiseError, match=r"^people\.Account has no admin on the site 'stock' yet\. Call extend\(\)"
     ):
         gdpr_assist.admin.extend(Account, site=site)
+
+
+# -- W037 --------------------------------------------------------------------------------------
+
+
+def test_gdpr_assist_W037(settings):
+    [found] = check_W037()
+    assert found.id == "gdpr_assist.W037"
+    assert "view_personaldata may search" in found.msg
+    assert "GDPR_TOOL_PERMISSIONS = True" in found.hint
+    settings.GDPR_TOOL_PERMISSIONS = True
+    assert check_W037() == []
+
+
+def test_gdpr_assist_W037_is_no_concern_of_a_site_without_the_tool(monkeypatch):
+    monkeypatch.setattr("gdpr_assist.checks.admins.admin_sites", lambda: [AdminSite("empty")])
+    assert check_W037() == []

@@ -7,13 +7,13 @@ __all__ = [
     "DEFAULT_AUTO_FIELD",
     "GDPR_CONTRIB",
     "GDPR_STRICT",
+    "GDPR_TOOL_PERMISSIONS",
     "INSTALLED_APPS",
     "MEDIA_URL",
     "MIDDLEWARE",
     "PASSWORD_HASHERS",
     "SECRET_KEY",
-    "GDPR_TOOL_PERMISSIONS = True
-SILENCED_SYSTEM_CHECKS",
+    "SILENCED_SYSTEM_CHECKS",
     "STATIC_URL",
     "TEMPLATES",
     "USE_TZ",
@@ -52,5 +52,6 @@ USE_TZ = True
 # Each key to a person has an answer, or nothing runs.
 GDPR_STRICT = True
 GDPR_CONTRIB = "__all__"
+GDPR_TOOL_PERMISSIONS = True
 # Their admins are those of the apps.
 SILENCED_SYSTEM_CHECKS = ["gdpr_assist.W006", "gdpr_assist.W036"]
