@@ -52,7 +52,7 @@ def check_W037(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
             "W037",
             "Whoever has view_personaldata may search for everybody's data and export it, and whoever has "
             "change_personaldata may erase it: GDPR_TOOL_PERMISSIONS is False, as in 1.x.",
-            "Give officers search_personaldata, export_personaldata, anonymise_personaldata and view_erasures, each what "
-            "she needs, and set GDPR_TOOL_PERMISSIONS = True. The next major release does.",
+            "Give each officer what she needs of search_personaldata, export_personaldata, anonymise_personaldata and "
+            "view_erasures, and set GDPR_TOOL_PERMISSIONS = True. The next major release does.",
         )
     ]
