@@ -1,7 +1,7 @@
 """wagtail: what its revisions and its logs hold of an erased page or snippet is erased with it.
 
 Publishing a revision writes all of its content into the row. So the personal fields in it get what the row has got;
-all others stay, and drafts of them too. Nobody can tell from its columns whose a form is that was sent in.
+all others stay, and drafts of them too. Whose a form is that was sent in, an answer in it says.
 """
 
 from __future__ import annotations
@@ -21,6 +21,13 @@ from ..registry import registry
 APP = "wagtail"
 
 ENTRY = ["content_type", "action", "timestamp", "uuid", "user", "revision", "content_changed", "deleted"]
+
+
+# What wagtail calls the answer to a field with a usual label: "E-mail", "Your email address", "Courriel"
+MAIL = (
+    "email", "e_mail", "mail", "email_address", "e_mail_address", "your_email", "your_e_mail", "your_email_address",
+    "e_mail_adresse", "adresse_e_mail", "courriel", "correo_electronico", "indirizzo_email", "e_mailadres",
+)  # fmt: skip
 
 
 class RevisionPrivacy:
@@ -185,6 +192,13 @@ class UserProfilePrivacy(OfTheUserPrivacy):
     ]  # fmt: skip
 
 
+class FormSubmissionPrivacy:
+    fields = ["form_data"]
+    keep = ["page", "submit_time"]
+    identifiers = {"email": [f"form_data__{name}" for name in MAIL]}
+    actors = ["page"]
+
+
 class UploadPrivacy:
     """Whom a file is about is for the site to say."""
 
@@ -221,6 +235,7 @@ def declarations() -> dict[str, type[Any]]:
         "wagtailusers.UserProfile": UserProfilePrivacy,
         "wagtaildocs.Document": UploadPrivacy,
         "wagtailimages.Image": UploadPrivacy,
+        "wagtailforms.FormSubmission": FormSubmissionPrivacy,
     }
 
 

@@ -14,7 +14,7 @@ from wagtail.models import Comment, Locale, ModelLogEntry, Page, PageLogEntry, R
 from wagtail.search.models import IndexEntry
 from wagtail.users.models import UserProfile
 
-from gdpr_assist import Subject, paths
+from gdpr_assist import Identifier, Subject, paths
 from gdpr_assist.models import EventLog
 from gdpr_assist.registry import registry
 from tests.logbook import committing
@@ -23,9 +23,6 @@ from tests.observing import row as columns_of
 from tests.test_ready_made import taken
 
 from .pages.models import (
-    ContactField,
-    ContactPage,
-    ContactSubmission,
     Guest,
     Notice,
     Parcel,
@@ -237,20 +234,43 @@ class TestPeople:
         assert not UserProfile.objects.exists()
         assert Comment.objects.get().text != "ask Ada"
 
-    def test_what_a_form_has_sent_in_is_not_declared(self):
-        assert FormSubmission not in registry
 
-    def test_a_column_beside_what_a_form_has_sent_in_finds_it(self, root):
-        page = ContactPage(title="Contact", slug="contact")
-        page.form_fields = [ContactField(label=label, field_type="singleline") for label in ("email", "message")]
-        root.add_child(instance=page)
-        for mail in (MAIL, "bob@quill.example"):
-            form = page.get_form({"email": mail, "message": f"from {mail}"}, page=page, user=None)
-            assert form.is_valid()
-            page.process_form_submission(form)
+class TestForms:
+    """What was sent in by one, with the names that wagtail gives to the answers."""
+
+    @pytest.fixture
+    def send(self, root):
+        return lambda **answers: FormSubmission.objects.create(page=root, form_data=answers)
+
+    @pytest.mark.parametrize("name", ["email", "e_mail", "your_email_address", "courriel"])
+    def test_an_address_in_it_says_whose_it_is(self, send, name):
+        hers, other = send(**{name: MAIL.upper(), "message": ADA}), send(**{name: f"n{MAIL}", "message": ADA})
+        before = columns_of(hers)
         [person] = Subject.find(email=MAIL)
         person.erase()
-        assert [each.form_data["message"] for each in ContactSubmission.objects.all()] == ["from bob@quill.example"]
+        assert columns_of(hers) == {**before, "form_data": {}}
+        assert columns_of(other)["form_data"] == {name: f"n{MAIL}", "message": ADA}
+        assert Subject.find(email=MAIL) == []
+
+    def test_a_name_that_nobody_thought_of_is_for_the_site_to_say(self, send):
+        hers = send(write_to_me_at=MAIL)
+        assert Subject.find(email=MAIL) == []
+        with changed(FormSubmission, identifiers={"email": ["form_data__write_to_me_at", "form_data__email"]}):
+            [person] = Subject.find(email=MAIL)
+            person.erase()
+        assert columns_of(hers)["form_data"] == {}
+
+    @pytest.mark.usefixtures("people")
+    def test_it_goes_with_the_account_that_has_the_address(self, send):
+        hers, user = send(email=MAIL, message=ADA), User.objects.create_user("ada", MAIL)
+        with changed(User, identifiers={"email": Identifier("email", verified=True)}):
+            Subject(user).erase()
+        assert columns_of(hers)["form_data"] == {}
+
+    def test_a_scrub_comes_by_all(self, send):
+        send(write_to_me_at=MAIL), send(email="bob@quill.example")
+        FormSubmission.objects.all().anonymise()
+        assert [each.form_data for each in FormSubmission.objects.all()] == [{}, {}]
 
 
 @pytest.mark.usefixtures("people")

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import models
 from modelcluster.fields import ParentalKey
-from wagtail.contrib.forms.models import AbstractForm, AbstractFormField, AbstractFormSubmission
+from wagtail.contrib.forms.models import AbstractForm, AbstractFormField
 from wagtail.contrib.redirects.models import Redirect
 from wagtail.fields import RichTextField
 from wagtail.images.models import AbstractImage, AbstractRendition, Image
@@ -99,32 +99,6 @@ class StaffPage(Page):
         bulk = False  # a page computes its path from its slug when it is saved
 
 
-class ContactSubmission(AbstractFormSubmission):
-    """Has the address in a column of its own, by which it is found."""
-
-    email = models.EmailField(blank=True)
-
-    class PrivacyMeta:
-        fields = ["form_data", "email"]
-        keep = ["page", "submit_time"]
-        identifiers = {"email": "email"}
-        actors = ["page"]
-        on_erasure = "delete"
-
-
-class ContactField(AbstractFormField):
-    page = ParentalKey("ContactPage", on_delete=models.CASCADE, related_name="form_fields")
-
-
-class ContactPage(AbstractForm):
-    def get_submission_class(self):
-        return ContactSubmission
-
-    def process_form_submission(self, form):
-        data = form.cleaned_data
-        return ContactSubmission.objects.create(page=self, form_data=data, email=data.get("email", ""))
-
-
 class RedirectPrivacy:
     """From where a page was before: its path is made of what it was called."""
 
@@ -135,3 +109,11 @@ class RedirectPrivacy:
 
 
 gdpr_assist.register(Redirect, RedirectPrivacy)
+
+
+class ContactField(AbstractFormField):
+    page = ParentalKey("ContactPage", on_delete=models.CASCADE, related_name="form_fields")
+
+
+class ContactPage(AbstractForm):
+    """As wagtail has it: of what is sent in, the ready declaration knows whose it is."""

@@ -37,14 +37,14 @@ def fill(gone, stays):
     editor = get_user_model().objects.get(username="officer")
     home = Site.objects.get().root_page
     form = home.add_child(instance=ContactPage(title="Contact", slug="contact"))
-    for label, kind in (("email", "email"), ("text", "multiline")):
-        ContactField.objects.create(page=form, label=label, clean_name=label, field_type=kind)
+    for label, kind in (("Your e-mail", "email"), ("Text", "multiline")):
+        ContactField.objects.create(page=form, label=label, field_type=kind)
     for person in (gone, stays):
         user = get_user_model().objects.create_user(person.username, person.email, PASSWORD, last_name=person.token())
         person.knows["pk"] = user.pk
         page = _make_page(person, user, editor, home)
         _correct(person, page, editor)
-        Client().post(form.url, {"email": person.email, "text": person.token()})
+        Client().post(form.url, {"your_e_mail": person.email, "text": person.token()})
 
 
 def _picture(person):

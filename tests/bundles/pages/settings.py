@@ -43,6 +43,5 @@ GDPR_NOT_PERSONAL = [
     "wagtailcore.PageViewRestriction",
     "wagtailcore.Site",
     "wagtailcore.WorkflowPage",
-    "wagtailforms.FormSubmission",
     "wagtailsearchpromotions.SearchPromotion",
 ]

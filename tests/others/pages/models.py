@@ -1,4 +1,7 @@
-"""Pages and snippets about people, and rows with tags."""
+"""Pages and snippets about people, and rows with tags: what becomes of each table beside them.
+
+A whole site, which an editor uses, is in tests/bundles/pages.
+"""
 
 import uuid
 
@@ -9,7 +12,6 @@ from modelcluster.fields import ParentalKey
 from taggit.managers import TaggableManager
 from taggit.models import TaggedItemBase
 from wagtail import blocks
-from wagtail.contrib.forms.models import AbstractForm, AbstractFormField, AbstractFormSubmission
 from wagtail.fields import RichTextField, StreamField
 from wagtail.models import DraftStateMixin, Page, RevisionMixin
 
@@ -71,29 +73,6 @@ class Guest(models.Model):
     class PrivacyMeta:
         fields = ["name"]
         clear = ["tags"]
-
-
-class ContactSubmission(AbstractFormSubmission):
-    email = models.EmailField(blank=True)
-
-    class PrivacyMeta:
-        fields = ["form_data", "email"]
-        keep = ["page", "submit_time"]
-        identifiers = {"email": "email"}
-        on_erasure = "delete"
-
-
-class ContactField(AbstractFormField):
-    page = ParentalKey("ContactPage", on_delete=models.CASCADE, related_name="form_fields")
-
-
-class ContactPage(AbstractForm):
-    def get_submission_class(self):
-        return ContactSubmission
-
-    def process_form_submission(self, form):
-        data = form.cleaned_data
-        return ContactSubmission.objects.create(page=self, form_data=data, email=data.get("email", ""))
 
 
 class Notice(models.Model):
