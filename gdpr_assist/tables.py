@@ -113,7 +113,7 @@ class Operation(models.Model):
     id = HexUUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     database_id = HexUUIDField(help_text="Which database the rows were in; see DatabaseIdentity")
     using = models.CharField(max_length=255, help_text="Alias of that database")
-    started = models.DateTimeField(db_index=True)
+    started = models.DateTimeField(gettext_lazy("when"), db_index=True)
 
     class Meta:
         app_label = "gdpr_assist"

@@ -28,7 +28,7 @@ from ..tables import EventLog
 from .denied import Denied, explaining
 from .done import remarks
 from .page import guarded
-from .past import STATE_TEXTS, counts_in_words, kept_until, troubles, who_asked
+from .past import STATE_TEXTS, counts_in_words, kept_until, summary, troubles, who_asked
 from .permissions import ERASURES, may_use
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class ErasuresAdmin(ReadOnly):
 
     @admin.display(description=gettext_lazy("what"))
     def what(self, operation: Any) -> str:
-        return "; ".join(counts_in_words(operation.past.counts)) or _("Its rows are in the log no more.")
+        return summary(operation.past.counts) or _("Its rows are in the log no more.")
 
     @admin.display(description=gettext_lazy("who"))
     def asked_by(self, operation: Any) -> str:

@@ -36,12 +36,29 @@ EVENT_TEXTS = {
     EventLog.EVENT_DELETE: gettext_lazy("%(rows)s deleted"),
 }
 
+SUMMARY_TEXTS = {
+    EventLog.EVENT_ANONYMISE: gettext_lazy("anonymised: %(rows)s"),
+    EventLog.EVENT_DELETE: gettext_lazy("deleted: %(rows)s"),
+}
+
 
 def counts_in_words(counts: Sequence[tuple[str, str, str, int]]) -> Iterator[str]:
     """Yield what was erased, by model: "2 orders anonymised"."""
     for event, label, part, count in counts:
-        rows = in_words(label, count)
-        yield str(EVENT_TEXTS[event]) % {"rows": rows if part in ("", FREE) else f"{rows} ({part})"}
+        yield str(EVENT_TEXTS[event]) % {"rows": _of_part(label, part, count)}
+
+
+def summary(counts: Sequence[tuple[str, str, str, int]]) -> str:
+    """Return what was erased in one line, each verb once: "anonymised: 1 user, 2 orders"."""
+    rows: dict[str, list[str]] = {}
+    for event, label, part, count in counts:
+        rows.setdefault(event, []).append(_of_part(label, part, count))
+    return "; ".join(str(SUMMARY_TEXTS[event]) % {"rows": ", ".join(several)} for event, several in rows.items())
+
+
+def _of_part(label: str, part: str, count: int) -> str:
+    rows = in_words(label, count)
+    return rows if part in ("", FREE) else f"{rows} ({part})"
 
 
 def in_words(label: str, count: int) -> str:

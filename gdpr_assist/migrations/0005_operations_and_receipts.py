@@ -118,7 +118,7 @@ class Migration(migrations.Migration):
                     HexUUIDField(help_text="Which database the rows were in; see DatabaseIdentity"),
                 ),
                 ("using", models.CharField(help_text="Alias of that database", max_length=255)),
-                ("started", models.DateTimeField(db_index=True)),
+                ("started", models.DateTimeField(db_index=True, verbose_name="when")),
             ],
             options={"verbose_name": "erasure", "verbose_name_plural": "erasures"},
         ),

@@ -56,7 +56,7 @@ def test_the_list_says_when_what_who_and_the_state(officer, erased):
     [operation] = page.context["cl"].result_list
     admin = page.context["cl"].model_admin
     assert operation.pk == erased
-    assert admin.what(operation) == "1 customer anonymised"
+    assert admin.what(operation) == "anonymised: 1 customer"
     assert admin.asked_by(operation) == "chief"
     assert admin.state(operation) == "done"
     assert f"{ERASURES}{erased}/change/" in text(page)
@@ -225,6 +225,7 @@ def test_the_receipt_prints_a_reference_that_is_stored_nowhere(officer, erased):
     page = officer.post(url, {"reference": "File <b>1815</b> of Ms L."})
     assert "File &lt;b&gt;1815&lt;/b&gt; of Ms L." in text(page)
     assert "1 customer anonymised" in text(page)
+    assert "<dd>chief</dd>" not in text(page)
     assert "1815" not in text(officer.get(url))
     assert "1815" not in str(Receipt.objects.values())
 
