@@ -18,7 +18,7 @@ from .exceptions import AnonymiseError, PartlyErased
 from .execution.deleting import Deletion
 from .execution.execute import Result
 from .execution.together import execute_together
-from .planning.markers import marked_texts
+from .planning.markers import marked_keys
 from .planning.plans import Plan, all_pinned
 from .sensitive import sensitive
 from .signals import deleted, erased
@@ -147,11 +147,11 @@ def _to_be_changed(plan: Plan) -> list[Any]:
     keys = list(plan.keys or ())
     if plan.does_all:
         return keys
-    left: set[str] = set()
+    left: set[Any] = set()
     with explained(plan.using):
         for part in chunks(keys, batch_size(plan.using)):
             if plan.force:
-                left.update(map(str, replace(plan, keys=tuple(part)).done().values_list("pk", flat=True)))
+                left.update(replace(plan, keys=tuple(part)).done().values_list("pk", flat=True))
             else:
-                left |= marked_texts(plan.declaration, part, plan.using, plan.part)
-    return [key for key in keys if str(key) not in left]
+                left |= marked_keys(plan.declaration, part, plan.using, plan.part)
+    return [key for key in keys if key not in left]

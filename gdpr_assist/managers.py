@@ -36,10 +36,10 @@ from .undocumented import (
 if TYPE_CHECKING:
     from .execution.execute import Result, execute
     from .execution.logged import note_by_hand
-    from .planning.markers import marked_texts
+    from .planning.markers import marked_keys
     from .planning.plans import plan
 else:
-    marked_texts = at_first_call("gdpr_assist.planning.markers.marked_texts")
+    marked_keys = at_first_call("gdpr_assist.planning.markers.marked_keys")
     execute = at_first_call("gdpr_assist.execution.execute.execute")
     plan = at_first_call("gdpr_assist.planning.plans.plan")
     note_by_hand = at_first_call("gdpr_assist.execution.logged.note_by_hand")
@@ -236,7 +236,7 @@ def is_anonymised(self: Model) -> bool:
     using = _alias(self)
     with explained(using):
         key = self._meta.pk.to_python(self.pk)  # in memory, it may be a text
-        return bool(marked_texts(registry.declaration(type(self)), [key], using))
+        return bool(marked_keys(registry.declaration(type(self)), [key], using))
 
 
 @sensitive

@@ -13,6 +13,7 @@ from django.db.models import BooleanField, Case, Model, Q, When
 
 from .databases.placement import explained
 from .declaring.declaration import Change
+from .declaring.keys import stored_text
 from .declaring.meta import all_rows
 from .execution.saving import is_erased
 from .planning.markers import content_type
@@ -94,7 +95,7 @@ def _is_filled(change: Change, instance: Model) -> bool:
 def _marked(suspected: Fields, using: str) -> Fields:
     """Return those of the fields that the markers of the rows tell of, without what a ``save()`` had computed then."""
     kinds = {place: content_type(place[0], using).pk for place in suspected}
-    rows = [Q(content_type=kind, object_id=str(model._meta.pk.to_python(key))) for (model, key), kind in kinds.items()]
+    rows = [Q(content_type=kind, object_id=stored_text(model, key)) for (model, key), kind in kinds.items()]
     markers = list(
         PrivacyAnonymised.objects.using(using)
         .filter(reduce(or_, rows))

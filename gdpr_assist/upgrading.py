@@ -8,6 +8,7 @@ from django.core.checks import CheckMessage
 from django.db import router
 from django.db.migrations.operations.base import Operation
 
+from .declaring.keys import stored_texts
 from .former import warn
 
 ROWS_PER_INSERT = 1000
@@ -43,10 +44,10 @@ class MigrateGdprAnonymised(Operation):
             return
         rows, markers, kind = self._parts(app_label, using, from_state.apps)
         marker = markers.model
-        keys = rows.filter(**{OLD_FLAG: True}).values_list("pk", flat=True)
+        texts = stored_texts(rows.model, rows.filter(**{OLD_FLAG: True}).values_list("pk", flat=True))
         marked = set(markers.filter(content_type=kind).values_list("object_id", flat=True))
         markers.bulk_create(
-            [marker(content_type=kind, object_id=str(key)) for key in keys if str(key) not in marked],
+            [marker(content_type=kind, object_id=text) for text in texts if text not in marked],
             batch_size=ROWS_PER_INSERT,
         )
 

@@ -838,7 +838,7 @@ def test_a_key_that_is_converted_is_anonymised_once(scrub):
     assert sorted(ConvertedKey.objects.values_list("number", "name", "email")) == [
         (f"C-{number}", f"C-{number}", f"C-{number}@anon.example.com") for number in range(5)
     ]
-    assert markers(ConvertedKey) == [f"C-{number}" for number in range(5)]
+    assert markers(ConvertedKey) == [f"{number}" for number in range(5)]
 
 
 def test_of_converted_keys_the_markers_of_the_page_are_read():

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timezone
+from decimal import Decimal
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 from django.db import models
+from django.db.backends.utils import format_number
 from django.db.models import Field, Model, Value
 from django.db.models.functions import Cast, Replace, Substr
+from django.utils.timezone import is_aware
 
 from .digits import Joined
 
@@ -111,7 +121,7 @@ class _AsText(Cast):
 
 
 def key_text(model: type[Model], key: Any = "pk") -> Any:
-    """Return the expression equal to ``str(obj.pk)``, or None if the databases write this type in ways of their own.
+    """Return the expression equal to what ``stored_texts`` gives, or None if the databases write this type otherwise.
 
     A project's own class has one if it converts nothing.
 
@@ -127,6 +137,75 @@ def key_text(model: type[Model], key: Any = "pk") -> Any:
             parts += [Substr(digits, start, length), Value("-")]
         return Joined(*parts[:-1])
     return text if stores_as(field, *_TEXT_KEYS, *INTEGER_KEYS) else None
+
+
+def stored_text(model: type[Model], key: Any) -> str:
+    """Return the same of one primary key as ``stored_texts``."""
+    [text] = stored_texts(model, [key])
+    return text
+
+
+def stored_texts(model: type[Model], keys: Iterable[Any]) -> Iterator[str]:
+    """Yield each primary key as text, the same whatever it is in memory: of a composite one JSON, which Django reads.
+
+    ``to_python`` of the field reads it.
+    """
+    write = [_writer(field) for field in key_fields(model)]
+    for key in keys:
+        if isinstance(key, (tuple, list)):
+            yield json.dumps([of(part) for of, part in zip(write, key, strict=True)])
+        else:
+            yield write[0](key)
+
+
+def is_plain(model: type[Model]) -> bool:
+    """Whether the fields of the primary key are of Django's own classes, or store as these do."""
+    return all(map(_is_plain, key_fields(model)))
+
+
+def _is_plain(field: Any) -> bool:
+    return stores_as(field, *_TEXT_KEYS, *_TELL_NOTHING)
+
+
+def _writer(field: Any) -> Callable[[Any], str]:
+    return partial(_as_stored if _is_plain(field) else _as_stored_or_shown, field)
+
+
+def _as_stored(field: Any, key: Any) -> str:
+    return _text(field, field.get_prep_value(key))
+
+
+def _as_stored_or_shown(field: Any, key: Any) -> str:
+    """What the database has says least of a class of a project's own; where that does not lead back, as dumpdata does.
+
+    ``str()`` of a value may be anything: https://docs.djangoproject.com/en/5.2/howto/custom-model-fields/
+    """
+    stored = field.get_prep_value(key)
+    text = _text(field, stored)
+    try:
+        if field.get_prep_value(field.to_python(text)) == stored:
+            return text
+    except Exception:  # noqa: BLE001  (whatever a project's class raises for a text that is not its own)
+        pass
+    value = field.to_python(key)
+    return str(field.value_to_string(SimpleNamespace(**{field.name: value, field.attname: value})))
+
+
+def _text(field: Any, stored: Any) -> str:
+    """Return what the field gives the database as the text that this gives back: an enum's member has a name too."""
+    if isinstance(stored, str):
+        return str.__str__(stored)
+    if isinstance(stored, int) and not isinstance(stored, bool):
+        return int.__repr__(stored)
+    if isinstance(stored, UUID):
+        return UUID.__str__(stored)
+    if isinstance(stored, Decimal) and isinstance(field, models.DecimalField):
+        return str(format_number(stored, field.max_digits, field.decimal_places))
+    if isinstance(stored, datetime) and is_aware(stored):
+        return str(stored.astimezone(timezone.utc))
+    if isinstance(stored, (bytes, memoryview)):
+        return base64.b64encode(stored).decode("ascii")
+    return str(stored)
 
 
 def is_text(model: type[Model]) -> bool:

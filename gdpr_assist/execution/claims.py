@@ -12,7 +12,7 @@ from django.db.models import BooleanField, ExpressionWrapper, QuerySet
 from ..databases.interference import may_hide
 from ..databases.rows import LARGEST_BATCH, batch_size, chunks, locked, pages
 from ..declaring.keys import key_text
-from ..planning.markers import marked_texts
+from ..planning.markers import marked_keys
 from ..planning.plans import Plan
 from .effects import check_seen
 from .run import Run
@@ -70,8 +70,8 @@ def _with_keys(plan: Plan, rows: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def _marks_found(plan: Plan, keys: list[Any]) -> list[Claimed]:
-    texts = marked_texts(plan.declaration, keys, plan.using, plan.part)
-    if plan.force != "refilled" or not texts:
-        return [(key, str(key) in texts) for key in keys]
+    marked = marked_keys(plan.declaration, keys, plan.using, plan.part)
+    if plan.force != "refilled" or not marked:
+        return [(key, key in marked) for key in keys]
     done = set(replace(plan, keys=tuple(keys)).done().values_list("pk", flat=True))
-    return [(key, key in done or (None if str(key) in texts else False)) for key in keys]
+    return [(key, key in done or (None if key in marked else False)) for key in keys]

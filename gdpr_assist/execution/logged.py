@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from ..declaring.keys import is_text, key_fields
+from ..declaring.keys import is_plain, is_text, stored_texts
 from ..log.writing import Erasure, record_by_hand
 from ..registry import registry
 from ..tables import stored_key
@@ -25,12 +25,10 @@ def note_by_hand(event: str, model: type[Model], key: Any, using: str) -> None:
 
 
 def key_texts(model: type[Model], keys: Iterable[Any]) -> Iterator[str]:
-    """Yield each primary key as text: of one that is hidden, what the database has, as its digest must be the same."""
-    if not is_text(model):
-        yield from map(stored_key, keys)
-        return
-    fields = key_fields(model)
-    for key in keys:
-        parts = key if isinstance(key, tuple) else (key,)
-        stored = tuple(field.get_prep_value(part) for field, part in zip(fields, parts, strict=True))
-        yield stored_key(stored if isinstance(key, tuple) else stored[0])
+    """Return each primary key as text: of one that is hidden, what the database has, as its digest must be the same.
+
+    A number of a class that converts it is compared in Python with what is read, and so written as that is.
+    """
+    if is_text(model) or is_plain(model):
+        return stored_texts(model, keys)
+    return map(stored_key, keys)

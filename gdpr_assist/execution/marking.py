@@ -10,7 +10,7 @@ from django.db.models import CharField, IntegerField, Model, QuerySet, Value
 
 from ..databases.rows import batch_size, chunks
 from ..databases.statements import among, insert_select
-from ..declaring.keys import key_text
+from ..declaring.keys import key_text, stored_texts
 from ..exceptions import AnonymiseError
 from ..planning.markers import content_type, markers
 from ..planning.plans import Plan
@@ -22,7 +22,7 @@ def mark(plan: Plan, keys: list[Any], rows: QuerySet[Any]) -> None:
 
     Before anything else, so that receivers which anonymise each other's rows come to an end.
     """
-    if any(len(str(key)) > LONGEST_KEY for key in keys):
+    if any(len(text) > LONGEST_KEY for text in stored_texts(plan.declaration.model, keys)):
         raise AnonymiseError(
             f"{plan.label}: a primary key of over {LONGEST_KEY} characters cannot be marked as anonymised."
         )
@@ -35,8 +35,8 @@ def insert_markers(plan: Plan, rows: QuerySet[Any]) -> int:
     kind, text = content_type(model, plan.using), key_text(model)
     if text is None:  # the databases write this type in ways of their own
         new_markers = [
-            PrivacyAnonymised(content_type=kind, object_id=str(key), part=plan.part)
-            for key in rows.values_list("pk", flat=True)
+            PrivacyAnonymised(content_type=kind, object_id=text, part=plan.part)
+            for text in stored_texts(model, rows.values_list("pk", flat=True))
         ]
         PrivacyAnonymised.objects.using(plan.using).bulk_create(new_markers, ignore_conflicts=True)
         return len(new_markers)
@@ -49,7 +49,7 @@ def insert_markers(plan: Plan, rows: QuerySet[Any]) -> int:
 
 def forget_notes(plan: Plan, keys: list[Any]) -> None:
     """Remove what the markers of these rows, also those of other parts, note of the columns that change now."""
-    texts = among([str(key) for key in keys])
+    texts = among(list(stored_texts(plan.declaration.model, keys)))
     noted = markers(plan.declaration.model, plan.using).filter(object_id__in=texts).exclude(computed=None)
     for note in set(noted.values_list("computed", flat=True)):
         rest = [name for name in str(note).split(",") if name not in plan.fields]
@@ -62,5 +62,5 @@ def forget_markers(model: type[Model], keys: Iterable[Any], using: str, part: st
     With ``part`` only those of this part: what is marked as a whole, or another part, stays marked.
     """
     all_markers = markers(model, using)
-    for texts in chunks(map(str, keys), batch_size(using)):
+    for texts in chunks(stored_texts(model, keys), batch_size(using)):
         (all_markers.filter(part=part) if part else all_markers).filter(object_id__in=among(texts)).delete()

@@ -14,6 +14,7 @@ from django.db.models import Model
 from ..copies.keeper import Keepers
 from ..databases.interference import Interference, interference
 from ..databases.statements import among
+from ..declaring.keys import stored_text
 from ..log.writing import Erasure
 from ..planning.markers import markers
 from ..planning.plans import Plan
@@ -114,7 +115,7 @@ class Run:
         for key, names in computed.items():
             self.computed |= {f"{plan.label}.{name}" for name in names}
             if note := ",".join(sorted(names & plan.told.keys())):
-                self._notes[note].append(str(key))
+                self._notes[note].append(stored_text(plan.declaration.model, key))
 
     def write_notes(self, plan: Plan) -> None:
         """Note in the markers what was computed: such a column must not make a row look filled again, for ever."""

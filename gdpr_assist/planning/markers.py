@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from functools import reduce
 from operator import and_
 from typing import Any
@@ -12,7 +12,7 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from ..databases.placement import explained
 from ..declaring.declaration import Declaration
-from ..declaring.keys import key_text
+from ..declaring.keys import key_text, stored_texts
 from ..tables import PrivacyAnonymised
 
 
@@ -28,18 +28,18 @@ def _tells_of(part: str | None) -> Q:
     return Q(part__in=["", part]) if part else Q(part="")
 
 
-def marked_texts(declared: Declaration, keys: Iterable[Any], using: str, part: str = "") -> set[str]:
-    """Return which of ``keys``, as texts, are anonymised, or have this part anonymised: for a page of rows."""
-    texts = [str(key) for key in keys]
+def marked_keys(declared: Declaration, keys: Collection[Any], using: str, part: str = "") -> set[Any]:
+    """Return which of ``keys`` are of rows that are anonymised, or have this part anonymised: for a page of rows."""
+    by_text = dict(zip(stored_texts(declared.model, keys), keys, strict=True))
 
     def marked(part: str) -> set[str]:
-        of_keys = markers(declared.model, using, part).filter(object_id__in=texts)
+        of_keys = markers(declared.model, using, part).filter(object_id__in=list(by_text))
         return set(of_keys.values_list("object_id", flat=True))
 
     anonymised = marked(part)
     if not part and declared.is_whole_by_parts:
         anonymised |= set.intersection(*map(marked, declared.parts))
-    return anonymised
+    return {key for text, key in by_text.items() if text in anonymised}
 
 
 def is_marked(declared: Declaration, using: str, part: str = "", *, key: str = "pk") -> Any:
@@ -58,7 +58,7 @@ def has_marker(model: type[Model], using: str, part: str | None = None, *, key: 
     """Return the condition that a row of ``model`` carries a marker, of ``part``, with these ``conditions``.
 
     ``key`` is the lookup that gives the primary key of that row. Where SQL cannot tell (``key_text`` is None) all
-    markers of the model are read now; for a page see ``marked_texts``.
+    markers of the model are read now; for a page see ``marked_keys``.
     """
     content_type(model, using)  # where that is missing, it is said now, and in its own words
     text = key_text(model, OuterRef(key))

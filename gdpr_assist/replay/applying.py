@@ -25,7 +25,7 @@ from ..execution.selection import rows_with
 from ..log import receipts, writing
 from ..log.reading import ROWS_PER_QUERY, Kind, LoggedOperation
 from ..log.reconciliation import with_receipts
-from ..planning.markers import marked_texts
+from ..planning.markers import marked_keys
 from ..planning.plans import plan
 from ..registry import registry
 from ..tables import EventLog
@@ -206,9 +206,9 @@ def _erase(operation: LoggedOperation, step: Step, rows: list[Any], erased: Eras
 
 def _anonymise(model: type[Model], keys: list[Any], part: str, using: str) -> None:
     """Anonymise these rows, or a part of each: what the backup has marked as a whole keeps that marker."""
-    marked = marked_texts(registry.declaration(model), keys, using) if part else set()
+    marked = marked_keys(registry.declaration(model), keys, using) if part else set()
     for force in (True, False):
-        if chosen := [key for key in keys if (str(key) in marked) is force]:
+        if chosen := [key for key in keys if (key in marked) is force]:
             execute(replace(plan(all_rows(model, using), part=part, force=force), keys=tuple(chosen)))
 
 

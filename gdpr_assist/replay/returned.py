@@ -20,7 +20,7 @@ from ..declaring.meta import all_rows
 from ..log.ownership import is_migrated
 from ..log.reading import OPERATIONS_PER_QUERY, Kind, LoggedOperation, hold_events, logged_operations
 from ..log.reconciliation import with_receipts
-from ..planning.markers import marked_texts
+from ..planning.markers import marked_keys
 from ..planning.plans import Plan, plan
 from ..registry import registry
 from ..routing import here
@@ -102,8 +102,7 @@ class Returned:
             rows = rows.exclude(as_planned)
         back = wanted.intersection(rows.values_list("pk", flat=True))
         if back and self._can_be_anonymised(part):
-            marked = marked_texts(registry.declaration(self.model), back, self.using, part)
-            back = {key for key in back if str(key) not in marked}
+            back -= marked_keys(registry.declaration(self.model), back, self.using, part)
         self.keys[event, part] |= back
 
     def _keys(self, event: str) -> set[Any]:
