@@ -376,6 +376,18 @@ def test_where_the_site_says_so_they_are_kept_and_told_and_the_rest_is_done(ada)
     assert result.kept == {"people.Remark": 1}
 
 
+def test_the_result_of_a_person_names_the_copies_that_are_kept(ada):
+    """As the preview does: those of all her rows, and of nobody else's."""
+    copies = [remark(ada), remark(sale(ada))]
+    remark(account("bob"))
+    with changed(Remark, subject=None, copy_of=Generic("content_type", "object_id"), on_erasure=Keep("audit")):
+        previewed = str(Subject(ada).preview())
+        result = Subject(ada).erase()
+    assert "people.Remark" in previewed
+    assert [str(each) for each in result.kept] == ["people.Remark: 2 rows, kept (audit)"]
+    assert [row(each)["text"] for each in copies] == [ADDRESS] * 2
+
+
 @contextmanager
 def site_without(right):
     """Let the site be a role that may do all, but this on one table."""

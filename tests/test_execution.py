@@ -848,8 +848,9 @@ def test_of_converted_keys_the_markers_of_the_page_are_read():
 
     statements_seen = queries(lambda: in_ranges(ConvertedKey, 10))
 
-    assert [each.count("'C-") for each in statements_seen if "object_id IN" in each] == [10, 10, 10]
-    assert not any("C-" in each and "FROM own_convertedkey" in each for each in statements_seen)
+    listed = [found[1] for each in statements_seen if (found := re.search(r"object_id IN \(([^)]*)\)", each))]
+    assert [len(texts.split(",")) for texts in listed] == [10, 10, 10]
+    assert not any(" IN (" in each and "FROM own_convertedkey" in each for each in statements_seen)
 
 
 # -- the ways agree ----------------------------------------------------------------------------

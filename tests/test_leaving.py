@@ -18,6 +18,7 @@ from gdpr_assist.registry import registry
 from gdpr_assist.scrubbing.preview import described
 from gdpr_assist.scrubbing.run import prepare, scrub
 from gdpr_assist.scrubbing.verification import failures, verify
+from tests.apps.people.models import Account, Circle
 from tests.apps.shop.models import (
     Address,
     Comment,
@@ -403,3 +404,15 @@ def test_E051_a_condition_over_what_the_scrub_changes(model, condition, others, 
     assert message.id == "gdpr_assist.E051"
     assert message.msg.startswith(f"{model._meta.label}: PrivacyMeta.scrub looks at {found[0]}, ")
     assert found[1] in message.msg
+
+
+def test_links_that_are_cleared_go_in_a_scrub_too_but_those_of_rows_that_stay():
+    """Also those of rows that were anonymised, and linked again."""
+    ada = Account.objects.create(email="ada@quill.example")
+    circles = [Circle.objects.create(motto=motto) for motto in ("gone", "again", "left")]
+    with changed(Circle, clear=["members"], scrub=~Q(motto="left")):
+        circles[1].anonymise()
+        for each in circles:
+            each.members.add(ada)
+        scrubbed(Circle)
+    assert [each.members.count() for each in circles] == [0, 0, 1]

@@ -126,6 +126,7 @@ def _needs_keys(plan: Plan, run: Run) -> bool:
         or plan.has_relatives
         or rows_anonymised.has_listeners(plan.declaration.model)
         or bool(run.keepers.concerned(plan.declaration))
+        or bool(plan.declaration.meta.clear)
     )
 
 

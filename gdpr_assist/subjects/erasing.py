@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ from ..planning.plans import Force, Plan
 from .cascade import check_cascade, in_order, may_take_others
 from .finding import ITSELF, Found, lock
 from .person import Keys, Tables
-from .shares import Reason, Share, SubjectResult, copies_among, kept, left, without_superuser
+from .shares import Reason, Share, SubjectResult, all_kept, copies_among, left, without_superuser
 from .sharing import may_be_shared
 
 
@@ -53,6 +53,7 @@ def erase_person(
     staying = [each for each in shared if each.plan is not None and each not in going]
     plans = [each.plan for each in staying if each.plan]
     deletions = in_order(Deletion(each.found.rows) for each in going)
+    copies = [copy for each in shared for copy in copies_among(each)]
     lost = without_superuser([*staying, *(replace(each, verb="delete", plan=None) for each in going)])
     stays: list[Reason] = []
 
@@ -61,9 +62,10 @@ def erase_person(
         if is_changed():
             raise Changed
         # Afterwards nothing may lead to these rows any more.
-        stays.extend(reason for each in shared if each.verb == "keep" and (reason := kept(each)).count)
+        stays.extend(all_kept([*shared, *copies]))
         pinned = pinned_with(plans, deletions)
-        _check(deletions, shared, keys, using, tables)
+        # Rows that stay must not go with what is deleted.
+        check_cascade([*deletions, *_taking_others(copies)], [each.found for each in shared], keys, using, tables)
         if check is not None:
             check()
         return pinned
@@ -81,17 +83,13 @@ def erase_person(
     )
 
 
-def _check(deletions: list[Deletion], shared: list[Share], keys: Keys, using: str, tables: Tables) -> None:
-    """Raise ``AnonymiseError`` if rows that stay would go with what is deleted, copies among it."""
-    copies = [
-        Deletion(copy.found.rows)
-        for share in shared
-        for copy in copies_among(share)
-        if copy.verb == "delete" and may_take_others(copy.found.model)
-    ]
-    for each in copies:
-        each.read_keys()
-    check_cascade([*deletions, *copies], [each.found for each in shared], keys, using, tables)
+def _taking_others(copies: list[Share]) -> Iterator[Deletion]:
+    """Yield the deletions of copies with which other rows may go."""
+    for copy in copies:
+        if copy.verb == "delete" and may_take_others(copy.found.model):
+            deletion = Deletion(copy.found.rows)
+            deletion.read_keys()
+            yield deletion
 
 
 def _refuse_kept(shared: list[Share]) -> None:

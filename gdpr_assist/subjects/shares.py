@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -217,6 +217,11 @@ def left(plans: Iterable[Plan], results: Iterable[Result], force: Force) -> Iter
             yield Reason(label=each.name, count=count, reason="refilled since it was erased: force=True")
 
 
-def kept(share: Share) -> Reason:
-    """Say how many rows stay, and on which ground."""
-    return Reason(label=share.label, count=share.found.rows.count(), reason=f"kept ({share.ground})")
+def all_kept(shares: Iterable[Share]) -> Iterator[Reason]:
+    """Yield how many rows of each model stay, and on which ground."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for each in shares:
+        if each.verb == "keep":
+            counts[each.label, f"kept ({each.ground})"] += each.found.rows.count()
+    for (label, reason), count in (+counts).items():
+        yield Reason(label=label, count=count, reason=reason)
