@@ -1,6 +1,7 @@
 """Executing a plan: what is written, in how many statements, once, and in which transaction."""
 
 import datetime
+import re
 import threading
 import traceback
 import uuid
