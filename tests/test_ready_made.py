@@ -1,5 +1,6 @@
 """Ready declarations for models of other apps: taken by a setting, and replaced by what the site says itself."""
 
+import importlib.util
 from contextlib import contextmanager
 from types import ModuleType
 
@@ -19,6 +20,7 @@ from gdpr_assist.ready_made import register_ready_made
 from gdpr_assist.registry import registry
 
 from .observing import changed, row
+from .others.alone import run_alone
 
 pytestmark = pytest.mark.django_db
 
@@ -159,3 +161,10 @@ def test_a_history_of_which_the_app_is_not_installed_is_an_error_and_switches_no
     with pytest.raises(ImproperlyConfigured, match=f"declared for {name}, which is not in INSTALLED_APPS"):
         register_ready_made()
     assert switches.silenced() == []
+
+
+# Not part of every test environment: see tests/others/requirements.txt.
+if importlib.util.find_spec("simple_history"):
+
+    def test_with_histories_of_the_package_itself():
+        run_alone("settings_histories", "with_histories")

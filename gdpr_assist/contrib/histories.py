@@ -22,16 +22,24 @@ def history(
     original: type[Model],
     copy_of: Any,
     personal: Collection[str] = (),
+    keep: Collection[str] = (),
     actors: Collection[str] = (),
 ) -> tuple[str, type[Any]]:
-    """Return (label, what is declared) of ``model``, a history of ``original``, with these columns of its own."""
+    """Return (label, what is declared) of ``model``, a history of ``original``.
+
+    Of its columns the app writes ``personal`` and ``keep``. Those that neither the app nor ``original`` has are the
+    site's own, such as the address from which somebody acted: nothing is said of them, which W001 reports.
+    """
     declared = registry.declaration(original)
+    parents = [registry.declaration(parent) for parent in original._meta.get_parent_list() if parent in registry]
     columns = [field.name for field in declarable(model)]
-    fields = [name for name in columns if name in declared.fields or name in personal]
+    said = {name for each in (declared, *parents) for name in each.fields}
+    fields = [name for name in columns if name in said or name in personal]
+    answered = {*keep, *(field.name for field in original._meta.concrete_fields)}.difference(fields)
     kept = declared.clauses.kept
     attributes = {
         "fields": fields,
-        "keep": [name for name in columns if name not in fields],
+        "keep": [name for name in columns if name in answered],
         "json_fields": {name: paths for name, paths in declared.meta.json_fields.items() if name in fields},
         "copy_of": copy_of,
         "actors": [name for name in columns if name in actors],

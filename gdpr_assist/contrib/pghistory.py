@@ -27,6 +27,9 @@ CONTEXT = "pgh_context"
 # The trigger by which pghistory protects the events of a model (append_only)
 PROTECTION = "append_only"
 
+# What the app writes in each event, beside the columns of the row: when it was, what the code calls it, and keys
+KEPT = ("pgh_created_at", "pgh_label", ROW, CONTEXT, "pgh_context_id")
+
 
 def _off(using: str) -> AbstractContextManager[Any]:
     """Ignore the triggers that write events, and those that protect the declared ones; no others."""
@@ -67,7 +70,7 @@ def declarations_with(original: type[Model]) -> dict[str, type[Any]]:
 def _events(original: type[Model] | None) -> dict[str, type[Any]]:
     """Without a key to its row, or the primary key of that, nobody can tell of which row an event is."""
     return dict(
-        history(model, tracked, path, personal=_personal(model))
+        history(model, tracked, path, personal=_personal(model), keep=KEPT)
         for model in all_histories(_original)
         if (tracked := _original(model)) and original in (None, tracked) and (path := _path(model, tracked))
     )

@@ -18,9 +18,12 @@ SWITCH = Switch(
     name=APP, mark="skip_history_when_saving", receivers=("simple_history.models.HistoricalRecords.post_save",)
 )
 
-# Of the history itself; what is missing of them is not there in some versions.
+# What the app writes in each record, beside the columns of the row; what is missing of them is not there in some
+# versions, or projects. Personal is the reason, a text that anybody may write. When it was, of which of three kinds,
+# and the key of who did it, stay; the last are a key to the row itself, and that of the record of a many-to-many field.
 REASON = "history_change_reason"
 USER = "history_user"
+KEPT = ("history_date", "history_type", USER, "history_user_id", "history_relation", "history")
 
 
 def declarations() -> dict[str, type[Any]]:
@@ -35,8 +38,9 @@ def declarations_with(original: type[Model]) -> dict[str, type[Any]]:
 
 def _original(model: type[Model]) -> type[Model] | None:
     given = getattr(model, "instance_type", None)
-    return given if isinstance(given, type) and hasattr(model, "history_type") else None
+    is_record = hasattr(model, "history_type") or hasattr(model, "m2m_history_id")
+    return given if isinstance(given, type) and is_record else None
 
 
 def _declared(model: type[Model]) -> tuple[str, type[Any]]:
-    return history(model, _original(model), HISTORY, personal=[REASON], actors=[USER])  # type: ignore[arg-type]
+    return history(model, _original(model), HISTORY, personal=[REASON], keep=KEPT, actors=[USER])  # type: ignore[arg-type]
