@@ -10,6 +10,7 @@ from django.db.models import Model
 
 from ..declaring.meta import declarable
 from ..registry import registry
+from ..undocumented import multi_table_parents
 
 
 def all_histories(original: Callable[[type[Model]], type[Model] | None]) -> Iterator[type[Model]]:
@@ -31,7 +32,7 @@ def history(
     site's own, such as the address from which somebody acted: nothing is said of them, which W001 reports.
     """
     declared = registry.declaration(original)
-    parents = [registry.declaration(parent) for parent in original._meta.get_parent_list() if parent in registry]
+    parents = [registry.declaration(parent) for parent in multi_table_parents(original) if parent in registry]
     columns = [field.name for field in declarable(model)]
     said = {name for each in (declared, *parents) for name in each.fields}
     fields = [name for name in columns if name in said or name in personal]

@@ -20,7 +20,7 @@ SWITCH = Switch(
 
 # What the app writes in each record, beside the columns of the row; what is missing of them is not there in some
 # versions, or projects. Personal is the reason, a text that anybody may write. When it was, of which of three kinds,
-# and the key of who did it, stay; the last are a key to the row itself, and that of the record of a many-to-many field.
+# and the key of who did it, stay; the last are keys to the row itself, and, of a many-to-many field, to the record.
 REASON = "history_change_reason"
 USER = "history_user"
 KEPT = ("history_date", "history_type", USER, "history_user_id", "history_relation", "history")
