@@ -3,14 +3,17 @@
 import re
 import uuid
 from contextlib import contextmanager
+from datetime import timedelta
 from io import StringIO
+from unittest import mock
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import CharField
+from django.test import override_settings
 
-from gdpr_assist.log.hidden import Digests
+from gdpr_assist.log.hidden import Digests, is_hidden
 from gdpr_assist.log.writing import Erasure
 from gdpr_assist.models import DatabaseIdentity, EventLog, Operation
 from gdpr_assist.replay.hidden import NO_TABLE, NOT_COMPARABLE
@@ -24,9 +27,9 @@ from tests.apps.shop.models import Customer
 
 from .logbook import customer
 from .observing import queries
-from .test_replay import DELETE, Backup, event, failures, log, numbers, rerun
+from .test_replay import DELETE, Backup, event, failures, legacy, log, numbers, rerun
 
-pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "gdpr_log"])
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "other", "gdpr_log"])
 
 DIGEST = re.compile(r"digest:[0-9a-f]{12}:[0-9a-f]{64}")
 
@@ -259,3 +262,85 @@ def test_a_long_key_has_a_digest_as_long_as_any():
     LongKey.objects.create(code="x" * 300).delete()
     assert DIGEST.fullmatch(*keys_in_the_log())
     assert isinstance(LongKey._meta.pk, CharField)
+
+
+# -- what older versions have logged ----------------------------------------------------------------------------------
+
+
+def screen():
+    out = StringIO()
+    call_command("gdpr_status", stdout=out)
+    return out.getvalue()
+
+
+def prune(*args):
+    out = StringIO()
+    with override_settings(GDPR_LOG_RETENTION=timedelta(days=30)):
+        call_command("gdpr_prune", *args, stdout=out)
+    return out.getvalue().splitlines()[2:]
+
+
+def is_incomparable():
+    try:
+        call_command("gdpr_status", "--fail-on", "incomparable", stdout=StringIO())
+    except CommandError as error:
+        return "incomparable" in str(error)
+    return False
+
+
+def test_the_status_tells_of_digests_by_another_secret():
+    for word in ("one", "two"):
+        token(word).delete()
+    assert "by another secret" not in screen()
+    assert not is_incomparable()
+    replace_secret()
+    token("three").delete()
+    assert "  with digests of keys by another secret: 2  <- " in screen()
+    assert is_incomparable()
+
+
+def in_clear():
+    """Write events as 1.x did, and as versions of 2.0 did before digests; return the backup of their rows."""
+    for word in ("new", "old", "other"):
+        token(word)
+    backup = Backup(TextKey)
+    log(event(DELETE, "fields.TextKey", "new"), event(DELETE, "shop.Customer", "7"))
+    legacy(event(DELETE, "fields.TextKey", "old"))
+    return backup
+
+
+def test_keys_in_clear_are_counted_and_hidden_once_and_replayed_as_before():
+    backup = in_clear()
+    assert "  events with keys that are texts, in clear: 2  <- run gdpr_prune --hide-keys\n" in screen()
+
+    assert prune("--hide-keys", "--dry-run") == ["Keys to be hidden: 2"]
+    assert prune() == []
+    assert keys_in_the_log() == ["new", "7", "old"]
+    assert prune("--hide-keys") == ["Keys hidden: 2"]
+    assert prune("--hide-keys") == ["Keys hidden: 0"]
+
+    ours = Digests(bytes(DatabaseIdentity.objects.get().key))
+    assert keys_in_the_log() == [ours.of("new", "fields.TextKey"), "7", ours.of("old", "fields.TextKey")]
+    assert "in clear" not in screen()
+    backup.restore()
+    report = rerun()
+    assert report.failed == []
+    assert there() == {"other"}
+
+
+def test_events_of_1x_stay_where_several_databases_share_the_alias():
+    """Nobody can tell of which of them an event is, and each has a secret of its own."""
+    in_clear()
+    log(event(DELETE, "shop.Customer", "8"), database_id=uuid.uuid4())
+    assert prune("--hide-keys") == ["Keys hidden: 1"]
+    assert sum(map(is_hidden, keys_in_the_log())) == 1
+    assert "old" in keys_in_the_log()
+    assert "in clear" not in screen()
+
+
+def test_a_key_that_is_none_of_its_model_any_more_stays_as_it_is():
+    log(event(DELETE, "own.AddressKey", "ada@quill.example"))
+    with mock.patch.object(AddressKey._meta.pk, "to_python", side_effect=ValueError):
+        assert prune("--hide-keys") == ["Keys hidden: 0"]
+    assert keys_in_the_log() == ["ada@quill.example"]
+    assert "in clear: 1" in screen()

@@ -27,13 +27,15 @@ class Digests:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = hmac.digest(secret, FOR_KEYS, "sha256")
-        self._name = hmac.digest(secret, FOR_NAME, "sha256").hex()[:NAME_LENGTH]
+        name = hmac.digest(secret, FOR_NAME, "sha256").hex()[:NAME_LENGTH]
+        self.prefix = f"{PREFIX}:{name}:"
+        """With which all of them begin, and none that was made with another secret."""
 
     def of(self, text: str, label: str) -> str:
         """Return the digest of a key, as text, of ``label``: "app.Model", as the log has it."""
         digest = hmac.digest(self._secret, f"{label}:{text}".encode(), "sha256")
-        return f"{PREFIX}:{self._name}:{digest.hex()}"
+        return f"{self.prefix}{digest.hex()}"
 
     def may_be(self, text: str) -> bool:
         """Return whether a digest was made with this secret; of another one nobody can tell of which row it is."""
-        return text.startswith(f"{PREFIX}:{self._name}:")
+        return text.startswith(self.prefix)

@@ -29,6 +29,10 @@ class Databases:
     alias_of: Callable[[str], str]
     """Where the router puts the rows of a label of the log today: 1.x did not note it."""
 
+    as_stored: Callable[[str], Callable[[str], str | None] | None]
+    """Of a label of which the primary keys are texts: what makes of one in the log what the database has, None if it
+    is no key of it any more. None of other labels."""
+
     others: frozenset[uuid.UUID] = frozenset()
     """Database ids that count as ours too."""
 

@@ -131,7 +131,7 @@ def knows(using: str) -> bool:
     if log is None or log not in connections:
         return False
     try:
-        return is_migrated(log) and bool(_known_ids(using))
+        return is_migrated(log) and bool(known_ids(using))
     except Error:
         return True
 
@@ -139,7 +139,7 @@ def knows(using: str) -> bool:
 def check_identity(databases: Databases) -> None:
     """Raise ``AnonymiseError`` if a database lost its id: a backup of 1.x was restored."""
     for using in needed(databases):
-        known = _known_ids(using)
+        known = known_ids(using)
         if databases.known(using) is None and known and not known & databases.others:
             raise AnonymiseError(
                 f"The database {using!r} has no id, and the log knows a database under this alias. It was restored "
@@ -150,7 +150,7 @@ def check_identity(databases: Databases) -> None:
 def adopt(databases: Databases) -> Databases:
     """Give a database that lost its id the one that a person named for it; return which operations are ours now."""
     for using in needed(databases):
-        named = databases.others & _known_ids(using)
+        named = databases.others & known_ids(using)
         if databases.known(using) is None and len(named) == 1:
             identity.adopt_database_id(next(iter(named)), using)
     return replace(databases)  # which asks anew for the ids
@@ -203,7 +203,8 @@ def _last() -> int:
     return EventLog.objects.using(log_database()).filter(operation=None).aggregate(last=Max("pk"))["last"] or 0
 
 
-def _known_ids(using: str) -> set[uuid.UUID]:
+def known_ids(using: str) -> set[uuid.UUID]:
+    """Return the ids of the databases that the log knows under this alias."""
     log = log_database()
     tables = (Operation, Upgrade)
     return {

@@ -15,7 +15,7 @@ from ..databases.placement import cure, kept_off
 from ..databases.servers import lossy_settings
 from ..pages import page
 from ..tables import EventLog, Operation
-from . import legacy
+from . import legacy, texts
 from .identity import Databases
 from .ownership import foreign, is_migrated, needed, neighbours
 from .reconciliation import contradicted, describe, kinds, missing, pruned, unlogged, unsettled
@@ -28,6 +28,7 @@ STATES = {
     "log-restored": "the log lacks operations that a database has: it was restored, or is the wrong one",
     "upgrade": "nobody said yet, with gdpr_upgrade, whether a database has what 1.x logged",
     "contradicted": "operations took effect in a database, though the log says that they were rolled back",
+    "incomparable": "the log has digests of primary keys, made with a secret that a database has not",
     "foreign": "a database lacks operations that the log has under another database id",
 }
 
@@ -69,6 +70,10 @@ class DatabaseStatus:
     unlogged: int = 0
     contradicted: int = 0
     """Operations that took effect here, though the log says that they were rolled back."""
+    incomparable: int = 0
+    """Operations with digests of primary keys by another secret: nobody can tell which rows they are of."""
+    in_clear: int = 0
+    """Events of which the primary key is a text that can be read."""
     foreign: int = 0
     """Operations under this alias, and under other database ids, that are not here."""
     strays: tuple[str, ...] = ()
@@ -87,6 +92,7 @@ class DatabaseStatus:
             "upgrade": self.unclaimed_1x,
             "log-restored": self.unlogged,
             "contradicted": self.contradicted,
+            "incomparable": self.incomparable,
             "foreign": self.foreign,
         }
         return {state for state, is_so in reasons.items() if is_so}
@@ -183,6 +189,8 @@ def _database(using: str, databases: Databases) -> DatabaseStatus:
         counts["unclaimed_1x"] = len(legacy.unclaimed(using, databases))
         strays = tuple(_strays(using, databases))
         counts["contradicted"] = sum(1 for _ in contradicted(databases, using))
+        counts["incomparable"] = texts.incomparable(using, databases)
+        counts["in_clear"] = texts.in_clear(using, databases).count()
         counts["foreign"] = sum(each.count for each in foreign(using, databases))
     except Error as error:
         return DatabaseStatus(using=using, trouble=_unreadable(error, MAY_READ))

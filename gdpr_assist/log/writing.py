@@ -34,6 +34,9 @@ from .hidden import Digests
 
 ROWS_PER_QUERY = 1000
 
+# bulk_update compares each row with each, so that more of them take longer.
+ROWS_PER_UPDATE = 100
+
 # An erasure of more events than this writes them to the log in parts, before it is complete.
 EVENTS_IN_MEMORY = 10_000
 
@@ -222,6 +225,14 @@ def remove_operations(operations: list[uuid.UUID]) -> None:
 def remove_events(operations: Collection[uuid.UUID]) -> None:
     """Remove the events of ``operations``: what is left of each says that there were some."""
     EventLog.objects.using(log_database()).filter(operation__in=operations).delete()
+
+
+def replace_keys(texts: Mapping[int, str]) -> None:
+    """Give the events with these numbers other texts as primary keys: digests, for what older versions wrote."""
+    log = str(log_database())
+    with transaction.atomic(using=log):
+        events = [EventLog(pk=number, target_pk=text) for number, text in texts.items()]
+        EventLog.objects.using(log).bulk_update(events, ["target_pk"], batch_size=ROWS_PER_UPDATE)
 
 
 def _write(erasure: Erasure) -> None:

@@ -61,6 +61,11 @@ def _of_database(each: DatabaseStatus) -> Iterator[str]:
         f"  missing in the log: {each.unlogged}"
         + _advice(each.unlogged, "the log was restored, or is the wrong one; if it was restored, back up now")
     )
+    yield from _of_log(each)
+
+
+def _of_log(each: DatabaseStatus) -> Iterator[str]:
+    """Yield what the log has of a database that is out of order."""
     for stray in each.strays:
         yield f"  undecided, and of no id that this database has: {stray}"
     if each.contradicted:
@@ -68,6 +73,13 @@ def _of_database(each: DatabaseStatus) -> Iterator[str]:
             f"  took effect, though the log says rolled back: {each.contradicted}  <- run gdpr_reconcile; does a "
             "copy with the same id share the log?"
         )
+    if each.incomparable:
+        yield (
+            f"  with digests of keys by another secret: {each.incomparable}  <- nobody can tell of which rows "
+            f"({page('howto/restore_a_backup', 'If something is listed as failed')})"
+        )
+    if each.in_clear:
+        yield f"  events with keys that are texts, in clear: {each.in_clear}  <- run gdpr_prune --hide-keys"
     if each.foreign:
         yield (
             f"  under other database ids, and missing here: {each.foreign}"
