@@ -62,8 +62,9 @@ USERSESSIONS_TRACK_ACTIVITY = True
 AXES_ENABLE_ACCESS_FAILURE_LOG = True
 AXES_FAILURE_LIMIT = 1000
 
-# django-oauth-toolkit: with ID tokens
+# django-oauth-toolkit: with ID tokens, and a code that is good as long as the slowest machine takes
 OAUTH2_PROVIDER = {
+    "AUTHORIZATION_CODE_EXPIRE_SECONDS": 36_000,
     "OAUTH_DEVICE_VERIFICATION_URI": "http://testserver/o/device/",
     "OIDC_ENABLED": True,
     "SCOPES": {"openid": "who it is", "read": "to read"},
