@@ -1,5 +1,6 @@
 """What sites prove their declarations with: it fails where these are wrong, and only there."""
 
+import json
 import re
 
 import pytest
@@ -263,6 +264,123 @@ def test_the_models_of_an_app():
     assert {model._meta.app_label for model in registered_models("shop", "people")} == {"shop", "people"}
     assert AuditEntry not in registered_models()
     assert Customer in registered_models("shop")
+
+
+# -- columns of JSON of which only some is personal ----------------------------------------------------
+
+PATHS = ["contact.email", "items[*].name", "first[1]", 'meta["a name"]']
+
+
+def within(paths=PATHS, **more):
+    return changed(NullFields, fields=["char"], json_fields={"json": paths}, **more)
+
+
+def test_a_token_stands_at_each_path_and_one_beside():
+    with within():
+        made = make_row(NullFields).json
+    assert re.fullmatch("kq[0-9a-f]{9}z", made["contact"]["email"])
+    assert [list(each) for each in made["items"]] == [["name"]]
+    assert made["first"][0] is None
+    assert len({made["contact"]["email"], made["items"][0]["name"], made["first"][1], made["meta"]["a name"]}) == 4
+    assert set(made) == {"contact", "items", "first", "meta", "said"}
+
+
+def test_what_cannot_stand_together_or_is_too_far_is_left_out():
+    with within(["a.b", "a[0]", "many[123456789]"]):
+        made = make_row(NullFields).json
+        assert_model_anonymises(NullFields)
+    assert (set(made), made["many"]) == ({"a", "many", "said"}, None)
+    assert set(made["a"]) == {"b"}
+
+
+def test_a_column_of_text_that_holds_json():
+    with changed(
+        NullFields, fields=["email"], json_fields={"text": ["name"], "char": ["a.b"], "slug": ["one", "two", "three"]}
+    ):
+        made = make_row(NullFields)
+        assert set(json.loads(made.text)) == {"name", "said"}
+        assert made.slug == "{}"  # no room
+        assert_model_anonymises(NullFields)
+
+
+def test_a_declaration_within_json_that_is_right():
+    with within():
+        assert_model_anonymises(NullFields)
+        written = {"contact": {"email": "ada@quill.example"}, "items": [{"name": ""}, {"name": "Ada Quill"}]}
+        assert_anonymises(make_row(NullFields, json={**written, "first": ["one"], "meta": None}))
+
+
+@pytest.mark.parametrize(
+    ("path", "json"),
+    [
+        ("contact.emial", {"contact": {"email": "ada@quill.example"}}),
+        ("contct.email", {"contact": {"email": "ada@quill.example"}}),
+        ("contact[*].email", {"contact": {"email": "ada@quill.example"}}),
+        ("contact.email", {"contact": [{"email": "ada@quill.example"}]}),
+        ("contact.email", {"contact": "ada@quill.example"}),
+        ("contact[*].email", {"contact": [{"mail": "ada@quill.example"}]}),
+    ],
+)
+def test_a_path_that_is_misspelt(path, json):
+    made = [make_row(NullFields, json=json) for _ in range(3)]
+    with within([path]):
+        said = refusal(assert_anonymises, made[0])
+        assert said.endswith(f"nothing stands at {path} in json: is it misspelt, or has the row not got it?")
+        assert "nothing stands" in refusal(assert_model_anonymises, NullFields, lambda model: made.pop())
+
+
+@pytest.mark.parametrize("json", [None, {}, [], {"contact": None}, {"contact": {}}, {"contact": []}])
+def test_what_is_empty_says_nothing_of_a_path(json):
+    with within(["contact.email"]):
+        assert_anonymises(make_row(NullFields, json=json))
+
+
+def test_one_row_that_has_it_is_enough():
+    rows = [{"a": "Ada Quill"}, {"b": 1}, {"a": "Ada Quill"}]
+    with within(["a"]):
+        assert_model_anonymises(NullFields, lambda model: make_row(NullFields, json=rows.pop()))
+
+
+def test_a_text_at_a_path_that_stands_elsewhere_too():
+    made = make_row(NullFields, json={"a": "Ada Quill", "b": {"label": "for Ada Quill"}})
+    with within(["a"]):
+        assert "the text of a in json is still in json." in refusal(assert_anonymises, made)
+
+
+def test_what_already_held_what_the_path_gets():
+    made = make_row(NullFields, json={"a": "nobody", "b": "nobody"})
+    with within({"a": "nobody"}):
+        assert_anonymises(made)
+
+
+def test_a_person_with_json_leaves_no_trace_and_what_stands_beside_stays():
+    with changed(Remark, fields=[], json_fields={"text": ["contact.email", "items[*].name"]}):
+        made = make_person(Account)
+        note = json.loads(made.rows[Remark].text)
+        assert {note["contact"]["email"], note["items"][0]["name"]} <= set(made.tokens)
+        assert note["said"] in made.kept_tokens
+        Subject(made.person).erase()
+        assert_no_trace(*made.tokens)
+    left = json.loads(row(made.rows[Remark])["text"])
+    assert left == {"contact": {"email": ""}, "items": [{"name": ""}], "said": note["said"]}
+
+
+def test_a_row_of_a_person_with_values():
+    note = '{"contact": {"email": "sold@quill.example"}}'
+    with changed(Remark, fields=[], json_fields={"text": ["contact.emial"]}):
+        made = make_person(
+            Account,
+            values_of={Remark: {"text": note}, Account: {"email": "ada@quill.example"}},
+            email="bea@quill.example",
+        )
+        assert (made.rows[Remark].text, made.person.email) == (note, "bea@quill.example")
+        Subject(made.person).erase()
+        assert "people_remark.text" in refusal(assert_no_trace, "sold@quill.example")
+
+
+def test_values_for_a_row_that_is_not_made():
+    with pytest.raises(ValueError, match=r": no row of people\.Counter leads to the person\.$"):
+        make_person(Account, values_of={Counter: {}})
 
 
 def test_every_text_column_has_a_token():

@@ -91,15 +91,20 @@ def _is_json(values: Any) -> bool:
     return True
 
 
+def paths_within(field: Field[Any, Any], written: Any) -> list[JsonPath]:
+    """Return the paths that ``json_fields`` has for ``field``. Raises ``AnonymiseError`` for what is no path."""
+    try:
+        return [parse(text, given) for text, given in _written(written).items()]
+    except ValueError:
+        raise AnonymiseError(f"{field_label(field)}: PrivacyMeta.json_fields has what is no path.") from None
+
+
 def within(field: Field[Any, Any], written: Any) -> Replacement:
     """Return what takes the place of the value of ``field``: the same, without what stands at the paths.
 
     Raises ``AnonymiseError`` for what is no path.
     """
-    try:
-        paths = [parse(text, given) for text, given in _written(written).items()]
-    except ValueError:
-        raise AnonymiseError(f"{field_label(field)}: PrivacyMeta.json_fields has what is no path.") from None
+    paths = paths_within(field, written)
     words = f"{', '.join(path.text for path in paths)} replaced, the rest as it is"
     if not isinstance(field, JSONField):
         return Replacement(value=lambda row: _in_text(field, row, paths), words=words)

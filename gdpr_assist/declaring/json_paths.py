@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,9 @@ Step = str | int | None
 
 # user  [0]  [*]  ["a name"]: without what the path languages of databases would want escaped
 _STEP = re.compile(r'\.?([^.\[\]"\\*\s$]+)|\[(0|[1-9][0-9]{0,8})\]|\[(\*)\]|\["([^"\\\x00-\x1f]+)"\]')
+
+# In a value that is made for a test
+MOST_ITEMS = 99
 
 # What stands for none, as paths without a value of their own have it
 EMPTY = object()
@@ -71,7 +74,7 @@ def replaced(value: Any, paths: Iterable[JsonPath]) -> Any:
 def _replaced(value: Any, steps: tuple[Step, ...], given: Any) -> Any:
     if not steps:
         return emptied(value) if given is EMPTY or value is None else copy.deepcopy(given)
-    new = {key: _replaced(value[key], steps[1:], given) for key in _members(value, steps[0])}
+    new = {key: _replaced(value[key], steps[1:], given) for key in members(value, steps[0])}
     if all(each is value[key] for key, each in new.items()):
         return value
     changed = value.copy()
@@ -80,13 +83,51 @@ def _replaced(value: Any, steps: tuple[Step, ...], given: Any) -> Any:
     return changed
 
 
-def _members(value: Any, step: Step) -> Iterable[Any]:
+def members(value: Any, step: Step) -> Iterable[Any]:
     """Return the keys of what ``step`` leads to: none where the value is of another type, or has it not."""
     if isinstance(step, str):
         return [step] if isinstance(value, dict) and step in value else []
     if not isinstance(value, list):
         return []
     return range(len(value)) if step is None else range(step, min(step + 1, len(value)))
+
+
+def standing(value: Any, steps: tuple[Step, ...]) -> Iterator[Any]:
+    """Yield what stands where the steps lead to in the JSON value."""
+    if not steps:
+        yield value
+        return
+    for key in members(value, steps[0]):
+        yield from standing(value[key], steps[1:])
+
+
+def built(leaves: Iterable[tuple[JsonPath, Any]]) -> Any:
+    """Return a JSON value in which each leaf stands at its path.
+
+    Of two paths that lead through an object and an array at the same place, the second is left out, as no value has
+    both; and so is one to an item beyond the first hundred.
+    """
+    value: Any = None
+    for path, leaf in leaves:
+        value = _built(value, path.steps, leaf)
+    return value
+
+
+def _built(value: Any, steps: tuple[Step, ...], leaf: Any) -> Any:
+    if not steps:
+        return leaf if value is None else value
+    step, rest = steps[0], steps[1:]
+    if isinstance(step, int) and step > MOST_ITEMS:
+        return value
+    empty: Any = {} if isinstance(step, str) else []
+    new = empty if value is None else value
+    if isinstance(new, dict) and isinstance(step, str):
+        new[step] = _built(new.get(step), rest, leaf)
+    elif isinstance(new, list) and not isinstance(step, str):
+        at = step or 0
+        new += [None] * (at + 1 - len(new))
+        new[at] = _built(new[at], rest, leaf)
+    return new
 
 
 def emptied(value: Any) -> Any:

@@ -17,6 +17,7 @@ from django.db.models import Field, Model
 from django.utils.module_loading import import_string
 
 from ..declaring.meta import declarable
+from .within import as_stored, declared_paths, filled
 
 try:
     from model_bakery import baker, generators
@@ -37,15 +38,19 @@ class Written:
     """One row, and the tokens in its columns."""
 
     row: Model
-    tokens: dict[str, str]
-    """{name of a column: token}"""
+    tokens: dict[str, list[str]]
+    """{name of a column: tokens in it}"""
+
+    beside: list[str]
+    """Those that are no part of what is personal in a column of JSON."""
 
 
 def make_row(model: type[Model], *, using: str = DEFAULT_DB_ALIAS, **values: Any) -> Model:
     """Make a row of ``model``, with ``values``, a token in every text column, and what else it needs.
 
-    Rows that it must point at are made too; keys that may be NULL are. Raises ``ImproperlyConfigured`` where
-    model_bakery is not installed, and what that, or the database, raises for a row that it cannot make.
+    In a column of JSON of which only some is personal (``json_fields``), a token stands at each path. Rows that it
+    must point at are made too; keys that may be NULL are. Raises ``ImproperlyConfigured`` where model_bakery is not
+    installed, and what that, or the database, raises for a row that it cannot make.
     """
     return write(model, using, values).row
 
@@ -57,17 +62,27 @@ def write(model: type[Model], using: str, values: dict[str, Any]) -> Written:
             "gdpr_assist.testing makes rows with model_bakery, which is not installed: "
             'pip install "django-gdpr-assist[testing]".'
         )
-    filled, tokens, optional = dict(values), {}, []
+    given: dict[str, Any] = dict(values)
+    tokens: dict[str, list[str]] = {}
+    beside: list[str] = []
+    optional = []
+    paths = declared_paths(model)
     known = [import_string(name) for name in getattr(settings, "BAKER_CUSTOM_FIELDS_GEN", {})]
     for column in _columns(model):
         if {column.name, column.attname} & values.keys():
             continue
-        if type(column) not in known and (token := _token(column)):
-            tokens[column.name], filled[column.name] = token, _value(column, token)
+        if column.name in paths:
+            value, within, others = filled(paths[column.name], _new_token)
+            given[column.name] = as_stored(column, value)
+            if len(given[column.name]) > _length(column):
+                given[column.name], within, others = as_stored(column, {}), [], []
+            tokens[column.name], beside = within, beside + others
+        elif type(column) not in known and (token := _token(column)):
+            tokens[column.name], given[column.name] = [token], _value(column, token)
         elif (type(column) in known or _is_known(column)) and not column.unique:
             optional.append(column.name)  # unique ones may be NULL: model_bakery gives every row the same day
-    row: Model = baker.make(model, _using=using, _fill_optional=optional, **filled)
-    return Written(row, tokens)
+    row: Model = baker.make(model, _using=using, _fill_optional=optional, **given)
+    return Written(row, tokens, beside)
 
 
 def _columns(model: type[Model]) -> list[Field[Any, Any]]:
@@ -92,7 +107,11 @@ def _token(column: Field[Any, Any]) -> str:
         return "" if column.protocol.lower() == "ipv4" else f"fd0c:c0de:{uuid4().hex[:4]}::{uuid4().hex[:4]}"
     room = LENGTH + len("".join(_around(column)))
     is_text = isinstance(column, (models.CharField, models.TextField, models.JSONField, models.FileField))
-    return f"kq{uuid4().hex[: LENGTH - 3]}z" if is_text and not column.choices and _length(column) >= room else ""
+    return _new_token() if is_text and not column.choices and _length(column) >= room else ""
+
+
+def _new_token() -> str:
+    return f"kq{uuid4().hex[: LENGTH - 3]}z"
 
 
 def _length(column: Field[Any, Any]) -> int:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from django.conf import settings
@@ -41,15 +42,22 @@ class Made:
     """Those that an erasure leaves: their columns are not personal, are kept on a ground, or are of somebody else."""
 
 
-def make_person(model: type[Model] | None = None, *, using: str = DEFAULT_DB_ALIAS, **values: Any) -> Made:
+def make_person(
+    model: type[Model] | None = None,
+    *,
+    using: str = DEFAULT_DB_ALIAS,
+    values_of: Mapping[type[Model], Mapping[str, Any]] | None = None,
+    **values: Any,
+) -> Made:
     """Make a row that is a person, with ``values``, and one row of each registered model that leads to it.
 
-    ``model`` is by default the user model if its rows are people, or the only one of which they are. Rows are made as
-    ``make_row`` does. Raises ``AnonymiseError`` if it is not clear which model, or if the rows of ``model`` are no
-    people; else what ``make_row`` raises.
+    ``values_of`` is {model: values of its row}, for those others. ``model`` is by default the user model if its rows
+    are people, or the only one of which they are. Rows are made as ``make_row`` does. Raises ``AnonymiseError`` if it
+    is not clear which model, or if the rows of ``model`` are no people; ``ValueError`` if no row of a model of
+    ``values_of`` leads to her; else what ``make_row`` raises.
     """
     root = _root(model)
-    maker = _Maker(root, using)
+    maker = _Maker(root, using, {concrete(each): dict(given) for each, given in (values_of or {}).items()})
     maker.begin(values)
     for each in registry.models:
         if maker.is_wanted(each):
@@ -75,8 +83,8 @@ def _root(model: type[Model] | None) -> type[Model]:
 class _Maker:
     """Makes the rows one after the other, those first that others point at."""
 
-    def __init__(self, root: type[Model], using: str) -> None:
-        self.root, self.using = root, using
+    def __init__(self, root: type[Model], using: str, values_of: dict[type[Model], dict[str, Any]]) -> None:
+        self.root, self.using, self.values_of = root, using, values_of
         self.top: Any = person_of(root)
         # The models of people that are joined to her, as a profile
         self.people: set[Any] = {self.top, *(each for each in people() if self._leads_to(each, {self.top}))}
@@ -101,7 +109,7 @@ class _Maker:
             if isinstance(identifier.verified, Q):
                 pairs = [each for each in identifier.verified.children if isinstance(each, tuple)]
                 confirmed |= {name: value for name, value in pairs if "__" not in name}
-        self.written[self.root] = write(self.root, self.using, confirmed | values)
+        self.written[self.root] = write(self.root, self.using, confirmed | self.values_of.get(self.root, {}) | values)
 
     def is_wanted(self, model: type[Model]) -> bool:
         """Whether a row of ``model`` leads to the person: by a key, a value, or as a copy of a row that does."""
@@ -131,7 +139,8 @@ class _Maker:
             return self.person
         if model not in self.written and model not in self._making and model in registry and self.is_wanted(model):
             self._making.add(model)
-            self.written[model] = write(model, self.using, dict(self._values(model)))
+            values = dict(self._values(model)) | self.values_of.get(model, {})
+            self.written[model] = write(model, self.using, values)
             self._connect(model)
         made = self.written.get(model)
         return made.row if made else None
@@ -180,13 +189,17 @@ class _Maker:
             write(through, self.using, {relation.m2m_field_name(): row, relation.m2m_reverse_field_name(): other})
 
     def made(self) -> Made:
+        if unused := sorted(each._meta.label for each in self.values_of.keys() - self.written.keys()):
+            raise ValueError(f"make_person(values_of=...): no row of {', '.join(unused)} leads to the person.")
         found = Made(person=self.person, rows={model: each.row for model, each in self.written.items()})
         going = self._going()
         for model, each in self.written.items():
-            for name, token in each.tokens.items():
+            for name, tokens in each.tokens.items():
                 goes = model not in going or name in going[model]
-                (found.tokens if goes else found.kept_tokens).append(token)
-        found.kept_tokens += self.of_strangers.tokens.values() if self.of_strangers else ()
+                (found.tokens if goes else found.kept_tokens).extend(tokens)
+            found.kept_tokens += each.beside
+        if self.of_strangers:
+            found.kept_tokens += [*chain(*self.of_strangers.tokens.values()), *self.of_strangers.beside]
         return found
 
     def _going(self) -> dict[type[Model], set[str]]:

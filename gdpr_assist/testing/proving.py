@@ -27,6 +27,7 @@ from ..residue.looking import MOST, look
 from ..residue.values import SHORTEST, usable
 from ..verifying.findings import of_copies
 from .making import make_row
+from .within import as_json, declared_paths, nowhere, texts_within
 
 Values = dict[str, Any]
 
@@ -45,10 +46,10 @@ def registered_models(*app_labels: str) -> list[type[Model]]:
 def assert_anonymises(instance: Model) -> None:
     """Anonymise ``instance``, and look whether that did what its declaration says.
 
-    Each declared field holds what its rule gives; no text of at least 5 characters of one is left in the row; its
-    stored files are gone, and its copies erased; ``full_clean()`` finds nothing that it did not find before; and
-    anonymising again changes nothing. The row stays anonymised, and its files deleted: of the rest, the test's
-    own transaction undoes it.
+    Each declared field holds what its rule gives; no text of at least 5 characters of one is left in the row; each
+    path of ``json_fields`` leads to something, if the column is not empty; stored files are gone, and copies erased;
+    ``full_clean()`` finds nothing that it did not find before; and anonymising again changes nothing. The row stays
+    anonymised, and its files deleted: of the rest, the test's own transaction undoes it.
 
     Raises ``AssertionError`` that names the fields, and what ``anonymise()`` raises.
     """
@@ -154,6 +155,7 @@ def _wrong(planned: Plan, before: _Before) -> Iterator[str]:
         yield "a row is not marked as anonymised."
     told = list(_not_as_told(planned))
     yield from (f"{name} does not hold what its rule gives." for name in told)
+    yield from _paths_that_lead_nowhere(planned, before)
     for key, texts in before.values.items():
         yield from _texts_left(planned, texts, held[key])
     yield from _files_left(before.files)
@@ -186,15 +188,32 @@ def _not_as_told(planned: Plan) -> Iterator[str]:
 def _texts_left(planned: Plan, before: Values, after: Values) -> Iterator[str]:
     """Yield where a text that a personal field has lost still stands."""
     columns = {change.field.name: change.field for change in planned.changes if not change.field.many_to_many}
+    paths = declared_paths(planned.declaration.model)
     for name, column in columns.items():
         text = before[column.attname]
-        if not isinstance(text, str) or len(text) < SHORTEST or column.choices:
+        if name in paths:
+            lost = [(f"{path} in {name}", each) for path, each in texts_within(as_json(text), paths[name])]
+        elif not isinstance(text, str) or len(text) < SHORTEST or column.choices:
             continue
-        if name in planned.told and after[column.attname] == text:
+        elif name in planned.told and after[column.attname] == text:
             continue  # it held what the rule gives
-        for other, value in after.items():
-            if isinstance(value, (str, dict, list)) and text in str(value):
-                yield f"the text of {name} is still in {other}."
+        else:
+            lost = [(name, text)]
+        for words, each in lost:
+            for other, value in after.items():
+                if isinstance(value, (str, dict, list)) and each in str(value):
+                    yield f"the text of {words} is still in {other}."
+
+
+def _paths_that_lead_nowhere(planned: Plan, before: _Before) -> Iterator[str]:
+    columns = {change.field.name: change.field.attname for change in planned.changes}
+    for name, paths in declared_paths(planned.declaration.model).items():
+        if name in columns:
+            held = [as_json(values[columns[name]]) for values in before.values.values()]
+            yield from (
+                f"nothing stands at {path} in {name}: is it misspelt, or has the row not got it?"
+                for path in nowhere(held, paths)
+            )
 
 
 def _files(planned: Plan) -> Iterator[tuple[FileField, str]]:
