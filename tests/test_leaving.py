@@ -16,7 +16,7 @@ from gdpr_assist.declaring.declaration import declare
 from gdpr_assist.execution import ranges
 from gdpr_assist.registry import registry
 from gdpr_assist.scrubbing.preview import described
-from gdpr_assist.scrubbing.run import prepare, scrub
+from gdpr_assist.scrubbing.run import Interrupted, prepare, scrub
 from gdpr_assist.scrubbing.verification import failures, verify
 from tests.apps.people.models import Account, Circle
 from tests.apps.shop.models import (
@@ -416,3 +416,85 @@ def test_links_that_are_cleared_go_in_a_scrub_too_but_those_of_rows_that_stay():
             each.members.add(ada)
         scrubbed(Circle)
     assert [each.members.count() for each in circles] == [0, 0, 1]
+
+
+def circles(number):
+    ada = Account.objects.create(email="ada@quill.example")
+    made = [Circle.objects.create(motto=f"motto {each}") for each in range(number)]
+    for each in made:
+        each.members.add(ada)
+    return made
+
+
+def through(model, name):
+    return model._meta.get_field(name).remote_field.through._meta.db_table
+
+
+def test_links_go_in_sets_whatever_the_number_of_rows():
+    """A statement for a range, which reads no key."""
+
+    def statements(number):
+        circles(number)
+        seen = queries(lambda: scrubbed(Circle))
+        Account.objects.all().delete()
+        Circle.objects.all().delete()
+        return seen
+
+    with changed(Circle, clear=["members"]):
+        _first, few, many = statements(1), statements(2), statements(30)
+    assert len(few) == len(many)
+    deleting = [each for each in many if each.startswith("DELETE") and through(Circle, "members") in each]
+    assert len(deleting) == 1
+    assert "SELECT" in deleting[0]
+
+
+def test_links_of_a_relation_that_leads_both_ways_go_at_both_ends():
+    ada, bob, cleo = (Account.objects.create(email=f"{name}@quill.example") for name in ("ada", "bob", "cleo"))
+    ada.friends.add(bob, cleo)
+    bob.friends.add(cleo)
+    with changed(Account, clear=["friends"]):
+        ada.anonymise()
+        assert (list(ada.friends.all()), list(bob.friends.all())) == ([], [cleo])
+        assert Account.friends.through.objects.count() == 2
+    bob.friends.add(ada)
+    with changed(Account, clear=["friends"], scrub=~Q(pk=cleo.pk)):
+        scrubbed(Account)
+    assert not Account.friends.through.objects.exists()
+
+
+def test_a_scrub_that_breaks_off_takes_the_links_of_whole_ranges_and_goes_on():
+    made = circles(4)
+    with changed(Circle, clear=["members"]):
+        steps = []
+
+        def stop(plan, rows, total):
+            for done in rows:
+                steps.append(done)
+                raise KeyboardInterrupt
+
+        with pytest.raises(Interrupted):
+            scrubbed(Circle, batch_size=2, follow=stop)
+        assert steps == [2]
+        assert [each.members.count() for each in made] == [0, 0, 1, 1]
+        scrubbed(Circle, batch_size=2)
+    assert [each.members.count() for each in made] == [0, 0, 0, 0]
+    assert [row(each)["motto"] == f"motto {number}" for number, each in enumerate(made)] == [False] * 4
+
+
+def test_links_stay_where_the_range_is_rolled_back():
+    made = circles(2)
+    with (
+        changed(Circle, clear=["members"]),
+        mock.patch.object(ranges, "insert_markers", side_effect=Error),
+        pytest.raises(AnonymiseError),
+    ):
+        scrubbed(Circle)
+    assert [each.members.count() for each in made] == [1, 1]
+
+
+def test_the_plan_says_which_links_go():
+    circles(1)
+    with changed(Circle, clear=["members"]):
+        [line] = plans(Circle)
+    assert "; fields: motto; links that go: members" in line
+    assert not any("links" in line for line in plans(Circle))

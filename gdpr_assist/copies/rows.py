@@ -8,7 +8,7 @@ from typing import Any
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import router
-from django.db.models import CASCADE, CharField, IntegerField, ManyToManyField, Model, QuerySet, TextField
+from django.db.models import CASCADE, CharField, IntegerField, ManyToManyField, Model, Q, QuerySet, TextField
 
 from ..databases.presence import has_table
 from ..declaring.clauses import HISTORY, Generic, Path, PointedAtBy
@@ -111,18 +111,23 @@ def _column(model: type[Model], path: Generic) -> Any:
     return key_field(field.remote_field.model) if field.remote_field else field
 
 
-def linked(field: Any, keys: Collection[Any], using: str) -> QuerySet[Any]:
+def linked(field: Any, keys: Any, texts: Any, using: str) -> QuerySet[Any]:
     """Return the rows by which a many-to-many field links the rows of its model with these keys to others.
 
-    A field that another package calls that may have a generic key to its rows, as tags have, or a key of any name.
+    ``keys`` and ``texts``, the same as a generic key holds them, are collections or queries. Of a relation of a model
+    to itself that leads both ways, they are those of either end. A field that another package calls that may have a
+    generic key to its rows, as tags have, or a key of any name.
     """
     through = field.remote_field.through
     rows = all_rows(through, using)
     if isinstance(field, ManyToManyField):
-        return rows.filter(**{f"{field.m2m_field_name()}__in": keys})
+        ends = Q(**{f"{field.m2m_field_name()}__in": keys})
+        if field.remote_field.symmetrical:
+            ends |= Q(**{f"{field.m2m_reverse_field_name()}__in": keys})
+        return rows.filter(ends)
     if generic := generic_keys(through):
         path = Generic(generic[0].ct_field, generic[0].fk_field)
-        return _pointing(through, path, field.model, keys, [stored_key(key) for key in keys], using)
+        return _pointing(through, path, field.model, keys, texts, using)
     names = [
         each.name for each in through._meta.fields if each.remote_field and issubclass(field.model, each.related_model)
     ]

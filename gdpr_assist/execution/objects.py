@@ -20,7 +20,7 @@ from ..planning.plans import plan as make_plan
 from ..registry import registry
 from ..signals import rows_anonymised
 from ..switches import switched_off
-from ..tables import EventLog
+from ..tables import EventLog, stored_key
 from .claims import Claimed, all_claims
 from .deleting import Deletion
 from .effects import check_changed, references_kept
@@ -66,8 +66,8 @@ def _anonymise_own(plan: Plan, keys: list[Any], run: Run, is_again: bool) -> Non
     with with_key(plan, run), references_kept(plan, rows):
         check_changed(plan, rows, way_of(plan).change(plan, rows, run), len(keys))
     run.write_notes(plan)
-    if plan.part in ("", FREE):
-        _clear(plan, keys)
+    if plan.clears:
+        clear(plan, keys, [stored_key(key) for key in keys])
     run.keepers.erase(kept_elsewhere)
     erase_copies(plan.declaration.model, keys, run, part=plan.part, force=plan.force)
     announce(plan, keys)
@@ -75,10 +75,13 @@ def _anonymise_own(plan: Plan, keys: list[Any], run: Run, is_again: bool) -> Non
         note(run.erasure, EventLog.EVENT_ANONYMISE, plan.declaration.model, keys, plan.part)
 
 
-def _clear(plan: Plan, keys: list[Any]) -> None:
-    """Delete what links the rows with these keys to others, by the many-to-many fields that are to be cleared."""
-    for name in plan.declaration.meta.clear:
-        linked(plan.declaration.model._meta.get_field(name), keys, plan.using).delete()
+def clear(plan: Plan, keys: Any, texts: Any) -> None:
+    """Delete what links the rows with these keys to others, by the many-to-many fields that are to be cleared.
+
+    ``keys`` and ``texts``, the same as texts, are collections or queries.
+    """
+    for name in plan.clears:
+        linked(plan.declaration.model._meta.get_field(name), keys, texts, plan.using).delete()
 
 
 def erase_copies(

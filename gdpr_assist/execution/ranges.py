@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Max, Model, Q, QuerySet
 from django.utils import timezone
 
+from ..copies.rows import key_texts
 from ..databases.rows import batch_size, pages
 from ..declaring.keys import key_text
 from ..declaring.meta import all_rows
@@ -28,7 +29,7 @@ from ..undocumented import link_to
 from .claims import all_claims
 from .effects import references_kept, unchanged
 from .marking import forget_markers, insert_markers
-from .objects import anonymise, with_key
+from .objects import anonymise, clear, with_key
 from .refusals import explained_refusals
 from .run import Run, scrubbing
 from .ways import rows_per_range, way_of
@@ -126,7 +127,6 @@ def _needs_keys(plan: Plan, run: Run) -> bool:
         or plan.has_relatives
         or rows_anonymised.has_listeners(plan.declaration.model)
         or bool(run.keepers.concerned(plan.declaration))
-        or bool(plan.declaration.meta.clear)
     )
 
 
@@ -142,6 +142,8 @@ def _anonymise_range(plan: Plan, rows: QuerySet[Any], bounds: Q, run: Run) -> in
         rows = all_rows(plan.declaration.model, plan.using).filter(bounds, now)
     with with_key(plan, run), references_kept(plan, rows):
         changed = way_of(plan).change(plan, rows, run)
+    if plan.clears:
+        clear(plan, rows.order_by().values("pk"), key_texts(rows))
     if plan.is_for_all:
         marked = insert_markers(plan, rows)
     run.write_notes(plan)

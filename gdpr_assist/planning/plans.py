@@ -14,6 +14,7 @@ from django.db import NotSupportedError, connections, router
 from django.db.models import BooleanField, Case, Model, Q, QuerySet, When
 
 from ..databases.rows import pages, with_rows
+from ..declaring.clauses import FREE
 from ..declaring.declaration import Change, Declaration
 from ..declaring.meta import all_rows
 from ..declaring.rules import is_comparable
@@ -93,6 +94,11 @@ class Plan:
     @property
     def fields(self) -> tuple[str, ...]:
         return tuple(change.field.name for change in self.changes)
+
+    @property
+    def clears(self) -> tuple[str, ...]:
+        """The many-to-many fields of which the links go with the rows; with a part of them only if it is the rest."""
+        return tuple(self.declaration.meta.clear) if self.part in ("", FREE) else ()
 
     @property
     def children(self) -> list[type[Model]]:
@@ -243,6 +249,8 @@ class Plan:
     def described(self, rows: str = "") -> str:
         """Return it in a line of plain words, with what is said of its ``rows``. Asks no database."""
         text = f"{self.name}: {rows}{self.way}; fields: {', '.join(self.fields) or 'none'}"
+        if self.clears:
+            text += f"; links that go: {', '.join(self.clears)}"
         if self.parents:
             text += f"; with what {', '.join(each._meta.label for each in self.parents)} holds of them"
         if self.children:

@@ -46,6 +46,8 @@ class Line:
     def __str__(self) -> str:
         text = f"{self.share.name}: {self.count} row{pluralize(self.count)}, {self.how}: {self._done}"
         text += "".join(f"; {name} stays ({why})" for name, why in self.share.staying.items())
+        if self.share.plan and self.share.plan.clears:
+            text += f"; links that go: {', '.join(self.share.plan.clears)}"
         if self.marked:
             text += f"; {self.marked} anonymised before, left as they are"
         if self.refilled:
