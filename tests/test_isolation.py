@@ -4,7 +4,7 @@ import threading
 import uuid
 from contextlib import contextmanager
 from datetime import timedelta
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from unittest import mock
 
 import pytest
@@ -202,7 +202,7 @@ class TestAutocommit:
     def call(self, command):
         asks = {"anonymise_db": {"interactive": False, "compact": False}, "gdpr_new_id": {"noinput": True}}
         words = ["erase", "--email=ada@quill.example"] if command == "gdpr_subject" else []
-        with mock.patch("sys.stdin", StringIO("ada@quill.example")):
+        with mock.patch("sys.stdin", TextIOWrapper(BytesIO(b"ada@quill.example"))):
             call_command(command, *words, stdout=StringIO(), **asks.get(command, {}))
 
     @pytest.mark.parametrize(("command", "using"), [(name, using) for name in WRITES for using in WRITES[name]])

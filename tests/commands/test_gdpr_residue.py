@@ -19,7 +19,8 @@ def run(monkeypatch):
     """Run it with these lines as its input; return what it printed, and the error."""
 
     def run(lines, *args):
-        monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
+        binary = lines if isinstance(lines, bytes) else lines.encode()
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(binary)))
         out, errors, error = StringIO(), StringIO(), None
         try:
             call_command("gdpr_residue", *args, stdout=out, stderr=errors)
@@ -70,6 +71,25 @@ class TestCommand:
             "There is nothing to look for: give values of at least 5 characters on the standard input, one a line."
         )
 
+    @pytest.mark.parametrize(
+        "encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "latin-1", "cp1252"]
+    )
+    def test_an_input_that_is_not_utf_8_is_an_error(self, run, encoding):
+        """Also if the values are ASCII, which is UTF-8 in the last two."""
+        name = "Ada Quill" if encoding.startswith("utf") else "Zoë Quill"
+        Device.objects.create(owner=name, address="::1")
+        out, errors, error = run(f"{name}\r\n".encode(encoding))
+        assert (out, errors) == ("", "")
+        assert error == (
+            "The standard input is not UTF-8, so that its values would be found nowhere. Save the file as UTF-8: > of "
+            "older versions of PowerShell writes UTF-16."
+        )
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+    def test_an_input_of_utf_8_with_a_mark_or_without(self, run, encoding):
+        Device.objects.create(owner="Zoë Quill", address="::1")
+        assert run("Zoë Quill\r\n".encode(encoding))[0] == f"{PLACE}: 1\n"
+
     def test_what_cannot_be_read_is_no_proof(self, run):
         with database_is("other", refused):
             out, _, error = run("Ada Quill")
@@ -83,3 +103,8 @@ class TestProcess:
         assert (done.returncode, done.stdout) == (1, "shop_customer.email on default: 1\n")
         assert "quill" not in done.stderr
         assert site.run("gdpr_residue", input="9@quill.example\n").returncode == 0
+
+    def test_the_encoding_of_the_terminal_does_not_matter(self, site):
+        done = site.run("gdpr_residue", input="Zo\xeb Quill\n", encoding="latin-1")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "not UTF-8" in done.stderr

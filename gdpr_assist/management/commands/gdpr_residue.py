@@ -32,7 +32,7 @@ class Command(BaseCommand):
 
     @sensitive
     def handle(self, *args: Any, **options: Any) -> None:
-        given = [line for line in sys.stdin.read().splitlines() if line.strip()]
+        given = [line for line in _read().splitlines() if line.strip()]
         if not (texts := usable(given)):
             raise CommandError(
                 f"There is nothing to look for: give values of at least {SHORTEST} characters on the standard input, "
@@ -57,3 +57,20 @@ class Command(BaseCommand):
             raise CommandError(f"Found in {number} place{pluralize(number)}.")
         if residue.unread:
             raise CommandError("Found nowhere, but not everything could be looked at.")
+
+
+def _read() -> str:
+    """Return the standard input, which is UTF-8 whatever the terminal is: values in another are found nowhere.
+
+    Raises ``CommandError`` if it is not. UTF-16 without a mark is UTF-8 as well, with a NUL beside each letter.
+    """
+    try:
+        text = sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise CommandError(
+            "The standard input is not UTF-8, so that its values would be found nowhere. Save the file as UTF-8: > of "
+            "older versions of PowerShell writes UTF-16."
+        )
+    return text
