@@ -67,6 +67,8 @@ class LoggedDeletion(writing.Erasure):
         # {the same: keys of its rows that are those of registered children}
         self.of_children: dict[type[Model], list[Any]] = defaultdict(list)
         self.keepers = Keepers(using, is_scrub=is_scrubbing())
+        if self.whole is not None:
+            self.keepers.retained = self.whole.retained
         self.copies: list[HeldCopies] = []
         self.is_recorded = False
         self.left = 0

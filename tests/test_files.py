@@ -9,6 +9,7 @@ from unittest import mock
 
 import django
 import pytest
+from django.contrib import messages
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage
 from django.db import OperationalError, connection, transaction
@@ -18,7 +19,8 @@ from django.utils import timezone
 from django.utils.deconstruct import deconstructible
 from model_bakery import baker
 
-from gdpr_assist import receivers
+from gdpr_assist import Subject, receivers
+from gdpr_assist.admin.done import level
 from gdpr_assist.copies import files
 from gdpr_assist.copies.files import Files
 from gdpr_assist.copies.keeper import Retained, describe
@@ -1120,3 +1122,26 @@ def test_what_stays_is_known_once_it_is_committed():
         result = first.anonymise()
         assert result.retained == []
     assert [each.count for each in result.retained] == [1]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("erasure", ["anonymise", "delete"])
+def test_the_result_of_a_person_names_the_files_that_are_still_there(erasure, monkeypatch):
+    """One that could not be deleted is left; one that another row names is kept."""
+    document, shared = scanned(), scanned(name="grace")
+    Document.objects.update(person=document.person)
+    baker.make(NullFields, image=shared.scan.name)
+    delete = FileSystemStorage.delete
+
+    def refuse(storage, name):
+        if name == document.scan.name:
+            raise PermissionError(name)
+        delete(storage, name)
+
+    monkeypatch.setattr(FileSystemStorage, "delete", refuse)
+    with changed(Document, on_erasure=erasure):
+        result = Subject(document.person).erase()
+
+    assert [str(each) for each in result.left] == ["own.Document: 1 row, scan: could not be deleted (PermissionError)"]
+    assert [str(each) for each in result.kept] == ["own.Document: 1 row, scan: another row names it"]
+    assert level(result) == messages.WARNING

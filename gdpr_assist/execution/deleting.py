@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Model, QuerySet
 
+from ..copies.keeper import Retained
 from ..databases.rows import batch_size, chunks
 from ..declaring.meta import all_rows
 from ..log.writing import under_way
@@ -51,6 +52,9 @@ class Deletion:
     operation: UUID | None = None
     """The operation in the log that it is a part of, once it is done."""
 
+    retained: list[Retained] = field(default_factory=list)
+    """What stays beside the rows, as a file that could not be deleted: filled when the transaction is committed."""
+
     gone: Counter[str] = field(default_factory=Counter)
     """{label: rows} of all that went, once it is done: they, and what went with them."""
 
@@ -66,11 +70,13 @@ class Deletion:
         if the database lets one of them be, and what Django raises for rows that are protected.
         """
         model, using = self.rows.model, self.rows.db
+        if erasure := under_way(using):
+            erasure.retained = self.retained
         with switched_off(using):
             for keys in chunks(self.keys, batch_size(using)):
                 self.gone.update(all_rows(model, using).filter(pk__in=keys).delete()[1])
         _check_gone(model, self.keys, using)
-        if self.keys and (erasure := under_way(using)):
+        if self.keys and erasure:
             if model not in registry:
                 note(erasure, EventLog.EVENT_DELETE, model, self.keys)
             self.operation = erasure.id if erasure.count else None

@@ -106,7 +106,7 @@ def _erase_copies(found: QuerySet[Any], run: Run, part: str, force: Force) -> No
     if isinstance(clauses.on_erasure, Keep) or not declared.can_anonymise:
         keep(declared.label, found.count())
     elif clauses.on_erasure == DELETED:
-        deletion = Deletion(found)
+        deletion = Deletion(found, retained=run.keepers.retained)
         deletion.read_keys()
         if not deletion.keys:
             return  # two models may each hold copies of whatever row

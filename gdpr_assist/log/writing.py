@@ -71,6 +71,9 @@ class Erasure:
     # {(model label, part): keys of rows} that must not be taken for filled again, as this erasure has begun with them
     begun: dict[tuple[str, str], set[Any]] = field(default_factory=lambda: defaultdict(set), repr=False)
 
+    # What keepers retain of the rows that are deleted within it now
+    retained: list[Any] = field(default_factory=list, repr=False)
+
     @cached_property
     def identity(self) -> DatabaseIdentity:
         """What the database behind the alias says of itself; one that was flushed gets an id and a key here."""

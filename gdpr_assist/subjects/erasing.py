@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
+from ..copies.files import NAMED
 from ..databases.rows import locked
 from ..declaring.clauses import Keep
 from ..declaring.meta import all_rows
@@ -19,7 +21,7 @@ from ..planning.plans import Force, Plan
 from .cascade import check_cascade, in_order, may_take_others
 from .finding import ITSELF, Found, lock
 from .person import Keys, Tables
-from .shares import Reason, Share, SubjectResult, all_kept, copies_among, left, without_superuser
+from .shares import Reason, Share, SubjectResult, all_kept, all_retained, copies_among, left, without_superuser
 from .sharing import may_be_shared
 
 
@@ -71,13 +73,18 @@ def erase_person(
         return pinned
 
     results = erase(plans, by=by, deletions=deletions, last=using, first=lock_and_read, operation=operation)
+    lists = (*(each.retained for each in results), *(each.retained for each in deletions))
+    retained = list(chain.from_iterable(lists))
     return SubjectResult(
         operations=operations(deletions, results),
         erased=counted(plans, results),
         deleted=all_gone(deletions),
         copies=dict(sum((Counter(each.copies) for each in results), Counter())),
-        kept=stays,
-        left=list(left(plans, results, force)),
+        kept=[*stays, *all_retained(each for each in retained if each.reason == NAMED)],
+        left=[
+            *left(plans, results, force),
+            *all_retained(each for each in retained if each.reason != NAMED),
+        ],
         uncertain=uncertain,
         without_superuser=lost,
     )

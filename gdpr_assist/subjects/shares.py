@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import Model, QuerySet
 from django.template.defaultfilters import pluralize
 
+from ..copies.keeper import Retained
 from ..copies.rows import copies_of
 from ..declaring.clauses import DELETED, Keep
 from ..execution.execute import Result
@@ -208,6 +209,16 @@ def copies_among(share: Share) -> Iterator[Share]:
         found = Found(model=rows.model, using=share.found.using, part="", rows=rows, ways=(COPIES,))
         for each in shares([found], force=False, keys={}, tables=Tables()):
             yield replace(each, is_copy=True)
+
+
+def all_retained(those: Iterable[Retained]) -> Iterator[Reason]:
+    """Yield what keepers have retained, as files, by the model of its rows."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for each in those:
+        app_label, model_name, *field = each.what.split(".")
+        counts[f"{app_label}.{model_name}", ": ".join([*field, each.reason])] += each.count
+    for (label, reason), count in counts.items():
+        yield Reason(label=label, count=count, reason=reason)
 
 
 def left(plans: Iterable[Plan], results: Iterable[Result], force: Force) -> Iterator[Reason]:
