@@ -24,7 +24,7 @@ from .execution.execute import execute
 from .execution.kept import keep
 from .execution.logged import note
 from .execution.marking import forget_markers
-from .execution.objects import erase_copies
+from .execution.objects import erase_copies, look_again_later
 from .execution.run import Run, is_scrubbing, when_gone
 from .log import identity, legacy, writing
 from .managers import take_off_declaration
@@ -137,7 +137,10 @@ class LoggedDeletion(writing.Erasure):
 
     def _erase_copies(self, erasure: writing.Erasure) -> None:
         for model, keys in self.deleted.items():
-            erase_copies(model, keys, Run(erasure), force=_again(), but=going_with(model))
+            look = partial(erase_copies, model, keys, but=going_with(model))
+            look(run=Run(erasure), force=_again())
+            if erasure is self.whole:
+                look_again_later(erasure, model, look, is_heard=True)
 
 
 # {the atomic block of a Collector's run: its deletion}. Each run is within a block of its own for all its signals: the

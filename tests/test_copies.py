@@ -113,6 +113,32 @@ def test_a_copy_that_is_written_while_the_row_changes_is_found(ada):
     assert copy.text == str(copy.pk)
 
 
+@pytest.mark.parametrize("first", ["sale", "account"])
+def test_a_copy_of_another_row_of_the_person_is_found_whichever_of_them_is_erased_first(ada, first):
+    """An audit trail may write what is around a row too, after the turn of that one."""
+    mine, others = sale(ada), sale(account("bob"))
+    of_bob = remark(others)
+
+    def write(instance, **kwargs):
+        remark(mine if isinstance(instance, Account) else ada, text=f"was {ADDRESS}")
+
+    with listening(post_save, write, sender=Account if first == "sale" else Sale):
+        result = Subject(ada).erase()
+    [copy] = Remark.objects.exclude(pk=of_bob.pk)
+    assert copy.text == str(copy.pk)
+    assert result.copies == {"people.Remark": 1}
+    assert row(of_bob)["text"] == ADDRESS
+    assert ("anonymise", "Remark", str(copy.pk)) in events()
+
+
+def test_what_is_erased_by_force_is_not_erased_twice_for_its_late_copies(ada):
+    copies = [remark(ada), remark(sale(ada))]
+    with listening(post_save, lambda **kwargs: None, sender=Account):
+        result = Subject(ada).erase(force=True)
+    assert result.copies == {"people.Remark": 2}
+    assert len([each for each in events() if each[1] == "Remark"]) == len(copies)
+
+
 def test_a_copy_that_is_written_while_the_row_goes_is_found(ada):
     """As a history writes one after each row, the last of which is that of the account."""
     Profile.objects.create(account=ada, phone="555")

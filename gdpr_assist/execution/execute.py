@@ -19,7 +19,7 @@ from ..switches import switched_off
 from ..undocumented import related_objects, set_related_objects
 from .claims import all_claims
 from .kept import hearing_of_kept
-from .objects import anonymise
+from .objects import anonymise, erase_late_copies
 from .refusals import explained_refusals
 from .run import Run, going_on
 
@@ -59,6 +59,8 @@ def execute(plan: Plan, *, within: writing.Erasure | None = None, done: int | No
     (``EventLogError``) the log cannot be written.
     """
     erasure = within or writing.Erasure(plan.using)
+    if within is None and plan.way.sends_signals:
+        erasure.looks = []
     run = Run(erasure)
     seen = anonymised = 0
     block = transaction.atomic(using=plan.using, savepoint=within is None)
@@ -72,6 +74,7 @@ def execute(plan: Plan, *, within: writing.Erasure | None = None, done: int | No
                 f"{plan.label}: the object is not in the database any more, or row level security hides it."
             )
         if within is None:
+            erase_late_copies(erasure, run.copies)
             writing.record(erasure)
     if done is not None and not plan.does_all:
         anonymised = seen - done

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
 from django.db.models import Model, QuerySet
 
 from ..conf import logs_anonymising
-from ..copies.rows import copies, linked
+from ..copies.rows import copies, copying, linked
 from ..declaring.clauses import DELETED, FREE, Keep
 from ..declaring.digits import known_key
 from ..declaring.meta import all_rows
-from ..log.writing import as_part_of
+from ..log.writing import Erasure, as_part_of
 from ..planning.plans import Force, Plan
 from ..planning.plans import plan as make_plan
 from ..registry import registry
@@ -69,7 +71,9 @@ def _anonymise_own(plan: Plan, keys: list[Any], run: Run, is_again: bool) -> Non
     if plan.clears:
         clear(plan, keys, [stored_key(key) for key in keys])
     run.keepers.erase(kept_elsewhere)
-    erase_copies(plan.declaration.model, keys, run, part=plan.part, force=plan.force)
+    look = partial(erase_copies, plan.declaration.model, keys, part=plan.part)
+    look(run=run, force=plan.force)
+    look_again_later(run.erasure, plan.declaration.model, look, is_heard=plan.way.sends_signals)
     announce(plan, keys)
     if logs_anonymising():
         note(run.erasure, EventLog.EVENT_ANONYMISE, plan.declaration.model, keys, plan.part)
@@ -98,6 +102,25 @@ def erase_copies(
         for found in copies(model, keys, run.erasure.using):
             if found.model not in but:
                 _erase_copies(found, run, part, force)
+
+
+def look_again_later(erasure: Erasure, model: type[Model], look: Callable[..., None], *, is_heard: bool) -> None:
+    """Have ``look`` called once more at the end: a receiver of a later row may copy one of these.
+
+    ``is_heard`` says that code of the project has run by now.
+    """
+    erasure.is_heard |= is_heard
+    if erasure.looks is not None and copying(model):
+        erasure.looks.append(look)
+
+
+def erase_late_copies(erasure: Erasure, copies: Counter[str]) -> None:
+    """Erase the copies of rows of this erasure that were written after their turn; count them in ``copies``."""
+    looks, erasure.looks = erasure.looks or [], None
+    if erasure.is_heard and len(looks) > 1:  # else each was the last, and has seen all
+        run = Run(erasure, copies=copies)
+        for look in looks:
+            look(run=run, force="refilled")
 
 
 def _erase_copies(found: QuerySet[Any], run: Run, part: str, force: Force) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -15,6 +16,7 @@ from ..log import receipts, writing
 from ..planning.plans import Plan, all_pinned
 from ..sensitive import sensitive
 from .execute import Result, execute
+from .objects import erase_late_copies
 
 
 @sensitive
@@ -47,7 +49,7 @@ def execute_together(
     pinned = [] if first else all_pinned(plans)
     order = in_order_of_commit([*(plan.using for plan in plans), *aliases], last)
     ids = writing.ids_on(order, operation or uuid4())
-    erasures = {using: writing.Erasure(using, id=ids[using], by=by) for using in order}
+    erasures = {using: writing.Erasure(using, id=ids[using], by=by, looks=[]) for using in order}
     _check_outermost(list(erasures))
     with ExitStack() as transactions:
         blocks = {using: transaction.atomic(using=using) for using in erasures}
@@ -66,11 +68,20 @@ def execute_together(
         if before_commit is not None:
             before_commit(results)
         for using, erasure in erasures.items():
+            late: Counter[str] = Counter()
+            erase_late_copies(erasure, late)
+            _count(late, using, results)
             writing.record(erasure)
             _check_constraints(using)
         transactions.pop_all()
     _commit(blocks, erasures, pinned, results)
     return results
+
+
+def _count(late: Counter[str], using: str, results: list[Result]) -> None:
+    """Have the copies that were found at the end counted with those of the last plan on their database."""
+    if late and (last := [each for each in results if each.using == using][-1:]):
+        last[0].copies.update(Counter(last[0].copies) + late)
 
 
 def _check_outermost(aliases: list[str]) -> None:

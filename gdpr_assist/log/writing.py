@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -70,6 +70,11 @@ class Erasure:
 
     # {(model label, part): keys of rows} that must not be taken for filled again, as this erasure has begun with them
     begun: dict[tuple[str, str], set[Any]] = field(default_factory=lambda: defaultdict(set), repr=False)
+
+    # What looks once more for copies of rows that were erased within it, None where no code of the project can run
+    # meanwhile; and whether some has run by now
+    looks: list[Callable[..., None]] | None = field(default=None, repr=False)
+    is_heard: bool = False
 
     # What keepers retain of the rows that are deleted within it now
     retained: list[Any] = field(default_factory=list, repr=False)
