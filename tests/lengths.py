@@ -16,7 +16,7 @@ LONGEST_COMMAND = 60
 
 REASONS = {
     "admin/person.py": "one page: what it shows of a person, and what the user may do with whom",
-    "admin/personal_data.py": "one page: its form, its view, and what each button of it does",
+    "admin/personal_data.py": "the pages of the tool: its form, a view for each, and what each button does",
     "copies/files.py": "one keeper: which name means which file, on whatever storage, and whether another row has it",
     "databases/compaction.py": "three databases side by side, each with its own statements",
     "log/writing.py": "the protocol, in the order of its steps",

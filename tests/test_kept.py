@@ -179,7 +179,7 @@ class TestAdmin:
 
     def test_the_tool(self, officer, houseboats_stay, boats):
         tool = "/shop/gdpr_assist/personaldata/"
-        page = officer.post(tool, {"action": "anonymise", "term": "Ada", "everything": "on"})
+        page = officer.post(tool, {"action": "anonymise", "term": "Ada", "everything": "on"}, follow=True)
         assert f"{self.LEFT}2 houseboats." in page.content.decode()
         [message] = said(confirm(officer, page))
         assert f"{self.LEFT}2 houseboats. Operation " in message

@@ -45,7 +45,9 @@ django.setup()
 # What it loads for that. All else waits for a call: a dozen modules are a millisecond or two.
 AT_START = {
     "admin",
+    "admin.asked",
     "admin.confirmation",
+    "admin.denied",
     "admin.history",
     "admin.model_admin",
     "admin.page",
@@ -70,6 +72,7 @@ AT_START = {
     "declaring.search",
     "defaults",
     "deletion",
+    "errands",
     "exceptions",
     "former",
     "loading",

@@ -19,9 +19,9 @@ from ..registry import concrete
 from ..subjects.survivors import survivors
 from ..undocumented import collected, objects_of, updates_of
 from .confirmation import counted
+from .naming import url_of
 from .permissions import can_be_anonymised, may_view, shown
 from .person import MOST_NAMES
-from .results import url_of
 
 # {model: the rows that will be anonymised, or deleted with their person}
 Rows = dict[type[Model], set[Any]]

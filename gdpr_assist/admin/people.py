@@ -24,8 +24,10 @@ from ..subjects.searching import Sight
 from ..subjects.subject import Subject
 from .confirmation import counted
 from .links import value_of
+from .naming import name_of, url_of
 from .permissions import may_view, shown
-from .results import RowsByModel, is_at_home, url_of
+from .results import RowsByModel, is_at_home
+from .searched import is_short
 
 # Whoever searches for one person chooses from a short list.
 MOST_PEOPLE = 25
@@ -76,7 +78,7 @@ def search(request: HttpRequest, site: AdminSite, term: str, models: list[type[M
 
     A model that cannot be searched is noted in ``failed``.
     """
-    there = list(_there(request, site, term, models, failed))
+    there = [] if is_short(term) else list(_there(request, site, term, models, failed))
     subjects: list[Subject] = []
     for model, matches in there:
         with noted(failed, model, matches.db):
@@ -183,7 +185,7 @@ def own_rows(request: HttpRequest, site: AdminSite, subject: Subject, failed: Fa
 
 def _person(request: HttpRequest, site: AdminSite, rows: list[Model], kinds: list[str], ways: list[str]) -> Person:
     return Person(
-        names=[(str(row), url_of(request, site, type(row), row)) for row in rows],
+        names=[(name_of(row), url_of(request, site, type(row), row)) for row in rows],
         found=[*_by(kinds), *ways],
         value=value_of(rows[0]),
         is_guest=False,
@@ -193,7 +195,7 @@ def _person(request: HttpRequest, site: AdminSite, rows: list[Model], kinds: lis
 def _guest(request: HttpRequest, site: AdminSite, subject: Subject, kinds: list[str], ways: list[str]) -> Person:
     rows = seen_rows(request, site, subject) if subject.is_told_apart else []
     return Person(
-        names=[(str(row), url_of(request, site, type(row), row)) for row in rows],
+        names=[(name_of(row), url_of(request, site, type(row), row)) for row in rows],
         found=[*_by(kinds), *ways],
         value="/".join([kinds[0], *map(value_of, rows[:1])]),
         is_guest=True,

@@ -25,10 +25,10 @@ from ..subjects.subject import Subject
 from ..tables import stored_key
 from ..undocumented import admin_of
 from .confirmation import counted
+from .naming import name_of, url_of
 from .people import own_rows
 from .permissions import lets_nobody_edit, may_anonymise_all, may_delete_all, may_view, may_view_all
 from .permissions import shown as visible
-from .results import url_of
 
 # Of each group of rows; the others are counted.
 MOST_NAMES = 20
@@ -112,7 +112,7 @@ def page_of(request: HttpRequest, site: AdminSite, subject: Subject) -> Page:
     unshown = sorted({name for line in own for name in _unshown(request, site, line)})
     shown = [line for line in seen.lines if line.share.verb != LEFT or may_view(request, site, line.share.found.model)]
     return Page(
-        names=[(str(row), url_of(request, site, type(row), row)) for row in own_rows(request, site, subject)],
+        names=[(name_of(row), url_of(request, site, type(row), row)) for row in own_rows(request, site, subject)],
         groups=[] if unseen else [_group(request, site, line) for line in shown],
         doubts=[]
         if unseen
@@ -239,7 +239,7 @@ def _of_rows(
         ways=ways,
         done=done,
         notes=notes or [],
-        names=[(str(row), url_of(request, site, rows.model, row)) for row in named],
+        names=[(name_of(row), url_of(request, site, rows.model, row)) for row in named],
         others=count - len(named) if named else 0,
     )
 

@@ -13,12 +13,15 @@ from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 
 from ..subjects.subject import Subject
+from .asked import Choice, forget
 from .choosing import chosen
 from .confirmation import check_superuser, is_forced
+from .denied import Denied
 from .done import level, outcome, residue
 from .download import attachment
-from .permissions import may_view_all
+from .permissions import ANONYMISE, EXPORT, may_view_all
 from .person import Page, page_of
+from .refusals import REFUSALS, told
 from .selection import SelectionError, not_a_selection
 
 TEMPLATES = ["admin/gdpr_assist/personaldata/person.html"]
@@ -28,31 +31,40 @@ class _Changed(Exception):
     """What is known of the person is not what was shown."""
 
 
-def person_view(tool: Any, request: HttpRequest) -> HttpResponseBase:
-    """Answer a request to ``tool``, the admin of the tool, that names a person.
+def about_person(tool: Any, request: HttpRequest, choice: Choice, errand: str = "") -> HttpResponseBase:
+    """Answer a request to ``tool``, the admin of the tool, about the person of an errand, or of a form alone.
 
-    ``action`` is ``export`` or ``erase``; without one, the page is shown.
+    If it is a POST, its ``action`` is ``export`` or ``erase``; else the page is shown. After an error it has the boxes
+    as they were ticked.
 
     Raises ``PermissionDenied`` if a row of the person is not for the user to see, or to change.
     """
+    subject = chosen(request, tool.admin_site, choice)
     try:
-        return _answer(tool, request, chosen(request, tool.admin_site))
+        return _answer(tool, request, subject, choice, errand)
     except _Changed:
         text = _("What is known of this person is not what was shown. Nothing was changed; please look at it again.")
         tool.message_user(request, text, messages.WARNING)
-        return _shown(tool, request, page_of(request, tool.admin_site, chosen(request, tool.admin_site)))
+    except REFUSALS as error:
+        tool.message_user(request, told(error), messages.ERROR)
+    if not errand:
+        return _led(tool, request, choice)
+    subject = chosen(request, tool.admin_site, choice)
+    return _shown(tool, request, page_of(request, tool.admin_site, subject), choice, errand)
 
 
-def _answer(tool: Any, request: HttpRequest, subject: Subject) -> HttpResponseBase:
+def _answer(tool: Any, request: HttpRequest, subject: Subject, choice: Choice, errand: str) -> HttpResponseBase:
     page = page_of(request, tool.admin_site, subject)
     action = request.POST.get("action")
     if action not in ("export", "erase"):
-        return _shown(tool, request, page)
+        return _shown(tool, request, page, choice, errand) if errand else _led(tool, request, choice)
     included = request.POST.getlist("include")
     if not set(included) <= {each.name for each in page.doubts if each.can_include}:
         raise SelectionError(not_a_selection())
     whole = subject.including(*included) if included else None
     if action == "export":
+        if not tool.has_export_permission(request):
+            raise Denied(EXPORT)
         if not (page_of(request, tool.admin_site, whole) if whole else page).may_export:
             raise PermissionDenied
         tells = partial(may_view_all, request, tool.admin_site)
@@ -70,7 +82,13 @@ def _answer(tool: Any, request: HttpRequest, subject: Subject) -> HttpResponseBa
     if is_looked_for:
         said += residue(result, request, tool.admin_site)
     tool.message_user(request, " ".join(said), level(result))
+    forget(choice, errand)
     return HttpResponseRedirect(tool.own_url())
+
+
+def _led(tool: Any, request: HttpRequest, choice: Choice) -> HttpResponseBase:
+    answer: HttpResponseBase = tool.to_person(request, choice)
+    return answer
 
 
 def _check(tool: Any, request: HttpRequest, page: Page, whole: Subject | None) -> None:
@@ -79,22 +97,24 @@ def _check(tool: Any, request: HttpRequest, page: Page, whole: Subject | None) -
     ``whole`` is the person with the rows that are included.
     """
     erased = page_of(request, tool.admin_site, whole) if whole else page
-    if not tool.has_change_permission(request) or erased.outside:
+    if not tool.has_change_permission(request):
+        raise Denied(ANONYMISE)
+    if erased.outside:
         raise PermissionDenied
     if not constant_time_compare(request.POST.get("token", ""), page.token):
         raise _Changed
     check_superuser(request, goes=erased.last_superuser)
 
 
-def _shown(tool: Any, request: HttpRequest, page: Page) -> HttpResponse:
+def _shown(tool: Any, request: HttpRequest, page: Page, choice: Choice, errand: str) -> HttpResponse:
     context = {
         "title": _("Personal data of one person"),
         "page": page,
-        "term": request.POST.get("term", ""),
         "own_url": tool.own_url(),
-        "hidden": [
-            (name, request.POST[name]) for name in ("person", "guest", "party", "term") if name in request.POST
-        ],
+        "action_url": tool.url_of("person", errand),
+        "back_url": tool.url_of("search", choice.before[-1]) if choice.before else tool.own_url(),
+        "ticked": request.POST,
+        "may_export": tool.has_export_permission(request),
         "may_erase": tool.has_change_permission(request),
     }
     page_shown: HttpResponse = tool.render(request, TEMPLATES, context)

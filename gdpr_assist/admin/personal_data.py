@@ -1,19 +1,23 @@
-"""The Personal data tool: search all models, then export or anonymise what is selected. Writes nothing by itself."""
+"""The Personal data tool: search all models, then export or anonymise what is selected. Writes no personal data.
+
+Each page is shown by a GET, and can be reloaded and come back to. What is posted is kept as an errand, of which the id
+is in the path of the next page: see ``asked``.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminTextInputWidget
-from django.contrib.contenttypes.models import ContentType
-from django.core.exceptions import PermissionDenied
-from django.db import router
-from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -21,60 +25,54 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ..declaring.meta import all_rows
-from ..declaring.search import LONGEST_TERM, Failed, noted
+from ..declaring.search import LONGEST_TERM, Failed
 from ..loading import at_first_call
 from ..registry import registry
-from ..tables import stored_key
-from . import confirmation
+from .asked import EVERYTHING, Choice, Kind, OverError, Search, keep, kept
+from .denied import Denied, explaining
 from .page import guarded, outside_transactions
-from .permissions import (
-    ANONYMISE,
-    EXPORT,
-    SEARCH,
-    can_be_anonymised,
-    may_anonymise,
-    may_anonymise_all,
-    may_use,
-    may_view,
-    may_view_all,
-)
+from .permissions import ANONYMISE, EXPORT, SEARCH, may_use
 from .refusals import REFUSALS, told
-from .selection import (
-    LARGEST_SELECTION,
-    PACKED,
-    SelectionError,
-    check_size,
-    key_from_text,
-    not_a_selection,
-    pack,
-    posted,
-)
+from .selection import SelectionError, page_number, posted
 
 if TYPE_CHECKING:
-    from ..erasure import erase
-    from ..planning.plans import Plan, plan
+    from .anonymising import anonymise
+    from .choosing import chosen
     from .download import download
-    from .people import Search, search
-    from .person_view import person_view
-    from .results import RowsByModel, is_at_home, tables
+    from .people import search
+    from .person_view import about_person
+    from .picked import exported, named, selected, viewable_models
+    from .results import pages_of, tables
+    from .searched import is_short, kinds
 
     Base = admin.ModelAdmin[Any]
 else:
+    about_person = at_first_call("gdpr_assist.admin.person_view.about_person")
+    anonymise = at_first_call("gdpr_assist.admin.anonymising.anonymise")
+    chosen = at_first_call("gdpr_assist.admin.choosing.chosen")
     download = at_first_call("gdpr_assist.admin.download.download")
-    erase = at_first_call("gdpr_assist.erasure.erase")
+    exported = at_first_call("gdpr_assist.admin.picked.exported")
+    is_short = at_first_call("gdpr_assist.admin.searched.is_short")
+    kinds = at_first_call("gdpr_assist.admin.searched.kinds")
+    named = at_first_call("gdpr_assist.admin.picked.named")
+    pages_of = at_first_call("gdpr_assist.admin.results.pages_of")
     search = at_first_call("gdpr_assist.admin.people.search")
-    is_at_home = at_first_call("gdpr_assist.admin.results.is_at_home")
-    person_view = at_first_call("gdpr_assist.admin.person_view.person_view")
-    plan = at_first_call("gdpr_assist.planning.plans.plan")
+    selected = at_first_call("gdpr_assist.admin.picked.selected")
     tables = at_first_call("gdpr_assist.admin.results.tables")
+    viewable_models = at_first_call("gdpr_assist.admin.picked.viewable_models")
 
     Base = admin.ModelAdmin
 
-# The names of the checkboxes: of a row, of a table, of everything found. No two have a value in common.
-TICKS = ("obj_pk", "all", "everything")
-
 _LEFT_OUT = gettext_lazy("Its rows are left out.")
+_OVER = gettext_lazy("This search is over. Please search again.")
+
+
+def check_encodable(term: str) -> None:
+    """Raise ``ValidationError`` for half of a pair of surrogates, which no database takes."""
+    try:
+        term.encode()
+    except UnicodeEncodeError:
+        raise ValidationError(_("This is no text.")) from None
 
 
 class SearchForm(forms.Form):
@@ -88,12 +86,13 @@ class SearchForm(forms.Form):
             "found together."
         ),
         max_length=LONGEST_TERM,
+        validators=[check_encodable],
         widget=AdminTextInputWidget(attrs={"autocomplete": "off"}),
     )
 
 
 class PersonalDataAdmin(Base):
-    """One page in place of the list, and no other: the model has no table.
+    """Its pages in place of the list, and no others: the model has no table.
 
     Whoever may view personal data may search and export; whoever may change it may anonymise: each only rows of models
     that they may view or change anyway. Rows that a model's admin hides from its list (soft-deleted ones) are found.
@@ -117,192 +116,250 @@ class PersonalDataAdmin(Base):
         return False
 
     def get_urls(self) -> list[URLPattern]:
-        view = outside_transactions(self.admin_site.admin_view(self.changelist_view))
-        return [path("", view, name="gdpr_assist_personaldata_changelist")]
+        pages: list[tuple[str, Any, str]] = [
+            ("", self.changelist_view, "changelist"),
+            ("search/<str:errand>/", self.search_view, "search"),
+            ("person/<str:errand>/", self.person_view, "person"),
+            ("confirm/<str:errand>/", self.confirm_view, "confirm"),
+        ]
+        return [
+            path(
+                route, outside_transactions(self.admin_site.admin_view(view)), name=f"gdpr_assist_personaldata_{name}"
+            )
+            for route, view, name in pages
+        ]
 
     # An error report would hold what was searched for.
     @method_decorator(guarded)
-    def changelist_view(  # type: ignore[override]  # an export is streamed
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponseBase:
-        """Search, or do with the selected rows what ``action`` says."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        try:
-            if (response := self._act(request)) is not None:
-                return response
-        except REFUSALS as error:
-            self.message_user(request, told(error), messages.ERROR)
-        try:
+    @explaining
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
+        """Show the empty form; of what is posted, search for the term, or do with the rows what ``action`` says."""
+        self._check_permission(request)
+        if request.method != "POST":
             return self._page(request)
+        return self._done(request, Search(term=request.POST.get("term", "")))
+
+    @method_decorator(guarded)
+    @explaining
+    def search_view(self, request: HttpRequest, errand: str) -> HttpResponseBase:
+        """Show what a search finds, or do with what is ticked what ``action`` says."""
+
+        def answer(asked: Search) -> HttpResponseBase:
+            if request.method != "POST":
+                return self._page(request, asked, errand)
+            return self._done(request, asked, errand)
+
+        return self._about(request, Search, errand, answer)
+
+    @method_decorator(guarded)
+    @explaining
+    def person_view(self, request: HttpRequest, errand: str) -> HttpResponseBase:
+        """Show the page of one person, or export or erase what is on it."""
+
+        def answer(choice: Choice) -> HttpResponseBase:
+            try:
+                return about_person(self, request, choice, errand)
+            except REFUSALS as error:
+                self.message_user(request, told(error), messages.ERROR)
+                return self._results_of(request, choice)
+
+        return self._about(request, Choice, errand, answer)
+
+    @method_decorator(guarded)
+    @explaining
+    def confirm_view(self, request: HttpRequest, errand: str) -> HttpResponseBase:
+        """Say what an erasure of the selected rows does, or do it if that is confirmed."""
+
+        def answer(asked: Search) -> HttpResponseBase:
+            if not asked.keys:
+                raise OverError
+            try:
+                return anonymise(self, request, named(request, self.admin_site, asked.keys), asked, errand)
+            except REFUSALS as error:
+                self.message_user(request, told(error), messages.ERROR)
+                return self._page(request, asked, errand)
+
+        return self._about(request, Search, errand, answer)
+
+    def _about(
+        self, request: HttpRequest, kind: type[Kind], errand: str, answer: Callable[[Kind], HttpResponseBase]
+    ) -> HttpResponseBase:
+        """Return the answer about what an errand holds; the empty form if that is over, or cannot be read."""
+        self._check_permission(request)
+        try:
+            return answer(kept(request, self.admin_site.name, kind, errand))
+        except OverError:
+            self.message_user(request, _OVER, messages.WARNING)
         except REFUSALS as error:
             self.message_user(request, told(error), messages.ERROR)
-            return self._page(request, searches=False)
+        return self._page(request, status=400)
 
-    def _act(self, request: HttpRequest) -> HttpResponseBase | None:
+    def _check_permission(self, request: HttpRequest) -> None:
+        if not self.has_view_permission(request):
+            raise Denied(SEARCH)
+
+    def _done(self, request: HttpRequest, asked: Search, errand: str = "") -> HttpResponseBase:
+        """Do what was posted about a search. After an error, what was ticked still is."""
+        try:
+            asked = asked.with_ticks(request)
+            return self._act(request, asked, errand)
+        except REFUSALS as error:
+            self.message_user(request, told(error), messages.ERROR)
+        return self._page(request, asked, errand)
+
+    def _act(self, request: HttpRequest, asked: Search, errand: str) -> HttpResponseBase:
         action = request.POST.get("action")
         if not request.POST.keys().isdisjoint({"person", "guest"}):
-            answer: HttpResponseBase = person_view(self, request)
-            return answer
+            return self._person(request, asked, errand)
         if action == "export":
-            return self._export(request)
+            return self._export(request, asked)
         if action == "anonymise":
-            return self._anonymise(request)
+            rows, failed = selected(request, self.admin_site, self._asked(request, asked))
+            self._say_what_failed(request, failed)
+            return anonymise(self, request, rows, replace(asked, term=self._term(asked)), errand)
         if action:
             raise SelectionError(_("No such action. Nothing was changed."))
-        return None
+        if not (term := self._term(asked)):
+            return self._page(request, asked, errand)
+        asked = replace(asked, term=term, ticked=() if "untick" in request.POST else asked.ticked)
+        page = page_number(request.POST.get("page"))
+        url = self.url_of("search", self._kept(request, asked, errand))
+        return HttpResponseRedirect(f"{url}?page={page}" if page > 1 else url)
 
-    def _page(self, request: HttpRequest, searches: bool = True) -> TemplateResponse:
-        form = SearchForm(request.POST if "term" in request.POST else None)
-        term = form.cleaned_data["term"] if searches and form.is_valid() else None
-        models = self._viewable_models(request)
-        failed: Failed = {}
-        results: list[Any] = []
-        found: Search | None = None
-        if term is not None:
-            found = search(request, self.admin_site, term, models, failed)
-            results = list(tables(request, self.admin_site, found.others, failed))
-        # With results, the keyboard of a phone would open over them.
-        form.fields["term"].widget.attrs["autofocus"] = not results and not (found and found.people)
+    def _kept(self, request: HttpRequest, asked: Search, errand: str) -> str:
+        """Return the id of an errand for ``asked``: ``errand`` itself if that holds just this."""
+        if errand and asked == kept(request, self.admin_site.name, Search, errand):
+            return errand
+        return keep(request, self.admin_site.name, asked, after=errand)
+
+    def _person(self, request: HttpRequest, asked: Search, errand: str) -> HttpResponseBase:
+        """Lead to the page of the person who was posted; with an ``action``, do that."""
+        choice = Choice.posted(request, self._term(asked))
+        if request.POST.get("action"):
+            answer: HttpResponseBase = about_person(self, request, choice)
+            return answer
+        chosen(request, self.admin_site, choice)
+        if errand:
+            errand = self._kept(request, asked, errand)
+            choice = replace(choice, before=kept(request, self.admin_site.name, Search, errand).before)
+        return self.to_person(request, choice, errand)
+
+    def to_person(self, request: HttpRequest, choice: Choice, errand: str = "") -> HttpResponseBase:
+        """Return what leads to the page of a person; ``errand`` is the id of the search that found her."""
+        found = keep(request, self.admin_site.name, choice, after=errand)
+        return HttpResponseRedirect(self.url_of("person", found))
+
+    def _results_of(self, request: HttpRequest, choice: Choice) -> TemplateResponse:
+        """Return the page of the search that led to somebody."""
+        for errand in choice.before[-1:]:
+            try:
+                return self._page(request, kept(request, self.admin_site.name, Search, errand), errand)
+            except OverError:
+                break
+        return self._page(request)
+
+    def _page(
+        self, request: HttpRequest, asked: Search | None = None, errand: str = "", *, status: int = 200
+    ) -> TemplateResponse:
+        try:
+            return self._results(request, asked, errand, status)
+        except REFUSALS as error:
+            self.message_user(request, told(error), messages.ERROR)
+            return self._results(request, None, "", status)
+
+    def _results(self, request: HttpRequest, asked: Search | None, errand: str, status: int) -> TemplateResponse:
+        """Return the page with its form, and with what is found if there is a term."""
+        is_bound = asked is not None and bool(asked.term or "term" in request.POST)
+        form = SearchForm({"term": asked.term} if asked and is_bound else None)
+        asked = asked or Search()
+        models: list[type[Model]] = viewable_models(request, self.admin_site)
         context = {
             "title": _("Personal data"),
             "form": form,
-            "term": term,
-            "people": found.people if found else [],
-            "are_more_people": found is not None and found.are_more,
-            "crowds": found.crowds if found else [],
-            "tables": results,
+            "term": None,
+            "people": [],
+            "tables": [],
+            "failed": [],
+            "kinds": kinds(models),
+            "unseen": kinds(model for model in registry.models if model not in models),
+            "not_searched": len(registry.models) - len(models),
+            "may_export": self.has_export_permission(request),
+            "may_anonymise": self.has_change_permission(request),
+            "own_url": self.own_url(),
+            # What was ticked still is, after an error or on the way back from another page.
+            "ticked": set(asked.ticked),
+        }
+        if is_bound and form.is_valid():
+            asked = replace(asked, term=form.cleaned_data["term"])
+            errand = errand or keep(request, self.admin_site.name, asked)
+            context |= self._found(request, asked, models)
+            context["results_url"] = self.url_of("search", errand)
+        # With results, the keyboard of a phone would open over them.
+        form.fields["term"].widget.attrs["autofocus"] = not context["tables"] and not context["people"]
+        return self.render(request, ["admin/gdpr_assist/personaldata/search.html"], context, status=status)
+
+    def _found(self, request: HttpRequest, asked: Search, models: list[type[Model]]) -> dict[str, Any]:
+        """Return what the page says of what is found."""
+        failed: Failed = {}
+        found = search(request, self.admin_site, asked.term, models, failed)
+        page, last = page_number(request.GET.get("page")), None
+        while last is None or page > last:
+            page = min(page, last or page)
+            results = list(tables(request, self.admin_site, found.others, failed, asked, page))
+            last = pages_of(results)
+        here = [table for table in results if not table.is_elsewhere]
+        return {
+            "term": asked.term,
+            "is_short": is_short(asked.term),
+            "people": found.people,
+            "are_more_people": found.are_more,
+            "crowds": found.crowds,
+            "tables": here,
+            "elsewhere": [table for table in results if table.is_elsewhere],
             "failed": [_could_not_be_searched(model, error) for model, error in failed.items() if model in models],
             "selectable": sum(table.total for table in results if table.can_select),
-            "not_searched": len(registry.models) - len(models),
-            "may_anonymise": self.has_change_permission(request),
-            # What was ticked still is, after an error or on the way back from the confirmation page.
-            "ticked": {value for name in TICKS for value in request.POST.getlist(name)},
+            "page": page,
+            "pages": list(Paginator(range(last), 1).get_elided_page_range(page)),
+            "shown": json.dumps([EVERYTHING, *(value for table in here for value in table.boxes)]),
+            "ticked_elsewhere": sum(
+                table.total if table.content_type in asked.tables else table.ticked
+                for table in results
+                if table.is_elsewhere
+            ),
         }
-        return self.render(request, ["admin/gdpr_assist/personaldata/search.html"], context)
 
-    def _export(self, request: HttpRequest) -> StreamingHttpResponse:
-        """Export; of a whole table the keys are not read, as they may be many."""
-        keys, whole, failed = self._posted(request)
-        check_size(sum(map(len, keys.values())) or len(whole))
-        rows = [(model, _either(model, keys[model], whole.get(model))) for model in {**keys, **whole}]
+    def _export(self, request: HttpRequest, asked: Search) -> StreamingHttpResponse:
+        if not self.has_export_permission(request):
+            raise Denied(EXPORT)
+        rows, failed = exported(request, self.admin_site, self._asked(request, asked))
+        self._say_what_failed(request, failed)
         return download(request, rows, failed)
 
-    def _anonymise(self, request: HttpRequest) -> HttpResponse:
-        if not self.has_change_permission(request):
-            raise PermissionDenied
-        selected = self._selected(request)
-        for model, rows in selected:
-            if self._can_anonymise(request, model) and not may_anonymise_all(request, self.admin_site, rows):
-                raise PermissionDenied(
-                    f"The admin of {model._meta.label} refuses one of the rows: it is asked has_anonymise_permission, "
-                    "or has_change_permission if it has no such method, of each."
-                )
-        plans = [
-            plan(rows, force=confirmation.is_forced(request))
-            for model, rows in selected
-            if self._can_anonymise(request, model)
-        ]
-        if not plans:
-            raise SelectionError(_("None of the selected rows can be anonymised. Nothing was changed."))
-        if not confirmation.is_confirmed(request):
-            kept = [(model, rows) for model, rows in selected if not self._can_anonymise(request, model)]
-            return self._confirmation_page(request, plans, kept)
-        confirmation.check_superusers(request, plans)
-        results = erase(plans, by=request.user)
-        self.message_user(request, confirmation.outcome(plans, results), confirmation.level(results))
-        return HttpResponseRedirect(self.own_url())
+    def _term(self, asked: Search) -> str:
+        """Return the term if it is one, else nothing."""
+        form = SearchForm({"term": asked.term})
+        return str(form.cleaned_data["term"]) if form.is_valid() else ""
 
-    def _confirmation_page(self, request: HttpRequest, plans: list[Plan], kept: RowsByModel) -> HttpResponse:
-        values = [
-            f"{ContentType.objects.get_for_model(each.model).pk}-{stored_key(key)}"
-            for each in plans
-            for key in each.rows().order_by("pk").values_list("pk", flat=True)
-        ]
-        context = {
-            **confirmation.context(plans),
-            "kept": [confirmation.counted(model, rows.count()) for model, rows in kept],
-            "action_url": self.own_url(),
-            "back_url": self.own_url(),
-            "hidden": {"action": "anonymise", "term": request.POST.get("term", ""), PACKED: pack(values)},
-            "back": [(name, value) for name in ("term", *TICKS) for value in request.POST.getlist(name)],
-        }
-        return self.render(request, confirmation.templates(self.opts), context)
+    def _asked(self, request: HttpRequest, asked: Search) -> Search:
+        """Return the search with what a form has packed into one field, too."""
+        ticked = dict.fromkeys([*asked.ticked, *posted(request, "obj_pk")])
+        return replace(asked, term=self._term(asked), ticked=tuple(ticked))
 
-    def _can_anonymise(self, request: HttpRequest, model: type[Model]) -> bool:
-        return can_be_anonymised(model) and may_anonymise(request, self.admin_site, model)
-
-    def _viewable_models(self, request: HttpRequest) -> list[type[Model]]:
-        return [model for model in registry.models if may_view(request, self.admin_site, model)]
-
-    def _selected(self, request: HttpRequest) -> RowsByModel:
-        """The rows that are selected, by model, of as many as a form may name."""
-        keys, whole, _failed = self._posted(request)
-        for model, matches in whole.items():
-            keys[model] += matches.values_list("pk", flat=True)[: LARGEST_SELECTION + 1]
-        check_size(sum(map(len, keys.values())))
-        return [(model, _rows(model, selected)) for model, selected in keys.items()]
-
-    def _posted(
-        self, request: HttpRequest
-    ) -> tuple[dict[type[Model], list[Any]], dict[type[Model], QuerySet[Any]], Failed]:
-        """By model, the keys whose checkboxes are ticked, what the term finds where that of a whole table is, and why
-        that could not be searched.
-
-        The box of a table, or that of everything, adds to the boxes of rows: one without a tick takes nothing away.
-        Raises ``SelectionError`` if a value is not one of the page's, ``PermissionDenied`` if the user may not view
-        one of the rows. A message names the models that could not be searched.
-        """
-        models = _models_by_content_type()
-        keys = self._ticked(request, models)
-        whole = [self._viewable(request, models.get(kind)) for kind in request.POST.getlist("all")]
-        if "everything" in request.POST:
-            whole += self._viewable_models(request)
-        wanted, failed = self._found(request, whole)
+    def _say_what_failed(self, request: HttpRequest, failed: Failed) -> None:
         for model, error in failed.items():
             self.message_user(request, f"{_could_not_be_searched(model, error)} {_LEFT_OUT}", messages.WARNING)
-        return keys, wanted, failed
 
-    def _ticked(self, request: HttpRequest, models: dict[str, type[Model]]) -> dict[type[Model], list[Any]]:
-        keys: dict[type[Model], list[Any]] = defaultdict(list)
-        for value in posted(request, "obj_pk"):
-            kind, _dash, text = value.partition("-")
-            model = self._viewable(request, models.get(kind))
-            keys[model].append(key_from_text(model, text))
-        for model, ticked in keys.items():
-            if not may_view_all(request, self.admin_site, _rows(model, ticked)):
-                raise PermissionDenied
-        return keys
-
-    def _found(
-        self, request: HttpRequest, models: list[type[Model]]
-    ) -> tuple[dict[type[Model], QuerySet[Any]], Failed]:
-        """What the term finds of ``models``, without the rows about the people that it finds; and what failed."""
-        failed: Failed = {}
-        form = SearchForm(request.POST)
-        if not models or not form.is_valid():
-            return {}, failed
-        viewable = self._viewable_models(request)
-        rows = search(request, self.admin_site, form.cleaned_data["term"], viewable, failed).others
-        wanted = {}
-        for model, matches in rows:
-            with noted(failed, model, matches.db):
-                # Every row is compared, while the page can still say that this failed.
-                if model in models and is_at_home(model, matches) and matches.count():
-                    wanted[model] = matches
-        return wanted, {model: error for model, error in failed.items() if model in models}
-
-    def _viewable(self, request: HttpRequest, model: type[Model] | None) -> type[Model]:
-        if model is None:
-            raise SelectionError(not_a_selection())
-        if not may_view(request, self.admin_site, model):
-            raise PermissionDenied
-        return model
-
-    def render(self, request: HttpRequest, templates: list[str], context: dict[str, Any]) -> TemplateResponse:
+    def render(
+        self, request: HttpRequest, templates: list[str], context: dict[str, Any], *, status: int = 200
+    ) -> TemplateResponse:
         request.current_app = self.admin_site.name
         common = self.admin_site.each_context(request)
-        return TemplateResponse(request, templates, {**common, "opts": self.opts, **context})
+        return TemplateResponse(request, templates, {**common, "opts": self.opts, **context}, status=status)
+
+    def url_of(self, purpose: str, errand: str) -> str:
+        """Return the address of a page of an errand."""
+        name = f"admin:gdpr_assist_personaldata_{purpose}"
+        return reverse(name, args=[errand], current_app=self.admin_site.name)
 
     def own_url(self) -> str:
         return reverse("admin:gdpr_assist_personaldata_changelist", current_app=self.admin_site.name)
@@ -311,25 +368,3 @@ class PersonalDataAdmin(Base):
 def _could_not_be_searched(model: type[Model], error: str) -> str:
     """Say so; ``error`` is the name of a class, since what an error says may hold the term."""
     return _("The model %(model)s could not be searched (%(error)s).") % {"model": model._meta.label, "error": error}
-
-
-def _models_by_content_type() -> dict[str, type[Model]]:
-    kinds = ContentType.objects.get_for_models(*registry.models)
-    return {str(kind.pk): model for model, kind in kinds.items()}
-
-
-def _rows(model: type[Model], keys: Iterable[Any]) -> QuerySet[Any]:
-    """The rows themselves, soft-deleted ones too, from where they would be erased."""
-    return all_rows(model, router.db_for_write(model)).filter(pk__in=list(dict.fromkeys(keys))).order_by("pk")
-
-
-def _either(model: type[Model], keys: list[Any], matches: QuerySet[Any] | None) -> QuerySet[Any]:
-    """The rows that are ticked, or what the term finds, or both if it does not find a ticked one any more."""
-    if matches is None:
-        return _rows(model, keys)
-    matches = matches.using(router.db_for_write(model))
-    strays = set(keys).difference(matches.filter(pk__in=keys).values_list("pk", flat=True))
-    if not strays:
-        return matches
-    condition = Q(pk__in=list(strays)) | Q(pk__in=matches.order_by().values("pk"))
-    return all_rows(model, matches.db).filter(condition)

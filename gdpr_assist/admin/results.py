@@ -8,36 +8,30 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.admin import AdminSite
-from django.contrib.admin.utils import (
-    display_for_field,
-    display_for_value,
-    label_for_field,
-    model_ngettext,
-    quote,
-)
+from django.contrib.admin.utils import label_for_field, model_ngettext
 from django.contrib.contenttypes.models import ContentType
-from django.core.exceptions import FieldDoesNotExist
 from django.db import router
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.text import Truncator
 
+from ..declaring.clauses import Keep
 from ..declaring.declaration import Declaration
 from ..declaring.keys import key_text
+from ..declaring.meta import all_rows
 from ..declaring.search import Failed, noted
 from ..marks import MARKED, with_marks
-from ..planning.plans import target_alias
+from ..paths import clauses_of
+from ..planning.plans import plan, target_alias
 from ..registry import registry
 from ..tables import stored_key
-from ..undocumented import admin_of
+from .asked import Search
+from .naming import cell, name_of, url_of
 from .permissions import can_be_anonymised, may_anonymise
+from .searched import Reason, reasons, words_of_lookup
 
 RowsByModel = list[tuple[type[Model], QuerySet[Any]]]
 
 COLUMNS = 5
-LONGEST_CELL = 80
-EMPTY = "-"
 ROWS_PER_MODEL = 100
 # Fields of the form that are no rows: the token, the term, the button, "everything", "all" of each model
 OTHER_FIELDS = 100
@@ -49,12 +43,21 @@ class Row:
     """``<content type id>-<primary key>``, the value of its checkbox."""
 
     key: str
+    name: str
+    """Its text, or what stands for it where it has none."""
+
     url: str | None
     """Its own page in the admin, where the user may see it."""
 
     cells: list[str]
+    reasons: list[Reason]
+    """Why it was found."""
+
     marked: bool
     """Whether it was anonymised before."""
+
+    refilled: bool
+    """Whether it has been filled again since."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,34 +70,73 @@ class Table:
     headers: list[str]
     rows: list[Row]
     total: int
+    before: int
+    """How many of the rows stand on the pages before this one."""
+
     can_select: bool
     can_anonymise: bool
+    kept: list[str]
+    """What of its rows stays when their person is erased, and why."""
+
+    ticked: int
+    """How many of its rows are ticked on other pages."""
 
     @property
     def has_more(self) -> bool:
         return self.total > len(self.rows)
 
     @property
-    def has_marked(self) -> bool:
-        return any(row.marked for row in self.rows)
+    def is_elsewhere(self) -> bool:
+        """Whether all of its rows stand on other pages."""
+        return self.before >= self.total
+
+    @property
+    def boxes(self) -> list[str]:
+        """The values of its boxes on this page."""
+        if not self.can_select:
+            return []
+        return [*(row.value for row in self.rows), *([self.content_type] if self.has_more else [])]
+
+    @property
+    def first(self) -> int:
+        return self.before + 1
+
+    @property
+    def last(self) -> int:
+        return self.before + len(self.rows)
+
+
+def pages_of(results: Iterable[Table]) -> int:
+    """Return on how many pages the rows of these tables stand."""
+    return max([1, *(-(-table.total // ROWS_PER_MODEL) for table in results)])
 
 
 def tables(
-    request: HttpRequest, site: AdminSite, rows: Iterable[tuple[type[Model], QuerySet[Any]]], failed: Failed
+    request: HttpRequest,
+    site: AdminSite,
+    rows: Iterable[tuple[type[Model], QuerySet[Any]]],
+    failed: Failed,
+    asked: Search | None = None,
+    page: int = 1,
 ) -> Iterator[Table]:
-    """Yield a table for each model with rows: one query for each, and a COUNT where not all are shown.
+    """Yield a table for each model with rows: one query for each, a COUNT where not all are shown, and one where rows
+    were anonymised before.
 
     A model whose rows cannot be read or shown is left out and noted in ``failed``.
     """
+    asked, before = asked or Search(), (page - 1) * ROWS_PER_MODEL
     room = (settings.DATA_UPLOAD_MAX_NUMBER_FIELDS or float("inf")) - OTHER_FIELDS
     for model, matches in rows:
         shown = int(max(0, min(ROWS_PER_MODEL, room)))
         table = None
         with noted(failed, model, matches.db):
-            instances = list(_with_marks(model, matches)[: shown + 1])
-            if instances:
-                total = matches.count() if len(instances) > shown else len(instances)
-                table = _table(request, site, registry.declaration(model), matches, instances[:shown], total)
+            # One more than is shown, and in an order in which no row stands on two pages
+            instances = list(_with_marks(model, matches).order_by("pk")[before : before + shown + 1])
+            total = before + len(instances)
+            if len(instances) > shown or (before and not instances):
+                total = matches.count()
+            if total:
+                table = _table(request, site, matches, instances[:shown], total, before, asked)
         if table is not None:
             yield table
             room -= len(table.rows)
@@ -103,33 +145,61 @@ def tables(
 def _table(
     request: HttpRequest,
     site: AdminSite,
-    declared: Declaration,
     matches: QuerySet[Any],
     instances: list[Model],
     total: int,
+    before: int,
+    asked: Search,
 ) -> Table:
-    model = declared.model
+    model = matches.model
+    declared = registry.declaration(model)
     kind = ContentType.objects.get_for_model(model).pk
     names = _columns(declared)
+    refilled = _refilled(model, [each.pk for each in instances if getattr(each, MARKED)])
+    rows = [
+        Row(
+            value=f"{kind}-{stored_key(instance.pk)}",
+            key=stored_key(instance.pk),
+            name=name_of(instance),
+            url=url_of(request, site, model, instance),
+            cells=[cell(instance, name) for name in names],
+            reasons=reasons(declared, instance, asked.term) if asked.term else [],
+            marked=bool(getattr(instance, MARKED)),
+            refilled=instance.pk in refilled,
+        )
+        for instance in instances
+    ]
+    shown = {row.value for row in rows}
     return Table(
         label=declared.label,
         name=model_ngettext(model._meta, total),
         content_type=str(kind),
         headers=[str(label_for_field(name, model)) for name in names],
-        rows=[
-            Row(
-                value=f"{kind}-{stored_key(instance.pk)}",
-                key=stored_key(instance.pk),
-                url=url_of(request, site, model, instance),
-                cells=[_cell(instance, name) for name in names],
-                marked=bool(getattr(instance, MARKED)),
-            )
-            for instance in instances
-        ],
+        rows=rows,
         total=total,
+        before=before,
         can_select=is_at_home(model, matches),
         can_anonymise=can_be_anonymised(model) and may_anonymise(request, site, model),
+        kept=_kept(model),
+        ticked=sum(each.startswith(f"{kind}-") and each not in shown for each in asked.rows),
     )
+
+
+def _refilled(model: type[Model], keys: list[Any]) -> set[Any]:
+    """Return which of these rows, that were anonymised before, hold something again. Where that fails, none."""
+    found: set[Any] = set()
+    using = router.db_for_write(model)
+    if keys and can_be_anonymised(model):
+        with noted({}, model, using):
+            found.update(plan(all_rows(model, using).filter(pk__in=keys)).refilled().values_list("pk", flat=True))
+    return found
+
+
+def _kept(model: type[Model]) -> list[str]:
+    clauses = clauses_of(model)
+    if isinstance(clauses.on_erasure, Keep):
+        return [clauses.on_erasure.ground]
+    return [f"{words_of_lookup(model, name)} ({keep.ground})" for name, keep in clauses.kept.items()]
 
 
 def _with_marks(model: type[Model], matches: QuerySet[Any]) -> QuerySet[Any]:
@@ -153,29 +223,3 @@ def _columns(declared: Declaration) -> list[str]:
     searched = (name.split("__")[0] for name in declared.meta.search_fields)
     names = [*(name for name in searched if name in columns), *declared.export_fields]
     return list(dict.fromkeys(names))[:COLUMNS]
-
-
-def _cell(instance: Model, name: str) -> str:
-    value = getattr(instance, name)
-    if isinstance(value, str):
-        value = Truncator(value).chars(LONGEST_CELL)
-    try:
-        field: Any = instance._meta.get_field(name)
-    except FieldDoesNotExist:
-        return str(display_for_value(value, EMPTY))
-    return str(display_for_field(value, field, EMPTY))
-
-
-def url_of(request: HttpRequest, site: AdminSite, model: type[Model], instance: Model) -> str | None:
-    """Return the page of a row in the admin; None if it has none, or if the user may not see it.
-
-    The page of a row of another database is that of a stranger.
-    """
-    model_admin = admin_of(site, model)
-    if model_admin is None or instance._state.db != router.db_for_write(model):
-        return None
-    if not model_admin.has_view_or_change_permission(request, instance):
-        return None
-    opts = model._meta
-    name = f"admin:{opts.app_label}_{opts.model_name}_change"
-    return reverse(name, args=[quote(instance.pk)], current_app=site.name)

@@ -24,6 +24,9 @@ OTHER_DATA = 10_000
 
 LARGEST_INTEGER = 2**63
 
+# Of the number of a page
+MOST_DIGITS = 6
+
 
 class SelectionError(Exception):
     """What was posted is no selection; the text is for the user."""
@@ -46,8 +49,10 @@ def _check(field: Any, value: Any) -> None:
     while field.remote_field:
         field = field.target_field
     field.run_validators(value)
-    if isinstance(value, str) and "\0" in value:
-        raise ValueError("NUL")
+    if isinstance(value, str):
+        value.encode()  # a lone surrogate is a ValueError
+        if "\0" in value:
+            raise ValueError("NUL")
     if isinstance(value, int) and not -LARGEST_INTEGER <= value < LARGEST_INTEGER:
         raise ValueError("beyond 64 bits")
 
@@ -71,10 +76,11 @@ def pack(values: Iterable[str]) -> str:
 
 def posted(request: HttpRequest, name: str) -> list[str]:
     """Return what was posted in the fields called ``name`` or packed into one, each once."""
-    return list(dict.fromkeys([*request.POST.getlist(name), *_unpack(request.POST.get(PACKED, "[]"))]))
+    return list(dict.fromkeys([*request.POST.getlist(name), *unpacked(request.POST.get(PACKED, "[]"))]))
 
 
-def _unpack(packed: str) -> list[str]:
+def unpacked(packed: str) -> list[str]:
+    """Return the values in one field. Raises ``SelectionError`` for what is no list of texts in JSON."""
     try:
         values = json.loads(packed)
     except (ValueError, RecursionError):
@@ -86,3 +92,9 @@ def _unpack(packed: str) -> list[str]:
 
 def not_a_selection() -> str:
     return _("The selection could not be read. Nothing was changed; please select again.")
+
+
+def page_number(given: str | None) -> int:
+    """Return the number of a page; 1 for what is none, and for more than any page has."""
+    is_number = given is not None and given.isascii() and given.isdecimal() and len(given) <= MOST_DIGITS
+    return max(1, int(given)) if given and is_number else 1

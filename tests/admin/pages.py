@@ -30,12 +30,17 @@ class Forms(HTMLParser):
             self.current = None
 
 
+def send(client, page, form, more, **options):
+    """Post a form of a page, with what is ticked and pressed in it."""
+    forms = Forms(page)
+    data = {**dict(forms.forms[form]), **more}
+    data.pop("csrfmiddlewaretoken")
+    return client.post(forms.actions[form], data, **options)
+
+
 def confirm(client, page, **more):
     """Post the form of a confirmation page."""
-    forms = Forms(page)
-    data = {**dict(forms.forms["anonymise-form"]), **more}
-    data.pop("csrfmiddlewaretoken")
-    return client.post(forms.actions["anonymise-form"], data)
+    return send(client, page, "anonymise-form", more)
 
 
 def said(response):

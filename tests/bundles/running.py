@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from gdpr_assist import Subject
 from gdpr_assist.residue.looking import look as look_for_residue
-from tests.admin.pages import Forms
+from tests.admin.pages import send
 
 from .copies import Kept
 from .looking import Seen, logged, look
@@ -89,10 +89,10 @@ def _try(log_in, person):
 def by_the_tool(bundle):
     """An officer searches for an address, looks at the one person who is found, and confirms."""
     client, tool = bundle.officer, reverse("admin:gdpr_assist_personaldata_changelist")
-    (found,) = client.post(tool, {"term": bundle.gone.email}).context["people"]
-    page = client.post(tool, {"person": found.value, "term": bundle.gone.email})
-    form = dict(Forms(page).forms["person-form"])
-    response = client.post(tool, {**form, "action": "erase"})
+    found = client.post(tool, {"term": bundle.gone.email}, follow=True)
+    (person,) = found.context["people"]
+    page = send(client, found, "results-form", {"person": person.value}, follow=True)
+    response = send(client, page, "person-form", {"action": "erase"})
     if response.status_code != 302:
         raise AssertionError(f"the tool has not erased: {[str(each) for each in response.context['messages']]}")
 
