@@ -25,6 +25,11 @@ def add_database_id(parser: CommandParser, help_: str) -> None:
     )
 
 
+def add_json(parser: CommandParser, help_: str = "Write the result as JSON.") -> None:
+    """Add ``--json``: one document on stdout, and all that is for a person on stderr."""
+    parser.add_argument("--json", action="store_true", help=help_)
+
+
 def operation_id(text: str) -> uuid.UUID:
     """Return the uuid that ``text`` is."""
     try:

@@ -6,13 +6,15 @@ The only module that knows rich, which is what the extra ``rich`` of the package
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from django.core.management.base import OutputWrapper
 
 try:
     import rich.console
+    import rich.live
     import rich.markup
     import rich.progress
     import rich.table
@@ -20,6 +22,22 @@ except ImportError:
     has_rich = False
 else:
     has_rich = True
+
+# Takes the cells of a row, and the same as a line
+Add = Callable[[Sequence[str], str], None]
+
+
+class Fact(NamedTuple):
+    """One line of a status; as text, with two spaces before it for each level that it stands below the title."""
+
+    what: str
+    says: object = ""
+    advice: str = ""
+    level: int = 1
+
+    def __str__(self) -> str:
+        says = self.what if self.says == "" else f"{self.what}: {self.says}"
+        return "  " * self.level + says + (f"  <- {self.advice}" if self.advice else "")
 
 
 class Lines:
@@ -38,6 +56,20 @@ class Lines:
     def table(self, numbers: dict[str, int], title: str) -> None:
         for name, number in numbers.items():
             self.stdout.write(f"{name}: {number}")
+
+    def facts(self, title: str, facts: Sequence[Fact]) -> None:
+        for line in (title, *facts):
+            self.stdout.write(str(line))
+
+    @contextmanager
+    def growing(self, header: Sequence[str]) -> Iterator[Add]:
+        """Give the block a function for each row of a table: its cells, and the same as a line, to be seen at once."""
+
+        def add(cells: Sequence[str], line: str) -> None:
+            self.stdout.write(line)
+            self.stdout.flush()  # a pipe may hold it back, and the next may take long
+
+        yield add
 
     def rows(self, rows: Sequence[Sequence[str]], header: Sequence[str], title: str = "") -> None:
         if title:
@@ -74,23 +106,48 @@ class Drawings:
             table.add_row(name, str(number))
         self.terminal.print(table)
 
+    def facts(self, title: str, facts: Sequence[Fact]) -> None:
+        if not facts:
+            self.terminal.print(rich.markup.escape(title), highlight=False)
+            return
+        self.rows([(each.what, str(each.says), each.advice) for each in facts], ("WHAT", "NUMBER", "CURE"), title)
+
+    @contextmanager
+    def growing(self, header: Sequence[str]) -> Iterator[Add]:
+        """Give the block a function for each row of a table, which is drawn anew with it."""
+        table = _table(header)
+        with rich.live.Live(table, console=self.terminal, auto_refresh=False) as live:
+
+            def add(cells: Sequence[str], line: str) -> None:
+                table.add_row(*map(rich.markup.escape, cells))
+                live.refresh()
+
+            yield add
+
     def rows(self, rows: Sequence[Sequence[str]], header: Sequence[str], title: str = "") -> None:
-        table = rich.table.Table(title=rich.markup.escape(title) or None, title_justify="left")
-        for heading in header:
-            table.add_column(rich.markup.escape(heading), overflow="fold")
+        table = _table(header, title)
         for row in rows:
             table.add_row(*map(rich.markup.escape, row))
         self.terminal.print(table)
 
 
+def _table(header: Sequence[str], title: str = "") -> rich.table.Table:
+    table = rich.table.Table(title=rich.markup.escape(title) or None, title_justify="left")
+    for heading in header:
+        table.add_column(rich.markup.escape(heading), overflow="fold")
+    return table
+
+
 def console(stdout: OutputWrapper, options: dict[str, Any]) -> Lines | Drawings:
     """Return what a command with these ``options`` shows its progress and its tables with.
 
-    As Django's styles, drawings are forced by ``--force-color`` and kept away by ``--no-color``; by ``-v 0`` too.
+    As Django's styles, drawings are forced by ``--force-color`` and kept away by ``--no-color``; by ``-v 0`` too. With
+    ``--json`` they are drawn on stderr: stdout is for the document.
     """
+    name = "stderr" if options.get("json") else "stdout"
     if has_rich and options["verbosity"]:
         forced = False if options["no_color"] else options["force_color"] or None
-        terminal = rich.console.Console(file=options.get("stdout") or sys.stdout, force_terminal=forced)
+        terminal = rich.console.Console(file=options.get(name) or getattr(sys, name), force_terminal=forced)
         if terminal.is_terminal:
             return Drawings(terminal)
     return Lines(stdout)

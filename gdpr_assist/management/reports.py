@@ -8,87 +8,80 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from gdpr_assist.log.reconciliation import shown
-from gdpr_assist.log.status import DatabaseStatus, Status
+from django.template.defaultfilters import pluralize
+
+from gdpr_assist.log.reconciliation import Settled, shown
+from gdpr_assist.log.status import STATES, DatabaseStatus, Status
+from gdpr_assist.management.console import Fact
 from gdpr_assist.pages import page
 from gdpr_assist.replay.replay import Report
 from gdpr_assist.replay.restore import Restore
 
+LOSSY = "may lose its last events in a power cut"
 
-def of_status(report: Status) -> Iterator[str]:
-    """Yield the state of the log and of each database beside it."""
-    if report.trouble:
-        yield f"Event log {report.log}: {report.trouble}"
-    else:
-        yield f"Event log {report.log}: can be read"
-        yield f"  rows of 1.x, without an operation: {report.legacy}"
-        yield f"  operations of other databases: {report.foreign}"
-    for setting, value in report.lossy.items():
-        yield (
-            f"  may lose its last events in a power cut: set {setting} to {value} ({page('howto/protect_the_log')})"
-        )
+
+def of_status(report: Status) -> Iterator[tuple[str, list[Fact]]]:
+    """Yield the state of the log and of each database beside it, each with a title."""
+    yield f"Event log {report.log}: {report.trouble or 'can be read'}", list(_of_log(report))
     for database in report.databases:
         if database.trouble:
-            yield f"Database {database.using}: {database.trouble}"
+            yield f"Database {database.using}: {database.trouble}", []
         elif report.trouble:
-            yield f"Database {database.using}: can be read; what it lacks, only the log could tell"
+            yield f"Database {database.using}: can be read; what it lacks, only the log could tell", []
         else:
-            yield from _of_database(database)
+            yield f"Database {database.using}", list(_of_database(database))
 
 
-def _of_database(each: DatabaseStatus) -> Iterator[str]:
+def _of_log(report: Status) -> Iterator[Fact]:
+    if not report.trouble:
+        yield Fact("rows of 1.x, without an operation", report.legacy)
+        yield Fact("operations of other databases", report.foreign)
+    for setting, value in report.lossy.items():
+        yield Fact(LOSSY, f"set {setting} to {value} ({page('howto/protect_the_log')})")
+
+
+def _of_database(each: DatabaseStatus) -> Iterator[Fact]:
     oldest = f", the oldest of {shown(each.oldest)}" if each.oldest else ""
-    yield f"Database {each.using}"
-    yield f"  committed: {each.committed}"
-    yield f"  rolled back: {each.rolled_back}"
-    yield f"  undecided: {each.undecided + each.unknown}{oldest}"
+    yield Fact("committed", each.committed)
+    yield Fact("rolled back", each.rolled_back)
+    yield Fact("undecided", f"{each.undecided + each.unknown}{oldest}")
     if each.unknown:
-        yield f"    of these, left over from a restore: {each.unknown}; gdpr_reconcile lists them"
-    yield (
-        f"  missing here: {each.missing}"
-        + _advice(each.missing, "restored? run gdpr_rerun; cure what it lists as failed, or mark it as applied")
-    )
+        yield Fact("of these, left over from a restore", f"{each.unknown}; gdpr_reconcile lists them", level=2)
+    restored = "restored? run gdpr_rerun; cure what it lists as failed, or mark it as applied"
+    yield Fact("missing here", each.missing, restored if each.missing else "")
     if each.pruned:
-        yield (
-            f"    also what was pruned from the log, up to {shown(each.pruned)}  <- the backup is older "
-            f"({page('howto/restore_a_backup')})"
-        )
+        older = f"the backup is older ({page('howto/restore_a_backup')})"
+        yield Fact(f"also what was pruned from the log, up to {shown(each.pruned)}", advice=older, level=2)
     if each.missing_1x:
-        yield f"  events of 1.x, missing here: {each.missing_1x}  <- restored? run gdpr_rerun"
+        yield Fact("events of 1.x, missing here", each.missing_1x, "restored? run gdpr_rerun")
     if each.unclaimed_1x:
-        yield f"  events of 1.x that may be missing here: {each.unclaimed_1x}  <- run gdpr_upgrade"
-    yield (
-        f"  missing in the log: {each.unlogged}"
-        + _advice(each.unlogged, "the log was restored, or is the wrong one; if it was restored, back up now")
-    )
-    yield from _of_log(each)
+        yield Fact("events of 1.x that may be missing here", each.unclaimed_1x, "run gdpr_upgrade")
+    lost = "the log was restored, or is the wrong one; if it was restored, back up now"
+    yield Fact("missing in the log", each.unlogged, lost if each.unlogged else "")
+    yield from _out_of_order(each)
 
 
-def _of_log(each: DatabaseStatus) -> Iterator[str]:
+def _out_of_order(each: DatabaseStatus) -> Iterator[Fact]:
     """Yield what the log has of a database that is out of order."""
     for stray in each.strays:
-        yield f"  undecided, and of no id that this database has: {stray}"
+        yield Fact("undecided, and of no id that this database has", stray)
     if each.contradicted:
-        yield (
-            f"  took effect, though the log says rolled back: {each.contradicted}  <- run gdpr_reconcile; does a "
-            "copy with the same id share the log?"
-        )
+        copy = "run gdpr_reconcile; does a copy with the same id share the log?"
+        yield Fact("took effect, though the log says rolled back", each.contradicted, copy)
     if each.incomparable:
-        yield (
-            f"  with digests of keys by another secret: {each.incomparable}  <- nobody can tell of which rows "
-            f"({page('howto/restore_a_backup', 'If something is listed as failed')})"
-        )
+        untold = f"nobody can tell of which rows ({page('howto/restore_a_backup', 'If something is listed as failed')})"
+        yield Fact("with digests of keys by another secret", each.incomparable, untold)
     if each.in_clear:
-        yield f"  events with keys that are texts, in clear: {each.in_clear}  <- run gdpr_prune --hide-keys"
+        yield Fact("events with keys that are texts, in clear", each.in_clear, "run gdpr_prune --hide-keys")
     if each.foreign:
-        yield (
-            f"  under other database ids, and missing here: {each.foreign}"
-            "  <- of copies or other sites, or of this database before it had its id"
-        )
+        whose = "of copies or other sites, or of this database before it had its id"
+        yield Fact("under other database ids, and missing here", each.foreign, whose)
 
 
-def _advice(count: int, text: str) -> str:
-    return f"  <- {text}" if count else ""
+def wrong_with(report: Status) -> list[str]:
+    """Return a sentence for each state that the log or a database is in, and for a log that may lose events."""
+    wrong = [f"{name}: {STATES[name]}." for name in STATES if name in report.states]
+    return [*wrong, f"The log {LOSSY}."] if report.lossy else wrong
 
 
 def of_backlogs(work: Restore) -> Iterator[str]:
@@ -123,6 +116,31 @@ def of_replay(report: Report) -> Iterator[str]:
         ("Reached and left as they are, as can_anonymise = False says", report.kept),
     ):
         yield from (f"{what}: {label}: {count}" for label, count in sorted(counts.items()))
+
+
+def wrong_with_replay(work: Restore) -> list[str]:
+    """Return what is left to do: also what a dry run has found, and what the events of 1.x are left alone for."""
+    report = work.report
+    wrong = []
+    if report.failed or report.undecided or report.busy:
+        failed, undecided, busy = len(report.failed), len(report.undecided), len(report.busy)
+        wrong.append(f"{failed} failed, {undecided} undecided and {busy} busy, listed above.")
+    if work.dry_run and report.applied:
+        wrong.append(f"{report.applied} to be applied: run gdpr_rerun.")
+    if any(work.unclaimed):
+        wrong.append("Events of 1.x are left alone.")
+    return wrong
+
+
+def wrong_with_settled(settled: Settled) -> list[str]:
+    """Return what somebody has to look at; nothing of what the next run settles."""
+    wrong = []
+    if unknown := len(settled.unknown):
+        wrong.append(f"Of {unknown} operation{pluralize(unknown)} only a person can tell; see the list above.")
+    if corrected := len(settled.corrected):
+        they = pluralize(corrected, "it was rolled back; it,they were rolled back; they")
+        wrong.append(f"Of {corrected} operation{pluralize(corrected)} the log said that {they} took effect.")
+    return wrong
 
 
 def numbers_of_replay(report: Report, *, dry_run: bool) -> dict[str, int]:

@@ -1,9 +1,10 @@
+import json
 from io import StringIO
 
 import pytest
 from django.core.management.base import OutputWrapper
 
-from gdpr_assist.management.console import console
+from gdpr_assist.management.console import Fact, console
 
 # As where rich is not installed
 NO_RICH = 'raise ImportError("No module named \'rich\'", name="rich")\n'
@@ -132,6 +133,56 @@ class TestRows:
         terminal = Output(is_terminal=True)
         shown(terminal).rows([["x" * 250]], ["NAME"])
         assert terminal.getvalue().count("x") == 250
+
+
+class TestFacts:
+    FACTS = [Fact("missing here", 1, "run [gdpr_rerun]"), Fact("from a restore", 1, level=2), Fact("just so")]
+
+    def test_lines_in_a_file(self):
+        log_file = Output(is_terminal=False)
+        shown(log_file).facts("Database default", self.FACTS)
+        assert log_file.getvalue() == (
+            "Database default\n  missing here: 1  <- run [gdpr_rerun]\n    from a restore: 1\n  just so\n"
+        )
+
+    def test_a_table_on_a_terminal(self):
+        terminal = Output(is_terminal=True)
+        shown(terminal).facts("Database [default]", self.FACTS)
+        for text in ("┃", "Database [default]", "missing here", "run [gdpr_rerun]", "just so"):
+            assert text in terminal.getvalue()
+
+    def test_a_title_alone(self, output):
+        shown(output).facts("Database [other]: not migrated", [])
+        assert output.getvalue() == "Database [other]: not migrated\n"
+
+
+class TestGrowing:
+    def test_lines_in_a_file_each_at_once(self):
+        log_file = Output(is_terminal=False)
+        with shown(log_file).growing(["NAME"]) as add:
+            add(["a"], "a: 1")
+            assert log_file.getvalue() == "a: 1\n"
+
+    def test_a_table_on_a_terminal_that_is_seen_as_it_grows(self):
+        terminal = Output(is_terminal=True)
+        with shown(terminal).growing(["NAME"]) as add:
+            add(["[red]first"], "a line")
+            assert "[red]first" in terminal.getvalue()
+        assert "┃" in terminal.getvalue()
+        assert "a line" not in terminal.getvalue()
+
+    def test_an_error_of_the_block_comes_out(self, output):
+        with pytest.raises(LookupError), shown(output).growing(["NAME"]):
+            raise LookupError
+
+
+@pytest.mark.parametrize("command", ["gdpr_status", "gdpr_rerun"])
+def test_with_json_stdout_has_the_document_alone_also_on_a_terminal(site, command):
+    status, seen = site.run_on_terminal(command, "--json")  # which shows stderr too: a bar, if there is any
+    assert status == 0, seen
+    assert json.loads(seen[seen.index("{") :])["is_well"] is True
+    document = site.run(command, "--json", "--force-color").stdout
+    assert json.loads(document)["wrong"] == []
 
 
 class TestWithoutRich:

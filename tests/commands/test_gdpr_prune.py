@@ -1,3 +1,4 @@
+import json
 import uuid
 from datetime import timedelta
 from io import StringIO
@@ -86,6 +87,13 @@ def test_a_dry_run_says_what_would_be_removed_and_removes_nothing(last):
     receipt(uuid.uuid4(), 61)
     with untouched():
         assert run("--dry-run") == lines(operations=1, receipts=1, done="to be removed")
+
+
+@pytest.mark.parametrize("args", [["--dry-run"], []])
+def test_as_json(last, args):
+    committed(31)
+    receipt(uuid.uuid4(), 61)
+    assert json.loads(run("--json", *args)) == {"dry_run": bool(args), "operations": 1, "receipts": 1, "hidden_keys": None}
 
 
 def test_a_dry_run_counts_the_receipts_whose_operations_would_go_too(last):
@@ -276,7 +284,7 @@ class TestAnOlderBackup:
             f"after {since} and up to {day(last)} may be back; erase it by hand, then mark this operation as applied\n"
         ) in out
         assert "Applied: 1\n" in out
-        assert failure.startswith("Not everything is done: 1 failed, ")
+        assert failure.startswith("Not well: 1 failed, ")
         assert receipts() == set(older)
 
     def test_it_says_so_again_with_the_same_times(self, last, older):

@@ -1,3 +1,4 @@
+import json
 import re
 import uuid
 from contextlib import suppress
@@ -5,6 +6,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -28,11 +30,14 @@ def run(*args):
     return out.getvalue()
 
 
+WELL = "All is well.\n"
+
+
 def lines(committed=0, rolled_back=0, unknown=0, foreign=0):
     return (
         f"Committed: {committed}\nRolled back: {rolled_back}\nUnknown: {unknown}\n"
         f"Of other databases, left alone: {foreign}\nStill in a transaction: 0\n"
-    )
+    ) + ("" if unknown else WELL)
 
 
 def dry(**numbers):
@@ -44,7 +49,7 @@ def dry(**numbers):
 def run_with_work_left(*args):
     """Return what is printed by a run that ends with exit status 1: something is unknown."""
     out = StringIO()
-    with pytest.raises(CommandError, match=r"^Of \d operations? only a person can tell; see the list above\.$"):
+    with pytest.raises(CommandError, match=r"^Not well: Of \d operations? only a person can tell; see the"):
         call_command("gdpr_reconcile", *args, stdout=out)
     return out.getvalue()
 
@@ -122,7 +127,10 @@ class TestContradicted:
             listed, summary = run().split("\n", 1)
         assert listed.startswith(f"{wrong} of ")
         assert "delete shop.Customer: took effect, though the log said rolled back; " in listed
-        assert summary == lines().replace("Of other", "Corrected: 1\nOf other")
+        expected = lines().replace("Of other", "Corrected: 1\nOf other")
+        assert summary == expected.replace(
+            WELL, "Not well: Of 1 operation the log said that it was rolled back; it took effect.\n"
+        )
         assert outcomes() == [True, False]
         with untouched():
             assert run() == lines()
@@ -180,6 +188,29 @@ class TestRestored:
         assert summary == lines(committed=1, unknown=1)
         assert outcomes() == [True, True, None]
         assert not re.search("quill|ottoline", printed, re.IGNORECASE)
+
+    @pytest.mark.parametrize("args", [["--dry-run"], []])
+    def test_as_json(self, restored, undecided, args):
+        started = Operation.objects.using("gdpr_log").get(pk=undecided[1]).started
+        document = json.loads(run_with_work_left("--json", *args))
+        assert document == {
+            "is_well": False,
+            "wrong": ["Of 1 operation only a person can tell; see the list above."],
+            "dry_run": bool(args),
+            "committed": 1,
+            "rolled_back": 0,
+            "foreign": 0,
+            "unknown": [
+                {
+                    "operation": str(undecided[1]),
+                    "database": "default",
+                    "started": json.loads(json.dumps(started, cls=DjangoJSONEncoder)),
+                    "events": [{"event": "delete", "model": "shop.Customer", "part": ""}],
+                }
+            ],
+            "busy": [],
+            "corrected": [],
+        }
 
     def test_what_it_did_is_listed_by_model(self, restored):
         events = [(DELETE, "shop.Order"), (ANONYMISE, "shop.Order"), (DELETE, "shop.Customer"), (DELETE, "shop.Order")]

@@ -1,5 +1,6 @@
 import builtins
 import datetime as dt
+import json
 import re
 import uuid
 from datetime import timedelta
@@ -46,7 +47,8 @@ def lines(**numbers):
         "rows": "Rows erased",
         "absent": "Rows that were not there",
     }
-    return "".join(f"{name}: {numbers.get(key, 0)}\n" for key, name in names.items())
+    summary = "".join(f"{name}: {numbers.get(key, 0)}\n" for key, name in names.items())
+    return summary if numbers.keys() & {"failed", "undecided", "busy"} else summary + "All is well.\n"
 
 
 @pytest.mark.django_db(transaction=True)  # MariaDB ends a transaction where a sequence is raised
@@ -64,7 +66,7 @@ class TestRerun:
         out = StringIO()
         with pytest.raises(CommandError) as caught:
             call_command("gdpr_rerun", "--apply-1x", stdout=out)
-        assert str(caught.value) == "Not everything is done: 0 failed, 1 undecided and 0 busy, listed above."
+        assert str(caught.value) == "Not well: 0 failed, 1 undecided and 0 busy, listed above."
         of_1x, listed, cure, summary = out.getvalue().split("\n", 3)
         assert of_1x == "Events of 1.x, to be applied on default: shop.Customer: 1"
         assert summary == lines(applied=3, rows=3, absent=1, undecided=1, foreign=1)
@@ -86,7 +88,47 @@ class TestRerun:
             printed = run("--dry-run")
         expected = lines(applied=1, rows=1)
         expected = expected.replace("Applied:", "To be applied:")
-        assert printed == expected.replace("Rows erased:", "Rows to be erased:")
+        expected = expected.replace("Rows erased:", "Rows to be erased:")
+        assert printed == expected.replace("All is well.", "Not well: 1 to be applied: run gdpr_rerun.")
+
+    @pytest.mark.parametrize("args", [["--dry-run"], []])
+    def test_as_json(self, args):
+        log(event(ANONYMISE, customer()))
+        legacy(event(ANONYMISE, customer(email="second@quill.example")))
+        document = json.loads(run("--json", *args))
+        left_alone = "Events of 1.x are left alone."
+        wrong = ["1 to be applied: run gdpr_rerun.", left_alone] if args else [left_alone]
+        assert document == {
+            "is_well": False,
+            "wrong": wrong,
+            "dry_run": bool(args),
+            "applied": 1,
+            "already_applied": 0,
+            "rows": 1,
+            "absent": 0,
+            "foreign": 0,
+            "failed": [],
+            "undecided": [],
+            "busy": [],
+            "cascaded": {},
+            "kept": {},
+            "events_of_1x": {},
+            "events_of_1x_left_alone": {"default": {"shop.Customer": 1}},
+        }
+
+    def test_as_json_with_what_cannot_be_applied(self):
+        ghost = log(event(DELETE, "gone.Ghost", 4711), age=3)
+        undecided = log(event(DELETE, "shop.Customer", 4712), outcome=None)
+        out = StringIO()
+        with pytest.raises(CommandError, match=r"^Not well: 1 failed, 1 undecided and 0 busy, listed above"):
+            call_command("gdpr_rerun", "--dry-run", "--json", stdout=out)
+        assert "471" not in out.getvalue()
+        document = json.loads(out.getvalue())
+        [failed], [left] = document["failed"], document["undecided"]
+        assert (failed["operation"], failed["model"]) == (str(ghost), "gone.Ghost")
+        assert failed["reason"].startswith("there is no such model")
+        assert left["operation"] == str(undecided)
+        assert left["events"] == [{"event": "delete", "model": "shop.Customer", "part": ""}]
 
     def test_what_cannot_be_applied_is_listed_and_is_an_error(self):
         person = customer()
@@ -97,7 +139,7 @@ class TestRerun:
         out = StringIO()
         with pytest.raises(CommandError) as caught:
             call_command("gdpr_rerun", stdout=out)
-        assert str(caught.value) == "Not everything is done: 2 failed, 0 undecided and 0 busy, listed above."
+        assert str(caught.value) == "Not well: 2 failed, 0 undecided and 0 busy, listed above."
         first, second, *summary = out.getvalue().splitlines(keepends=True)
         assert first.startswith(f"Failed: {ghost} of ")
         assert second.startswith(f"Failed: {protected} of ")

@@ -1,3 +1,4 @@
+import json
 import re
 import uuid
 from contextlib import suppress
@@ -27,6 +28,9 @@ def careful_server(monkeypatch):
     monkeypatch.setattr("gdpr_assist.databases.servers.DURABLE", {})
 
 
+WELL = "All is well.\n"
+
+
 def run(*args):
     out = StringIO()
     call_command("gdpr_status", *args, stdout=out)
@@ -41,11 +45,17 @@ def database(using, committed=0, rolled_back=0, undecided="0", missing="0", unlo
     )
 
 
-def screen(*databases, legacy=0, foreign=0):
+def verdict(*states):
+    """Return the last line."""
+    return "Not well: " + " ".join(f"{state}: {STATES[state]}." for state in states) + "\n" if states else WELL
+
+
+def screen(*databases, legacy=0, foreign=0, wrong=()):
     return (
         "Event log gdpr_log: can be read\n"
         f"  rows of 1.x, without an operation: {legacy}\n  operations of other databases: {foreign}\n"
         + "".join(databases)
+        + verdict(*wrong)
     )
 
 
@@ -97,6 +107,7 @@ def test_operations_by_state():
         database("other", committed=1),
         legacy=2,
         foreign=1,
+        wrong=["undecided", "upgrade"],
     )
     assert not re.search("quill|ottoline|4711", printed, re.IGNORECASE)
     assert fails() == {"undecided", "upgrade"}
@@ -187,13 +198,19 @@ class TestNotMigrated:
 
     def test_where_a_registered_model_is_written(self):
         with database_is("default", without_tables):
-            assert run() == screen("Database default: not migrated: run migrate\n", database("other"))
+            assert run() == screen(
+                "Database default: not migrated: run migrate\n", database("other"), wrong=["unreachable"]
+            )
             assert {"unreachable", "restored"} <= fails()
 
     def test_where_the_log_has_operations(self):
         receipt(log(event(DELETE, "shop.Customer", 1), using="other"), "other")
         with database_is("other", without_tables):
-            assert run() == screen(database("default"), "Database other: not migrated: run migrate --database=other\n")
+            assert run() == screen(
+                database("default"),
+                "Database other: not migrated: run migrate --database=other\n",
+                wrong=["unreachable"],
+            )
 
     def test_elsewhere_it_is_left_out(self):
         with database_is("other", without_tables):
@@ -207,7 +224,10 @@ def test_operations_of_a_database_that_cannot_be_read_are_not_anothers():
     with database_is("other", refused):
         printed = run()
     assert printed == screen(
-        database("default"), "Database other: cannot be read (OperationalError): is it reachable?\n", foreign=1
+        database("default"),
+        "Database other: cannot be read (OperationalError): is it reachable?\n",
+        foreign=1,
+        wrong=["unreachable"],
     )
 
 
@@ -245,6 +265,7 @@ def test_a_log_that_cannot_be_read(fault, trouble):
     with untouched(), log_is(fault):
         assert run() == (
             f"Event log gdpr_log: {trouble}\nDatabase default: {CAN_BE_READ}\nDatabase other: {CAN_BE_READ}\n"
+            + verdict("unreachable")
         )
         assert fails() == set(STATES)
 
@@ -268,14 +289,14 @@ def test_before_anything_is_migrated_each_has_its_cure():
     with log_is(without_tables), database_is("default", without_tables), database_is("other", without_tables):
         assert run() == (
             "Event log gdpr_log: not migrated: run migrate --database=gdpr_log\n"
-            "Database default: not migrated: run migrate\n"
+            "Database default: not migrated: run migrate\n" + verdict("unreachable")
         )
         assert fails() == set(STATES)
 
 
 def test_where_nothing_can_be_reached_everything_is_named():
     with log_is(refused), database_is("default", refused), database_is("other", refused):
-        printed = run().splitlines()
+        *printed, _ = run().splitlines()
     assert printed == [
         f"{name}: cannot be read (OperationalError): is it reachable?"
         for name in ("Event log gdpr_log", "Database default", "Database other")
@@ -287,7 +308,7 @@ def test_several_states_at_once():
     log(event(DELETE, "shop.Customer", 4711), outcome=None)
     with pytest.raises(CommandError) as caught:
         run("--fail-on", "log-restored", "restored", "undecided")
-    assert str(caught.value) == f"undecided: {STATES['undecided']}; restored: {STATES['restored']}"
+    assert str(caught.value) == verdict("undecided", "restored").rstrip()
 
 
 def test_the_option_may_be_repeated():
@@ -315,11 +336,11 @@ def test_from_a_shell(site):
     done = site.run("gdpr_status", "--fail-on", "restored", "unreachable")
     assert done.returncode == 1
     assert "  missing here: 2  <- restored? run gdpr_rerun" in done.stdout
-    assert done.stderr == f"CommandError: restored: {STATES['restored']}\n"
+    assert done.stderr == f"CommandError: {verdict('restored')}"
     (site.directory / "log.sqlite3").write_bytes(b"not a database, and longer than the header of one" * 10)
     done = site.run("gdpr_status", "--fail-on", "restored", "unreachable")
     assert done.stdout.splitlines()[0] == "Event log gdpr_log: cannot be read (DatabaseError): is it reachable?"
-    assert done.stderr == f"CommandError: unreachable: {STATES['unreachable']}\n"
+    assert done.stderr == f"CommandError: {verdict('unreachable')}"
 
 
 class TestUndecidedUnderAnotherId:
@@ -341,3 +362,79 @@ class TestUndecidedUnderAnotherId:
         assert str(operation) in line
         assert line.endswith("under the id of another database")
         assert str(theirs) not in run()
+
+
+class TestVerdict:
+    def test_a_log_that_may_lose_events_is_not_well_and_no_error(self, monkeypatch):
+        monkeypatch.setattr("gdpr_assist.log.status.lossy_settings", lambda log: {"synchronous": "FULL"})
+        printed = run("--fail-on", *STATES).splitlines()
+        assert printed[3].startswith("  may lose its last events in a power cut: set synchronous to FULL (")
+        assert printed[-1] == "Not well: The log may lose its last events in a power cut."
+
+    def test_it_is_printed_once(self, capsys):
+        """Where it is the error, it is not on stdout too."""
+        log(event(ANONYMISE, customer()))
+        with pytest.raises(CommandError):
+            call_command("gdpr_status", "--fail-on", "restored")
+        assert "Not well" not in capsys.readouterr().out
+
+
+class TestJson:
+    def test_the_same_facts_as_one_document(self):
+        log(event(ANONYMISE, customer()))
+        receipt(log(event(DELETE, "shop.Customer", 4711)))
+        operation = log(event(DELETE, "shop.Customer", 4712), outcome=None)
+        started = datetime(2026, 3, 8, 4, 5, 6, tzinfo=timezone.utc)
+        Operation.objects.using("gdpr_log").filter(pk=operation).update(started=started)
+        with untouched():
+            printed = run("--json")
+        document = json.loads(printed)
+        default, other = document.pop("databases")
+        assert document == {
+            "is_well": False,
+            "wrong": [f"{state}: {STATES[state]}." for state in ("undecided", "restored")],
+            "log": "gdpr_log",
+            "trouble": None,
+            "foreign": 0,
+            "legacy": 0,
+            "lossy": {},
+            "states": ["undecided", "restored"],
+        }
+        assert default == {
+            "using": "default",
+            "trouble": None,
+            "committed": 2,
+            "rolled_back": 0,
+            "undecided": 1,
+            "unknown": 0,
+            "oldest": "2026-03-08T04:05:06Z",
+            "missing": 1,
+            "pruned": None,
+            "unlogged": 0,
+            "contradicted": 0,
+            "incomparable": 0,
+            "in_clear": 0,
+            "foreign": 0,
+            "strays": [],
+            "missing_1x": 0,
+            "unclaimed_1x": 0,
+            "states": ["undecided", "restored"],
+        }
+        assert (other["using"], other["states"]) == ("other", [])
+        assert not re.search("quill|ottoline|471", printed, re.IGNORECASE)
+
+    def test_all_is_well(self):
+        document = json.loads(run("--json", "-v", "0"))
+        assert (document["is_well"], document["wrong"], document["states"]) == (True, [], [])
+
+    def test_what_cannot_be_read_has_its_cure(self):
+        with log_is(without_tables):
+            document = json.loads(run("--json"))
+        assert document["trouble"] == {"what": "not migrated", "cure": "run migrate --database=gdpr_log"}
+        assert document["states"] == ["unreachable"]
+
+    def test_the_exit_status_is_the_same_and_the_document_is_whole(self, capsys):
+        log(event(ANONYMISE, customer()))
+        with pytest.raises(CommandError, match=r"^Not well: restored: "):
+            call_command("gdpr_status", "--json", "--fail-on", "restored")
+        assert json.loads(capsys.readouterr().out)["states"] == ["restored"]

@@ -415,7 +415,7 @@ class TestWaitedForInVain:
             assert [outcome for *_, outcome in logged()] == [None]
         assert printed.startswith(f"{operation} of ")
         assert ", anonymise shop.Customer: still in a transaction; the next run settles it\n" in printed
-        assert printed.endswith("Still in a transaction: 1\n")
+        assert printed.endswith("Still in a transaction: 1\nAll is well.\n")
         assert "Rolled back: 0\n" in printed
         assert settle() == [True]
 
@@ -524,10 +524,10 @@ class TestReplayBesideOthers:
         assert ", anonymise shop.Customer: still in its transaction; run again later\n" in printed
         assert "dismiss" not in printed
         if VENDOR == "sqlite":  # nobody else can write to the database
-            assert error == "Not everything is done: 0 failed, 0 undecided and 2 busy, listed above."
+            assert error == "Not well: 0 failed, 0 undecided and 2 busy, listed above."
             assert f"Busy: {rest} of " in printed
         else:
-            assert error == "Not everything is done: 0 failed, 0 undecided and 1 busy, listed above."
+            assert error == "Not well: 0 failed, 0 undecided and 1 busy, listed above."
             assert rest in done
         call_command("gdpr_rerun", *args, stdout=StringIO())
         assert receipts() == {rest, operation}
@@ -560,7 +560,7 @@ class TestReplayBesideOthers:
         with transaction.atomic():
             Customer.all_objects.filter(pk=person.pk).update(country="CZ")
             printed, error = self.rerun()
-        assert error == "Not everything is done: 0 failed, 0 undecided and 1 busy, listed above."
+        assert error == "Not well: 0 failed, 0 undecided and 1 busy, listed above."
         assert f"Busy: {operation} of " in printed
         assert ": another transaction has its rows locked; run again later\n" in printed
         assert receipts() == set()

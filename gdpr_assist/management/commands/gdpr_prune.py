@@ -8,6 +8,8 @@ from django.core.management.base import CommandParser
 
 from gdpr_assist.log.pruning import prune
 from gdpr_assist.log.texts import hide_all
+from gdpr_assist.management.arguments import add_json
+from gdpr_assist.management.ending import write_document
 from gdpr_assist.management.log import LogCommand
 from gdpr_assist.routing import here
 
@@ -22,12 +24,19 @@ class Command(LogCommand):
             action="store_true",
             help="Put digests in the place of primary keys that are texts, which older versions have logged in clear.",
         )
+        add_json(parser)
 
     def run(self, options: dict[str, Any]) -> None:
         self.check_writes()
-        operations, receipts = prune(here(), dry_run=options["dry_run"])
-        outcome = "to be removed" if options["dry_run"] else "removed"
+        dry_run = options["dry_run"]
+        operations, receipts = prune(here(), dry_run=dry_run)
+        hidden = hide_all(here(), dry_run) if options["hide_keys"] else None
+        if options["json"]:
+            facts = {"dry_run": dry_run, "operations": operations, "receipts": receipts, "hidden_keys": hidden}
+            write_document(self, facts)
+            return
+        outcome = "to be removed" if dry_run else "removed"
         numbers = {f"Operations {outcome}": operations, f"Receipts {outcome}": receipts}
-        if options["hide_keys"]:
-            numbers[f"Keys {'to be ' if options['dry_run'] else ''}hidden"] = hide_all(here(), options["dry_run"])
+        if hidden is not None:
+            numbers[f"Keys {'to be ' if dry_run else ''}hidden"] = hidden
         self.table(numbers)

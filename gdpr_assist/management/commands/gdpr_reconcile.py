@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.template.defaultfilters import pluralize
 
 from gdpr_assist.log.ownership import check_database_ids
 from gdpr_assist.log.reconciliation import Settled, describe, dismiss, kinds, reconcile
-from gdpr_assist.management.arguments import add_database_id, operation_id
+from gdpr_assist.management import documents
+from gdpr_assist.management.arguments import add_database_id, add_json, operation_id
+from gdpr_assist.management.ending import end
 from gdpr_assist.management.log import LogCommand
+from gdpr_assist.management.reports import wrong_with_settled
 from gdpr_assist.routing import here
 
 
@@ -27,6 +30,7 @@ class Command(LogCommand):
             metavar="OPERATION",
             help="Note of this undecided operation that it did not take effect, for good; may be repeated.",
         )
+        add_json(parser)
         add_database_id(parser, "Look also at the operations under this other id of the database; may be repeated.")
 
     def run(self, options: dict[str, Any]) -> None:
@@ -38,9 +42,10 @@ class Command(LogCommand):
         if options["dismiss"]:
             dismiss(options["dismiss"], databases)
         settled = reconcile(databases, dry_run=options["dry_run"])
-        self.print(settled, options["dry_run"])
-        if unknown := len(settled.unknown):
-            self.fail(f"Of {unknown} operation{pluralize(unknown)} only a person can tell; see the list above.")
+        if not options["json"]:
+            self.print(settled, options["dry_run"])
+        facts = partial(documents.of_settled, settled, dry_run=options["dry_run"])
+        end(self, options, wrong_with_settled(settled), facts, fails=bool(settled.unknown))
 
     def print(self, settled: Settled, dry_run: bool) -> None:
         for operation in settled.unknown:

@@ -8,10 +8,12 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from gdpr_assist.log.ownership import stakes, warnings
-from gdpr_assist.management.arguments import add_database_id, moment, operation_id
+from gdpr_assist.management import documents
+from gdpr_assist.management.arguments import add_database_id, add_json, moment, operation_id
 from gdpr_assist.management.asking import check_yes
+from gdpr_assist.management.ending import end
 from gdpr_assist.management.log import LogCommand
-from gdpr_assist.management.reports import numbers_of_replay, of_backlogs, of_replay
+from gdpr_assist.management.reports import numbers_of_replay, of_backlogs, of_replay, wrong_with_replay
 from gdpr_assist.replay.replay import check_ready
 from gdpr_assist.replay.restore import prepare, restore
 from gdpr_assist.routing import here
@@ -35,6 +37,7 @@ class Command(LogCommand):
             help="Apply also the operations of which nobody knows whether they took effect.",
         )
         parser.add_argument("--noinput", "--no-input", action="store_true", help="Do not ask about --database-id.")
+        add_json(parser)
         add_database_id(parser, "Apply also the operations under this other id of the database; may be repeated.")
         parser.add_argument(
             "--apply-1x",
@@ -68,7 +71,7 @@ class Command(LogCommand):
         self.check_writes()
         databases, dry_run = here(options["database_id"]), options["dry_run"]
         check_ready(databases)
-        self.ask([] if dry_run or options["noinput"] else stakes(databases))
+        self.ask([] if dry_run or options["noinput"] else stakes(databases), options)
         self.warn(*warnings(databases))
         work = prepare(
             databases,
@@ -78,7 +81,8 @@ class Command(LogCommand):
             marked_applied_1x=options["mark_applied_1x"],
             dry_run=dry_run,
         )
-        self.say(of_backlogs(work))
+        prints = not options["json"]
+        self.say(of_backlogs(work) if prints else ())
         if any(work.unclaimed):
             self.warn(
                 "Events of 1.x are left alone, as nobody said whether this database has them. If it was not restored, "
@@ -89,24 +93,23 @@ class Command(LogCommand):
         try:
             self.console.follow(steps, "Operations", work.total)
         finally:  # what was done was done, also if the rest fails
-            self.say(of_replay(report))
-            self.table(numbers_of_replay(report, dry_run=dry_run))
-        if report.failed or report.undecided or report.busy:
-            self.fail(
-                f"Not everything is done: {len(report.failed)} failed, {len(report.undecided)} undecided and "
-                f"{len(report.busy)} busy, listed above."
-            )
+            if prints:
+                self.say(of_replay(report))
+                self.table(numbers_of_replay(report, dry_run=dry_run))
+        fails = bool(report.failed or report.undecided or report.busy)
+        end(self, options, wrong_with_replay(work), lambda: documents.of_replay(work), fails=fails)
 
     def warn(self, *texts: str) -> None:
         for text in texts:
             self.stderr.write(self.style.WARNING(text))
 
-    def ask(self, listed: Sequence[str]) -> None:
+    def ask(self, listed: Sequence[str], options: dict[str, Any]) -> None:
         """Before erasures under another database id are done here; rows that were never erased may have these keys."""
         if not listed:
             return
-        self.stdout.write("\n".join(["This erases here what was erased in another database:", *listed]))
-        self.stdout.write(
+        out = self.stderr if options["json"] else self.stdout
+        out.write("\n".join(["This erases here what was erased in another database:", *listed]))
+        out.write(
             "Rows that have the same keys here are erased. That is right only if this database was restored from a "
             "backup of that one. If that one is in use, it deletes what nobody asked to delete."
         )

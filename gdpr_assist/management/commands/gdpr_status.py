@@ -7,8 +7,11 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from gdpr_assist.log.status import STATES, status
+from gdpr_assist.management import documents
+from gdpr_assist.management.arguments import add_json
+from gdpr_assist.management.ending import end
 from gdpr_assist.management.log import LogCommand
-from gdpr_assist.management.reports import of_status
+from gdpr_assist.management.reports import of_status, wrong_with
 from gdpr_assist.routing import here
 
 
@@ -27,11 +30,12 @@ class Command(LogCommand):
             + "; ".join(f"{state} ({meaning})" for state, meaning in STATES.items())
             + ". What cannot be read may be in any of them, so unreachable is always one.",
         )
+        add_json(parser)
 
     def run(self, options: dict[str, Any]) -> None:
         state = status(here())
-        if self.verbosity:
-            self.say(of_status(state))
+        if self.verbosity and not options["json"]:
+            for title, facts in of_status(state):
+                self.console.facts(title, facts)
         asked = {*options["fail_on"], "unreachable"} if options["fail_on"] else set()
-        if hit := [name for name in STATES if name in state.states & asked]:
-            self.fail("; ".join(f"{name}: {STATES[name]}" for name in hit))
+        end(self, options, wrong_with(state), lambda: documents.of_status(state), fails=bool(state.states & asked))
