@@ -19,7 +19,7 @@ def drill():
 
 
 def numbers(output):
-    return dict(line.split(": ") for line in output.splitlines())
+    return dict(line.split(": ") for line in output.splitlines() if ": " in line)
 
 
 def test_the_drill(drill):
