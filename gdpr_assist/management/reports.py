@@ -69,7 +69,8 @@ def _out_of_order(each: DatabaseStatus) -> Iterator[Fact]:
         copy = "run gdpr_reconcile; does a copy with the same id share the log?"
         yield Fact("took effect, though the log says rolled back", each.contradicted, copy)
     if each.incomparable:
-        untold = f"nobody can tell of which rows ({page('howto/restore_a_backup', 'If something is listed as failed')})"
+        cure = page("howto/restore_a_backup", "If something is listed as failed")
+        untold = f"nobody can tell of which rows ({cure})"
         yield Fact("with digests of keys by another secret", each.incomparable, untold)
     if each.in_clear:
         yield Fact("events with keys that are texts, in clear", each.in_clear, "run gdpr_prune --hide-keys")
