@@ -50,9 +50,7 @@ def _erase(tables: dict[type[Model], tuple[str, str, list[Any]]]) -> None:
         for model, (_, condition, parameters) in tables.items():
             cursor.execute(f"SELECT id FROM {model._meta.db_table} WHERE {condition}", parameters)
             keys[model] = [str(row[0]) for row in cursor.fetchall()]
-        cursor.execute(
-            "INSERT INTO gdpr_assist_receipt (operation, written) VALUES (%s, %s)", [_stored(operation), now]
-        )
+        cursor.execute(f"{_receipts()} VALUES (%s, %s, '')", [_stored(operation), now])
         _log(operation, now, keys)
         for model, (update, condition, parameters) in tables.items():
             cursor.execute(f"{update} WHERE {condition}", parameters)
@@ -106,9 +104,9 @@ def _apply(cursor: Any, page: list[tuple[Any, ...]], seen: set[Any]) -> None:
     cursor.execute(f"{_update(Person)} WHERE id IN ({_marks(anonymised)})", anonymised)
     cursor.execute(f"{_mark(Person)} WHERE id IN ({_marks(anonymised)})", anonymised)
     if started:
-        values = ", ".join(["(%s, %s)"] * len(started))
+        values = ", ".join(["(%s, %s, '')"] * len(started))
         rows = [value for row in started.items() for value in row]
-        cursor.execute(f"INSERT INTO gdpr_assist_receipt (operation, written) VALUES {values}", rows)
+        cursor.execute(f"{_receipts()} VALUES {values}", rows)
 
 
 def _events() -> Iterator[list[tuple[Any, ...]]]:
@@ -170,6 +168,10 @@ def _log(operation: uuid.UUID, now: Any, keys: dict[type[Model], list[str]]) -> 
 
 def _kind(model: type[Model]) -> int:
     return ContentType.objects.get_for_model(model).pk
+
+
+def _receipts() -> str:
+    return f"INSERT INTO gdpr_assist_receipt (operation, written, {connection.ops.quote_name('by')})"
 
 
 def _stored(key: uuid.UUID) -> Any:

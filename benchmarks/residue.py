@@ -1,4 +1,8 @@
-"""Looking for values in all tables, beside a pass of each that is written by hand."""
+"""Looking for values in all tables, beside a pass of each that is written by hand.
+
+By hand, all databases find the same: whole words, in any case. What is encoded, or in another normal form, is found by
+gdpr_assist alone, which also looks into tables that nobody has named.
+"""
 
 from __future__ import annotations
 
@@ -66,9 +70,9 @@ def _on_mysql(columns: list[str], texts: list[str]) -> tuple[str, list[Any]]:
 
 
 def _on_sqlite(columns: list[str], texts: list[str]) -> tuple[str, list[Any]]:
-    """There is no regular expression: the words' boundaries are not looked at."""
+    """REGEXP is a function of Django's, in Python. LIKE, which knows no words and no "Ö", takes as long for seven."""
     row = " || ' ' || ".join(f"COALESCE({column}, '')" for column in columns)
-    return " OR ".join([f"{row} LIKE %s"] * len(texts)), [f"%{text}%" for text in texts]
+    return f"{row} REGEXP %s", [rf"(?i)\b({_expression(texts)})\b"]
 
 
 CONDITIONS = {"postgresql": _on_postgresql, "mysql": _on_mysql, "sqlite": _on_sqlite}

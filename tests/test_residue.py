@@ -4,15 +4,19 @@ import base64
 import json
 import logging
 import zlib
+from functools import partial
+from unicodedata import normalize
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import connections
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from gdpr_assist import AnonymiseError
 from gdpr_assist.residue.looking import look
-from gdpr_assist.residue.values import Values, folded, usable
+from gdpr_assist.residue.values import FEW, Values, folded, usable
 from tests import planting
 from tests.apps.people.models import Account
 from tests.apps.thirdparty.models import Device
@@ -98,6 +102,27 @@ def test_json_within_json(value, layers):
         text = json.dumps([{"value": text}])
     assert Values([value]).are_in(text)
     assert not Values([f"{value} x"]).are_in(text)
+
+
+# What is written in more than one way, and what comes between
+PIECES = [
+    *("ada", "ADA", "quill", "Quill", "@quill.example", "zoë", "zoe\u0308", "ZOË", "straße", "STRASSE", "ﬁnn", "finn"),
+    *("\u212aelvin", "kelvin", "i\u0307sa", "İsa", "ᾳδω", "ᾼΔΩ", "\u03b1\u0345\u0301δω", "한국사람", "\uf900\uf901x"),
+    *(" ", ",", "\n", "\u00ad", "\u200b", "\u02bc", "'", "\u2019", "-", "\u2011", "_", ".", "x", "1", "\\u0041"),
+]
+CHANGES = [str, str.upper, str.lower, partial(normalize, "NFC"), partial(normalize, "NFD")]
+texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join)
+
+
+@settings(max_examples=200)
+@example(value="\u03b1\u0345\u0301δωδω", before="", after="", change=str)
+@example(value="stra\u00adße", before="", after="'", change=str.upper)
+@given(value=texts, before=texts, after=texts, change=st.sampled_from(CHANGES))
+def test_a_few_values_are_found_as_many_are(value, before, after, change):
+    """Of a few each is asked for before a text is folded, which is a shorter way and no other answer."""
+    others = [f"nobody {number}" for number in range(FEW)]
+    for text in (f"{before} {change(value)} {after}", before + after):
+        assert Values([value]).are_in(text) is Values([value, *others]).are_in(text)
 
 
 def test_what_can_be_looked_for():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -95,9 +96,17 @@ def _counted(table: Table, values: Values) -> Counter[str]:
     """Return {"table.column on alias": rows}."""
     names = [each.name for each in table.columns]
     found: Counter[str] = Counter()
-    for row in rows_that_may_hold(table, values.patterns()):
+    for row in filter(partial(_may_hold, values), rows_that_may_hold(table, values.patterns())):
         found.update(f"{table.name}.{column} on {table.using}" for column in _columns_with(values, names, row))
     return found
+
+
+def _may_hold(values: Values, row: Iterable[Any]) -> bool:
+    """Return False for most rows: of texts alone, and with none of the values."""
+    try:
+        return values.are_in(" ".join(filter(None, row)))
+    except TypeError:  # bytes, or on SQLite a number where a text was meant
+        return True
 
 
 def _columns_with(values: Values, names: Iterable[str], row: Iterable[Any]) -> Iterator[str]:

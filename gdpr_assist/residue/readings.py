@@ -13,7 +13,12 @@ from contextlib import suppress
 from urllib.parse import unquote, unquote_plus
 
 # Of base64, in both alphabets; shorter ones are words, paths and keys
-RUN = re.compile(r"[A-Za-z0-9+/_-]{24,}")
+SHORTEST = 24
+RUN = re.compile(rf"[A-Za-z0-9+/_-]{{{SHORTEST},}}")
+
+# All of them as one letter, the rest as spaces: this tells whether there is a run in a third of the expression's time.
+LETTERS = bytes(ord("x" if RUN.match(chr(code) * SHORTEST) else " ") for code in range(256))
+LONG = b"x" * SHORTEST
 
 # A session in a cookie in a log, JSON in JSON in a revision: more layers than this are nobody's.
 LAYERS = 3
@@ -37,10 +42,14 @@ def readings(content: str | bytes, layers: int = LAYERS) -> Iterator[str]:
         content = content.decode("utf-8", "replace")
     yield content
     yield from _without_escapes(content)
-    if layers:
+    if layers and _has_run(content):
         for run in RUN.findall(content):
             for start in range(4):  # a path may stand before it: only one of four begins where a letter does
                 yield from _decoded(run[start:], layers - 1)
+
+
+def _has_run(content: str) -> bool:
+    return LONG in content.encode("utf-8", "replace").translate(LETTERS)
 
 
 def _without_escapes(content: str) -> Iterator[str]:
