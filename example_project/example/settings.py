@@ -80,10 +80,10 @@ DATABASE_ROUTERS = ["gdpr_assist.routers.EventLogRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 GDPR_LOG_DATABASE_NAME = "gdpr_log"
+# To search, to export and to erase takes a permission each.
+GDPR_TOOL_PERMISSIONS = True
 # On PostgreSQL only. The other models declare their indexes; those of auth.User are made by a migration of accounts,
 # which the check cannot see.
-# Who may search, export and erase: each has a permission of its own.
-GDPR_TOOL_PERMISSIONS = True
 SILENCED_SYSTEM_CHECKS = ["gdpr_assist.W006"]
 # The log of the admin has the text of each object. Accounts, the project declares itself.
 GDPR_CONTRIB = ["admin"]

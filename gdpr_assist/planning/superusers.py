@@ -1,4 +1,4 @@
-"""Whether an erasure or a scrub would take the last account that may do everything. Reads only."""
+"""Whether an erasure or a scrub would take accounts that matter: the last superuser, one of the staff. Reads only."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .markers import is_marked
 from .plans import Plan
 
 FLAG = "is_superuser"
+STAFF = "is_staff"
 
 # Without what it holds in these, or in the column of the name, nobody logs in as one any more.
 COLUMNS = {FLAG, "is_active", "password"}
@@ -47,6 +48,26 @@ def goes_with(rows: QuerySet[Any]) -> bool:
         there = there.exclude(is_marked(registry.declaration(user), rows.db))
     counts = there.aggregate(there=Count("pk"), taken=Count("pk", filter=keys))
     return bool(0 < counts["there"] == counts["taken"])
+
+
+def staff_among(rows: QuerySet[Any]) -> int:
+    """Return how many of ``rows``, of whichever table, are accounts that may log in to the admin."""
+    accounts = _accounts(rows)
+    if accounts is None or not _has(accounts.model, STAFF):
+        return 0
+    return accounts.filter(**{STAFF: True}).count()
+
+
+def is_among(key: Any, rows: QuerySet[Any]) -> bool:
+    """Return whether the account with the primary key ``key`` is one of ``rows``, or has one as a part of it."""
+    accounts = _accounts(rows)
+    return accounts is not None and accounts.filter(pk=key).exists()
+
+
+def _accounts(rows: QuerySet[Any]) -> QuerySet[Any] | None:
+    user = users()
+    keys = user and _keys(user, rows)
+    return None if keys is None else all_rows(user, rows.db).filter(keys)
 
 
 def users() -> Any:

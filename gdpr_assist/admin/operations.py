@@ -1,0 +1,62 @@
+"""The id of an operation: drawn by the page that asks, so that who confirms it twice is shown what was done once."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib.admin import AdminSite
+from django.core import signing
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from ..conf import log_database
+from ..databases.aliases import data_aliases
+from ..log.receipts import has_receipt
+from ..tables import Operation
+from ..undocumented import admin_of
+from .permissions import ERASURES, may_use
+from .selection import SelectionError
+
+# The name of the field of the form
+NAME = "operation"
+
+# In seconds: as long as what the page shows is kept
+VALID = 30 * 60
+
+
+def drawn(request: HttpRequest, site: AdminSite) -> str:
+    """Return a new id for the form of a page, signed: for this user, on this site, for a while."""
+    return signing.dumps(uuid.uuid4().hex, salt=_salt(request, site))
+
+
+def posted(request: HttpRequest, site: AdminSite) -> uuid.UUID | None:
+    """Return the id that was posted, None if there is none: then each submit is an operation of its own.
+
+    Raises ``SelectionError`` for one that no page has drawn for this user, or too long ago.
+    """
+    text = request.POST.get(NAME)
+    if not text:
+        return None
+    try:
+        return uuid.UUID(hex=signing.loads(text, salt=_salt(request, site), max_age=VALID))
+    except (signing.BadSignature, ValueError, TypeError, AttributeError):
+        raise SelectionError(
+            _("What was confirmed is older than half an hour, or of somebody else. Nothing was changed; look at it again.")
+        ) from None
+
+
+def is_done(operation: uuid.UUID | None) -> bool:
+    """Return whether ``operation`` took effect."""
+    return operation is not None and any(has_receipt(operation, using) for using in data_aliases())
+
+
+def url_of(request: HttpRequest, site: AdminSite, operation: uuid.UUID) -> str | None:
+    """Return the page of ``operation``, None where there is none, or none for this user."""
+    if log_database() is None or admin_of(site, Operation) is None or not may_use(request, ERASURES):
+        return None
+    return reverse("admin:gdpr_assist_operation_change", args=[operation], current_app=site.name)
+
+
+def _salt(request: HttpRequest, site: AdminSite) -> str:
+    return f"gdpr_assist.operation:{request.user.pk}:{site.name}"
