@@ -38,14 +38,16 @@ READY_BUNDLES := auth histories
 BUNDLES := $(READY_BUNDLES:%=tests/bundles/%/requirements.txt)
 OTHER_BUNDLES := $(filter-out $(READY_BUNDLES),$(patsubst tests/bundles/%/requirements.txt,%,$(wildcard tests/bundles/*/requirements.txt)))
 
-$(READY): setup.py pyproject.toml tests/requirements.txt tests/canary/requirements.txt $(BUNDLES) \
+$(READY): setup.py pyproject.toml tests/requirements.txt tests/browser/requirements.txt tests/canary/requirements.txt \
+		$(BUNDLES) \
 		example_project/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 		|| { echo "$(PYTHON) is older than Python 3.10; name another: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --upgrade pip
 	$(VENV)/bin/python -m pip install --quiet --editable ".[rich,svg]" \
-		--requirement tests/requirements.txt --requirement tests/canary/requirements.txt \
+		--requirement tests/requirements.txt --requirement tests/browser/requirements.txt \
+		--requirement tests/canary/requirements.txt \
 		--requirement example_project/requirements.txt $(addprefix --requirement ,$(BUNDLES))
 	touch $@
 

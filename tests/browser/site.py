@@ -44,9 +44,12 @@ def served(folder, settings="example.settings"):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = (folder / "server.log").open("w")
-    with log, subprocess.Popen(
-        command("runserver", "--noreload", "--nothreading", str(port)), env=environment, stdout=log, stderr=log
-    ) as server:
+    with (
+        log,
+        subprocess.Popen(
+            command("runserver", "--noreload", "--nothreading", str(port)), env=environment, stdout=log, stderr=log
+        ) as server,
+    ):
         try:
             _wait_for(f"http://127.0.0.1:{port}/admin/login/", server)
             yield f"http://127.0.0.1:{port}"
