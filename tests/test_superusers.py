@@ -14,7 +14,7 @@ from django.db.models import Q
 from gdpr_assist import Subject
 from gdpr_assist.contrib.auth import UserPrivacy
 from gdpr_assist.planning.plans import plan
-from gdpr_assist.planning.superusers import takes_last_superuser
+from gdpr_assist.planning.superusers import is_among, staff_among, takes_last_superuser
 from tests.admin.conftest import TOOL
 from tests.admin.pages import confirm, obj_pk, said, send
 from tests.apps.shop.models import Customer
@@ -246,7 +246,7 @@ from django.core.management import call_command
 call_command("migrate", run_syncdb=True, verbosity=0)
 from members.models import Member, Trainer
 from gdpr_assist.planning.plans import plan
-from gdpr_assist.planning.superusers import takes_last_superuser
+from gdpr_assist.planning.superusers import is_among, staff_among, takes_last_superuser
 boss = Trainer.objects.create(nick="boss", is_superuser=True)
 Member.objects.create(nick="ada")
 for rows in (Member.objects.all(), Trainer.objects.all(), Member.objects.filter(nick="ada")):
@@ -267,3 +267,20 @@ def test_a_user_model_of_ones_own(tmp_path):
         timeout=120,
     )
     assert done.stdout.split() == ["True", "True", "False"], done.stderr
+
+
+# -- other accounts that matter ----------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_accounts_of_the_staff_among_rows():
+    boss, clerk, ann = (
+        User.objects.create_user(name, is_staff=is_staff)
+        for name, is_staff in (("boss", True), ("clerk", True), ("ann", False))
+    )
+    assert staff_among(User.objects.filter(pk__in=[boss.pk, ann.pk])) == 1
+    assert staff_among(User.objects.filter(pk=ann.pk)) == 0
+    assert staff_among(Customer.objects.all()) == 0
+    assert is_among(clerk.pk, User.objects.all())
+    assert not is_among(clerk.pk, User.objects.exclude(pk=clerk.pk))
+    assert not is_among(clerk.pk, Customer.objects.all())

@@ -42,9 +42,7 @@ def posted(request: HttpRequest, site: AdminSite) -> uuid.UUID | None:
         return uuid.UUID(hex=signing.loads(text, salt=_salt(request, site), max_age=VALID))
     except (signing.BadSignature, ValueError, TypeError, AttributeError):
         raise SelectionError(
-            _(
-                "What was confirmed is older than half an hour, or of somebody else. Nothing was changed; look at it again."
-            )
+            _("This page is older than half an hour, or was shown to somebody else. Nothing was changed; look again.")
         ) from None
 
 
