@@ -15,6 +15,7 @@ from ..copies.files import file_changes
 from ..declaring.declaration import Change
 from ..declaring.rules import is_hashed_password
 from ..planning.plans import Plan
+from ..undocumented import all_choices
 
 # Of a group of rows
 MOST_SAMPLES = 3
@@ -101,5 +102,5 @@ def _shown(field: Any, value: Any) -> str:
         return ""
     if isinstance(value, (bytes, memoryview)):
         return _("%(count)s bytes") % {"count": len(value)}
-    label = dict(field.flatchoices).get(value) if field.flatchoices and value.__hash__ else None
-    return Truncator(str(label if label is not None else localize(value))).chars(LONGEST_VALUE)
+    label = next((label for choice, label in all_choices(field) if choice == value), localize(value))
+    return Truncator(str(label)).chars(LONGEST_VALUE)
