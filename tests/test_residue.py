@@ -18,6 +18,7 @@ from gdpr_assist import AnonymiseError
 from gdpr_assist.residue.looking import look
 from gdpr_assist.residue.values import FEW, Values, folded, usable
 from tests import planting
+from tests.apps.fields.models import NullFields
 from tests.apps.people.models import Account
 from tests.apps.thirdparty.models import Device
 from tests.databases import database_is, refused, scratch
@@ -66,6 +67,17 @@ def test_a_hundred_people_who_are_not_there_are_not_found(garden, django_db_bloc
         ("ada@quill.example", "l.ada@quill.example", False),
         ("ada@quill.example", "ada@quill.example.org", False),
         ("ada@quill.example", "ada@quill.example-org", False),
+        ("ada@quill.example", "lee_ada@quill.example", False),
+        ("ada@quill.example", "ada@quill.example_2.txt", True),
+        ("ada_quill@quill.example", "to ada_quill@quill.example", True),
+        ("adaquill", "a/adaquill_zT0HUkZ.txt", True),
+        ("adaquill", "invoice_adaquill.txt", True),
+        ("adaquill", "invoice_adaquilla.txt", False),
+        ("ada_quill", "ada_quill_zT0HUkZ.txt", True),
+        ("ada_quill", "ada quill", False),
+        ("Ada Quill", "avatars/ada_quill_zT0HUkZ.txt", True),
+        ("Ada Quill", "ada__quill", False),
+        ("Zoë Dvořák", "zoë_dvořák_zT0HUkZ.txt", True),
         ("Ada Quill", "QUILL, ADA", False),
         ("Ada Quill", "ada\n  quill's", True),
         ("Ada Quill", "Ada Quills", False),
@@ -92,6 +104,17 @@ def test_a_hundred_people_who_are_not_there_are_not_found(garden, django_db_bloc
 )
 def test_whole_values(value, text, is_there):
     assert Values([value]).are_in(text) is is_there
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("media_root")
+def test_the_name_that_django_gives_to_a_second_file_of_the_same_name():
+    for name in ("adaquill.txt", "Zoë Dvořák.txt"):
+        for content in (b"1", b"2"):
+            NullFields.objects.create(file=ContentFile(content, name))
+    assert NullFields.objects.filter(file__regex="_[A-Za-z0-9]{7}.txt$").count() == 2
+    for value in ("adaquill", "Zoë Dvořák"):
+        assert look([value]).found == {"fields_nullfields.file on default": 2}
 
 
 @pytest.mark.parametrize("value", ["Seán O'Brien", "Sean Obrien\nAvenue 12", "Щербакова 😀"])

@@ -14,7 +14,8 @@ from .readings import readings
 # In characters: anything shorter stands in every database.
 SHORTEST = 5
 
-WORD = re.compile(r"\w+")
+# An underscore parts words, as in the names that Django gives to files.
+WORD = re.compile(r"[^\W_]+")
 
 # What word processors write, and what it stands for; what is not seen, stands for nothing.
 TYPED = {
@@ -121,11 +122,11 @@ def _words(fold: str) -> list[str]:
 
 
 def _whole(fold: str) -> re.Pattern[str]:
-    before = r"(?<!\w)" if WORD.match(fold) else ""
-    after = r"(?!\w)" if WORD.match(fold[-1]) else ""
-    if "@" in fold:  # ann@quill.example is neither lee.ann@quill.example nor ann@quill.example.org
-        before, after = r"(?<!\w)(?<!\w[.+-])", r"(?!\w)(?![.-]\w)"
-    return re.compile(before + re.escape(fold) + after)
+    before = r"(?<![^\W_])" if WORD.match(fold) else ""
+    after = r"(?![^\W_])" if WORD.match(fold[-1]) else ""
+    if "@" in fold:  # ann@quill.example is neither lee.ann@ nor lee_ann@quill.example, nor ann@quill.example.org
+        before, after = r"(?<!\w)(?<!\w[.+-])", r"(?![^\W_])(?![.-]\w)"
+    return re.compile(before + re.escape(fold).replace(r"\ ", "[ _]") + after)
 
 
 def _patterns(text: str) -> list[str]:
