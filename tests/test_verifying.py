@@ -444,3 +444,61 @@ def test_fix_refuses_where_nothing_would_be_committed():
         run("--model", "shop.Customer")
         with pytest.raises(CommandError, match=r"^AUTOCOMMIT is off"):
             run("--fix", "--model", "shop.Customer")
+
+
+class TestLinks:
+    """Groups that come back with the next login, as from a directory: what ``clear`` took."""
+
+    @pytest.fixture(autouse=True)
+    def cleared(self):
+        with changed(Account, clear=["friends"], actors=["brought_by", "friends"]):
+            yield
+
+    @pytest.fixture
+    def linked(self, ada):
+        """Ada, erased and linked again; somebody who was not erased is linked to a third."""
+        bob = account("bob")
+        bob.friends.add(account("cleo"))
+        ada.friends.add(bob)
+        with committing():
+            operation = Subject(ada).erase().operations["default"]
+        ada.friends.add(bob)
+        return ada, operation
+
+    def ways(self, ada, operation):
+        return {
+            "everything": ("--model", "people.Account"),
+            "person": ("--person", "people.Account", ada.pk),
+            "operation": ("--operation", operation),
+        }
+
+    @pytest.mark.parametrize("way", ["everything", "person", "operation"])
+    def test_links_that_are_there_again(self, linked, way):
+        args = self.ways(*linked)[way]
+        assert wrong(*args) == {("people.Account", "refilled"): 1}
+        run(*args, "--fix", "--noinput")
+        ada, _ = linked
+        assert not ada.friends.exists()
+        assert Account.friends.through.objects.count() == 2
+        run(*args)
+
+    def test_an_erasure_with_force_takes_them(self, linked):
+        ada, _ = linked
+        assert [str(each) for each in Subject(ada).erase().left] == [
+            "people.Account: 1 row, refilled since it was erased: force=True"
+        ]
+        assert ada.friends.exists()
+        Subject(ada).erase(force=True)
+        assert not ada.friends.exists()
+
+    def test_the_link_at_the_other_end_counts(self, linked):
+        ada, _ = linked
+        Account.friends.through.objects.filter(from_account=ada).delete()
+        assert wrong("--person", "people.Account", ada.pk) == {("people.Account", "refilled"): 1}
+
+    def test_links_of_a_model_without_fields_that_can_tell(self, ada):
+        ada.friends.add(account("bob"))
+        with changed(Account, fields=[], clear=["friends"]):
+            ada.anonymise()
+            ada.friends.add(Account.objects.exclude(pk=ada.pk).get())
+            assert wrong("--model", "people.Account") == {("people.Account", "refilled"): 1}

@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from django.apps import apps
-from django.contrib.contenttypes.models import ContentType
 from django.db import router
-from django.db.models import CASCADE, CharField, IntegerField, ManyToManyField, Model, Q, QuerySet, TextField
+from django.db.models import CASCADE, IntegerField, Model, QuerySet
 
 from ..databases.presence import has_table
 from ..declaring.clauses import HISTORY, Generic, Path, PointedAtBy
 from ..declaring.keys import is_composite, key_field, key_text
 from ..declaring.meta import all_rows
-from ..declaring.relations import generic_keys, history_of
+from ..declaring.relations import history_of
 from ..paths import clauses_of, end_of
+from ..planning.links import TEXTS, pointing
 from ..registry import concrete, registry
 from ..tables import stored_key
-
-# Columns that hold any key, as a text
-TEXTS = (CharField, TextField)
 
 
 def copying(model: type[Model]) -> list[type[Model]]:
@@ -88,7 +84,7 @@ def _copying(copy: type[Model], model: type[Model], keys: Any, texts: Any, using
     if isinstance(path, PointedAtBy):
         return all_rows(copy, using).filter(pk__in=all_rows(model, using).filter(pk__in=keys).values(path.key))
     if isinstance(path, Generic):
-        return _pointing(copy, path, model, keys, texts, using)
+        return pointing(copy, path, model, keys, texts, using)
     name = model._meta.pk.attname if path == HISTORY else path
     return all_rows(copy, using).filter(**{f"{name}__in": keys})
 
@@ -100,51 +96,7 @@ def can_point(each: type[Model], path: Generic, model: type[Model]) -> bool:
     return isinstance(column, TEXTS) or any(isinstance(column, kind) and isinstance(key, kind) for kind in alike)
 
 
-def is_text(each: type[Model], path: Generic) -> bool:
-    """Whether the column of a generic key holds the primary key as text."""
-    return isinstance(each._meta.get_field(path.object_id), TEXTS)
-
-
 def _column(model: type[Model], path: Generic) -> Any:
     """The column that holds the key: it may be a foreign key itself, to a multi-table parent of what it points at."""
     field: Any = model._meta.get_field(path.object_id)
     return key_field(field.remote_field.model) if field.remote_field else field
-
-
-def linked(field: Any, keys: Any, texts: Any, using: str) -> QuerySet[Any]:
-    """Return the rows by which a many-to-many field links the rows of its model with these keys to others.
-
-    ``keys`` and ``texts``, the same as a generic key holds them, are collections or queries. Of a relation of a model
-    to itself that leads both ways, they are those of either end. A field that another package calls that may have a
-    generic key to its rows, as tags have, or a key of any name.
-    """
-    through = field.remote_field.through
-    rows = all_rows(through, using)
-    if isinstance(field, ManyToManyField):
-        ends = Q(**{f"{field.m2m_field_name()}__in": keys})
-        if field.remote_field.symmetrical:
-            ends |= Q(**{f"{field.m2m_reverse_field_name()}__in": keys})
-        return rows.filter(ends)
-    if generic := generic_keys(through):
-        path = Generic(generic[0].ct_field, generic[0].fk_field)
-        return _pointing(through, path, field.model, keys, texts, using)
-    names = [
-        each.name for each in through._meta.fields if each.remote_field and issubclass(field.model, each.related_model)
-    ]
-    return rows.filter(**{f"{names[0]}__in": keys})
-
-
-def _pointing(
-    each: type[Model], path: Generic, model: type[Model], keys: Any, texts: Any, using: str
-) -> QuerySet[Any]:
-    """Return the rows of ``each`` that point at those of ``model`` with these keys."""
-    # A row is called by its own model, or by a proxy of it.
-    names = [other for other in apps.get_models() if concrete(other) is concrete(model)]
-    kinds = ContentType.objects.db_manager(using).get_for_models(*names, for_concrete_models=False).values()
-    condition = {
-        f"{path.content_type}__in": [kind.pk for kind in kinds],
-        f"{path.object_id}__in": texts if is_text(each, path) else keys,
-    }
-    if path.using:
-        condition[path.using] = using
-    return all_rows(each, using).filter(**condition)

@@ -12,11 +12,12 @@ from typing import Any
 from django.db.models import Model, QuerySet
 
 from ..conf import logs_anonymising
-from ..copies.rows import copies, copying, linked
+from ..copies.rows import copies, copying
 from ..declaring.clauses import DELETED, FREE, Keep
 from ..declaring.digits import known_key
 from ..declaring.meta import all_rows
 from ..log.writing import Erasure, as_part_of
+from ..planning.links import linked
 from ..planning.plans import Force, Plan
 from ..planning.plans import plan as make_plan
 from ..registry import registry

@@ -32,6 +32,7 @@ from ..undocumented import (
     only_own_columns,
     take_conditions,
 )
+from .links import has_links
 from .markers import has_marker, is_marked, markers
 from .ways import Way, choose_way
 
@@ -170,7 +171,7 @@ class Plan:
 
         The database looks at the columns only where there is a marker.
         """
-        if self.force != "refilled" or not self.changes:
+        if self.force != "refilled" or not (self.changes or self.clears):
             return self._is_marked()
         holds = [] if self.untold else [When(self._still_holds(), then=True)]
         return Q(self._is_marked()) & Q(Case(*holds, default=None, output_field=BooleanField()))
@@ -201,16 +202,18 @@ class Plan:
     def refilled(self, computed: Sequence[str] | None = None) -> QuerySet[Any]:
         """Return the marked rows that hold something again: those in which a rule's value is not there any more.
 
+        So do those that are linked again by a field that was cleared.
         A column that a project's ``save()`` computed when the row was anonymised cannot tell, in that row: see
         ``computed()``, which is read unless it is given.
         """
-        if not self.told:
+        if not (self.told or self.clears):
             return self.rows().none()
         return self.marked().exclude(self._still_holds(self.computed() if computed is None else computed))
 
     def _still_holds(self, computed: Sequence[str] | None = None) -> Q:
-        """Return the condition that no column can tell that the row was filled again."""
-        holds = (condition | self._is_noted(name, computed) for name, condition in self.told.items())
+        """Return the condition that no column, and no link, can tell that the row was filled again."""
+        holds = [condition | self._is_noted(name, computed) for name, condition in self.told.items()]
+        holds += [~Q(has_links(self.declaration.model._meta.get_field(name), self.using)) for name in self.clears]
         return reduce(and_, holds, Q())
 
     def _is_noted(self, name: str, computed: Iterable[str] | None) -> Q:

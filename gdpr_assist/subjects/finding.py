@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, QuerySet
 
-from ..copies.rows import can_point, is_text, key_texts
+from ..copies.rows import can_point, key_texts
 from ..databases.aliases import data_aliases, mirrored
 from ..databases.rows import batch_size, chunks, locked, locks_rows, nests_little
 from ..declaring.clauses import Generic
@@ -19,6 +19,7 @@ from ..declaring.search import Matching
 from ..exceptions import AnonymiseError
 from ..execution.selection import among_keys
 from ..paths import KnownBy, Route, end_of, known_by, person_of, routes
+from ..planning.links import is_text
 from ..registry import registry
 from .person import Keys, Known, Tables, nobodys
 from .sharing import of_others_too, with_another_party
