@@ -15,7 +15,9 @@ from wagtail.search.models import IndexEntry
 from wagtail.users.models import UserProfile
 
 from gdpr_assist import Identifier, Subject, paths
+from gdpr_assist.execution.ranges import begin_scrub, execute_in_ranges
 from gdpr_assist.models import EventLog
+from gdpr_assist.planning import plan
 from gdpr_assist.registry import registry
 from tests.logbook import committing
 from tests.observing import changed
@@ -301,6 +303,18 @@ class TestTags:
         anonymise(guest)
         assert list(guest.tags.all()) == []
         assert (notice.tags.count(), other.tags.count(), Tag.objects.count()) == (2, 2, 2)
+
+    def test_a_row_that_is_tagged_again_is_refilled_and_a_scrub_takes_the_tags(self):
+        guests = [Guest.objects.create(name=name) for name in ("Ada", "Bob")]
+        Guest.objects.all().anonymise()
+        notice = Notice.objects.create(title="Closed")
+        for each in (guests[0], notice):
+            each.tags.add("vip")
+        assert list(plan(Guest.objects.all()).refilled()) == guests[:1]
+        begin_scrub(plan(Guest.objects.all()))
+        assert list(execute_in_ranges(plan(Guest.objects.all()))) == [2]
+        assert not plan(Guest.objects.all()).refilled().exists()
+        assert [each.content_object for each in TaggedItem.objects.all()] == [notice]
 
     @WAYS
     def test_without_taking_them_clear_does_the_same(self, anonymise):
