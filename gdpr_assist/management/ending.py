@@ -19,7 +19,7 @@ def end(
     command: BaseCommand,
     options: Mapping[str, Any],
     wrong: Sequence[str],
-    facts: Callable[[], Mapping[str, Any]],
+    facts: Callable[[], Mapping[str, Any]] = dict,
     *,
     fails: bool = True,
     well: str = WELL,
@@ -28,7 +28,8 @@ def end(
 
     Raises ``CommandError`` with the verdict, so that the exit status is 1, if something is wrong and that ``fails``.
     """
-    if options["json"]:
+    as_json = options.get("json", False)
+    if as_json:
         write_document(command, {"is_well": not wrong, "wrong": list(wrong), **facts()})
     elif not wrong and options["verbosity"]:
         command.stdout.write(well)
@@ -37,7 +38,7 @@ def end(
     verdict = f"Not well: {' '.join(wrong)}"
     if fails:
         raise CommandError(verdict)
-    if not options["json"] and options["verbosity"]:
+    if not as_json and options["verbosity"]:
         command.stdout.write(verdict)
 
 

@@ -14,8 +14,12 @@ from ..planning.preview import Preview
 from ..scrubbing.verification import Verification
 from ..verifying.curing import Cured
 from ..verifying.findings import Finding
+from .ending import WELL, WELL_AS_FAR_AS_KNOWN
 
 HEADER = ("database", "model", "what", "rows")
+
+# Of the numbers of whole tables
+NUMBERS = ("database", "model", "rows", "anonymised", "refilled", "left out", "not known of")
 
 # {option: those that have no meaning with it}
 WITHOUT = {
@@ -44,7 +48,7 @@ def sentences(findings: Iterable[Finding]) -> Iterator[str]:
     those = [each for each in findings if each.is_wrong]
     if not those:
         return
-    yield f"Not in order: {', '.join(map(str, those))}."
+    yield f"{', '.join(map(str, those))}."
     if any(each.is_curable for each in those):
         yield "With --fix, what was refilled or missed is erased again."
     if not all(each.is_curable for each in those):
@@ -95,6 +99,18 @@ def of_cured(cured: Cured) -> Iterator[str]:
     yield from (f"{using}: operation {operation}" for using, operation in cured.operations.items())
     yield from (f"{label}: {count} anonymised again" for label, count in cured.anonymised.items())
     yield from (f"{label}: {count} deleted" for label, count in cured.deleted.items())
+
+
+def cells(each: Preview) -> list[str]:
+    """Return them as the row of a table."""
+    numbers = (each.rows + each.left, each.marked, each.refilled, each.left)
+    return [each.plan.using, each.plan.name, *map(str, numbers), ", ".join(each.unknown)]
+
+
+def well(findings: Iterable[Finding]) -> str:
+    """Return the verdict where nothing is wrong: it may be that nobody can tell."""
+    is_open = any(each.what.startswith(("not known", "not looked at", "cannot be told")) for each in findings)
+    return WELL_AS_FAR_AS_KNOWN if is_open else WELL
 
 
 def as_json(findings: Iterable[Finding], cured: Cured | None) -> dict[str, Any]:

@@ -176,6 +176,15 @@ class TestGrowing:
             raise LookupError
 
 
+@pytest.mark.parametrize("command", ["gdpr_status", "gdpr_verify"])
+def test_tables_on_a_terminal(site, command):
+    status, seen = site.run_on_terminal(command)
+    assert status == 0, seen
+    assert "┃" in seen
+    assert seen.splitlines()[-1].startswith("All is well")
+    assert "┃" not in site.run(command).stdout
+
+
 @pytest.mark.parametrize("command", ["gdpr_status", "gdpr_rerun"])
 def test_with_json_stdout_has_the_document_alone_also_on_a_terminal(site, command):
     status, seen = site.run_on_terminal(command, "--json")  # which shows stderr too: a bar, if there is any

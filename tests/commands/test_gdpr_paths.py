@@ -31,7 +31,7 @@ def test_a_key_without_an_answer_ends_it_with_an_error():
     with changed(Sale, actors=()), pytest.raises(CommandError) as caught:
         call_command("gdpr_paths", stdout=out)
     assert str(caught.value) == (
-        "Nothing is said of 1 key: people.Sale.packed_by. gdpr_paths --propose writes the lines."
+        "Not well: Nothing is said of 1 key: people.Sale.packed_by. gdpr_paths --propose writes the lines."
     )
     assert ["people.Sale.packed_by", "people.StaffAccount", "-"] in [
         line.split() for line in out.getvalue().splitlines()
@@ -107,15 +107,15 @@ def test_the_proposed_lines_answer_every_key():
 def test_a_baseline_lets_pass_what_was_there_and_only_gets_shorter(tmp_path):
     file = tmp_path / "paths.json"
     with changed(Sale, actors=()), changed(SaleLine, subject=None):
-        assert run("--baseline", str(file)).endswith("paths.json: 2 keys without an answer.\n")
+        assert run("--baseline", str(file)).endswith("paths.json: 2 keys without an answer.\nAll is well.\n")
         assert json.loads(file.read_text()) == ["people.Sale.packed_by", "people.SaleLine.sale"]
-        assert run("--baseline", str(file)).endswith("Known from paths.json: 2 without an answer.\n")
+        assert run("--baseline", str(file)).endswith("Known from paths.json: 2 without an answer.\nAll is well.\n")
     with changed(Sale, actors=()):
         run("--baseline", str(file))
         assert json.loads(file.read_text()) == ["people.Sale.packed_by"]
     with changed(Sale, actors=()), changed(SaleLine, subject=None), pytest.raises(CommandError) as caught:
         run("--baseline", str(file))
-    assert str(caught.value).startswith("Nothing is said of 1 key: people.SaleLine.sale. ")
+    assert str(caught.value).startswith("Not well: Nothing is said of 1 key: people.SaleLine.sale. ")
     assert json.loads(file.read_text()) == ["people.Sale.packed_by"]
 
 
@@ -134,7 +134,7 @@ def test_a_strict_site_starts_green_and_only_gets_better(tmp_path, settings):
         assert (known.is_serious(), check_E049()) == (False, [])
         with changed(SaleLine, subject=None):
             assert {each.obj: each.is_serious() for each in check_W028()} == {Sale: False, SaleLine: True}
-            with pytest.raises(CommandError, match=r"^Nothing is said of 1 key: people\.SaleLine\.sale\."):
+            with pytest.raises(CommandError, match=r"^Not well: Nothing is said of 1 key: people\.SaleLine\.sale\."):
                 run()
     run()
     assert json.loads(file.read_text()) == []

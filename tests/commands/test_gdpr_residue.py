@@ -11,6 +11,8 @@ from django.core.management import CommandError, call_command
 from tests.apps.thirdparty.models import Device
 from tests.databases import database_is, refused, untouched
 
+WELL = "All is well.\n"
+
 PLACE = "thirdparty_device.owner on default"
 
 
@@ -38,21 +40,26 @@ class TestCommand:
         for owner in ("Ada QUILL", "to ada@quill.example", "Bob"):
             Device.objects.create(owner=owner, address="::1")
         with untouched():
-            assert run("ada@quill.example\nAda Quill\n\n") == (f"{PLACE}: 2\n", "", "Found in 1 place.")
+            assert run("ada@quill.example\nAda Quill\n\n") == (f"{PLACE}: 2\n", "", "Not well: Found in 1 place.")
 
     def test_nothing_found(self, run):
         Device.objects.create(owner="Bob Quill", address="::1")
-        assert run("Ada Quill\n") == ("", "", None)
+        assert run("Ada Quill\n") == (WELL, "", None)
 
     def test_as_json(self, run):
         Device.objects.create(owner="Ada Quill", address="::1")
         out, _, error = run("Ada Quill\n", "--json")
-        assert json.loads(out) == {"found": {PLACE: 1}, "unread": {}}
-        assert error == "Found in 1 place."
+        assert json.loads(out) == {
+            "is_well": False,
+            "wrong": ["Found in 1 place."],
+            "found": {PLACE: 1},
+            "unread": {},
+        }
+        assert error == "Not well: Found in 1 place."
 
     def test_one_database(self, run):
         Device.objects.create(owner="Ada Quill", address="::1")
-        assert run("Ada Quill\n", "--database=other") == ("", "", None)
+        assert run("Ada Quill\n", "--database=other") == (WELL, "", None)
         assert "nowhere" in run("Ada Quill\n", "--database=nowhere")[2]
 
     def test_media(self, run, media_root):

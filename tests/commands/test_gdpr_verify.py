@@ -1,3 +1,4 @@
+import json
 import re
 import uuid
 from copy import copy
@@ -48,6 +49,23 @@ class TestVerify:
         assert "default: shop.Customer: 2 rows, 1 anonymised, 0 refilled" in printed
         assert "other: shop.Customer: 1 row, 0 anonymised, 0 refilled" in printed
         assert not any(line.startswith("gdpr_log") for line in printed)
+
+    def test_the_last_line_is_the_verdict(self):
+        customer().anonymise()
+        assert run("--model=shop.Supplier")[-1] == "All is well."
+        with log_is(refused):
+            assert run("--model=shop.Supplier")[-1] == "All is well, as far as it can be known."
+
+    def test_with_json_it_is_in_the_document(self):
+        customer().anonymise()
+        Customer.all_objects.update(notes="allergic to lilies")
+        out = StringIO()
+        with pytest.raises(CommandError, match=r"^Not well: Filled again"):
+            call_command("gdpr_verify", "--json", stdout=out)
+        document = json.loads(out.getvalue())
+        assert list(document) == ["is_well", "wrong", "found", "cured"]
+        assert document["is_well"] is False
+        assert document["wrong"][0].startswith("Filled again since they were anonymised: 1 row of shop.Customer")
 
     def test_each_table_is_printed_before_the_next_is_looked_at(self, monkeypatch):
         """Of a large database somebody wants to see that it goes on, and a pipe must not hold it back."""
@@ -102,8 +120,8 @@ class TestVerify:
         with untouched(), pytest.raises(CommandError) as caught:
             call_command("gdpr_verify", stdout=out)
         assert str(caught.value) == (
-            "Filled again since they were anonymised: 1 row of shop.Customer on default. On a copy, run anonymise_db; "
-            "elsewhere, give --fix, or anonymise these rows with force=True "
+            "Not well: Filled again since they were anonymised: 1 row of shop.Customer on default. On a copy, run "
+            "anonymise_db; elsewhere, give --fix, or anonymise these rows with force=True "
             f"({DOCUMENTATION}reference/methods.html#refilled-rows)."
         )
         assert "default: shop.Customer: 3 rows, 3 anonymised, 1 refilled" in out.getvalue()
@@ -118,7 +136,11 @@ class TestVerify:
         Supplier.objects.update(contact_name="Ada")
         with pytest.raises(CommandError) as caught:
             run()
-        named = str(caught.value).partition(". On a copy")[0].removeprefix("Filled again since they were anonymised: ")
+        named = (
+            str(caught.value)
+            .partition(". On a copy")[0]
+            .removeprefix("Not well: Filled again since they were anonymised: ")
+        )
         assert sorted(named.split(", ")) == [
             "1 row of shop.Supplier on default",
             "2 rows of shop.Customer on default",
@@ -176,15 +198,17 @@ class TestAll:
         with pytest.raises(CommandError) as caught:
             run("--all")
         assert str(caught.value) == (
-            "Not anonymised: 2 of 3 rows of shop.Customer on default, 1 of 1 row of shop.Customer on other. On a "
-            "copy, run anonymise_db."
+            "Not well: Not anonymised: 2 of 3 rows of shop.Customer on default, 1 of 1 row of shop.Customer on other. "
+            "On a copy, run anonymise_db."
         )
 
     def test_refilled_rows_are_told_too(self):
         people = [customer(email=f"{number}@quill.example") for number in range(2)]
         people[0].anonymise()
         Customer.all_objects.update(notes="allergic to lilies")
-        with pytest.raises(CommandError, match=r"^Not anonymised: 1 of 2 rows .* Filled again since .*: 1 row of "):
+        with pytest.raises(
+            CommandError, match=r"^Not well: Not anonymised: 1 of 2 rows .* Filled again since .*: 1 row of "
+        ):
             run("--all")
 
     def test_after_a_scrub_it_is_content(self, settings):
@@ -248,8 +272,8 @@ class TestRowsThatAreBack:
             call_command("gdpr_verify", stdout=out)
         back, refilled = str(caught.value).split(" Filled again")
         assert back == (
-            "There again, as it seems, though the log says that they were erased: 2 deleted of shop.Customer on "
-            f"default. {CURE}"
+            "Not well: There again, as it seems, though the log says that they were erased: 2 deleted of "
+            f"shop.Customer on default. {CURE}"
         )
         assert refilled.startswith(" since they were anonymised: 1 row of shop.Customer on default. ")
         assert "default: shop.Customer: 2 deleted, and there again\n" in out.getvalue()
@@ -293,7 +317,7 @@ class TestRowsThatAreBack:
     def test_a_row_that_was_anonymised_instead_is_no_finding(self):
         for each in erased_and_restored()[:2]:
             each.anonymise()
-        with pytest.raises(CommandError, match=r"^Filled again since"):
+        with pytest.raises(CommandError, match=r"^Not well: Filled again since"):
             run()
 
     def test_another_row_under_a_key_that_somebody_chose(self):
@@ -423,5 +447,5 @@ class TestProcess:
         done = site.run("gdpr_verify")
         assert done.returncode == 1
         assert done.stderr.splitlines()[-1].startswith(
-            "CommandError: Filled again since they were anonymised: 1 row of "
+            "CommandError: Not well: Filled again since they were anonymised: 1 row of "
         )

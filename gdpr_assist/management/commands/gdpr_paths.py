@@ -12,6 +12,7 @@ from django.template.defaultfilters import pluralize
 from gdpr_assist.baseline import read_baseline, write_baseline
 from gdpr_assist.conf import paths_baseline
 from gdpr_assist.management.console import console
+from gdpr_assist.management.ending import end
 from gdpr_assist.management.proposals import proposals
 from gdpr_assist.pages import page
 from gdpr_assist.paths import keys_to_people, people
@@ -56,11 +57,8 @@ class Command(BaseCommand):
                 left = self.compare(file, left)
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from None
-        if left:
-            raise CommandError(
-                f"Nothing is said of {len(left)} key{pluralize(len(left))}: {', '.join(left)}. "
-                "gdpr_paths --propose writes the lines."
-            )
+        wrong = f"Nothing is said of {len(left)} key{pluralize(len(left))}: {', '.join(left)}."
+        end(self, options, [wrong, "gdpr_paths --propose writes the lines."] if left else [])
 
     def compare(self, file: Path, left: list[str]) -> list[str]:
         """Return what is not in ``file``; leave out of that what is answered by now."""

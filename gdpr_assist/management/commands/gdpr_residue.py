@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from typing import Any
@@ -11,6 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
 from gdpr_assist.exceptions import AnonymiseError
+from gdpr_assist.management.arguments import add_json
+from gdpr_assist.management.ending import end
 from gdpr_assist.residue.looking import Residue, look
 from gdpr_assist.residue.values import SHORTEST, usable
 from gdpr_assist.sensitive import sensitive
@@ -28,7 +29,7 @@ class Command(BaseCommand):
             "--database", action="append", metavar="ALIAS", help="May be repeated. Default: all, and the log's."
         )
         parser.add_argument("--media", action="store_true", help="Also the names and contents of stored files.")
-        parser.add_argument("--json", action="store_true", help="Write the result as JSON.")
+        add_json(parser)
 
     @sensitive
     def handle(self, *args: Any, **options: Any) -> None:
@@ -46,17 +47,18 @@ class Command(BaseCommand):
             residue = look(texts, databases=options["database"], in_media=options["media"])
         except AnonymiseError as error:
             raise CommandError(str(error)) from None
-        self.report(residue, as_json=options["json"])
+        self.report(residue, options)
 
-    def report(self, residue: Residue, *, as_json: bool) -> None:
+    def report(self, residue: Residue, options: dict[str, Any]) -> None:
         """Print where they are. Raises ``CommandError`` if they are anywhere, or if something was not looked at."""
-        for line in [json.dumps(asdict(residue))] if as_json else residue.lines():
+        for line in () if options["json"] else residue.lines():
             self.stdout.write(line)
+        number, wrong = len(residue.found), []
         if residue.found:
-            number = len(residue.found)
-            raise CommandError(f"Found in {number} place{pluralize(number)}.")
-        if residue.unread:
-            raise CommandError("Found nowhere, but not everything could be looked at.")
+            wrong = [f"Found in {number} place{pluralize(number)}."]
+        elif residue.unread:
+            wrong = ["Found nowhere, but not everything could be looked at."]
+        end(self, options, wrong, lambda: asdict(residue))
 
 
 def _read() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,9 +14,10 @@ from gdpr_assist.databases.failures import failure
 from gdpr_assist.databases.isolation import check_commits
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.management import verdicts
-from gdpr_assist.management.arguments import operation_id
+from gdpr_assist.management.arguments import add_json, operation_id
 from gdpr_assist.management.asking import check_yes
 from gdpr_assist.management.console import console
+from gdpr_assist.management.ending import end
 from gdpr_assist.management.people import person_of_row
 from gdpr_assist.scrubbing.verification import failures, verify
 from gdpr_assist.sensitive import sensitive
@@ -71,7 +71,7 @@ class Command(BaseCommand):
             "--fix", action="store_true", help="Erase again what was refilled or missed, and look again."
         )
         parser.add_argument("--noinput", "--no-input", action="store_true", help="Do not ask.")
-        parser.add_argument("--json", action="store_true", help="Write the result as JSON.")
+        add_json(parser)
 
     @sensitive
     def handle(self, *args: Any, **options: Any) -> None:
@@ -79,24 +79,21 @@ class Command(BaseCommand):
         try:
             if options["fix"]:
                 check_commits(filter(None, [*data_aliases(), log_database()]))
-            wrong = self.verify(options)
+            found, wrong, cured = self.verify(options)
         except AnonymiseError as error:
             raise CommandError(str(error)) from None
         except Error as error:
             raise CommandError(failure(error)) from None
-        if wrong:
-            raise CommandError(" ".join(wrong))
+        end(self, options, wrong, lambda: verdicts.as_json(found, cured), well=verdicts.well(found))
 
-    def verify(self, options: dict[str, Any]) -> list[str]:
-        """Look, and with ``fix`` erase again and look again; return what is wrong then."""
+    def verify(self, options: dict[str, Any]) -> tuple[list[Finding], list[str], Cured | None]:
+        """Look, and with ``fix`` erase again and look again; return what is there, what is wrong, and the cure."""
         cured = None
         found, wrong = self.look(options)
         if options["fix"] and any(each.is_wrong and each.is_curable for each in found):
             cured = self.fix(found, options)
             found, wrong = self.look(options)
-        if options["json"]:
-            self.stdout.write(json.dumps(verdicts.as_json(found, cured), default=str))
-        return wrong
+        return found, wrong, cured
 
     def look(self, options: dict[str, Any]) -> tuple[list[Finding], list[str]]:
         """Print what is found; return it, and what is wrong with it."""
@@ -112,12 +109,16 @@ class Command(BaseCommand):
         return person_of_row(options["person"], using, options["party"])
 
     def look_at_everything(self, options: dict[str, Any]) -> tuple[list[Finding], list[str]]:
-        verification = verify(
-            options["database"],
-            only=options["model"],
-            but=options["exclude_model"],
-            follow=lambda each: self.print([verdicts.of_table(each)], options),
-        )
+        chosen = {"only": options["model"], "but": options["exclude_model"]}
+        if options["json"]:
+            verification = verify(options["database"], **chosen)
+        else:
+            with console(self.stdout, options).growing(verdicts.NUMBERS) as add:
+                verification = verify(
+                    options["database"],
+                    **chosen,
+                    follow=lambda each: add(verdicts.cells(each), verdicts.of_table(each)),
+                )
         self.print(verdicts.of_verification(verification), options)
         every = options["all"]
         return of_everything(verification, every=every), list(failures(verification, every=every))
@@ -125,7 +126,6 @@ class Command(BaseCommand):
     def print(self, lines: Iterable[str], options: dict[str, Any]) -> None:
         for line in () if options["json"] else lines:
             self.stdout.write(line)
-            self.stdout.flush()  # the next table may take long
 
     def fix(self, found: list[Finding], options: dict[str, Any]) -> Cured:
         if options["person"]:
