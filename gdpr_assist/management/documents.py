@@ -1,4 +1,4 @@
-"""What the commands say of the log, as values for JSON: the same facts as in ``reports``. Reads only."""
+"""What the commands say of the log and of a scrub, as values for JSON: the same facts as in lines. Reads only."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ..log.reconciliation import Settled, kinds
 from ..log.status import STATES, Status
 from ..replay.replay import Report
 from ..replay.restore import Restore
+from ..scrubbing.preview import Table
 from ..tables import Operation
 
 
@@ -68,3 +69,24 @@ def _named(operation: LoggedOperation | Operation) -> dict[str, Any]:
 
 def _events(kinds: Iterable[tuple[str, str, str]]) -> list[dict[str, str]]:
     return [{"event": event, "model": label, "part": part} for event, label, part in kinds]
+
+
+def of_table(table: Table) -> dict[str, Any]:
+    """Return what a scrub does with one table: models, names of fields, and numbers."""
+    plan, numbers = table.plan, table.numbers
+    return {
+        "database": plan.using,
+        "model": plan.label,
+        "does": "anonymise" if numbers else "delete",
+        "way": str(plan.way) if numbers else None,
+        "rows": table.rows,
+        "left": table.left,
+        "fields": list(plan.fields) if numbers else [],
+        "with": [each._meta.label for each in (*plan.parents, *plan.children)] if numbers else list(table.going),
+        "marked": numbers.marked if numbers else 0,
+        "refilled": numbers.refilled if numbers else 0,
+        "unknown": numbers.unknown if numbers else [],
+        "kept": numbers.kept if numbers else {},
+        "goes_on_from": table.started,
+        "done": table.done,
+    }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import connections
 from django.template.defaultfilters import pluralize
@@ -13,7 +15,7 @@ from ..databases.aliases import twin
 from ..declaring.meta import all_rows
 from ..log.reconciliation import shown
 from ..planning.plans import Plan
-from ..planning.preview import preview
+from ..planning.preview import Preview, preview
 from ..registry import registry
 from .choice import never_scrubbed_rows
 from .deleting import going_with, is_deleted
@@ -21,10 +23,64 @@ from .leaving import with_left
 from .run import Scrubbing
 
 
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """What a scrub does with the rows of one table. As text, a line of plain words; printing it asks no database."""
+
+    plan: Plan
+    rows: int
+    left: int = 0
+    """How many rows of it stay, as ``PrivacyMeta.scrub`` says."""
+
+    numbers: Preview | None = None
+    """None where the rows are deleted."""
+
+    going: tuple[str, ...] = ()
+    """Labels of the models of which rows go with deleted ones by cascade."""
+
+    started: datetime | None = None
+    """When the interrupted run was started that is gone on with."""
+
+    @property
+    def done(self) -> int:
+        """How many rows such a run has done."""
+        return self.numbers.marked - self.numbers.refilled if self.numbers and self.started else 0
+
+    def __str__(self) -> str:
+        left = f"; {self.left} row{pluralize(self.left)} left out by scrub" if self.left else ""
+        if self.numbers is None:
+            text = f"{self.plan.label}: {self.rows} row{pluralize(self.rows)}, deleted (on_erasure)"
+            also = f", with what goes by cascade: rows of {', '.join(self.going)}" if self.going else ""
+            return f"{self.plan.using}: {text}{also}{left}"
+        if self.started is None:
+            return f"{self.plan.using}: {self.numbers}{left}"
+        done = f"{self.done} of {self.rows} rows are done (--restart scrubs them again)"
+        goes_on = f"goes on where the run of {shown(self.started)} stopped: {done}"
+        return f"{self.plan.using}: {self.numbers.counted}{left}; {goes_on}"
+
+
 def described(work: Scrubbing) -> Iterator[str]:
     """Yield a line for each table with its numbers, for what is left as it is, and for what goes with the rows."""
+    yield from map(str, tables(work))
+    yield from beside(work)
+
+
+def tables(work: Scrubbing) -> Iterator[Table]:
+    """Yield what is done with each table."""
     for plan in work.plans:
-        yield f"{plan.using}: {_numbers(work, plan)}"
+        if is_deleted(plan.declaration):
+            count = plan.count()
+            left = 0 if plan.is_for_all else all_rows(plan.declaration.model, plan.using).count() - count
+            going = tuple(sorted(each._meta.label for each in going_with(plan)))
+            yield Table(plan=plan, rows=count, left=left, going=going)
+        else:
+            numbers = with_left(preview(plan))
+            started = work.begun.get((plan.using, plan.label))
+            yield Table(plan=plan, rows=numbers.rows, left=numbers.left, numbers=numbers, started=started)
+
+
+def beside(work: Scrubbing) -> Iterator[str]:
+    """Yield a line for what is left as it is, and for what goes with the rows."""
     for using, label, count in never_scrubbed_rows(work.asked):
         are = pluralize(count, "it is,they are")
         yield (
@@ -43,32 +99,6 @@ def described(work: Scrubbing) -> Iterator[str]:
         yield f"Erased with the rows: {text}."
     if work.last_superuser:
         yield work.last_superuser
-
-
-def _numbers(work: Scrubbing, plan: Plan) -> str:
-    if is_deleted(plan.declaration):
-        return _to_delete(plan)
-    started, numbers = work.begun.get((plan.using, plan.label)), with_left(preview(plan))
-    left = _left(numbers.left)
-    if started is None:
-        return f"{numbers}{left}"
-    scrubbed = numbers.marked - numbers.refilled
-    return (
-        f"{numbers.counted}{left}; goes on where the run of {shown(started)} stopped: {scrubbed} of {numbers.rows} "
-        "rows are done (--restart scrubs them again)"
-    )
-
-
-def _to_delete(plan: Plan) -> str:
-    count = plan.count()
-    text = f"{plan.label}: {count} row{pluralize(count)}, deleted (on_erasure)"
-    if going := sorted(each._meta.label for each in going_with(plan)):
-        text += f", with what goes by cascade: rows of {', '.join(going)}"
-    return text + _left(0 if plan.is_for_all else all_rows(plan.declaration.model, plan.using).count() - count)
-
-
-def _left(count: int) -> str:
-    return f"; {count} row{pluralize(count)} left out by scrub" if count else ""
 
 
 def untouched(work: Scrubbing) -> Iterator[str]:

@@ -1,4 +1,5 @@
 import builtins
+import json
 import re
 import signal
 from io import StringIO
@@ -1095,6 +1096,47 @@ class TestDryRun:
         assert any(line.startswith("default: shop.Comment: 2 rows, in batches") for line in printed)
         assert any(line.startswith("other: shop.Customer: 0 rows") for line in printed)
         assert not any(line.startswith("gdpr_log") for line in printed)
+
+    @pytest.mark.django_db
+    def test_the_verdict_says_that_the_run_itself_is_refused(self):
+        assert run("--dry-run").splitlines()[-1] == (
+            "Not well: Without --dry-run it is refused here, as GDPR_CAN_ANONYMISE_DATABASE is not True."
+        )
+
+    @pytest.mark.usefixtures("copy")
+    def test_or_that_all_is_well(self):
+        assert run("--dry-run").splitlines()[-1] == "All is well."
+
+    @pytest.mark.usefixtures("copy")
+    def test_as_json(self):
+        customer()
+        with untouched():
+            printed = run("--dry-run", "--json", "--database=default", "--model=shop.Customer", "--model=shop.Comment")
+        document = json.loads(printed)
+        assert (document["is_well"], document["wrong"], document["compacted"]) == (True, [], ["default"])
+        customers = next(each for each in document["tables"] if each["model"] == "shop.Customer")
+        assert customers == {
+            "database": "default",
+            "model": "shop.Customer",
+            "does": "anonymise",
+            "way": "one UPDATE for each batch of rows",
+            "rows": 1,
+            "left": 0,
+            "fields": ["name", "email", "phone", "born", "notes"],
+            "with": [],
+            "marked": 0,
+            "refilled": 0,
+            "unknown": [],
+            "kept": {},
+            "goes_on_from": None,
+            "done": 0,
+        }
+        assert "quill" not in printed
+
+    @pytest.mark.usefixtures("copy")
+    def test_json_is_for_a_dry_run(self):
+        with untouched(), pytest.raises(CommandError, match=r"^--json is for what would be done: add --dry-run\.$"):
+            run("--json", "--noinput")
 
     @pytest.mark.django_db
     def test_an_unknown_alias_is_an_error_here_too(self):

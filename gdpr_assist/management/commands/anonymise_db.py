@@ -10,12 +10,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from gdpr_assist.conf import can_anonymise_database
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.former import warn
-from gdpr_assist.management.arguments import positive
+from gdpr_assist.management.arguments import add_json, positive
 from gdpr_assist.management.asking import check_confirmed
 from gdpr_assist.management.console import console
+from gdpr_assist.management.scrubs import describe
 from gdpr_assist.planning.plans import Plan
 from gdpr_assist.scrubbing.deleting import is_deleted
-from gdpr_assist.scrubbing.preview import described, done, untouched, warning
+from gdpr_assist.scrubbing.preview import done, untouched, warning
 from gdpr_assist.scrubbing.run import Interrupted, prepare, scrub, told
 
 # What a shell gives for a process that Ctrl-C has ended
@@ -28,6 +29,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--noinput", "--no-input", action="store_false", dest="interactive", help="Do not ask.")
         parser.add_argument("--dry-run", action="store_true", help="Print what would be done and write nothing.")
+        add_json(parser, "With --dry-run: write what would be done as JSON.")
         parser.add_argument(
             "--database",
             action="append",
@@ -75,6 +77,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["bulk"]:
             warn("anonymise_db --bulk", "Leave it out: rows are always anonymised together where that is possible.")
+        if options["json"] and not options["dry_run"]:
+            raise CommandError("--json is for what would be done: add --dry-run.")
         if not can_anonymise_database() and not options["dry_run"]:
             raise CommandError(
                 "This database may not be anonymised: set GDPR_CAN_ANONYMISE_DATABASE = True in the settings of the "
@@ -99,13 +103,10 @@ class Command(BaseCommand):
                 restart=options["restart"],
                 dry_run=dry_run,
             )
-            for line in described(work):
-                self.say(line)
+            describe(self, self.console, work, options)
             if not dry_run:
                 check_confirmed(options, self.stdout.write, warning(work), work.last_superuser)
         if dry_run:
-            for using in work.aliases if options["compact"] else []:
-                self.say(f"{using}: would be compacted.")
             return
         left = scrub(
             work,
