@@ -101,7 +101,7 @@ class TestCommand:
         with database_is("other", refused):
             out, _, error = run("Ada Quill")
         assert out.startswith("Not looked at: other: ")
-        assert error == "Found nowhere, but not everything could be looked at."
+        assert error == "Not well: Found nowhere, but not everything could be looked at."
 
 
 class TestProcess:

@@ -53,8 +53,10 @@ class TestVerify:
     def test_the_last_line_is_the_verdict(self):
         customer().anonymise()
         assert run("--model=shop.Supplier")[-1] == "All is well."
+        out = StringIO()
         with log_is(refused):
-            assert run("--model=shop.Supplier")[-1] == "All is well, as far as it can be known."
+            call_command("gdpr_verify", "--model=shop.Supplier", stdout=out)
+        assert out.getvalue().splitlines()[-1] == "All is well, as far as it can be known."
 
     def test_with_json_it_is_in_the_document(self):
         customer().anonymise()
@@ -96,7 +98,7 @@ class TestVerify:
     def test_chosen_models_with_their_children(self, options):
         chosen = {"shop.Customer"} if len(options) > 1 else set()
         printed = run("--database=default", *options)
-        assert {line.split(": ")[1] for line in printed} == {
+        assert {line.split(": ")[1] for line in printed[:-1]} == {
             "shop.Order",
             "shop.GiftOrder",
             "shop.ExpressOrder",
@@ -109,7 +111,7 @@ class TestVerify:
 
     def test_one_database(self):
         printed = run("--database", "other")
-        assert {line.split(":")[0] for line in printed} == {"other"}
+        assert {line.split(":")[0] for line in printed[:-1]} == {"other"}
 
     def test_a_row_that_was_filled_again_is_an_error(self):
         people = [customer(email=f"{number}@quill.example") for number in range(3)]
@@ -181,7 +183,7 @@ class TestVerify:
 
     def test_what_routers_keep_away_is_not_looked_for(self, settings):
         settings.DATABASE_ROUTERS = [*settings.DATABASE_ROUTERS, f"{__name__}.NothingOnOther"]
-        assert {line.split(":")[0] for line in run()} == {"default"}
+        assert {line.split(":")[0] for line in run()[:-1]} == {"default"}
         with pytest.raises(CommandError, match=r"^other: none of the tables of the chosen models is there\."):
             run("--database=other")
 
