@@ -5,8 +5,10 @@ from unittest import mock
 
 import pytest
 from django.db import connection
+from django.db.models import JSONField, Value
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from model_bakery import baker
 
 from gdpr_assist.contrib.histories import history
 from gdpr_assist.databases.json import why_not
@@ -375,3 +377,22 @@ def test_a_history_replaces_the_same_within_its_columns():
     with declared(json_fields={"json": PATHS}):
         _label, privacy = history(PlainFields, NullFields, "whatever")
     assert privacy.json_fields == {"json": PATHS}
+
+
+@pytest.mark.parametrize("model", [NullFields, PlainFields])
+@pytest.mark.parametrize("paths", [["user.email"], ["user.email", "ä"]])  # the latter by Python
+@pytest.mark.parametrize("bulk", [None, False])
+def test_null_of_json_stays_what_it_is(model, paths, bulk):
+    row, other = (
+        baker.make(model, char=name, json={"user": {"email": f"{name}@x.example"}}) for name in ("Ada", "Bob")
+    )
+    model.objects.filter(pk=row.pk).update(json=Value(None, JSONField()))
+    privacy = type("PrivacyMeta", (), {"fields": ["char"], "json_fields": {"json": paths}, "bulk": bulk})
+    with redeclared(model, privacy):
+        model.objects.all().anonymise()
+        assert model.objects.get(pk=row.pk).is_anonymised()
+    assert (
+        model.objects.filter(json=Value(None, JSONField())).get().pk == row.pk
+    )  # not NULL, which compares with nothing
+    assert model.objects.get(pk=row.pk).char != "Ada"
+    assert model.objects.get(pk=other.pk).json == {"user": {"email": ""}}

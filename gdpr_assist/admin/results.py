@@ -220,6 +220,6 @@ def is_at_home(model: type[Model], matches: QuerySet[Any]) -> bool:
 def _columns(declared: Declaration) -> list[str]:
     """What was searched stands first: it says why the row was found."""
     columns = {field.name for field in declared.model._meta.concrete_fields if not field.is_relation}
-    searched = (name.split("__")[0] for name in declared.meta.search_fields)
+    searched = (name.split("__")[0] for name in declared.meta.search_fields or ())
     names = [*(name for name in searched if name in columns), *declared.export_fields]
     return list(dict.fromkeys(names))[:COLUMNS]

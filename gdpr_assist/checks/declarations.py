@@ -137,11 +137,11 @@ def check_W003(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         message(
             "W003",
             f"{each.label} declares no search_fields: the Personal data tool cannot find its rows.",
-            "Add search_fields, or a search method, to its PrivacyMeta.",
+            "Add search_fields, or a search method, to its PrivacyMeta; search_fields = [] if no word finds them.",
             each.model,
         )
         for each in declarations(app_configs)
-        if not each.meta.search_fields and type(each.meta).search is PrivacyMeta.search
+        if each.meta.search_fields is None and type(each.meta).search is PrivacyMeta.search
         if not each.clauses.knows_people and each.clauses.copy_of is None
         if not any(mistake.check == "E010" for mistake in each.mistakes) and each.fields
     ]

@@ -210,13 +210,14 @@ def check_W030(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
             f"{each.label}: PrivacyMeta.identifiers[{kind!r}] does not say whether it is verified: who registers with "
             "somebody else's would get that person's rows.",
             f'Write Identifier("{identifier.lookups[0]}", verified=True) if the site confirms it before an account '
-            "can be used, or the condition under which it is confirmed as a Q object.",
+            "can be used, the condition under which it is confirmed as a Q object, or verified=False: such rows are "
+            "then told as uncertain, and left.",
             each.model,
         )
         for each in declarations(app_configs)
         if each.clauses.is_person
         for kind, identifier in (each.clauses.identifiers or {}).items()
-        if identifier.lookups and identifier.verified is False
+        if identifier.lookups and identifier.verified is None
     ]
 
 

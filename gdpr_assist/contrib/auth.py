@@ -29,8 +29,11 @@ class UserPrivacy:
     keep = ["date_joined"]
     clear = ["groups", "user_permissions"]
     subject = "self"
-    # Whether an address is confirmed is for the site to say; a username is nobody else's.
-    identifiers = {"email": "email", "username": Identifier("username", verified=True)}
+    # Nothing here confirms an address: what does is for the site to say. A username is nobody else's.
+    identifiers = {
+        "email": Identifier("email", verified=False),
+        "username": Identifier("username", verified=True),
+    }
     search_fields = ["username", "email", "first_name", "last_name"]
 
 

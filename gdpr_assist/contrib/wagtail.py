@@ -143,6 +143,7 @@ class TaskStatePrivacy:
         "workflow_state", "revision", "task", "status", "started_at", "finished_at", "finished_by", "content_type",
     ]  # fmt: skip
     actors = ["finished_by"]
+    search_fields: list[str] = []  # by no word
 
 
 class CommentPrivacy:

@@ -48,10 +48,10 @@ class Identifier:
     lookup: str | Sequence[str]
     """The lookup path to the column, or several."""
 
-    verified: bool | Q = False
-    """On a person: whether somebody has confirmed that the value is theirs, always or under this condition.
+    verified: bool | Q | None = None
+    """On a person: whether somebody has confirmed that the value is theirs: always, never, or under this condition.
 
-    None else could have claimed it, so that rows of nobody known with the same value are theirs.
+    Where it is, none else could have claimed it, so that rows of nobody known with the same value are theirs.
     """
 
     lookups: tuple[str, ...] = field(init=False, repr=False, compare=False)
@@ -59,8 +59,13 @@ class Identifier:
     def __post_init__(self) -> None:
         given = [self.lookup] if isinstance(self.lookup, str) else self.lookup
         object.__setattr__(self, "lookups", _names(given, "Identifier(...)"))
-        if not isinstance(self.verified, bool | Q):
+        if not isinstance(self.verified, bool | Q | None):
             raise TypeError("Identifier(verified=...) takes True, False or a Q object.")
+
+    @property
+    def may_be_verified(self) -> bool:
+        """Whether a value can be one that somebody has confirmed."""
+        return self.verified is True or isinstance(self.verified, Q)
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def is_searched_on_postgresql(model: type[models.Model]) -> bool:
 
 def missing(declared: Declaration) -> Iterator[Missing]:
     """Yield the lookups that no declared index serves. Those with transforms, and of other types, are left out."""
-    for written in declared.meta.search_fields:
+    for written in declared.meta.search_fields or ():
         parts = lookup_of(written).split(LOOKUP_SEP)
         field, rest = end_of_lookup(all_rows(declared.model), parts)
         if isinstance(field, models.Field) and not field.many_to_many and len(rest) < 2:

@@ -40,7 +40,7 @@ class PrivacyMeta:
     can_anonymise: bool = True
     bulk: bool | None = None
     delete_files: bool = True
-    search_fields: Iterable[str] = ()
+    search_fields: Iterable[str] | None = None
     export_fields: Iterable[str] | None = None
     export_exclude: Iterable[str] = ()
     export_filename: str | None = None
@@ -65,7 +65,7 @@ class PrivacyMeta:
     @sensitive
     def search(self, term: str) -> QuerySet[Any] | Iterable[Model]:
         """Return the rows of which ``search_fields`` match ``term``, or each word of it; soft-deleted ones too."""
-        return matching(all_rows(self.model), self.search_fields, term)
+        return matching(all_rows(self.model), self.search_fields or (), term)
 
     @sensitive
     def export(self, instance: Model) -> dict[str, Any]:

@@ -150,7 +150,7 @@ def _label_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
 
 
 def _lookup_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
-    for name in meta.search_fields:
+    for name in meta.search_fields or ():
         try:
             all_rows(meta.model).filter(**{lookup_of(name): ""})
         except FieldError:

@@ -125,7 +125,7 @@ def _nobodys_identifiers(meta: PrivacyMeta, clauses: Clauses) -> Iterator[Mistak
 
 def _identifier_mistakes(meta: PrivacyMeta, clauses: Clauses) -> Iterable[Mistake]:
     for kind, identifier in (clauses.identifiers or {}).items():
-        if identifier.verified is not False and not clauses.is_person:
+        if identifier.verified is not None and not clauses.is_person:
             yield Mistake(
                 "E043",
                 f"{meta.model._meta.label}: PrivacyMeta.identifiers[{kind!r}] says whether it is verified, and no row "

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError
-from django.db.models import Model
+from django.db.models import JSONField, Model
 
 from ..declaring.declaration import Change
 from ..exceptions import AnonymiseError
@@ -49,6 +49,8 @@ class Changes:
         planned = {each.field for each in plan.changes}
         concrete = plan.declaration.model._meta.concrete_fields
         self.attnames = frozenset(field.attname for field in concrete if field in planned)
+        within = plan.declaration.meta.json_fields
+        self.within_json = [field for field in fields if field.name in within and isinstance(field, JSONField)]
 
     def apply(self, instance: Model, before: dict[str, Any]) -> Applied:
         """Make the changes to the instance in memory; return which columns are to be written.
@@ -63,9 +65,16 @@ class Changes:
         given = changed_fields(instance, before) + self.given
         for change, value_of in self.rules:
             _set(instance, change.field, self._call(change, value_of, instance))
+        # JSON's null is None in memory, as NULL is, which would be written
+        null = {
+            each for each in self.within_json if getattr(instance, each.attname) is before.get(each.attname) is None
+        }
+        if null:
+            given = [field for field in given if field not in null]
+        names = self.names.difference(field.name for field in null)
         if not given:
-            return Applied(given=given, names=self.names, attnames=self.attnames)
-        names = self.names.union(field.name for field in given if not field.primary_key)
+            return Applied(given=given, names=names, attnames=self.attnames)
+        names = names.union(field.name for field in given if not field.primary_key)
         written = [field.attname for field in instance._meta.concrete_fields if field.name in names]
         return Applied(given=given, names=names, attnames=self.attnames.union(written))
 

@@ -121,7 +121,7 @@ def _exported(declared: Declaration, name: str) -> str:
 def _searched(declared: Declaration, name: str) -> str:
     if type(declared.meta).search is not PrivacyMeta.search:
         return "as search() says"
-    return "yes" if any(each.split("__")[0] == name for each in declared.meta.search_fields) else "no"
+    return "yes" if any(each.split("__")[0] == name for each in declared.meta.search_fields or ()) else "no"
 
 
 def _joined(texts: Iterator[str] | list[str] | tuple[str, ...]) -> str:

@@ -142,7 +142,7 @@ def known_values(keys: Keys, using: str, tables: Tables, *, certain_only: bool =
     found: dict[tuple[str, Any], bool] = {}
     for source in every:
         for kind, identifier in source.identifiers.items():
-            may_be_certain = kind not in confirmed_kinds or (source.is_person and identifier.verified is not False)
+            may_be_certain = kind not in confirmed_kinds or (source.is_person and identifier.may_be_verified)
             if kind in kinds and (may_be_certain or not certain_only) and (mine := keys.get(source.person)):
                 for value, is_confirmed in _values(source, identifier, mine, using):
                     found[kind, value] = found.get((kind, value), False) or is_confirmed
@@ -158,9 +158,12 @@ def known_values(keys: Keys, using: str, tables: Tables, *, certain_only: bool =
 
 
 def _confirmed_kinds() -> set[str]:
-    """Return the kinds of which a declaration says when a value is confirmed: of her who has no such row, none is."""
+    """Return the kinds of which a declaration says when, if ever, a value is confirmed.
+
+    Of her who has no such row, none is.
+    """
     every = (clauses_of(model).identifiers or {} for model in registry.models if person_of(model))
-    return {kind for identifiers in every for kind, each in identifiers.items() if each.verified is not False}
+    return {kind for identifiers in every for kind, each in identifiers.items() if each.verified is not None}
 
 
 def _kinds_of_rows() -> set[str]:

@@ -96,7 +96,7 @@ def _declaration(said: Said) -> type:
     elif len(paths) == 1:
         [paths] = paths
     identifiers = {
-        kind: gdpr_assist.Identifier(lookups, verified=_confirmed(lookups[0]) if verified == "Q" else verified)
+        kind: gdpr_assist.Identifier(lookups, verified=_confirmed(lookups[0]) if verified == "Q" else verified or None)
         for kind, (lookups, verified) in said.identifiers.items()
     }
     inside = {

@@ -3,7 +3,7 @@
 from machina import MACHINA_MAIN_TEMPLATE_DIR
 
 from tests.bundles.settings import *  # noqa: F403
-from tests.bundles.settings import INSTALLED_APPS, MIDDLEWARE, SILENCED_SYSTEM_CHECKS, TEMPLATES, databases, media
+from tests.bundles.settings import INSTALLED_APPS, MIDDLEWARE, TEMPLATES, databases, media
 
 DATABASES = databases("forum")
 MEDIA_ROOT = media("forum")
@@ -53,9 +53,6 @@ MACHINA_DEFAULT_AUTHENTICATED_USER_FORUM_PERMISSIONS = [
     "can_attach_file",
     "can_download_file",
 ]
-
-# Nobody confirms an address here, and sessions are found by no word.
-SILENCED_SYSTEM_CHECKS = [*SILENCED_SYSTEM_CHECKS, "gdpr_assist.W003", "gdpr_assist.W030"]
 
 # What the recipe says of settings
 GDPR_NOT_PERSONAL = ["forum.Forum"]

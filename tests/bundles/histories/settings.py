@@ -1,7 +1,7 @@
 """A project with apps that keep a history of rows, each in its own way; that of pghistory on PostgreSQL only."""
 
 from tests.bundles.settings import *  # noqa: F403
-from tests.bundles.settings import INSTALLED_APPS, MIDDLEWARE, SILENCED_SYSTEM_CHECKS, databases, media
+from tests.bundles.settings import INSTALLED_APPS, MIDDLEWARE, databases, media
 from tests.settings import DB
 
 DATABASES = databases("histories")
@@ -25,9 +25,6 @@ MIDDLEWARE = [
     "reversion.middleware.RevisionMiddleware",
     *(["pghistory.middleware.HistoryMiddleware"] if DB == "postgresql" else []),
 ]
-
-# Nobody confirms an address here, and sessions are found by no word.
-SILENCED_SYSTEM_CHECKS = [*SILENCED_SYSTEM_CHECKS, "gdpr_assist.W003", "gdpr_assist.W030"]
 
 # Their SQL is that of the release that is installed, and in no migration.
 PGTRIGGER_MIGRATIONS = False

@@ -28,5 +28,5 @@ CURRENCIES = ["EUR", "NZD"]  # else all that there are stand in the migration
 TIME_ZONE = "UTC"  # of times that are typed
 CKEDITOR_UPLOAD_PATH = "uploads/"
 
-# Nobody confirms an address here, and sessions are found by no word. The editor of django-ckeditor is an old one.
-SILENCED_SYSTEM_CHECKS = [*SILENCED_SYSTEM_CHECKS, "gdpr_assist.W003", "gdpr_assist.W030", "ckeditor.W001"]
+# The editor of django-ckeditor is an old one.
+SILENCED_SYSTEM_CHECKS = [*SILENCED_SYSTEM_CHECKS, "ckeditor.W001"]

@@ -1,6 +1,7 @@
 """The recipe for wagtail 8.0, which docs/howto/recipes shows from here on."""
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import models
 from modelcluster.fields import ParentalKey
 from wagtail.contrib.forms.models import AbstractForm, AbstractFormField
@@ -10,6 +11,12 @@ from wagtail.images.models import AbstractImage, AbstractRendition, Image
 from wagtail.models import Page
 
 import gdpr_assist
+from gdpr_assist.contrib import auth
+
+
+class UserPrivacy(auth.UserPrivacy):
+    # Only if nobody can have an account with an address that is not theirs
+    identifiers = {**auth.UserPrivacy.identifiers, "email": gdpr_assist.Identifier("email", verified=True)}
 
 
 class Portrait(AbstractImage):
@@ -108,6 +115,7 @@ class RedirectPrivacy:
     on_erasure = "delete"
 
 
+gdpr_assist.register(User, UserPrivacy)
 gdpr_assist.register(Redirect, RedirectPrivacy)
 
 

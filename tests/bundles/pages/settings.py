@@ -1,7 +1,7 @@
 """A project with wagtail, and what its recipe says."""
 
 from tests.bundles.settings import *  # noqa: F403
-from tests.bundles.settings import INSTALLED_APPS, MIDDLEWARE, SILENCED_SYSTEM_CHECKS, databases, media
+from tests.bundles.settings import INSTALLED_APPS, MIDDLEWARE, databases, media
 
 DATABASES = databases("pages")
 MEDIA_ROOT = media("pages")
@@ -30,9 +30,6 @@ MIDDLEWARE = [*MIDDLEWARE, "wagtail.contrib.redirects.middleware.RedirectMiddlew
 ALLOWED_HOSTS = ["*"]
 WAGTAIL_SITE_NAME = "Staff"
 WAGTAILADMIN_BASE_URL = "https://example.com"
-
-# Nobody confirms an address here, and sessions and others are found by no word.
-SILENCED_SYSTEM_CHECKS = [*SILENCED_SYSTEM_CHECKS, "gdpr_assist.W003", "gdpr_assist.W030"]
 
 # What the recipe says of settings
 WAGTAILREDIRECTS_AUTO_CREATE = False  # after the erasure wagtail would make one, from what the page was called

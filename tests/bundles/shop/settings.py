@@ -4,7 +4,7 @@ import oscar
 from oscar.defaults import *  # noqa: F403
 
 from tests.bundles.settings import *  # noqa: F403
-from tests.bundles.settings import INSTALLED_APPS, MIDDLEWARE, SILENCED_SYSTEM_CHECKS, TEMPLATES, databases, media
+from tests.bundles.settings import INSTALLED_APPS, MIDDLEWARE, TEMPLATES, databases, media
 
 DATABASES = databases("shop")
 MEDIA_ROOT = media("shop")
@@ -37,9 +37,6 @@ AUTHENTICATION_BACKENDS = [
 HAYSTACK_CONNECTIONS = {"default": {"ENGINE": "haystack.backends.simple_backend.SimpleEngine"}}
 OSCAR_ALLOW_ANON_CHECKOUT = OSCAR_ALLOW_GUEST_CHECKOUT_WITH_ACCOUNT = True
 SITE_ID = 1
-
-# Sessions are found by no word.
-SILENCED_SYSTEM_CHECKS = [*SILENCED_SYSTEM_CHECKS, "gdpr_assist.W003"]
 
 # What the recipe says of settings
 GDPR_NOT_PERSONAL = [
