@@ -391,8 +391,7 @@ def test_null_of_json_stays_what_it_is(model, paths, bulk):
     with redeclared(model, privacy):
         model.objects.all().anonymise()
         assert model.objects.get(pk=row.pk).is_anonymised()
-    assert (
-        model.objects.filter(json=Value(None, JSONField())).get().pk == row.pk
-    )  # not NULL, which compares with nothing
+    # Not NULL, which compares with nothing
+    assert model.objects.filter(json=Value(None, JSONField())).get().pk == row.pk
     assert model.objects.get(pk=row.pk).char != "Ada"
     assert model.objects.get(pk=other.pk).json == {"user": {"email": ""}}

@@ -1,6 +1,7 @@
 """The last active superuser is never scrubbed or erased without a word."""
 
 import json
+import re
 import subprocess
 import sys
 from io import StringIO
@@ -174,6 +175,41 @@ class TestPerson:
         second = User.objects.create_superuser("second")
         printed = run("gdpr_subject", "erase", "auth.User", second.pk, "--json", "--noinput", "--last-superuser")
         assert json.loads(printed)["without_superuser"] == ["default"]
+
+
+@pytest.mark.usefixtures("people")
+class TestAgain:
+    """An account that was erased, and has its flags again, as the only one."""
+
+    WAYS = [["--fix"], ["--fix", "--person", "auth.User", 1]]
+
+    @pytest.fixture
+    def back(self, boss):
+        Subject(boss).erase()
+        User.objects.filter(pk=boss.pk).update(is_superuser=True, is_active=True, email="new@quill.example")
+        return boss
+
+    def verify(self, how, boss, *options, **kwargs):
+        args = [boss.pk if each == 1 else each for each in how]
+        return run("gdpr_verify", *args, *([] if "--person" in args else ["--model=auth.User"]), *options, **kwargs)
+
+    @pytest.mark.parametrize("how", WAYS)
+    def test_without_a_question_it_refuses_and_says_the_cure(self, back, how):
+        with untouched(), pytest.raises(CommandError, match=re.escape(REFUSAL)):
+            self.verify(how, back, "--noinput")
+
+    @pytest.mark.parametrize("how", WAYS)
+    def test_it_asks_or_is_told(self, back, how, capsys):
+        with untouched(), pytest.raises(CommandError, match="Cancelled"):
+            self.verify(how, back, answer="no")
+        self.verify(how, back, "--noinput", "--last-superuser")
+        assert not row(back)["is_superuser"]
+
+    @pytest.mark.parametrize("how", WAYS)
+    def test_of_one_of_two_there_is_no_word(self, back, how):
+        User.objects.create_superuser("second")
+        self.verify(how, back, "--noinput")
+        assert not row(back)["is_superuser"]
 
 
 @pytest.mark.usefixtures("people")

@@ -24,7 +24,6 @@ from .messages import declarations, declared, message
 check_E043 = declared("E043", "What is declared of people is of the wrong type, or leads nowhere.")
 check_E046 = declared("E046", "A key with ANONYMISE to somebody who owns nothing of the row.")
 
-
 _parties_of_one = declared("E045", "What one model declares of its parties.")
 
 
@@ -210,8 +209,7 @@ def check_W030(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
             f"{each.label}: PrivacyMeta.identifiers[{kind!r}] does not say whether it is verified: who registers with "
             "somebody else's would get that person's rows.",
             f'Write Identifier("{identifier.lookups[0]}", verified=True) if the site confirms it before an account '
-            "can be used, the condition under which it is confirmed as a Q object, or verified=False: such rows are "
-            "then told as uncertain, and left.",
+            "can be used, the condition for that as a Q object, or verified=False: such rows are told, and left.",
             each.model,
         )
         for each in declarations(app_configs)

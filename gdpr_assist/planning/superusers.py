@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db.models import Count, Model, Q, QuerySet
 
+from ..databases.presence import has_table
 from ..declaring.meta import all_rows
 from ..registry import concrete, registry
 from ..undocumented import link_to
@@ -22,30 +23,30 @@ STAFF = "is_staff"
 COLUMNS = {FLAG, "is_active", "password"}
 
 
-def takes_last_superuser(plan: Plan) -> bool:
+def takes_last_superuser(plan: Plan, *, again: bool = False) -> bool:
     """Return whether no active superuser would be left after ``plan``, and one is there now.
 
-    One who was anonymised before counts as none. Asks the database once, and only if the plan changes what makes one.
+    One who was anonymised before counts as none, but those of the plan where these are erased ``again``: they have
+    come back. Asks the database once, and only if the plan changes what makes one.
     """
     user, family = users(), registry.relatives(plan.declaration.model)
     if user is None or user not in family:
         return False
     others = (registry.declaration(each).changes for each in family if each is not plan.declaration.model)
     names = {change.field.name for changes in (plan.changes, *others) for change in changes}
-    return not names.isdisjoint(COLUMNS | {user.USERNAME_FIELD}) and goes_with(plan.rows())
+    return not names.isdisjoint(COLUMNS | {user.USERNAME_FIELD}) and goes_with(plan.rows(), again=again)
 
 
-def goes_with(rows: QuerySet[Any]) -> bool:
+def goes_with(rows: QuerySet[Any], *, again: bool = False) -> bool:
     """Return whether no active superuser would be left without ``rows``, of whichever table, and one is there now."""
     user = users()
     keys = user and _keys(user, rows)
     if keys is None or not _has(user, FLAG):
         return False
-    there = all_rows(user, rows.db).filter(**{FLAG: True})
-    if _has(user, "is_active"):
-        there = there.filter(is_active=True)
+    there = _active(user, rows.db)
     if user in registry:
-        there = there.exclude(is_marked(registry.declaration(user), rows.db))
+        is_none = Q(is_marked(registry.declaration(user), rows.db))
+        there = there.exclude(is_none & ~keys if again else is_none)
     counts = there.aggregate(there=Count("pk"), taken=Count("pk", filter=keys))
     return bool(0 < counts["there"] == counts["taken"])
 
@@ -68,6 +69,19 @@ def _accounts(rows: QuerySet[Any]) -> QuerySet[Any] | None:
     user = users()
     keys = user and _keys(user, rows)
     return None if keys is None else all_rows(user, rows.db).filter(keys)
+
+
+def with_superuser(aliases: Iterable[str]) -> list[str]:
+    """Return on which databases there is an active superuser, anonymised or not."""
+    user = users()
+    if user is None or not _has(user, FLAG):
+        return []
+    return [using for using in aliases if has_table(user, using) and _active(user, using).exists()]
+
+
+def _active(user: type[Model], using: str) -> QuerySet[Any]:
+    there = all_rows(user, using).filter(**{FLAG: True})
+    return there.filter(is_active=True) if _has(user, "is_active") else there
 
 
 def users() -> Any:

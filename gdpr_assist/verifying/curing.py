@@ -8,6 +8,7 @@ from uuid import UUID
 
 from ..erasure import all_gone, counted, erase, operations
 from ..execution.deleting import Deletion
+from ..planning.superusers import goes_with, said_before, takes_last_superuser
 from ..sensitive import sensitive
 from .findings import Finding
 
@@ -24,6 +25,14 @@ class Cured:
 
     deleted: dict[str, int] = field(default_factory=dict)
     """{label: rows}"""
+
+
+def last_superuser(findings: Iterable[Finding]) -> str:
+    """Return that nobody would be left who may do everything, if these were erased again; nothing if somebody is."""
+    those = [each for each in findings if each.is_wrong]
+    plans = [plan for each in those for plan in each.plans]
+    taken = [plan.using for plan in plans if takes_last_superuser(plan, again=True)]
+    return said_before(taken + [rows.db for each in those for rows in each.going if goes_with(rows, again=True)])
 
 
 @sensitive

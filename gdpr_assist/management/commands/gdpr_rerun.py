@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from gdpr_assist.databases.aliases import data_aliases
 from gdpr_assist.log.ownership import stakes, warnings
 from gdpr_assist.management import documents
 from gdpr_assist.management.arguments import add_database_id, add_json, moment, operation_id
@@ -14,6 +15,7 @@ from gdpr_assist.management.asking import check_yes
 from gdpr_assist.management.ending import end
 from gdpr_assist.management.log import LogCommand
 from gdpr_assist.management.reports import numbers_of_replay, of_backlogs, of_replay, wrong_with_replay
+from gdpr_assist.planning.superusers import with_superuser
 from gdpr_assist.replay.replay import check_ready
 from gdpr_assist.replay.restore import prepare, restore
 from gdpr_assist.routing import here
@@ -89,6 +91,7 @@ class Command(LogCommand):
                 "run gdpr_upgrade. If it was, from a backup of before gdpr_upgrade, add --apply-1x: they are applied "
                 "to the rows that have their keys now."
             )
+        before = with_superuser(data_aliases())
         report, steps = work.report, restore(work, include_undecided=options["include_undecided"])
         try:
             self.console.follow(steps, "Operations", work.total)
@@ -96,6 +99,8 @@ class Command(LogCommand):
             if prints:
                 self.say(of_replay(report))
                 self.table(numbers_of_replay(report, dry_run=dry_run))
+            if gone := sorted({*before}.difference(with_superuser(data_aliases()))):
+                self.warn(f"{', '.join(gone)}: no active superuser is left: nobody can log in who may do everything.")
         fails = bool(report.failed or report.undecided or report.busy)
         end(self, options, wrong_with_replay(work), lambda: documents.of_replay(work), fails=fails)
 

@@ -15,14 +15,14 @@ from gdpr_assist.databases.isolation import check_commits
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.management import verdicts
 from gdpr_assist.management.arguments import add_json, operation_id
-from gdpr_assist.management.asking import check_yes
+from gdpr_assist.management.asking import check_superuser, check_yes
 from gdpr_assist.management.console import console
 from gdpr_assist.management.ending import end
 from gdpr_assist.management.people import person_of_row
 from gdpr_assist.scrubbing.verification import failures, verify
 from gdpr_assist.sensitive import sensitive
 from gdpr_assist.subjects.subject import Subject
-from gdpr_assist.verifying.curing import Cured, cure
+from gdpr_assist.verifying.curing import Cured, cure, last_superuser
 from gdpr_assist.verifying.findings import Finding
 from gdpr_assist.verifying.of_everything import of_everything
 from gdpr_assist.verifying.of_operation import of_operation
@@ -71,6 +71,9 @@ class Command(BaseCommand):
             "--fix", action="store_true", help="Erase again what was refilled or missed, and look again."
         )
         parser.add_argument("--noinput", "--no-input", action="store_true", help="Do not ask.")
+        parser.add_argument(
+            "--last-superuser", action="store_true", help="With --fix and --noinput: also the last active superuser."
+        )
         add_json(parser)
 
     @sensitive
@@ -130,7 +133,10 @@ class Command(BaseCommand):
     def fix(self, found: list[Finding], options: dict[str, Any]) -> Cured:
         if options["person"]:
             check_was_erased(self.person(options))
+        warning = last_superuser(found)
+        check_superuser(warning, asked=not options["noinput"], allowed=options["last_superuser"])
         if not options["noinput"]:
+            self.stderr.write(warning)
             check_yes()
         cured = cure(found)
         self.print(verdicts.of_cured(cured), options)
