@@ -125,6 +125,16 @@ def test_a_copy_says_so():
     assert (found.path, found.on_erasure) == ("a copy, by sale", "anonymised")
 
 
+@pytest.mark.parametrize(("search", "exported"), [([], "no"), (["engraving"], "if a search finds its row")])
+def test_what_no_export_of_a_person_has_is_not_said_to_be_exported(search, exported):
+    assert held(SaleLine, "engraving").exported == "yes"
+    copy = {"subject": None, "on_erasure": "anonymise", "copy_of": "sale"}
+    with changed(SaleLine, **copy, search_fields=search):
+        assert held(SaleLine, "engraving").exported == exported
+    with changed(SaleLine, **copy, search_fields=search, export_exclude=["engraving"]):
+        assert held(SaleLine, "engraving").exported == "no"
+
+
 def test_methods_of_its_own_are_named():
     with changed(Sale, search=lambda self, term: [], export=lambda self, instance: {}):
         assert (held(Sale, "email").searched, held(Sale, "email").exported) == ("as search() says", "as export() says")

@@ -66,7 +66,7 @@ def _fields(declared: Declaration) -> Iterator[Held]:
             on_erasure=_on_erasure(declared, name) if ways or values or _copied(declared) else "no person leads to it",
             path=_joined([_path(declared, way) for way in ways if way.party in ("", part)] + _copied(declared)),
             known_by=_joined(_value(value) for value in values if value.party in ("", part)),
-            exported=_exported(declared, name),
+            exported=_exported(declared, name, is_found=bool(ways or values)),
             searched=_searched(declared, name),
             keepers=_joined(type(each).__qualname__ for each in keepers),
             purpose=_joined(declared.purposes),
@@ -112,14 +112,23 @@ def _value(value: KnownBy) -> str:
     return f"{value.identifier} ({value.lookup})"
 
 
-def _exported(declared: Declaration, name: str) -> str:
+def _exported(declared: Declaration, name: str, *, is_found: bool) -> str:
+    """Of a copy, the export of a person has the number of rows only."""
+    if not is_found and not declared.meta.search_fields and not _has_own_search(declared):
+        return "no"
     if type(declared.meta).export is not PrivacyMeta.export:
         return "as export() says"
-    return "yes" if name in declared.export_fields else "no"
+    if name not in declared.export_fields:
+        return "no"
+    return "yes" if is_found else "if a search finds its row"
+
+
+def _has_own_search(declared: Declaration) -> bool:
+    return type(declared.meta).search is not PrivacyMeta.search
 
 
 def _searched(declared: Declaration, name: str) -> str:
-    if type(declared.meta).search is not PrivacyMeta.search:
+    if _has_own_search(declared):
         return "as search() says"
     return "yes" if any(each.split("__")[0] == name for each in declared.meta.search_fields or ()) else "no"
 

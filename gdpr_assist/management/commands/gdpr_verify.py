@@ -15,7 +15,7 @@ from gdpr_assist.databases.isolation import check_commits
 from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.management import verdicts
 from gdpr_assist.management.arguments import add_json, operation_id
-from gdpr_assist.management.asking import check_superuser, check_yes
+from gdpr_assist.management.asking import check_confirmed
 from gdpr_assist.management.console import console
 from gdpr_assist.management.ending import end
 from gdpr_assist.management.people import person_of_row
@@ -70,7 +70,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--fix", action="store_true", help="Erase again what was refilled or missed, and look again."
         )
-        parser.add_argument("--noinput", "--no-input", action="store_true", help="Do not ask.")
+        parser.add_argument("--noinput", "--no-input", action="store_false", dest="interactive", help="Do not ask.")
         parser.add_argument(
             "--last-superuser", action="store_true", help="With --fix and --noinput: also the last active superuser."
         )
@@ -134,10 +134,7 @@ class Command(BaseCommand):
         if options["person"]:
             check_was_erased(self.person(options))
         warning = last_superuser(found)
-        check_superuser(warning, asked=not options["noinput"], allowed=options["last_superuser"])
-        if not options["noinput"]:
-            self.stderr.write(warning)
-            check_yes()
+        check_confirmed(options, self.stderr.write, warning, warning)
         cured = cure(found)
         self.print(verdicts.of_cured(cured), options)
         return cured
