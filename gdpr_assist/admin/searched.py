@@ -69,7 +69,7 @@ def kinds(models: Iterable[type[Model]]) -> list[Kind]:
 
 def reasons(declared: Declaration, instance: Model, term: str) -> list[Reason]:
     """Return where in a row the term was found; none where only the project's own ``search`` could tell."""
-    lookups = [] if _has_own_search(declared) else [lookup_of(name) for name in declared.meta.search_fields]
+    lookups = [] if _has_own_search(declared) else [lookup_of(name) for name in declared.meta.search_fields or ()]
     names = list(dict.fromkeys(filter(None, (_column(declared.model, lookup) for lookup in lookups))))
     if not lookups:
         names = [name for name in declared.export_fields if _column(declared.model, name)]
@@ -101,7 +101,7 @@ def _fields(model: type[Model]) -> list[str]:
     if _has_own_search(declared):
         found = [_("what the site's own search looks at")]
     else:
-        found = [_searched(model, lookup_of(name)) for name in declared.meta.search_fields]
+        found = [_searched(model, lookup_of(name)) for name in declared.meta.search_fields or ()]
     known = (clauses_of(model).identifiers or {}).values()
     found += [words_of_lookup(model, lookup) for identifier in known for lookup in identifier.lookups]
     # A field of which a part is enough is not named again as one that is compared as a whole.

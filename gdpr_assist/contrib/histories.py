@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Model
+from django.db.models import Model, Q, QuerySet
 
-from ..declaring.meta import declarable
+from ..declaring.meta import PrivacyMeta, declarable
 from ..registry import registry
 from ..undocumented import multi_table_parents
 
@@ -16,6 +16,18 @@ from ..undocumented import multi_table_parents
 def all_histories(original: Callable[[type[Model]], type[Model] | None]) -> Iterator[type[Model]]:
     """Yield the models of which ``original`` says that they are histories of models that are registered by now."""
     return (model for model in apps.get_models() if original(model) in registry)
+
+
+def of_declared(self: PrivacyMeta, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    """Return the rows that are about a row of a registered model, for ``PrivacyMeta.scrub``.
+
+    Of any other, the site has not said that it is personal: a scrubbed shop has its articles with their tags.
+    """
+    labels = Q()
+    for model in registry.models:
+        for each in registry.family(model):
+            labels |= Q(content_type__app_label=each._meta.app_label, content_type__model=each._meta.model_name)
+    return queryset.filter(labels)
 
 
 def history(

@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 
 from ..declaring.clauses import Generic, PointedAtBy
 from ..switches import Switch
+from .histories import of_declared
 
 APP = "reversion"
 
@@ -51,6 +52,7 @@ class VersionPrivacy:
     keep = ["revision", "object_id", "content_type", "db", "format"]
     copy_of = Generic("content_type", "object_id", using="db")
     on_erasure = "delete"
+    scrub = of_declared
 
 
 class RevisionPrivacy:

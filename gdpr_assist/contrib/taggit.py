@@ -9,6 +9,7 @@ from django.db.models import Field
 from ..declaring.clauses import Generic
 from ..declaring.rules import Rule, field_label
 from ..exceptions import FieldAnonymiseError
+from .histories import of_declared
 
 APP = "taggit"
 
@@ -18,6 +19,7 @@ class TaggedItemPrivacy:
     keep = ["tag", "content_type", "object_id"]
     copy_of = Generic("content_type", "object_id")
     on_erasure = "delete"
+    scrub = of_declared
 
 
 def declarations() -> dict[str, type[Any]]:

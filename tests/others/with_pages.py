@@ -4,7 +4,8 @@ import datetime
 import json
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
+from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 from taggit.models import Tag, TaggedItem
 from wagtail.contrib.forms.models import FormSubmission
@@ -19,6 +20,7 @@ from gdpr_assist.execution.ranges import begin_scrub, execute_in_ranges
 from gdpr_assist.models import EventLog
 from gdpr_assist.planning import plan
 from gdpr_assist.registry import registry
+from gdpr_assist.scrubbing.choice import plans
 from tests.logbook import committing
 from tests.observing import changed
 from tests.observing import row as columns_of
@@ -335,6 +337,15 @@ class TestTags:
         assert not TaggedItem.objects.exists()
         events = EventLog.objects.using("gdpr_log").filter(model_name="TaggedItem")
         assert {each.target_pk for each in events} == {str(each["id"]) for each in items}
+
+    def test_a_scrub_leaves_those_of_models_that_nobody_declared(self):
+        guest, group = Guest.objects.create(pk=7, name=ADA), Group.objects.create(pk=7, name="officers")
+        guest.tags.add("vip")
+        kind = ContentType.objects.get_for_model(Group)
+        TaggedItem.objects.create(tag=Tag.objects.get(), content_type=kind, object_id=group.pk)
+        assert Group not in registry
+        [work] = plans(["default"], only=["taggit.TaggedItem"])
+        assert [each.content_object for each in work.rows()] == [guest]
 
     def test_a_row_with_a_key_that_they_cannot_have(self):
         parcel = Parcel.objects.create(name=ADA)
