@@ -22,13 +22,18 @@ ENGLISH = (
     "nickname", "user_name", "email", "e_mail", "mail_address", "phone", "telephone", "mobile", "cell_phone", "fax",
     "birth", "birth_date", "birthday", "birth_place", "sex", "gender", "nationality", "marital_status", "address",
     "street", "postcode", "zip_code", "postal_code", "ip", "ip_addr", "iban", "bank_account", "card_number", "tax_id",
+    "phone_number", "mobile_phone", "home_phone", "work_phone", "email_address", "ip_address", "date_of_birth", "dob",
+    "customer_name", "recipient_name", "contact_name", "contact_person", "sender_name", "guest_name", "patient_name",
+    "remote_addr", "user_agent",
     "national_id", "ssn", "social_security", "passport", "driving_licence", "salary",
     "religion", "ethnicity", "diagnosis",
 )  # fmt: skip
 GERMAN = (
     "vorname", "nachname", "familienname", "geburtsname", "geburtsdatum", "geburtstag", "geburtsort", "geschlecht",
     "anschrift", "adresse", "strasse", "hausnummer", "plz", "postleitzahl", "telefon", "telefonnummer", "handy",
-    "handynummer", "mobilnummer", "staatsangehoerigkeit", "ausweisnummer", "steuernummer", "steuer_id", "kontonummer",
+    "telefonnr", "tel", "mailadresse",
+    "emailadresse", "kundenname", "ansprechpartner", "handynummer", "mobilnummer",
+    "staatsangehoerigkeit", "ausweisnummer", "steuernummer", "steuer_id", "kontonummer",
     "gehalt",
 )  # fmt: skip
 FRENCH = (
@@ -83,8 +88,9 @@ def _is_named(field: Field[Any, Any], words: re.Pattern[str]) -> bool:
 def _read(entries: tuple[str, ...]) -> tuple[re.Pattern[str], frozenset[str]]:
     """Return the pattern of the words, and the names of the classes."""
     classes = frozenset(each for each in entries if each != each.lower())
+    # "emails" and "addresses", too
     words = "|".join(re.escape(_plain(each)).replace("_", "_?") for each in entries if each not in classes)
-    return re.compile(rf"(?<![a-z])(?:{words})(?![a-z])" if words else r"(?!)"), classes
+    return re.compile(rf"(?<![a-z])(?:{words})(?:e?s)?(?![a-z])" if words else r"(?!)"), classes
 
 
 def _plain(name: str) -> str:

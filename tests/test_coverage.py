@@ -46,6 +46,8 @@ def text():
         "cognome", "data_di_nascita", "codice_fiscale", "indirizzo",
         "voornaam", "achternaam", "geboortedatum", "huisnummer",
         "imie", "imię", "nazwisko", "data_urodzenia", "pesel",
+        "phonenumber", "emailaddress", "ipaddress", "emails", "addresses", "dateofbirth", "dob", "customer_name",
+        "guest_name", "remote_addr", "userAgent", "kundenname", "mailadresse", "telefonnr", "tel_nr",
         "fornamn", "förnamn", "efternamn", "födelsedatum", "personnummer",
     ],
 )  # fmt: skip
@@ -59,6 +61,10 @@ def test_a_name_looks_personal_in_each_language(name):
         "name",
         "title",
         "zip_file",
+        "hotel",
+        "model_name",
+        "app_name",
+        "agent",
         "skip",
         "recipe",
         "streetwise",
@@ -189,6 +195,7 @@ SETTINGS = """
         "gdpr_assist", "club",
     ]
     SITE_ID = 1
+    GDPR_TOOL_PERMISSIONS = True
     MIDDLEWARE = [
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.contrib.auth.middleware.AuthenticationMiddleware",
