@@ -26,6 +26,8 @@ from tests.people import account, sale
 
 pytestmark = pytest.mark.django_db
 
+LETTERS = "abcdefghij"
+
 
 @pytest.fixture
 def users():
@@ -101,6 +103,38 @@ def test_a_name_of_two_columns(text):
 def test_never_a_first_name_or_a_last_name_alone(text):
     found = left(text, person=user())
     assert found == (owners() if text.startswith("Adelaide Q") else {})
+
+
+@pytest.mark.usefixtures("users")
+@pytest.mark.parametrize(
+    ("username", "is_trace"),
+    [
+        ("adelaide", False),
+        ("Quillington", False),
+        ("adelaide7", True),
+        ("a.quillington", True),
+        ("quilladelaide", True),
+    ],
+)
+def test_a_username_that_is_one_of_her_names_is_no_trace(username, is_trace):
+    with changed(User, subject="self", identifiers={"username": "username"}):
+        found = left(f"for {username}", person=user(username=username, email=""))
+    assert found == (owners() if is_trace else {})
+
+
+@pytest.mark.usefixtures("users")
+def test_strangers_of_the_same_names_are_no_false_alarms():
+    """Each of 100 erased, after 20 others with her first name and 20 with her last name."""
+    alarms = 0
+    with changed(User, subject="self", identifiers={"username": "username"}):
+        for at in range(100):
+            first, last = f"First{LETTERS[at // 10]}{LETTERS[at % 10]}", f"Last{LETTERS[at % 10]}{LETTERS[at // 10]}"
+            for other in range(20):
+                user(first, f"Other{at}", username=f"x{at}.{other}", email="")
+                user("Somebody", last, username=f"y{at}.{other}", email="")
+            ada = user(first, last, username=(first, last)[at % 2].lower(), email="")
+            alarms += bool(Subject(ada).erase(residue=True).residue)
+    assert alarms <= 1
 
 
 @pytest.mark.usefixtures("users")

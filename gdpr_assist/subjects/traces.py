@@ -44,6 +44,10 @@ LONGEST = 200
 MOST = 200
 
 
+# {(model, alias, names of its columns): {texts of these: keys of her rows}}
+Held = dict[Any, dict[tuple[str, ...], set[Any]]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rows:
     """Rows by their keys: once they are erased, nothing else leads to them."""
@@ -110,8 +114,7 @@ def _text_columns(model: type[Model]) -> list[Field[Any, Any]]:
 
 
 def _texts_of(every: list[Rows]) -> Iterator[str]:
-    # {(model, alias, names of its columns): {texts of these: keys of her rows}}
-    held: dict[Any, dict[tuple[str, ...], set[Any]]] = defaultdict(lambda: defaultdict(set))
+    held: Held = defaultdict(lambda: defaultdict(set))
     for rows in every:
         for key, row in rows.texts(rows.going):
             for names in (*([name] for name in rows.going), _name_columns(rows.going)):
@@ -124,8 +127,15 @@ def _texts_of(every: list[Rows]) -> Iterator[str]:
         texts.update(mine)
         common.update(map(_joined, _of_others(model, using, names, mine)))
         hers.update(mine if _is_known_by(model, names) else ())
+    words = {word for mine in _of_names(held) for each in mine for word in _joined(each).split()}
     for each in hers.union(each for each in texts if _joined(each) not in common):
-        yield from {_shortened(each), _shortened(each[::-1])}
+        if _joined(each) not in words:
+            yield from {_shortened(each), _shortened(each[::-1])}
+
+
+def _of_names(held: Held) -> Iterator[dict[tuple[str, ...], set[Any]]]:
+    """Yield the texts of the two columns of a name: one word of it, as a username, is a name of many."""
+    return (mine for (_, _, names), mine in held.items() if len(names) > 1)
 
 
 def _joined(texts: Iterable[str]) -> str:
