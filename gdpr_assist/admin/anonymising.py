@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from ..erasure import erase
 from ..planning.plans import Plan, plan
 from ..tables import stored_key
-from . import confirmation
+from . import confirmation, operations
 from .asked import Search, forget, keep
 from .denied import Denied
 from .permissions import ANONYMISE, can_be_anonymised, may_anonymise, may_anonymise_all
@@ -67,18 +67,22 @@ def _keys(rows: RowsByModel) -> list[str]:
 
 
 def _erase(tool: Any, request: HttpRequest, plans: list[Plan], asked: Search, errand: str) -> HttpResponse:
-    confirmation.check_superusers(request, plans)
-    results = erase(plans, by=request.user)
+    operation = operations.posted(request, tool.admin_site)
+    if operations.is_done(operation):
+        return operations.led(tool, request, operation)
+    confirmation.check_plans(request, plans)
+    results = erase(plans, by=request.user, operation=operation)
     tool.message_user(request, confirmation.outcome(plans, results), confirmation.level(results))
     forget(asked, errand)
-    return HttpResponseRedirect(tool.own_url())
+    return operations.led(tool, request, operation)
 
 
 def _page(
     tool: Any, request: HttpRequest, plans: list[Plan], left: RowsByModel, asked: Search, errand: str
 ) -> HttpResponse:
     context = {
-        **confirmation.context(plans),
+        **confirmation.context(request, plans),
+        "operation": operations.drawn(request, tool.admin_site),
         "kept": [confirmation.counted(model, of_model.count()) for model, of_model in left],
         "action_url": tool.url_of("confirm", errand),
         "own_url": tool.own_url(),

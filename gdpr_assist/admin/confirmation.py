@@ -23,13 +23,18 @@ if TYPE_CHECKING:
     from ..paths import person_of
     from ..planning.plans import Plan
     from ..planning.preview import Preview, preview
-    from ..planning.superusers import takes_last_superuser
+    from ..planning.superusers import is_among, staff_among, takes_last_superuser
 else:
+    is_among = at_first_call("gdpr_assist.planning.superusers.is_among")
     person_of = at_first_call("gdpr_assist.paths.person_of")
     preview = at_first_call("gdpr_assist.planning.preview.preview")
+    staff_among = at_first_call("gdpr_assist.planning.superusers.staff_among")
     takes_last_superuser = at_first_call("gdpr_assist.planning.superusers.takes_last_superuser")
 
 TEMPLATE = "anonymise_confirmation.html"
+
+# Of more rows than this, and of more than one person, the number is typed.
+MOST_UNTYPED = 100
 
 
 class PlannedModel(NamedTuple):
@@ -55,7 +60,7 @@ def templates(opts: Options[Any]) -> list[str]:
     ]
 
 
-def context(plans: Iterable[Plan]) -> dict[str, Any]:
+def context(request: HttpRequest, plans: Iterable[Plan]) -> dict[str, Any]:
     """Return what the page says about ``plans``."""
     plans = list(plans)
     previews = [preview(plan) for plan in plans]
@@ -72,6 +77,9 @@ def context(plans: Iterable[Plan]) -> dict[str, Any]:
         "refilled": sum(each.refilled for each in previews),
         "parts_kept": left_for_good(kept),
         "last_superuser": any(map(takes_last_superuser, plans)),
+        "is_herself": _is_herself(request, plans),
+        "staff": _staff(plans),
+        "asks_for_number": asks_for_number(_rows(plans), _people(plans)),
         "are_people": any(person_of(each.plan.declaration.model) for each in previews),
     }
 
@@ -95,9 +103,54 @@ def check_superuser(request: HttpRequest, *, goes: bool) -> None:
         )
 
 
-def check_superusers(request: HttpRequest, plans: Iterable[Plan]) -> None:
-    """The same of what ``plans`` take."""
+def check_accounts(request: HttpRequest, *, herself: bool, staff: int) -> None:
+    """Raise ``SelectionError`` if the user's own account goes, or one of the staff, and that box is not ticked."""
+    if (herself or staff) and "accounts" not in request.POST:
+        raise SelectionError(
+            _(
+                "Nothing was changed. Your own account, or that of somebody who may log in here, is among these rows. "
+                "If that is meant, tick the box that says so."
+            )
+        )
+
+
+def asks_for_number(rows: int, people: int = 1) -> bool:
+    """Return whether the number of rows is to be typed: of so many nobody has looked at each."""
+    return rows > MOST_UNTYPED or people > 1
+
+
+def check_number(request: HttpRequest, *, rows: int, people: int = 1) -> None:
+    """Raise ``SelectionError`` if the number of rows is to be typed, and another or none was."""
+    typed = "".join(filter(str.isdecimal, request.POST.get("number", "")))  # "1,000" is one, too
+    if asks_for_number(rows, people) and typed != str(rows):
+        raise SelectionError(
+            _("Nothing was changed. Type the number of rows, %(rows)s, into the box that asks for it.")
+            % {"rows": rows}
+        )
+
+
+def check_plans(request: HttpRequest, plans: Iterable[Plan]) -> None:
+    """Raise ``SelectionError`` unless all was ticked and typed that the page asks for of what ``plans`` take."""
+    plans = list(plans)
     check_superuser(request, goes=any(map(takes_last_superuser, plans)))
+    check_accounts(request, herself=_is_herself(request, plans), staff=_staff(plans))
+    check_number(request, rows=_rows(plans), people=_people(plans))
+
+
+def _is_herself(request: HttpRequest, plans: list[Plan]) -> bool:
+    return any(is_among(request.user.pk, plan.rows()) for plan in plans)
+
+
+def _staff(plans: list[Plan]) -> int:
+    return sum(staff_among(plan.rows()) for plan in plans)
+
+
+def _rows(plans: list[Plan]) -> int:
+    return sum(plan.count() for plan in plans)
+
+
+def _people(plans: list[Plan]) -> int:
+    return sum(plan.count() for plan in plans if person_of(plan.declaration.model))
 
 
 def outcome(plans: Sequence[Plan], results: Sequence[Result]) -> str:

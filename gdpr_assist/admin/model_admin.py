@@ -20,7 +20,7 @@ from ..exceptions import AnonymiseError
 from ..loading import at_first_call
 from ..tables import stored_key
 from ..undocumented import admin_of
-from . import confirmation
+from . import confirmation, operations
 from .history import with_history
 from .page import guarded, outside_transactions
 from .permissions import can_be_anonymised
@@ -106,9 +106,12 @@ class ModelAdmin(Base):
             keys = [key_from_text(self.model, text) for text in posted(request, ACTION_CHECKBOX_NAME)]
             if not confirmation.is_confirmed(request):
                 return self._confirmation_page(request, keys)
+            operation = operations.posted(request, self.admin_site)
+            if operations.is_done(operation):
+                return self._back(request, operations.done_before(), messages.INFO)
             planned = self._plan(request, keys, force=confirmation.is_forced(request))
-            confirmation.check_superusers(request, [planned])
-            results = erase([planned], by=request.user)
+            confirmation.check_plans(request, [planned])
+            results = erase([planned], by=request.user, operation=operation)
         except REFUSALS as error:
             return self._back(request, told(error), messages.ERROR)
         return self._back(request, confirmation.outcome([planned], results), confirmation.level(results))
@@ -185,11 +188,12 @@ class ModelAdmin(Base):
         packed = pack(map(stored_key, keys))
         context = {
             **self.admin_site.each_context(request),
-            **confirmation.context([self._plan(request, keys)]),
+            **confirmation.context(request, [self._plan(request, keys)]),
             "opts": self.opts,
             "action_url": self._url("anonymise"),
             "back_url": self._changelist_url(),
             "hidden": {PACKED: packed},
+            "operation": operations.drawn(request, self.admin_site),
         }
         request.current_app = self.admin_site.name
         names = self.anonymise_confirmation_template or confirmation.templates(self.opts)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.core import signing
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -56,6 +57,16 @@ def url_of(request: HttpRequest, site: AdminSite, operation: uuid.UUID) -> str |
     if log_database() is None or admin_of(site, Operation) is None or not may_use(request, ERASURES):
         return None
     return reverse("admin:gdpr_assist_operation_change", args=[operation], current_app=site.name)
+
+
+def done_before() -> str:
+    return _("This was confirmed before, and is done. It was not done again.")
+
+
+def led(tool: Any, request: HttpRequest, operation: uuid.UUID | None) -> HttpResponse:
+    """Return what leads to the page of ``operation`` if it took effect and there is one for this user, else back."""
+    url = url_of(request, tool.admin_site, operation) if operation and is_done(operation) else None
+    return HttpResponseRedirect(url or tool.own_url())
 
 
 def _salt(request: HttpRequest, site: AdminSite) -> str:

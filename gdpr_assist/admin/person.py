@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from django.contrib.admin import AdminSite
@@ -15,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from ..databases.rows import batch_size, chunks
 from ..declaring.meta import all_rows
+from ..planning.superusers import is_among, staff_among
 from ..registry import registry
 from ..subjects.cascade import PROTECTED, Obstacle
 from ..subjects.doubts import Doubt as HeldRows
@@ -29,6 +31,7 @@ from .naming import name_of, url_of
 from .people import own_rows
 from .permissions import lets_nobody_edit, may_anonymise_all, may_delete_all, may_view, may_view_all
 from .permissions import shown as visible
+from .samples import MOST_SAMPLES, Sample, samples
 
 # Of each group of rows; the others are counted.
 MOST_NAMES = 20
@@ -52,6 +55,9 @@ class Group:
 
     others: int
     """How many rows have no name here."""
+
+    samples: Callable[[], list[Sample]] = field(default=list, repr=False)
+    """Returns what becomes of the first rows, field by field: read for the page alone, and not to compare it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +97,15 @@ class Page:
     last_superuser: bool
     """Whether an erasure takes the last account that may do everything."""
 
+    is_herself: bool
+    """Whether the user is among the rows."""
+
+    staff: int
+    """How many accounts of those who may log in to the admin."""
+
+    rows: int
+    """How many rows are anonymised or deleted."""
+
     token: str = field(repr=False)
     """Stands for what is shown. What is confirmed must be the same."""
 
@@ -110,6 +125,7 @@ def page_of(request: HttpRequest, site: AdminSite, subject: Subject) -> Page:
     closed = _labels(iter(refused))
     closed += _labels(line for line in cascaded if not _may_go(request, site, line))
     unshown = sorted({name for line in own for name in _unshown(request, site, line)})
+    going = [line for line in own if line.share.verb != "keep"]
     shown = [line for line in seen.lines if line.share.verb != LEFT or may_view(request, site, line.share.found.model)]
     return Page(
         names=[(name_of(row), url_of(request, site, type(row), row)) for row in own_rows(request, site, subject)],
@@ -134,6 +150,9 @@ def page_of(request: HttpRequest, site: AdminSite, subject: Subject) -> Page:
         marked=sum(line.marked for line in lines),
         refilled=sum(line.refilled for line in lines),
         last_superuser=bool(last_superuser(lines)),
+        is_herself=any(is_among(request.user.pk, line.share.found.rows) for line in going),
+        staff=sum(staff_among(line.share.found.rows) for line in going),
+        rows=sum(line.count for line in [*going, *cascaded]),
         token=_token(request, site, subject, lines, doubts),
     )
 
@@ -204,7 +223,10 @@ def _group(request: HttpRequest, site: AdminSite, line: Line) -> Group:
     rows = share.found.rows.none() if share.is_copy else share.found.rows
     if share.is_cascade or share.verb == LEFT:
         rows = _for_the_user(request, site, line)
-    return _of_rows(request, site, rows, line.how, done, notes, line.count)
+    group = _of_rows(request, site, rows, line.how, done, notes, line.count)
+    if share.plan is None or share.is_copy:
+        return group
+    return replace(group, samples=partial(samples, share.plan, rows.order_by("pk")[:MOST_SAMPLES]))
 
 
 def _for_the_user(request: HttpRequest, site: AdminSite, line: Line) -> QuerySet[Any]:

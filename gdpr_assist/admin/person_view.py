@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 
 from ..subjects.subject import Subject
+from . import operations
 from .asked import Choice, forget
 from .choosing import chosen
-from .confirmation import check_superuser, is_forced
+from .confirmation import asks_for_number, check_accounts, check_number, check_superuser, is_forced
 from .denied import Denied
-from .done import level, outcome, residue
+from .done import level, note, outcome, residue
 from .download import attachment
 from .permissions import ANONYMISE, EXPORT, may_view_all
 from .person import Page, page_of
@@ -39,10 +41,14 @@ def about_person(tool: Any, request: HttpRequest, choice: Choice, errand: str = 
 
     Raises ``PermissionDenied`` if a row of the person is not for the user to see, or to change.
     """
+    if operations.is_done(operation := operations.posted(request, tool.admin_site)):
+        return operations.led(tool, request, operation)  # it was confirmed before
     subject = chosen(request, tool.admin_site, choice)
     try:
-        return _answer(tool, request, subject, choice, errand)
+        return _answer(tool, request, subject, choice, errand, operation)
     except _Changed:
+        if operations.is_done(operation):  # by who confirmed it at the same moment
+            return operations.led(tool, request, operation)
         text = _("What is known of this person is not what was shown. Nothing was changed; please look at it again.")
         tool.message_user(request, text, messages.WARNING)
     except REFUSALS as error:
@@ -53,7 +59,9 @@ def about_person(tool: Any, request: HttpRequest, choice: Choice, errand: str = 
     return _shown(tool, request, page_of(request, tool.admin_site, subject), choice, errand)
 
 
-def _answer(tool: Any, request: HttpRequest, subject: Subject, choice: Choice, errand: str) -> HttpResponseBase:
+def _answer(
+    tool: Any, request: HttpRequest, subject: Subject, choice: Choice, errand: str, operation: UUID | None
+) -> HttpResponseBase:
     page = page_of(request, tool.admin_site, subject)
     action = request.POST.get("action")
     if action not in ("export", "erase"):
@@ -75,15 +83,17 @@ def _answer(tool: Any, request: HttpRequest, subject: Subject, choice: Choice, e
         force=is_forced(request),
         by=request.user,
         residue=is_looked_for,
+        operation=operation,
         # Again, as rows may have come and gone until they were locked.
         check=lambda: _check(tool, request, page_of(request, tool.admin_site, subject.afresh()), whole),
     )
+    note(result, is_looked_for=is_looked_for)
     said = [outcome(result, request, tool.admin_site)]
     if is_looked_for:
         said += residue(result, request, tool.admin_site)
     tool.message_user(request, " ".join(said), level(result))
     forget(choice, errand)
-    return HttpResponseRedirect(tool.own_url())
+    return operations.led(tool, request, operation)
 
 
 def _led(tool: Any, request: HttpRequest, choice: Choice) -> HttpResponseBase:
@@ -104,6 +114,8 @@ def _check(tool: Any, request: HttpRequest, page: Page, whole: Subject | None) -
     if not constant_time_compare(request.POST.get("token", ""), page.token):
         raise _Changed
     check_superuser(request, goes=erased.last_superuser)
+    check_accounts(request, herself=erased.is_herself, staff=erased.staff)
+    check_number(request, rows=page.rows)
 
 
 def _shown(tool: Any, request: HttpRequest, page: Page, choice: Choice, errand: str) -> HttpResponse:
@@ -115,6 +127,8 @@ def _shown(tool: Any, request: HttpRequest, page: Page, choice: Choice, errand: 
         "back_url": tool.url_of("search", choice.before[-1]) if choice.before else tool.own_url(),
         "ticked": request.POST,
         "may_export": tool.has_export_permission(request),
+        "operation": operations.drawn(request, tool.admin_site),
+        "asks_for_number": asks_for_number(page.rows),
         "may_erase": tool.has_change_permission(request),
     }
     page_shown: HttpResponse = tool.render(request, TEMPLATES, context)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.admin.utils import display_for_field
 from django.db.models import FileField, Model
-from django.utils.formats import localize
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
@@ -15,13 +15,10 @@ from ..copies.files import file_changes
 from ..declaring.declaration import Change
 from ..declaring.rules import is_hashed_password
 from ..planning.plans import Plan
-from ..undocumented import all_choices
+from .naming import LONGEST_CELL, name_of
 
 # Of a group of rows
 MOST_SAMPLES = 3
-
-# In characters, of one value on the page
-LONGEST_VALUE = 80
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +46,6 @@ def samples(plan: Plan, rows: Iterable[Model]) -> list[Sample]:
     """Return what ``plan`` makes of ``rows``. The values are personal data: for a page, and nothing that lasts."""
     files = {each.name for each in file_changes(plan.declaration, plan.part)}
     return [Sample(name=name_of(row), fields=list(_fields(plan, row, files))) for row in rows]
-
-
-def name_of(row: Model) -> str:
-    """Return the text of a row; its key, where the project's ``__str__`` raises."""
-    try:
-        return str(row)
-    except Exception:  # noqa: BLE001  (whatever a project's code may raise)
-        return f"{row._meta.verbose_name} {row.pk}"
 
 
 def _fields(plan: Plan, row: Model, files: set[str]) -> Iterator[FieldSample]:
@@ -97,10 +86,9 @@ def _after(change: Change, row: Model, held: Any) -> str:
 
 
 def _shown(field: Any, value: Any) -> str:
-    """Return a value for the page: a choice by its label, a date by the locale, and no more than a line of it."""
-    if value is None:
-        return ""
+    """Return a value as the admin has it in its lists, not longer than a cell."""
     if isinstance(value, (bytes, memoryview)):
         return _("%(count)s bytes") % {"count": len(value)}
-    label = next((label for choice, label in all_choices(field) if choice == value), localize(value))
-    return Truncator(str(label)).chars(LONGEST_VALUE)
+    if isinstance(value, str):
+        value = Truncator(value).chars(LONGEST_CELL)
+    return str(display_for_field(value, field, ""))

@@ -4,7 +4,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from gdpr_assist.admin.samples import LONGEST_VALUE, samples
+from gdpr_assist.admin.naming import LONGEST_CELL
+from gdpr_assist.admin.samples import samples
 from gdpr_assist.planning.plans import plan
 from tests.apps.own.models import Document, Person
 from tests.apps.shop.models import Comment, Customer
@@ -62,7 +63,7 @@ def test_a_password_is_not_shown():
 
 def test_a_long_value_is_cut():
     ada = Customer.objects.create(name="Ada", email="ada@example.org", notes="x" * 5000)
-    assert len(of(ada)[1]["notes"].before) == LONGEST_VALUE
+    assert len(of(ada)[1]["notes"].before) == LONGEST_CELL
 
 
 def test_a_file_that_goes_is_named():
