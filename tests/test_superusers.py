@@ -230,7 +230,9 @@ class TestAdmin:
         assert 'name="last_superuser"' in page.content.decode()
         with untouched():
             assert "The last active superuser is among these rows" in said(confirm(officer, page))[0]
-        confirm(officer, page, last_superuser="yes")
+        with untouched():
+            assert "Your own account" in said(confirm(officer, page, last_superuser="yes"))[-1]
+        confirm(officer, page, last_superuser="yes", accounts="yes")
         assert not row(boss)["is_superuser"]
 
     def test_of_others_it_has_no_word(self, officer):
@@ -247,8 +249,22 @@ class TestAdmin:
         with untouched():
             again = send(officer, page, "person-form", erase)
             assert "The last active superuser is among these rows" in said(again)[0]
-        send(officer, again, "person-form", {**erase, "last_superuser": "yes"})
+        ticked = {**erase, "last_superuser": "yes"}
+        with untouched():
+            assert "Your own account" in said(send(officer, again, "person-form", ticked))[-1]
+        send(officer, again, "person-form", {**ticked, "accounts": "yes"})
         assert not row(boss)["is_superuser"]
+
+    @pytest.mark.parametrize("is_staff", [True, False])
+    def test_of_the_staff_it_wants_a_second_tick(self, officer, is_staff):
+        ada = User.objects.create_user("ada", is_staff=is_staff)
+        page = self.selected(officer, ada)
+        assert ('name="accounts"' in page.content.decode()) is is_staff
+        if is_staff:
+            with untouched():
+                assert "may log in here" in said(confirm(officer, page))[-1]
+        confirm(officer, page, **({"accounts": "yes"} if is_staff else {}))
+        assert row(ada)["username"] != "ada"
 
 
 MODELS = """

@@ -68,8 +68,6 @@ def _keys(rows: RowsByModel) -> list[str]:
 
 def _erase(tool: Any, request: HttpRequest, plans: list[Plan], asked: Search, errand: str) -> HttpResponse:
     operation = operations.posted(request, tool.admin_site)
-    if operations.is_done(operation):
-        return operations.led(tool, request, operation)
     confirmation.check_plans(request, plans)
     results = erase(plans, by=request.user, operation=operation)
     tool.message_user(request, confirmation.outcome(plans, results), confirmation.level(results))

@@ -9,7 +9,6 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AdminTextInputWidget
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -20,22 +19,30 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..conf import log_database
-from ..databases.aliases import data_aliases
-from ..log.history import DONE, Past, operations_of, pasts, siblings
+from ..loading import at_first_call
 from ..registry import registry
-from ..routing import here
 from ..tables import EventLog
 from .denied import Denied, explaining
-from .done import remarks
 from .page import guarded
-from .past import STATE_TEXTS, counts_in_words, kept_until, summary, troubles, who_asked
 from .permissions import ERASURES, may_use
 
 if TYPE_CHECKING:
+    from ..log.history import operations_of, pasts
+    from ..routing import here
+    from .past import of_erasure, state_text, summary, troubles, who_asked
+
     Base = admin.ModelAdmin[Any]
     Filter = admin.SimpleListFilter
     List = ChangeList
 else:
+    here = at_first_call("gdpr_assist.routing.here")
+    of_erasure = at_first_call("gdpr_assist.admin.past.of_erasure")
+    operations_of = at_first_call("gdpr_assist.log.history.operations_of")
+    pasts = at_first_call("gdpr_assist.log.history.pasts")
+    state_text = at_first_call("gdpr_assist.admin.past.state_text")
+    summary = at_first_call("gdpr_assist.admin.past.summary")
+    troubles = at_first_call("gdpr_assist.admin.past.troubles")
+    who_asked = at_first_call("gdpr_assist.admin.past.who_asked")
     Base, Filter, List = admin.ModelAdmin, admin.SimpleListFilter, ChangeList
 
 LONGEST_REFERENCE = 200
@@ -159,7 +166,7 @@ class ErasuresAdmin(ReadOnly):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, operation: Any) -> str:
-        return str(STATE_TEXTS[operation.past.state])
+        return str(state_text(operation.past))
 
     @explaining
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -188,35 +195,9 @@ class ErasuresAdmin(ReadOnly):
 
     def _page(self, request: HttpRequest, text: str, template: str, context: dict[str, Any]) -> HttpResponse:
         self.require_view(request)
-        found = self._found(text)
-        request.current_app = self.admin_site.name
-        return TemplateResponse(
-            request,
-            [f"admin/gdpr_assist/operation/{template}"],
-            {
-                **self.admin_site.each_context(request),
-                "opts": self.opts,
-                "title": _("Erasure"),
-                "id": uuid.UUID(text),
-                "pasts": found,
-                "started": found[0].operation.started,
-                "by": who_asked(request, self.admin_site, found[0]),
-                "states": list(dict.fromkeys(str(STATE_TEXTS[each.state]) for each in found)),
-                "is_done": all(each.state == DONE for each in found),
-                "counts": [text for each in found for text in counts_in_words(each.counts)],
-                "remarks": [text for each in found for text in remarks(each.remarks, request, self.admin_site)],
-                "kept_until": kept_until(found[0]),
-                **context,
-            },
-        )
-
-    def _found(self, text: str) -> list[Past]:
-        """Return what is known of the erasure, on each of its databases. Raises ``Http404``."""
-        try:
-            id_ = uuid.UUID(text)
-            found = log_database() and pasts(siblings(id_, here(), data_aliases()))
-        except (ValueError, ValidationError):
-            found = None
-        if not found:
+        known = of_erasure(request, self.admin_site, text)
+        if known is None:
             raise Http404
-        return found
+        request.current_app = self.admin_site.name
+        common = {**self.admin_site.each_context(request), "opts": self.opts, "title": _("Erasure")}
+        return TemplateResponse(request, [f"admin/gdpr_assist/operation/{template}"], {**common, **known, **context})

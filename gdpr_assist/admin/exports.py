@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -10,9 +10,15 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ..loading import at_first_call
 from .denied import explaining
 from .erasures import List, ReadOnly
-from .past import in_words, named
+
+if TYPE_CHECKING:
+    from .past import in_words, named
+else:
+    in_words = at_first_call("gdpr_assist.admin.past.in_words")
+    named = at_first_call("gdpr_assist.admin.past.named")
 
 
 class WithNames(List):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin import AdminSite
 from django.core import signing
@@ -12,12 +12,18 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from ..conf import log_database
-from ..databases.aliases import data_aliases
-from ..log.receipts import has_receipt
+from ..loading import at_first_call
 from ..tables import Operation
 from ..undocumented import admin_of
 from .permissions import ERASURES, may_use
 from .selection import SelectionError
+
+if TYPE_CHECKING:
+    from ..databases.aliases import data_aliases
+    from ..log.receipts import has_receipt
+else:
+    data_aliases = at_first_call("gdpr_assist.databases.aliases.data_aliases")
+    has_receipt = at_first_call("gdpr_assist.log.receipts.has_receipt")
 
 # The name of the field of the form
 NAME = "operation"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -13,14 +14,16 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ..conf import retention_setting
+from ..conf import log_database, retention_setting
+from ..databases.aliases import data_aliases
 from ..declaring.clauses import FREE
-from ..log.history import DONE, RESTORED, ROLLED_BACK, UNREADABLE, UNSETTLED, Past
+from ..log.history import DONE, RESTORED, ROLLED_BACK, UNREADABLE, UNSETTLED, Past, pasts, siblings
 from ..log.status import STATES, status
 from ..registry import registry
 from ..routing import here
 from ..tables import EventLog
 from .confirmation import counted
+from .done import remarks
 from .permissions import may_view
 
 STATE_TEXTS = {
@@ -40,6 +43,32 @@ SUMMARY_TEXTS = {
     EventLog.EVENT_ANONYMISE: gettext_lazy("anonymised: %(rows)s"),
     EventLog.EVENT_DELETE: gettext_lazy("deleted: %(rows)s"),
 }
+
+
+def state_text(past: Past) -> str:
+    return str(STATE_TEXTS[past.state])
+
+
+def of_erasure(request: HttpRequest, site: AdminSite, text: str) -> dict[str, Any] | None:
+    """Return what the page of an erasure says of it, on each of its databases; None if ``text`` is the id of none."""
+    try:
+        id_ = uuid.UUID(text)
+    except ValueError:
+        return None
+    found = pasts(siblings(id_, here(), data_aliases())) if log_database() is not None else []
+    if not found:
+        return None
+    return {
+        "id": id_,
+        "pasts": found,
+        "started": found[0].operation.started,
+        "by": who_asked(request, site, found[0]),
+        "states": list(dict.fromkeys(map(state_text, found))),
+        "is_done": all(each.state == DONE for each in found),
+        "counts": [text for each in found for text in counts_in_words(each.counts)],
+        "remarks": [text for each in found for text in remarks(each.remarks, request, site)],
+        "kept_until": kept_until(found[0]),
+    }
 
 
 def counts_in_words(counts: Sequence[tuple[str, str, str, int]]) -> Iterator[str]:

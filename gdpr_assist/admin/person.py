@@ -101,7 +101,7 @@ class Page:
     """Whether the user is among the rows."""
 
     staff: int
-    """How many accounts of those who may log in to the admin."""
+    """How many accounts of those who may log in to the admin; none where that says it already."""
 
     rows: int
     """How many rows are anonymised or deleted."""
@@ -151,7 +151,7 @@ def page_of(request: HttpRequest, site: AdminSite, subject: Subject) -> Page:
         refilled=sum(line.refilled for line in lines),
         last_superuser=bool(last_superuser(lines)),
         is_herself=any(is_among(request.user.pk, line.share.found.rows) for line in going),
-        staff=sum(staff_among(line.share.found.rows) for line in going),
+        staff=0 if last_superuser(lines) else sum(staff_among(line.share.found.rows) for line in going),
         rows=sum(line.count for line in [*going, *cascaded]),
         token=_token(request, site, subject, lines, doubts),
     )

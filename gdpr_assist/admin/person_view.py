@@ -41,8 +41,7 @@ def about_person(tool: Any, request: HttpRequest, choice: Choice, errand: str = 
 
     Raises ``PermissionDenied`` if a row of the person is not for the user to see, or to change.
     """
-    if operations.is_done(operation := operations.posted(request, tool.admin_site)):
-        return operations.led(tool, request, operation)  # it was confirmed before
+    operation = operations.posted(request, tool.admin_site)
     subject = chosen(request, tool.admin_site, choice)
     try:
         return _answer(tool, request, subject, choice, errand, operation)

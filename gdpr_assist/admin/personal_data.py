@@ -28,6 +28,7 @@ from django.utils.translation import gettext_lazy
 from ..declaring.search import LONGEST_TERM, Failed
 from ..loading import at_first_call
 from ..registry import registry
+from . import operations
 from .asked import EVERYTHING, Choice, Kind, OverError, Search, keep, kept
 from .denied import Denied, explaining
 from .page import guarded, outside_transactions
@@ -184,9 +185,15 @@ class PersonalDataAdmin(Base):
     def _about(
         self, request: HttpRequest, kind: type[Kind], errand: str, answer: Callable[[Kind], HttpResponseBase]
     ) -> HttpResponseBase:
-        """Return the answer about what an errand holds; the empty form if that is over, or cannot be read."""
+        """Return the answer about what an errand holds; the empty form if that is over, or cannot be read.
+
+        Who confirms something twice is shown what was done.
+        """
         self._check_permission(request)
         try:
+            if operations.is_done(operation := operations.posted(request, self.admin_site)):
+                self.message_user(request, operations.done_before(), messages.INFO)
+                return operations.led(self, request, operation)
             return answer(kept(request, self.admin_site.name, kind, errand))
         except OverError:
             self.message_user(request, _OVER, messages.WARNING)

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.admin.utils import display_for_field
 from django.db.models import FileField, Model
+from django.db.models.fields.files import FieldFile
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
@@ -89,6 +90,7 @@ def _shown(field: Any, value: Any) -> str:
     """Return a value as the admin has it in its lists, not longer than a cell."""
     if isinstance(value, (bytes, memoryview)):
         return _("%(count)s bytes") % {"count": len(value)}
-    if isinstance(value, str):
-        value = Truncator(value).chars(LONGEST_CELL)
+    if isinstance(value, (str, FieldFile)):  # a file by its name: the link to it is not for this
+        value = Truncator(str(value)).chars(LONGEST_CELL)
+        return value if isinstance(field, FileField) else str(display_for_field(value, field, ""))
     return str(display_for_field(value, field, ""))

@@ -8,6 +8,7 @@ from tests.apps.shop.models import AuditEntry, Customer, Order
 
 # All pages below are under the second site of tests.admin.urls.
 TOOL = "/shop/gdpr_assist/personaldata/"
+OPERATIONS = "/shop/gdpr_assist/operation/"
 CUSTOMERS = "/shop/shop/customer/"
 
 

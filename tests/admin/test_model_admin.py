@@ -17,7 +17,7 @@ from tests.admin.pages import Forms, confirm, said
 from tests.apps.fields.models import TextKey
 from tests.apps.shop.models import AuditEntry, Category, Customer, Invoice, Order, Reservation
 from tests.databases import FAULTS, log_is, refused
-from tests.observing import address, listening
+from tests.observing import address, listening, unchanged
 
 URL = f"{CUSTOMERS}anonymise/"
 
@@ -227,7 +227,10 @@ def test_more_rows_than_a_form_has_fields(officer):
         Customer(name=f"Customer {number}", email=f"{number}@example.org") for number in range(1500)
     )
     page = choose(officer, Customer.objects.first(), select_across=1)
-    response = confirm(officer, page)
+    for wrong in ({}, {"number": "1499"}, {"number": "all"}):
+        with unchanged(Customer):
+            assert "Type the number of rows, 1500" in said(confirm(officer, page, **wrong))[-1]
+    response = confirm(officer, page, number="1,500")
     assert response.status_code == 302
     assert not Customer.objects.filter(name__startswith="Customer").exists()
 

@@ -26,7 +26,7 @@ from gdpr_assist.admin.done import residue
 from gdpr_assist.models import Operation
 from gdpr_assist.registry import registry
 from gdpr_assist.subjects.shares import SubjectResult
-from tests.admin.conftest import TOOL
+from tests.admin.conftest import OPERATIONS, TOOL
 from tests.admin.pages import confirm, obj_pk, said, send
 from tests.admin.urls import site
 from tests.apps.fields.models import TextKey
@@ -377,7 +377,7 @@ def test_confirming_erases_the_whole_person_and_writes_it_to_the_history(officer
     bought, bobs = sale(ada, email=ADDRESS), sale(bob, email="bob@quill.example")
     line = SaleLine.objects.create(sale=bought)
     response = erase(officer, person(officer, ada))
-    assert response.url == TOOL
+    assert response.url.startswith(OPERATIONS)
     operation = Operation.objects.using("gdpr_log").get().pk
     assert said(response) == [f"Anonymised: 1 account, 1 sale. Deleted: 1 sale line. Operation {operation}."]
     assert row(ada)["email"] != ADDRESS
@@ -984,7 +984,7 @@ def test_what_she_only_did_something_to_is_shown_and_stays(officer, ada, packer)
     assert found.names == [(str(bought), f"/shop/people/sale/{bought.pk}/change/")]
     another = sale(ada, packed_by=packer)  # which makes no difference to an erasure
     with unchanged_rows(Sale):
-        assert erase(officer, page).url == TOOL
+        assert erase(officer, page).url.startswith(OPERATIONS)
     assert row(packer)["email"] != "cleo@quill.example"
     assert row(another)["packed_by_id"] == packer.pk
 

@@ -23,7 +23,7 @@ from gdpr_assist.export import records
 from gdpr_assist.models import EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
 from gdpr_assist.registry import registry
 from gdpr_assist.tables import stored_key
-from tests.admin.conftest import CUSTOMERS, TOOL
+from tests.admin.conftest import CUSTOMERS, OPERATIONS, TOOL
 from tests.admin.pages import Forms, confirm, obj_pk, said
 from tests.apps.fields.models import TextKey, UUIDKey
 from tests.apps.shop.models import AuditEntry, Category, Comment, Customer, Employee, Order, Reservation
@@ -645,7 +645,8 @@ def test_anonymise_asks_with_the_plan_of_each_model(officer, ada, ada_order):
 @pytest.mark.django_db(transaction=True)
 def test_confirming_anonymises_all_models_in_one_operation(officer, ada, ada_order):
     response = confirm(officer, act(officer, "anonymise", ada, ada_order, term="ada@example.org"))
-    assert (response.status_code, response.url) == (302, TOOL)
+    assert response.status_code == 302
+    assert response.url.startswith(OPERATIONS)
     assert Customer.objects.values_list("name", "email", "phone").get() == (
         str(ada.pk),
         address(ada),
