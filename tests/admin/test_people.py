@@ -540,6 +540,9 @@ def test_what_one_officer_was_shown_another_cannot_confirm(officer, ada, client)
     client.force_login(User.objects.create_superuser("other"))
     with unchanged(Account):
         again = erase(client, page)
+        assert again.status_code == 400
+        assert "was shown to somebody else" in said(again)[0]
+        again = erase(client, page, operation="")
         assert (again.status_code, said(again)) == (400, [OVER])
         own = person(client, ada)
         again = erase(client, own, token=page.context["page"].token)
