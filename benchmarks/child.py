@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +51,13 @@ def memory_of(work: Callable[[], Any]) -> float:
     return peak_memory()
 
 
-def export() -> None:
+def export(format: str) -> None:
     from gdpr_assist.export.archive import write_zip  # noqa: PLC0415  (the other child runs without the app)
 
     from .models import Person  # noqa: PLC0415
 
     with tempfile.TemporaryFile() as file:
-        write_zip(file, [(Person, Person.objects.all())])
+        write_zip(file, [(Person, Person.objects.all())], format=format)
 
 
 def main(work: str) -> None:
@@ -66,7 +67,9 @@ def main(work: str) -> None:
     works: dict[str, Callable[[], Any]] = {
         "anonymise_db": lambda: memory_of(pairs.anonymise_db),
         "queryset": lambda: memory_of(pairs.anonymise_found),
-        "export": lambda: memory_of(export),
+        "export": lambda: memory_of(partial(export, "csv")),
+        "export_json": lambda: memory_of(partial(export, "json")),
+        "export_complete": lambda: memory_of(partial(export, "complete")),
         "person": lambda: memory_of(counting.erase_citizen),
         "history": lambda: memory_of(counting.erase_citizen),
         "plain_deletes": counting.plain_deletes,

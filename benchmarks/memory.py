@@ -18,6 +18,8 @@ TITLES = {
     "anonymise_db": "peak memory, anonymise_db",
     "queryset": "peak memory, queryset.anonymise()",
     "export": "peak memory, export",
+    "export_json": "peak memory, export as JSON",
+    "export_complete": "peak memory, complete export",
     "person": "peak memory, erasing a person",
     "history": "peak memory, erasing a person with a history",
 }

@@ -27,6 +27,8 @@ LINES = {
     "memory_anonymise_db",
     "memory_queryset",
     "memory_export",
+    "memory_export_json",
+    "memory_export_complete",
     "memory_person",
     "memory_history",
     "delete_one",

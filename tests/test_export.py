@@ -19,7 +19,7 @@ from django.utils.timezone import get_current_timezone
 from model_bakery import baker
 
 from gdpr_assist.exceptions import ExportError
-from gdpr_assist.export import archive, records
+from gdpr_assist.export import archive, page, records
 from gdpr_assist.export.archive import NOT_SEARCHED, stream_zip, write_zip
 from gdpr_assist.export.cleaning import cell, file_name
 from gdpr_assist.registry import registry
@@ -292,6 +292,7 @@ class TestStream:
     @pytest.mark.parametrize("declared", [{}, {"export": lambda self, row: {"owner": row.owner}}], ids=["", "own"])
     def test_memory_does_not_grow_with_the_rows(self, monkeypatch, devices, format, declared):
         monkeypatch.setattr(records, "ROWS_PER_PAGE", 500)
+        monkeypatch.setattr(page, "ROWS_PER_PAGE", 250)
         few, many = Device.objects.filter(pk__lte=_key(1_000)), Device.objects.all()
         with registry.registered(Device, meta(**declared)):
             assert peak(many, format=format) < peak(few, format=format) * 1.3

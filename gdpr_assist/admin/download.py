@@ -4,35 +4,45 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
 from django.utils.http import content_disposition_header
 
 from ..declaring.search import Failed
 from ..exceptions import ExportError
-from ..export.archive import RowsByModel, stream_zip
+from ..export.archive import RowsByModel, new_reference, stream_zip
 
 logger = logging.getLogger(__name__)
 
-FILENAME = "personal-data.zip"
 
-
-def download(request: HttpRequest, rows: RowsByModel, failed: Failed) -> StreamingHttpResponse:
+def download(
+    request: HttpRequest, rows: RowsByModel, failed: Failed, *, format: str = "csv", bom: bool = False
+) -> StreamingHttpResponse:
     """Return the zip of ``rows`` as an attachment; it names the models that ``failed`` when they were searched."""
-    return attachment(request, stream_zip(rows, failed=failed))
+    reference = new_reference()
+    return attachment(request, stream_zip(rows, failed=failed, format=format, bom=bom, reference=reference), reference)
 
 
-def attachment(request: HttpRequest, zipped: Iterator[bytes]) -> StreamingHttpResponse:
-    """Return the pieces of a zip as an attachment."""
+def attachment(request: HttpRequest, zipped: Iterator[bytes], reference: str) -> StreamingHttpResponse:
+    """Return the pieces of a zip as an attachment, which no cache keeps.
+
+    Its name says when it was made, and for whom by ``reference`` alone, which stands in the zip too.
+    """
     chunks = _logged(zipped)
-    return StreamingHttpResponse(
+    name = f"personal-data-{datetime.now(timezone.get_current_timezone()):%Y-%m-%d}-{reference}.zip"
+    response = StreamingHttpResponse(
         # Django would hold all of a plain iterator in memory before an asynchronous server gets the first piece.
         _asynchronous(chunks) if isinstance(request, ASGIRequest) else chunks,
         content_type="application/zip",
-        headers={"Content-Disposition": content_disposition_header(True, FILENAME) or ""},
+        headers={"Content-Disposition": content_disposition_header(True, name) or ""},
     )
+    patch_cache_control(response, no_store=True, private=True)
+    return response
 
 
 def _logged(chunks: Iterator[bytes]) -> Iterator[bytes]:

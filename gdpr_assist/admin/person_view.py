@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 
+from ..export.archive import new_reference
 from ..subjects.subject import Subject
 from . import operations
 from .asked import Choice, forget
@@ -75,7 +76,8 @@ def _answer(
         if not (page_of(request, tool.admin_site, whole) if whole else page).may_export:
             raise PermissionDenied
         tells = partial(may_view_all, request, tool.admin_site)
-        return attachment(request, (whole or subject).stream(tells=tells))
+        reference = new_reference()
+        return attachment(request, (whole or subject).stream(tells=tells, reference=reference), reference)
     _check(tool, request, page, whole)
     is_looked_for = "residue" in request.POST
     result = (whole or subject).erase(

@@ -5,12 +5,18 @@ Written as the rows are read, and never held as a whole.
 
 from __future__ import annotations
 
+import secrets
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import tzinfo
+from json import dumps
 from typing import IO, Any, Protocol
 
 from django.db.models import Model, QuerySet
+from django.utils import timezone
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
 from ..declaring.declaration import Declaration
@@ -18,7 +24,8 @@ from ..declaring.search import Failed
 from ..exceptions import ExportError
 from ..registry import registry
 from ..sensitive import sensitive
-from . import csv, json
+from . import complete, csv, json, page
+from .page import Whole
 from .records import Table, View
 from .zipping import Archive
 
@@ -28,23 +35,48 @@ RowsByModel = Iterable[tuple[type[Model], QuerySet[Any]] | tuple[type[Model], Qu
 NOT_SEARCHED = "could-not-be-searched.txt"
 
 
-class Format(Protocol):
+MANIFEST = "manifest.json"
+
+# In hexadecimal digits, two for a byte
+REFERENCE_BYTES = 4
+
+
+class Writer(Protocol):
     """Writes the files of a table to a zip, and pauses where what it has written should be given out."""
 
     def __call__(self, archive: Archive, table: Table, *, bom: bool) -> Iterator[None]: ...
 
 
+@dataclass(frozen=True)
+class Format:
+    """How an export is written."""
+
+    write: Writer
+    end: Callable[[Archive, Whole], None] | None = None
+    """Writes what stands in the zip beside the tables, in the end."""
+
+
 def as_csv(archive: Archive, table: Table, *, bom: bool) -> Iterator[None]:
-    return csv.write(archive, table, _name(archive, table, ".csv"), bom=bom)
+    table.file = archive.name(_named(table, ".csv"), label=table.label, suffix=".csv")
+    return csv.write(archive, table, table.file, bom=bom)
 
 
 def as_json(archive: Archive, table: Table, *, bom: bool) -> Iterator[None]:
-    name = _name(archive, table, ".json")
-    table.schema = archive.name(f"{name.removesuffix('.json')}.schema.json", label=table.label)
-    return json.write(archive, table, name, table.schema)
+    table.file = archive.name(_named(table, ".json"), label=table.label, suffix=".json")
+    table.schema = archive.name(f"{table.file.removesuffix('.json')}.schema.json", label=table.label)
+    return json.write(archive, table, table.file, table.schema)
 
 
-FORMATS: dict[str, Format] = {"csv": as_csv, "json": as_json}
+def as_all(archive: Archive, table: Table, *, bom: bool) -> Iterator[None]:
+    return complete.write(archive, table, archive.name(_named(table, ""), label=table.label), bom=bom)
+
+
+FORMATS = {"csv": Format(as_csv), "json": Format(as_json), "complete": Format(as_all, page.cover)}
+
+
+def new_reference() -> str:
+    """Return what stands for an export in names and on paper: it says nothing of anybody, and no other one has it."""
+    return secrets.token_hex(REFERENCE_BYTES)
 
 
 @sensitive
@@ -71,18 +103,32 @@ def stream_zip(
     *,
     format: str = "csv",
     bom: bool = False,
-    texts: Callable[[list[Table]], Mapping[str, str]] = lambda tables: {},
+    reference: str = "",
+    manifest: Callable[[list[Table]], dict[str, Any]] = lambda tables: {},
 ) -> Iterator[bytes]:
     """Yield the same zip in pieces; each is given out before the next rows are read.
 
-    ``counts`` is filled with the number of rows by name of file. ``texts`` is called in the end, with what was
-    written, and returns what else is in the zip, {name of the file: text}. Raises ``ExportError``, and so never gives
-    out the directory at the end, without which nothing takes the pieces for a zip.
+    ``counts`` is filled with the number of rows by name of file. ``manifest`` is called in the end, with what was
+    written, and returns what ``manifest.json`` holds. ``reference`` is that of the export, by default a new one.
+    Language and time zone are those that are active now. Raises ``ExportError``, and so never gives out the directory
+    at the end, without which nothing takes the pieces for a zip.
     ``ValueError``, before the first piece, for a ``format`` that there is not.
     """
     if format not in FORMATS:
         raise ValueError(f"There is no format {format!r} of an export. Known are: {', '.join(sorted(FORMATS))}.")
-    return _pieces(rows, {} if counts is None else counts, failed, format, bom, texts)
+    counts = {} if counts is None else counts
+    pieces = _pieces(rows, counts, failed, FORMATS[format], bom, reference or new_reference(), manifest)
+    return _spoken(pieces, get_language(), timezone.get_current_timezone())
+
+
+def _spoken(pieces: Iterator[bytes], language: str | None, zone: tzinfo) -> Iterator[bytes]:
+    """Yield ``pieces``, each made in this language and time zone: a response is sent when others may be active."""
+    piece: bytes | None = b""
+    while piece is not None:
+        with override(language), timezone.override(zone):
+            piece = next(pieces, None)
+        if piece:
+            yield piece
 
 
 @sensitive
@@ -90,31 +136,33 @@ def _pieces(
     rows: RowsByModel,
     counts: dict[str, int],
     failed: Failed | None,
-    format: str,
+    format: Format,
     bom: bool,
-    texts: Callable[[list[Table]], Mapping[str, str]],
+    reference: str,
+    manifest: Callable[[list[Table]], dict[str, Any]],
 ) -> Iterator[bytes]:
     tables: list[Table] = []
     with Archive(counts) as archive:
         for model, *rest in rows:
             tables.append(table := Table(registry.declaration(model), *rest))
             with _broken_off(table.declared):
-                for _pause in FORMATS[format](archive, table, bom=bom):
-                    if chunk := archive.take():
-                        yield chunk
-        if failed := getattr(rows, "failed", {}) if failed is None else failed:
-            archive.write(archive.name(NOT_SEARCHED), _not_searched(failed))
-        for name, content in texts(tables).items():
-            archive.write(archive.name(name), content)
+                for _pause in format.write(archive, table, bom=bom):
+                    yield archive.take()
+        missing: Failed = getattr(rows, "failed", {}) if failed is None else failed
+        if missing:
+            archive.write(archive.name(NOT_SEARCHED), _not_searched(missing))
+        if said := manifest(tables):
+            archive.write(archive.name(MANIFEST), dumps(said, indent=2, ensure_ascii=False, default=str))
+        if format.end:
+            labels = [model._meta.label for model in missing]
+            format.end(archive, Whole(reference=reference, tables=tables, counts=counts, failed=labels, manifest=said))
     yield archive.take()
 
 
-def _name(archive: Archive, table: Table, suffix: str) -> str:
-    """Return a name for a file of the table: the declared one, which is for CSV unless a project says otherwise."""
+def _named(table: Table, suffix: str) -> str:
+    """Return the declared name of a file, which is one for CSV unless a project says otherwise, with ``suffix``."""
     given = str(table.declared.export_filename)
-    given = f"{given.removesuffix('.csv')}{suffix}" if given.endswith(".csv") else given
-    table.file = archive.name(given, label=table.label, suffix=suffix)
-    return table.file
+    return f"{given.removesuffix('.csv')}{suffix}" if given.endswith(".csv") else given
 
 
 def _not_searched(failed: Failed) -> str:

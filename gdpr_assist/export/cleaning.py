@@ -23,11 +23,16 @@ UNSEEN = {"Cc", "Cf", "Me", "Mn", "Zl", "Zp", "Zs"}
 # In bytes: what file systems take
 LONGEST_NAME = 255
 LONGEST_SUFFIX = 20
+# With two folders in front, below the 260 characters that Windows takes for a path
+LONGEST_UPLOAD = 100
 
 # What may lead to another folder
 SEPARATORS = re.compile(r"(\.{2,}|[/\\:])+")
 # Devices of Windows, also with a suffix
 RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9])(\.|$)", re.IGNORECASE)
+
+# What a browser runs, with scripts, when a link to it is followed
+RUN_BY_BROWSERS = re.compile(r"\.(s?html?|xht(ml)?|mht(ml)?|svgz?|xml|xslt?|m?js)$", re.IGNORECASE)
 
 
 def cell(text: str) -> str:
@@ -60,6 +65,16 @@ def file_name(name: str, *, label: str, taken: Collection[str], suffix: str = ".
     return next(each for each in _candidates(name, label, suffix) if each.casefold() not in folded)
 
 
+def upload_name(name: str, number: int) -> str:
+    """Return the name, in an export, of an uploaded file: no other one there has its ``number``.
+
+    Somebody else opens what a person has uploaded: what a browser would run becomes a text.
+    """
+    base = re.split(r"[/\\]", name)[-1]
+    valid = f"{number}-{_valid(base, LONGEST_UPLOAD) or 'file'}"
+    return f"{valid}.txt" if RUN_BY_BROWSERS.search(valid) else valid
+
+
 def _candidates(name: str, label: str, suffix: str) -> Iterator[str]:
     name = _valid(name) or _valid(f"{label}{suffix}")
     yield name
@@ -68,7 +83,7 @@ def _candidates(name: str, label: str, suffix: str) -> Iterator[str]:
         yield _valid(f"{number}-{label}-{name}")
 
 
-def _valid(name: str) -> str:
+def _valid(name: str, longest: int = LONGEST_NAME) -> str:
     """Return ``name`` without what leads out of a folder or is no part of a name somewhere; empty if all of it is."""
     name = SEPARATORS.sub("-", unicodedata.normalize("NFKC", name))
     try:
@@ -79,5 +94,5 @@ def _valid(name: str) -> str:
     suffix = PurePosixPath(name).suffix
     if len(suffix.encode()) > LONGEST_SUFFIX:
         suffix = ""
-    stem = name.removesuffix(suffix).encode()[: LONGEST_NAME - len(suffix.encode())]
+    stem = name.removesuffix(suffix).encode()[: longest - len(suffix.encode())]
     return stem.decode(errors="ignore") + suffix

@@ -29,7 +29,7 @@ def write(archive: Archive, table: Table, name: str, *, bom: bool) -> Iterator[N
             file.write(BYTE_ORDER_MARK)
         writer = csv.DictWriter(file, table.columns, restval="")
         writer.writerow({column: _cell(column) for column in table.columns})
-        for page in table.pages():
+        for page in table.records():
             writer.writerows({column: _cell(value) for column, value in record.items()} for record in page)
             archive.counts[name] += len(page)
             yield

@@ -30,7 +30,7 @@ def write(archive: Archive, table: Table, name: str, schema: str) -> Iterator[No
         yield
         kinds |= _declared(table)
         before = "[\n"
-        for page in table.pages():
+        for page in table.records():
             for record in page:
                 file.write(before + json.dumps(_object(record, kinds), ensure_ascii=False, allow_nan=False))
                 before = ",\n"

@@ -41,6 +41,21 @@ EVERYTHING = View()
 
 
 @dataclass(eq=False)
+class Upload:
+    """An uploaded file that a row names."""
+
+    column: str
+    name: str = field(repr=False)
+    """In its storage."""
+
+    file: str = ""
+    """In the zip; empty if it could not be read."""
+
+    error: str = ""
+    """The class of the error that ended the reading."""
+
+
+@dataclass(eq=False)
 class Table:
     """Rows of one model, what of them is exported, and where it was written to."""
 
@@ -48,10 +63,19 @@ class Table:
     rows: QuerySet[Any] = field(repr=False)
     view: View = EVERYTHING
     file: str = ""
-    """The file in the zip that has the rows."""
+    """The file in the zip that has the rows; so are the following."""
+
+    json: str = ""
+    """The same as JSON, where ``file`` is CSV."""
 
     schema: str = ""
-    """The file that has the JSON Schema of it."""
+    """The JSON Schema."""
+
+    pages: list[str] = field(default_factory=list)
+    """The same to be read in a browser."""
+
+    uploads: dict[tuple[str, str], Upload] = field(default_factory=dict, repr=False)
+    """{(column, name in the storage): the file}"""
 
     @property
     def label(self) -> str:
@@ -69,10 +93,10 @@ class Table:
         """
         names = [*self.declared.export_fields, *self.view.added]
         if self.has_own_export:
-            names = [*dict.fromkeys(name for page in self.pages() for record in page for name in record)] or names
+            names = [*dict.fromkeys(name for page in self.records() for record in page for name in record)] or names
         return [name for name in dict.fromkeys(names) if name not in self.view.hidden]
 
-    def pages(self, size: int | None = None) -> Iterator[list[Record]]:
+    def records(self, size: int | None = None) -> Iterator[list[Record]]:
         """Yield what ``PrivacyMeta.export`` gives of each row, as ``view`` shows it, in pages of at most ``size``.
 
         Of a row once, however often the queryset's joins find it.

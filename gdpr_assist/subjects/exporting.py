@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from django.utils import timezone
 from .. import __version__
 from ..copies.rows import copies_of
 from ..declaring.clauses import DELETED, Keep
-from ..export.archive import stream_zip
+from ..export.archive import new_reference, stream_zip
 from ..export.records import Table
 from ..paths import clauses_of, known_by, routes
 from ..registry import registry
@@ -24,8 +23,6 @@ from .person import Keys, Known
 from .references import HERSELF, Tokens
 from .shares import SEEN, SHARED, UNABLE, Reason
 from .showing import left_out, shown_to
-
-MANIFEST = "manifest.json"
 
 OTHERS = (
     "A key to another person is a token: the same for the same person in this export, another one in the next "
@@ -55,7 +52,13 @@ class Recipient:
 
 
 def stream(
-    recipient: Recipient, found: Iterable[Found], counts: dict[str, int], *, format: str, bom: bool
+    recipient: Recipient,
+    found: Iterable[Found],
+    counts: dict[str, int],
+    *,
+    format: str,
+    bom: bool,
+    reference: str,
 ) -> Iterator[bytes]:
     """Yield the zip in pieces; ``counts`` gets the number of rows by name of file, as ``stream_zip`` gives it.
 
@@ -64,12 +67,14 @@ def stream(
     tokens = Tokens(recipient.keys, recipient.using)
     there = [each for each in found if each.rows.exists()]
 
-    def manifest(tables: list[Table]) -> dict[str, str]:
+    reference = reference or new_reference()
+
+    def manifest(tables: list[Table]) -> dict[str, Any]:
         said = _manifest(recipient, list(zip(there, tables, strict=True)), counts)
-        return {MANIFEST: json.dumps(said, indent=2, ensure_ascii=False, default=str)}
+        return {"reference": reference, "format": format, **said}
 
     rows = [(each.model, *shown_to(each, tokens)) for each in there]
-    yield from stream_zip(rows, counts, format=format, bom=bom, texts=manifest)
+    yield from stream_zip(rows, counts, format=format, bom=bom, reference=reference, manifest=manifest)
 
 
 def _manifest(recipient: Recipient, written: list[tuple[Found, Table]], counts: dict[str, int]) -> dict[str, Any]:
@@ -84,7 +89,7 @@ def _manifest(recipient: Recipient, written: list[tuple[Found, Table]], counts: 
         "files": [
             {
                 "file": table.file,
-                **({"schema": table.schema} if table.schema else {}),
+                **_beside(table),
                 "model": each.label,
                 "database": each.using,
                 "party": each.part,
@@ -105,6 +110,17 @@ def _manifest(recipient: Recipient, written: list[tuple[Found, Table]], counts: 
     }
 
 
+def _beside(table: Table) -> dict[str, Any]:
+    """Return what else there is of the rows, by format, and the uploaded files that they name."""
+    files = {"json": table.json, "schema": table.schema, "pages": table.pages}
+    uploads = [
+        {"column": each.column, "name": each.name, "file": each.file or None}
+        | ({"error": each.error} if each.error else {})
+        for each in table.uploads.values()
+    ]
+    return {name: value for name, value in {**files, "uploads": uploads}.items() if value}
+
+
 def _acted(line: Line) -> str:
     reason = f"{line.how}: not about this person"
     return str(Reason(label=line.share.label, count=line.count, reason=reason))
@@ -122,7 +138,7 @@ def _identifiers(values: list[Known]) -> dict[str, list[Any]]:
     for each in values:
         if each.is_certain and each.identifier in shown:  # a session's key, say, is in no export
             found[each.identifier].append(each.value)
-    return found
+    return dict(found)
 
 
 def _copies(there: Iterable[Found], tells: Callable[[QuerySet[Any]], bool] | None) -> dict[str, int]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext_noop
 
 from ..declaring.declaration import Declaration
 from ..declaring.relations import generic_keys
@@ -20,11 +21,11 @@ from ..registry import registry
 from .finding import Found
 from .references import Tokens, references, with_references
 
-# Why a personal column is not shown
-OF_ANOTHER = "of another person"
-CREDENTIAL = "credential"
-COPY = "copy of an exported value: it leads to a row of its own"
-EXCLUDED = "excluded by declaration"
+# Why a personal column is not shown; translated where somebody reads it
+OF_ANOTHER = gettext_noop("of another person")
+CREDENTIAL = gettext_noop("credential")
+COPY = gettext_noop("copy of an exported value: it leads to a row of its own")
+EXCLUDED = gettext_noop("excluded by declaration")
 
 
 def shown_to(found: Found, tokens: Tokens) -> tuple[QuerySet[Any], View]:

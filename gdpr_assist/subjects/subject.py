@@ -232,12 +232,14 @@ class Subject:
         *,
         format: str = "csv",
         bom: bool = False,
+        reference: str = "",
         tells: Callable[[QuerySet[Any]], bool] | None = None,
     ) -> Iterator[bytes]:
         """Yield what ``export()`` writes, for a response that is streamed; ``counts`` gets what that returns.
 
         Whom it is for is looked up at once; the rows are read as they are taken. Of rows that are not in the files (in
         doubt, copies, those to which the person only did something) the manifest has a word if ``tells`` says so.
+        ``reference`` is what the export is called in it, by default by chance.
         """
         found = self.rows()
         acted = self._acted(found)
@@ -252,7 +254,8 @@ class Subject:
             is_narrowed=self._narrow is not None,
             tells=tells,
         )
-        return stream(recipient, found, {} if counts is None else counts, format=format, bom=bom)
+        counts = {} if counts is None else counts
+        return stream(recipient, found, counts, format=format, bom=bom, reference=reference)
 
     @sensitive
     def erase(

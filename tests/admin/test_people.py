@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import zipfile
 from contextlib import contextmanager, nullcontext
 
@@ -597,11 +598,17 @@ def test_the_export_is_that_of_the_person(officer, ada, bob):
     sale(ada, email=ADDRESS)
     sale(bob, email="bob@quill.example")
     response = person(officer, ada, action="export")
-    assert response.headers["Content-Disposition"] == 'attachment; filename="personal-data.zip"'
+    assert re.fullmatch(
+        r'attachment; filename="personal-data-\d{4}-\d\d-\d\d-[0-9a-f]{8}\.zip"',
+        response.headers["Content-Disposition"],
+    )
     with zipfile.ZipFile(io.BytesIO(response.getvalue())) as archive:
         names = archive.namelist()
         rows = list(csv.DictReader(io.StringIO(archive.read("people-Sale.csv").decode())))
+        manifest = json.loads(archive.read("manifest.json"))
     assert names == ["people-Account.csv", "people-Sale.csv", "manifest.json"]
+    assert f"-{manifest['reference']}.zip" in response.headers["Content-Disposition"]
+    assert "no-store" in response.headers["Cache-Control"]
     assert [each["email"] for each in rows] == [ADDRESS]
 
 

@@ -276,6 +276,14 @@ def test_export_in_another_format(ada, tmp_path):
         run("export", "people.Account", ada.pk, "--output", tmp_path / "other.zip", "--format", "xml")
 
 
+def test_a_complete_export(ada, tmp_path):
+    file = tmp_path / "ada.zip"
+    lines = run("export", "people.Account", ada.pk, "--output", file, "--format", "complete")
+    assert lines == "csv/people-Account.csv: 1\njson/people-Account.json: 1\n"
+    with zipfile.ZipFile(file) as archive:
+        assert "ada@quill.example" in archive.read("index.html").decode()
+
+
 def test_export_for_spreadsheets(ada, tmp_path):
     file = tmp_path / "ada.zip"
     run("export", "people.Account", ada.pk, "--output", file, "--bom")
