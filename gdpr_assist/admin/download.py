@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
@@ -15,17 +16,30 @@ from django.utils.http import content_disposition_header
 
 from ..declaring.search import Failed
 from ..exceptions import ExportError
-from ..export.archive import RowsByModel, new_reference, stream_zip
+from ..export.archive import FORMATS, RowsByModel, new_reference, stream_zip
+from .selection import SelectionError, not_a_selection
 
 logger = logging.getLogger(__name__)
 
 
-def download(
-    request: HttpRequest, rows: RowsByModel, failed: Failed, *, format: str = "csv", bom: bool = False
-) -> StreamingHttpResponse:
-    """Return the zip of ``rows`` as an attachment; it names the models that ``failed`` when they were searched."""
+def format_of(request: HttpRequest) -> dict[str, Any]:
+    """Return the format that was posted, as ``stream_zip`` takes it; CSV without a mark where nothing was.
+
+    Raises ``SelectionError`` for one that there is not.
+    """
+    name = request.POST.get("format", "csv")
+    if name not in FORMATS:
+        raise SelectionError(not_a_selection())
+    return {"format": name, "bom": "bom" in request.POST}
+
+
+def download(request: HttpRequest, rows: RowsByModel, failed: Failed) -> StreamingHttpResponse:
+    """Return the zip of ``rows`` as an attachment; it names the models that ``failed`` when they were searched.
+
+    Raises ``SelectionError`` for a format that there is not.
+    """
     reference = new_reference()
-    return attachment(request, stream_zip(rows, failed=failed, format=format, bom=bom, reference=reference), reference)
+    return attachment(request, stream_zip(rows, failed=failed, reference=reference, **format_of(request)), reference)
 
 
 def attachment(request: HttpRequest, zipped: Iterator[bytes], reference: str) -> StreamingHttpResponse:

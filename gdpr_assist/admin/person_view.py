@@ -21,7 +21,7 @@ from .choosing import chosen
 from .confirmation import asks_for_number, check_accounts, check_number, check_superuser, is_forced
 from .denied import Denied
 from .done import level, note, outcome, residue
-from .download import attachment
+from .download import attachment, format_of
 from .permissions import ANONYMISE, EXPORT, may_view_all
 from .person import Page, page_of
 from .refusals import REFUSALS, told
@@ -77,7 +77,8 @@ def _answer(
             raise PermissionDenied
         tells = partial(may_view_all, request, tool.admin_site)
         reference = new_reference()
-        return attachment(request, (whole or subject).stream(tells=tells, reference=reference), reference)
+        zipped = (whole or subject).stream(tells=tells, reference=reference, **format_of(request))
+        return attachment(request, zipped, reference)
     _check(tool, request, page, whole)
     is_looked_for = "residue" in request.POST
     result = (whole or subject).erase(

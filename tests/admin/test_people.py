@@ -612,6 +612,17 @@ def test_the_export_is_that_of_the_person(officer, ada, bob):
     assert [each["email"] for each in rows] == [ADDRESS]
 
 
+def test_the_export_is_in_the_format_that_was_chosen(officer, ada):
+    page = person(officer, ada)
+    assert re.findall(r'<option value="(\w+)">', page.content.decode()) == ["csv", "json", "complete"]
+    response = person(officer, ada, action="export", format="complete", bom="yes")
+    with zipfile.ZipFile(io.BytesIO(response.getvalue())) as archive:
+        assert archive.read("csv/people-Account.csv").startswith(b"\xef\xbb\xbf")
+        assert ADDRESS in archive.read("index.html").decode()
+    (message,) = said(person(officer, ada, action="export", format="xml"))
+    assert message.endswith("please select again.")
+
+
 def test_the_manifest_has_no_word_of_rows_that_are_not_for_the_user(log_in, ada, bob, settings):
     hidden = sale(bob, email=ADDRESS, recipient="north")
     client = log_in(*ALL, "change_personaldata")

@@ -20,6 +20,7 @@ from django.urls import resolve, reverse
 from gdpr_assist.admin import results, selection
 from gdpr_assist.exceptions import ExportError
 from gdpr_assist.export import records
+from gdpr_assist.export.archive import FORMATS
 from gdpr_assist.models import EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
 from gdpr_assist.registry import registry
 from gdpr_assist.tables import stored_key
@@ -486,6 +487,36 @@ def test_export_is_a_zip_with_a_file_for_each_model(officer, ada, ada_order, ada
         {"name": "Ada Lovelace", "email": "ada@example.org", "phone": "0123", "born": ""}
     ]
     assert files["shop-AuditEntry.csv"] == [{"actor": "ada@example.org"}]
+
+
+def options(page):
+    """Return the formats that a page offers."""
+    return re.findall(r'<option value="(\w+)">', page.content.decode())
+
+
+def test_the_page_offers_all_formats_and_ticks_the_mark_for_spreadsheets(officer, ada):
+    page = officer.post(TOOL, {"term": "ada@example.org"})
+    assert options(page) == list(FORMATS)
+    assert '<input type="checkbox" name="bom" value="yes" checked>' in page.content.decode()
+    assert options(officer.post(TOOL, {"term": "nobody"})) == []
+
+
+def test_the_format_is_the_one_that_was_chosen(officer, ada):
+    def names(**more):
+        with zipfile.ZipFile(io.BytesIO(act(officer, "export", ada, **more).getvalue())) as archive:
+            return archive.namelist(), archive.read(archive.namelist()[0])[:3]
+
+    assert names() == (["shop-Customer.csv"], b"nam")
+    assert names(format="csv", bom="yes") == (["shop-Customer.csv"], b"\xef\xbb\xbf")
+    assert names(format="json", bom="yes")[0] == ["shop-Customer.json", "shop-Customer.schema.json"]
+    assert "index.html" in names(format="complete")[0]
+
+
+@pytest.mark.parametrize("name", ["", "xml", "csv\0", "x" * 100_000, "__class__"], ids=lambda name: name[:5])
+def test_a_format_that_there_is_not(officer, ada, name):
+    assert said(act(officer, "export", ada, format=name)) == [
+        "The selection could not be read. Nothing was changed; please select again."
+    ]
 
 
 def test_export_takes_view_permission_only(log_in, ada):
