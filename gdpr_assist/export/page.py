@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Field
 from django.db.models.fields.files import FieldFile
 from django.template.backends.django import DjangoTemplates
 from django.utils import timezone
@@ -27,6 +28,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ..registry import registry
+from ..undocumented import all_choices
 from . import uploads
 from .records import Record, Table
 from .values import encoded, text
@@ -158,7 +160,7 @@ def _labels(table: Table, column: str) -> Mapping[Any, Any]:
         field: Any = table.declared.model._meta.get_field(column)
     except FieldDoesNotExist:
         return {}
-    return dict(getattr(field, "flatchoices", ()))
+    return dict(all_choices(field)) if isinstance(field, Field) else {}
 
 
 def _cell(table: Table, column: str, value: Any, labels: Mapping[Any, Any]) -> Cell:

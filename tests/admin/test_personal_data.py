@@ -495,10 +495,10 @@ def options(page):
 
 
 def test_the_page_offers_all_formats_and_ticks_the_mark_for_spreadsheets(officer, ada):
-    page = officer.post(TOOL, {"term": "ada@example.org"})
+    page = officer.post(TOOL, {"term": "ada@example.org"}, follow=True)
     assert options(page) == list(FORMATS)
     assert '<input type="checkbox" name="bom" value="yes" checked>' in page.content.decode()
-    assert options(officer.post(TOOL, {"term": "nobody"})) == []
+    assert options(officer.post(TOOL, {"term": "nobody"}, follow=True)) == []
 
 
 def test_the_format_is_the_one_that_was_chosen(officer, ada):
