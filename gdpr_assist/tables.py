@@ -254,6 +254,9 @@ class Export(models.Model):
     started = models.DateTimeField(gettext_lazy("when"), db_index=True, default=timezone.now)
     by = models.CharField(gettext_lazy("who"), max_length=LONGEST_WHO, blank=True, default="")
     format = models.CharField(gettext_lazy("format"), max_length=20)
+    reference = models.CharField(
+        gettext_lazy("reference"), max_length=20, blank=True, default="", help_text="In the name of the zip, and in it"
+    )
     counts = models.JSONField(gettext_lazy("rows"), default=dict, help_text="{label of a model: rows}")
     digest = models.CharField(
         gettext_lazy("SHA-256 of the zip"), max_length=64, blank=True, default="", help_text="Once it is whole"

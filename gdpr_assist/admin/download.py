@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -17,6 +19,9 @@ from django.utils.http import content_disposition_header
 from ..declaring.search import Failed
 from ..exceptions import ExportError
 from ..export.archive import FORMATS, RowsByModel, new_reference, stream_zip
+from ..export.records import Table
+from ..log.exports import noted
+from ..tables import who
 from .selection import SelectionError, not_a_selection
 
 logger = logging.getLogger(__name__)
@@ -38,16 +43,26 @@ def download(request: HttpRequest, rows: RowsByModel, failed: Failed) -> Streami
 
     Raises ``SelectionError`` for a format that there is not.
     """
-    reference = new_reference()
-    return attachment(request, stream_zip(rows, failed=failed, reference=reference, **format_of(request)), reference)
+    return attachment(request, partial(stream_zip, rows, failed=failed))
 
 
-def attachment(request: HttpRequest, zipped: Iterator[bytes], reference: str) -> StreamingHttpResponse:
-    """Return the pieces of a zip as an attachment, which no cache keeps.
+def attachment(request: HttpRequest, stream: Callable[..., Iterator[bytes]]) -> StreamingHttpResponse:
+    """Return what ``stream`` yields, given how, as an attachment, which no cache keeps. The export is noted.
 
-    Its name says when it was made, and for whom by ``reference`` alone, which stands in the zip too.
+    Its name says when it was made, and for whom by a reference alone, which stands in the zip and in the note too.
+    Raises ``SelectionError`` for a format that there is not.
     """
-    chunks = _logged(zipped)
+    how, reference = format_of(request), new_reference()
+    counts: dict[str, int] = {}
+    tables: list[Table] = []
+    pieces = stream(counts=counts, tables=tables, reference=reference, **how)
+
+    def rows() -> Counter[str]:
+        return sum((Counter({each.label: counts.get(each.file, 0)}) for each in tables), Counter())
+
+    chunks = _logged(
+        noted(pieces, by=who(request.user), format=how["format"], reference=reference, counts=rows),
+    )
     name = f"personal-data-{datetime.now(timezone.get_current_timezone()):%Y-%m-%d}-{reference}.zip"
     response = StreamingHttpResponse(
         # Django would hold all of a plain iterator in memory before an asynchronous server gets the first piece.

@@ -37,9 +37,9 @@ class WithNames(List):
 class ExportsAdmin(ReadOnly):
     """What was exported, by whom and when: numbers, and a hash that the zip can be held against."""
 
-    list_display = ("started", "what", "who", "format", "state")
+    list_display = ("started", "what", "who", "format", "reference", "state")
     list_filter = (("started", admin.DateFieldListFilter), "state")
-    fields = ("started", "who", "format", "state", "what", "digest")
+    fields = ("started", "who", "format", "reference", "state", "what", "digest")
     readonly_fields = ("who", "what")
     ordering = ("-started", "-pk")
     list_per_page = 50

@@ -13,7 +13,6 @@ from django.http.response import HttpResponseBase
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 
-from ..export.archive import new_reference
 from ..subjects.subject import Subject
 from . import operations
 from .asked import Choice, forget
@@ -21,7 +20,7 @@ from .choosing import chosen
 from .confirmation import asks_for_number, check_accounts, check_number, check_superuser, is_forced
 from .denied import Denied
 from .done import level, note, outcome, residue
-from .download import attachment, format_of
+from .download import attachment
 from .permissions import ANONYMISE, EXPORT, may_view_all
 from .person import Page, page_of
 from .refusals import REFUSALS, told
@@ -76,9 +75,7 @@ def _answer(
         if not (page_of(request, tool.admin_site, whole) if whole else page).may_export:
             raise PermissionDenied
         tells = partial(may_view_all, request, tool.admin_site)
-        reference = new_reference()
-        zipped = (whole or subject).stream(tells=tells, reference=reference, **format_of(request))
-        return attachment(request, zipped, reference)
+        return attachment(request, partial((whole or subject).stream, tells=tells))
     _check(tool, request, page, whole)
     is_looked_for = "residue" in request.POST
     result = (whole or subject).erase(

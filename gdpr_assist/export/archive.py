@@ -105,11 +105,13 @@ def stream_zip(
     bom: bool = False,
     reference: str = "",
     manifest: Callable[[list[Table]], dict[str, Any]] = lambda tables: {},
+    tables: list[Table] | None = None,
 ) -> Iterator[bytes]:
     """Yield the same zip in pieces; each is given out before the next rows are read.
 
-    ``counts`` is filled with the number of rows by name of file. ``manifest`` is called in the end, with what was
-    written, and returns what ``manifest.json`` holds. ``reference`` is that of the export, by default a new one.
+    ``counts`` is filled with the number of rows by name of file, ``tables`` with what was written. ``manifest`` is
+    called with that in the end, and returns what ``manifest.json`` holds. ``reference`` is that of the export, by
+    default a new one.
     Language and time zone are those that are active now. Raises ``ExportError``, and so never gives out the directory
     at the end, without which nothing takes the pieces for a zip.
     ``ValueError``, before the first piece, for a ``format`` that there is not.
@@ -117,7 +119,8 @@ def stream_zip(
     if format not in FORMATS:
         raise ValueError(f"There is no format {format!r} of an export. Known are: {', '.join(sorted(FORMATS))}.")
     counts = {} if counts is None else counts
-    pieces = _pieces(rows, counts, failed, FORMATS[format], bom, reference or new_reference(), manifest)
+    tables = [] if tables is None else tables
+    pieces = _pieces(rows, counts, failed, FORMATS[format], bom, reference or new_reference(), manifest, tables)
     return _spoken(pieces, get_language(), timezone.get_current_timezone())
 
 
@@ -140,8 +143,8 @@ def _pieces(
     bom: bool,
     reference: str,
     manifest: Callable[[list[Table]], dict[str, Any]],
+    tables: list[Table],
 ) -> Iterator[bytes]:
-    tables: list[Table] = []
     with Archive(counts) as archive:
         for model, *rest in rows:
             tables.append(table := Table(registry.declaration(model), *rest))

@@ -165,6 +165,16 @@ class Migration(migrations.Migration):
                 ("by", models.CharField(blank=True, default="", max_length=255, verbose_name="who")),
                 ("format", models.CharField(max_length=20, verbose_name="format")),
                 (
+                    "reference",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="In the name of the zip, and in it",
+                        max_length=20,
+                        verbose_name="reference",
+                    ),
+                ),
+                (
                     "counts",
                     models.JSONField(default=dict, help_text="{label of a model: rows}", verbose_name="rows"),
                 ),

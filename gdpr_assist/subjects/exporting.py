@@ -59,8 +59,9 @@ def stream(
     format: str,
     bom: bool,
     reference: str,
+    tables: list[Table] | None,
 ) -> Iterator[bytes]:
-    """Yield the zip in pieces; ``counts`` gets the number of rows by name of file, as ``stream_zip`` gives it.
+    """Yield the zip in pieces; ``counts`` and ``tables`` get what ``stream_zip`` gives them.
 
     Of a row about several people, each gets what is theirs, what they have seen, and what is not personal.
     """
@@ -74,7 +75,8 @@ def stream(
         return {"reference": reference, "format": format, **said}
 
     rows = [(each.model, *shown_to(each, tokens)) for each in there]
-    yield from stream_zip(rows, counts, format=format, bom=bom, reference=reference, manifest=manifest)
+    how: dict[str, Any] = {"format": format, "bom": bom, "reference": reference, "tables": tables}
+    yield from stream_zip(rows, counts, manifest=manifest, **how)
 
 
 def _manifest(recipient: Recipient, written: list[tuple[Found, Table]], counts: dict[str, int]) -> dict[str, Any]:

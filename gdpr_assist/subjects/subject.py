@@ -17,6 +17,7 @@ from django.db.models import Model, QuerySet
 
 from ..databases.rows import with_rows
 from ..exceptions import AnonymiseError
+from ..export.records import Table
 from ..paths import clauses_of
 from ..planning.plans import Force
 from ..residue.looking import Residue
@@ -233,13 +234,14 @@ class Subject:
         format: str = "csv",
         bom: bool = False,
         reference: str = "",
+        tables: list[Table] | None = None,
         tells: Callable[[QuerySet[Any]], bool] | None = None,
     ) -> Iterator[bytes]:
         """Yield what ``export()`` writes, for a response that is streamed; ``counts`` gets what that returns.
 
         Whom it is for is looked up at once; the rows are read as they are taken. Of rows that are not in the files (in
         doubt, copies, those to which the person only did something) the manifest has a word if ``tells`` says so.
-        ``reference`` is what the export is called in it, by default by chance.
+        ``reference`` is what the export is called in it, by default by chance; ``tables`` gets what was written.
         """
         found = self.rows()
         acted = self._acted(found)
@@ -255,7 +257,7 @@ class Subject:
             tells=tells,
         )
         counts = {} if counts is None else counts
-        return stream(recipient, found, counts, format=format, bom=bom, reference=reference)
+        return stream(recipient, found, counts, format=format, bom=bom, reference=reference, tables=tables)
 
     @sensitive
     def erase(

@@ -1,20 +1,26 @@
 """The lists of what was erased and exported, the page of one erasure, its receipt, and who may see them."""
 
+import hashlib
 import uuid
+from unittest import mock
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connections
+from django.db import OperationalError, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from gdpr_assist import Subject
 from gdpr_assist.admin.done import note
 from gdpr_assist.erasure import erase
+from gdpr_assist.exceptions import ExportError
 from gdpr_assist.log import writing
 from gdpr_assist.models import EventLog, Operation, Outcome, Receipt
 from gdpr_assist.planning.plans import plan
+from gdpr_assist.registry import registry
 from gdpr_assist.tables import Export, who
+from tests.admin.conftest import TOOL
+from tests.admin.pages import obj_pk
 from tests.apps.people.models import Account, Sale
 from tests.apps.shop.models import Customer
 
@@ -338,3 +344,56 @@ def test_the_list_of_exports(officer, chief):
     assert admin.what(export) == "2 customers, 1 gone.Thing"
     assert admin.who(export) == "chief"
     assert officer.get(f"{EXPORTS}{export.pk}/change/").status_code == 200
+
+
+def tick(client, *rows, **more):
+    data = {"action": "export", "obj_pk": [obj_pk(each) for each in rows], **more}
+    return client.post(TOOL, data)
+
+
+@pytest.mark.parametrize("format", ["csv", "json", "complete"])
+def test_an_export_is_noted_with_a_hash_of_the_zip(officer, ada, ada_order, format):
+    response = tick(officer, ada, ada_order, format=format)
+    zipped = response.getvalue()
+    [export] = Export.objects.all()
+    assert (export.state, export.format) == ("whole", format)
+    assert export.digest == hashlib.sha256(zipped).hexdigest()
+    assert export.counts == {"shop.Customer": 1, "shop.Order": 1}
+    assert export.by == who(User.objects.get(username="staff"))
+    assert f"-{export.reference}.zip" in response["Content-Disposition"]
+    assert "Ada" not in str(Export.objects.values())
+
+
+def test_the_export_of_a_person_is_noted(officer):
+    may = Account.objects.create(email="may@example.org")
+    Sale.objects.create(buyer=may, recipient="May", email="may@example.org")
+    response = officer.post(TOOL, {"person": f"default/{obj_pk(may)}", "action": "export"})
+    assert response.getvalue()
+    [export] = Export.objects.all()
+    assert (export.state, export.counts) == ("whole", {"people.Account": 1, "people.Sale": 1})
+
+
+def test_one_that_breaks_off_is_noted_as_broken(officer, ada, monkeypatch):
+    monkeypatch.setattr(type(registry.declaration(Customer).meta), "export", lambda self, row: row.no_such)
+    response = tick(officer, ada)
+    with pytest.raises(ExportError):
+        response.getvalue()
+    [export] = Export.objects.all()
+    assert (export.state, export.digest) == ("broken", "")
+
+
+def test_one_that_nobody_reads_to_its_end_is_noted_as_broken(officer, ada, ada_order):
+    response = tick(officer, ada, ada_order)
+    next(iter(response.streaming_content))
+    for close in response._resource_closers:  # as close() does, which also ends the connections of a request
+        close()
+    assert [each.state for each in Export.objects.all()] == ["broken"]
+
+
+def test_what_cannot_be_noted_is_not_handed_out(officer, ada, monkeypatch):
+    monkeypatch.setattr(Export.objects, "create", mock.Mock(side_effect=OperationalError("no such table")))
+    response = tick(officer, ada)
+    pieces = []
+    with pytest.raises(OperationalError):
+        pieces.extend(response.streaming_content)
+    assert pieces == []
