@@ -57,7 +57,7 @@ def back(client, page):
 
 def checked(page):
     boxes = re.findall(r'<input type="checkbox" name="(\w+)" value="([^"]*)"( checked)?', page.content.decode())
-    return {value for _name, value, is_ticked in boxes if is_ticked}
+    return {value for name, value, is_ticked in boxes if is_ticked and name != "bom"}
 
 
 def orders(number, **values):
