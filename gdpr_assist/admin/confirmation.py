@@ -24,14 +24,22 @@ if TYPE_CHECKING:
     from ..planning.plans import Plan
     from ..planning.preview import Preview, preview
     from ..planning.superusers import is_among, staff_among, takes_last_superuser
+    from .naming import name_of
+    from .samples import Sample, samples
 else:
     is_among = at_first_call("gdpr_assist.planning.superusers.is_among")
     person_of = at_first_call("gdpr_assist.paths.person_of")
+    name_of = at_first_call("gdpr_assist.admin.naming.name_of")
+    samples = at_first_call("gdpr_assist.admin.samples.samples")
     preview = at_first_call("gdpr_assist.planning.preview.preview")
     staff_among = at_first_call("gdpr_assist.planning.superusers.staff_among")
     takes_last_superuser = at_first_call("gdpr_assist.planning.superusers.takes_last_superuser")
 
 TEMPLATE = "anonymise_confirmation.html"
+
+# Of each model, on the page that asks
+MOST_NAMES = 20
+MOST_SAMPLES = 3
 
 # Of more rows than this, and of more than one person, the number is typed.
 MOST_UNTYPED = 100
@@ -42,9 +50,27 @@ class PlannedModel(NamedTuple):
 
     preview: Preview
 
+    first: list[Model]
+    """The first of the rows."""
+
     @property
     def name(self) -> str:
         return model_ngettext(self.preview.plan.model._meta, self.preview.rows)
+
+    @property
+    def names(self) -> list[str]:
+        """The text of the first rows."""
+        return [name_of(row) for row in self.first]
+
+    @property
+    def others(self) -> int:
+        """How many rows have no name here."""
+        return self.preview.rows - len(self.first)
+
+    @property
+    def samples(self) -> list[Sample]:
+        """What becomes of the first rows, field by field."""
+        return samples(self.preview.plan, self.first[:MOST_SAMPLES])
 
     @property
     def fields(self) -> str:
@@ -70,7 +96,9 @@ def context(request: HttpRequest, plans: Iterable[Plan]) -> dict[str, Any]:
     return {
         "title": _("Anonymise data"),
         "subtitle": None,
-        "planned": [PlannedModel(preview=each) for each in previews],
+        "planned": [
+            PlannedModel(preview=each, first=list(each.plan.rows().order_by("pk")[:MOST_NAMES])) for each in previews
+        ],
         "rows": sum(each.rows for each in previews),
         "unmarked": sum(each.unmarked for each in previews),
         "marked": sum(each.marked for each in previews),

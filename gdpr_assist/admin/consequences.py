@@ -18,10 +18,9 @@ from ..deletion import AnonymiseOnUpdate
 from ..registry import concrete
 from ..subjects.survivors import survivors
 from ..undocumented import collected, objects_of, updates_of
-from .confirmation import counted
+from .confirmation import MOST_NAMES, counted
 from .naming import url_of
 from .permissions import can_be_anonymised, may_view, shown
-from .person import MOST_NAMES
 
 # {model: the rows that will be anonymised, or deleted with their person}
 Rows = dict[type[Model], set[Any]]

@@ -26,15 +26,12 @@ from ..subjects.showing import keys_to_things
 from ..subjects.subject import Subject
 from ..tables import stored_key
 from ..undocumented import admin_of
-from .confirmation import counted
+from .confirmation import MOST_NAMES, MOST_SAMPLES, counted
 from .naming import name_of, url_of
 from .people import own_rows
 from .permissions import lets_nobody_edit, may_anonymise_all, may_delete_all, may_view, may_view_all
 from .permissions import shown as visible
-from .samples import MOST_SAMPLES, Sample, samples
-
-# Of each group of rows; the others are counted.
-MOST_NAMES = 20
+from .samples import Sample, samples
 
 # Of so many rows of a group, none may go or come between the page and its confirmation; of more, the number counts.
 MOST_STAMPED = 10_000

@@ -18,9 +18,6 @@ from ..declaring.rules import is_hashed_password
 from ..planning.plans import Plan
 from .naming import LONGEST_CELL, name_of
 
-# Of a group of rows
-MOST_SAMPLES = 3
-
 
 @dataclass(frozen=True, kw_only=True)
 class FieldSample:

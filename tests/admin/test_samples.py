@@ -7,6 +7,7 @@ from django.utils import timezone
 from gdpr_assist.admin.naming import LONGEST_CELL
 from gdpr_assist.admin.samples import samples
 from gdpr_assist.planning.plans import plan
+from tests.admin.conftest import CUSTOMERS
 from tests.apps.own.models import Document, Person
 from tests.apps.shop.models import Comment, Customer
 from tests.observing import redeclared
@@ -77,3 +78,27 @@ def test_a_row_whose_text_raises_is_named_by_its_key(monkeypatch):
     ada = Customer.objects.create(name="Ada", email="ada@example.org")
     monkeypatch.setattr(Customer, "__str__", lambda self: self.no_such)
     assert of(ada)[0].name == f"customer {ada.pk}"
+
+
+def test_the_page_that_asks_names_the_rows_and_says_what_becomes_of_each(officer, ada):
+    Customer.objects.create(name="<b>Bob</b>", email="bob@example.org", phone="0456")
+    page = officer.post(
+        CUSTOMERS, {"action": "anonymise", "_selected_action": [each.pk for each in Customer.objects.all()]}
+    )
+    [planned] = page.context["planned"]
+    assert planned.names == ["Ada Lovelace", "<b>Bob</b>"]
+    assert planned.others == 0
+    html = page.content.decode()
+    assert "&lt;b&gt;Bob&lt;/b&gt;" in html
+    assert f"becomes {ada.pk}" in html
+    assert "0456" in html
+
+
+def test_of_many_rows_the_first_are_named(officer, db):
+    Customer.objects.bulk_create(Customer(name=f"Customer {n}", email=f"{n}@example.org") for n in range(25))
+    page = officer.post(
+        CUSTOMERS, {"action": "anonymise", "_selected_action": [each.pk for each in Customer.objects.all()]}
+    )
+    [planned] = page.context["planned"]
+    assert (len(planned.names), planned.others, len(planned.samples)) == (20, 5, 3)
+    assert "and 5 more" in page.content.decode()
