@@ -9,6 +9,7 @@ from unittest import mock
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from gdpr_assist import Generic, Keep, Subject
@@ -400,6 +401,88 @@ class TestEverything:
             run("--fix", "--noinput", "--model", "people.Sale")
         assert [events for *_, events, _ in logged()][-1] == {("anonymise", "people.Sale", str(mine.pk))}
         assert PrivacyAnonymised.objects.filter(object_id=str(mine.pk), part="").count() == 1
+
+    def test_what_goes_with_an_erased_person(self, ada, erased):
+        """A token, say, that came since; somebody else's stays."""
+        SaleLine.objects.create(sale=erased[0]["sale"], engraving="Ada")
+        other = SaleLine.objects.create(sale=sale(account("bob")), engraving="Bob")
+        SaleLine.objects.create(sale=sale(email="guest@quill.example"), engraving="Guest")
+        assert wrong() == {("people.SaleLine", "not deleted"): 1}
+        assert wrong("--model", "people.SaleLine") == {("people.SaleLine", "not deleted"): 1}
+        assert not found("--exclude-model", "people.SaleLine").keys() & {("people.SaleLine", "not deleted")}
+        with committing():
+            printed = run("--fix", typed=["yes"])
+        assert "default: people.SaleLine: 1 not deleted (came since, or was left)" in printed
+        assert "people.SaleLine: 1 deleted" in printed
+        assert SaleLine.objects.count() == 2
+        assert SaleLine.objects.filter(pk=other.pk).exists()
+        assert logged()[-1][1] == {("delete", "people.SaleLine", str(erased[0]["line"].pk + 1))}
+
+    def test_the_way_is_named(self, erased):
+        SaleLine.objects.create(sale=erased[0]["sale"], engraving="Ada")
+        with pytest.raises(CommandError, match=r"1 of people\.SaleLine on default not deleted\..*--fix"):
+            run()
+
+    def test_a_row_that_is_about_somebody_living_too(self, ada):
+        bob = account("bob")
+        with changed(Chat, subject=["asker", "answerer"], on_erasure="delete"):
+            ada.anonymise()
+            both = {"question": "Where?", "answer": "Here."}
+            Chat.objects.create(asker=ada, answerer=bob, **both)
+            assert ("people.Chat", "not deleted") not in found()
+            Chat.objects.create(asker=ada, **both)
+            assert wrong() == {("people.Chat", "not deleted"): 1}
+            bob.anonymise()
+            assert wrong() == {("people.Chat", "not deleted"): 2}
+
+    def test_a_generic_key_to_an_erased_person(self, ada):
+        with changed(Remark, on_erasure="delete"):
+            Remark.objects.create(about=account("bob"), text="for Bob")
+            Remark.objects.create(about=ada, text="for Ada")
+            assert ("people.Remark", "not deleted") not in found()
+            ada.anonymise()
+            assert wrong() == {("people.Remark", "not deleted"): 1}
+
+    @pytest.mark.parametrize(
+        ("on_erasure", "what"), [("anonymise", "not anonymised"), ("delete", "not deleted"), (Keep("tax"), None)]
+    )
+    def test_copies_of_erased_rows(self, ada, on_erasure, what):
+        with changed(Remark, subject=None, copy_of=Generic("content_type", "object_id"), on_erasure=on_erasure):
+            mine, other = sale(ada), sale(account("bob"))
+            Subject(ada).erase()
+            Remark.objects.create(about=other, text="for Bob")
+            found()
+            copies = [Remark.objects.create(about=each, text="for Ada") for each in (ada, mine)]
+            if what is None:
+                found()
+                return
+            assert wrong() == {("people.Remark", what): 2}
+            run("--fix", "--noinput")
+            assert not Remark.objects.filter(pk__in=[each.pk for each in copies], text="for Ada").exists()
+            assert Remark.objects.get(text="for Bob").about == other
+
+    def test_copies_of_a_part(self, ada):
+        """Both have their part erased, and the copy goes once."""
+        bob = account("bob")
+        with changed(Remark, subject=None, copy_of=Generic("content_type", "object_id")):
+            chat = Chat.objects.create(asker=ada, answerer=bob, question="Where?", answer="Here.")
+            for each in (ada, bob):
+                Subject(each).erase()
+            Remark.objects.create(about=chat, text="Where? Here.")
+            assert wrong() == {("people.Remark", "not anonymised"): 1}
+
+    def test_the_number_of_queries_is_that_of_the_tables(self, ada, erased):
+        def count():
+            SaleLine.objects.create(sale=erased[0]["sale"], engraving="Ada")
+            with CaptureQueriesContext(connections["default"]) as captured, pytest.raises(CommandError):
+                run("--model", "people.SaleLine")
+            return len(captured)
+
+        first = count()
+        for number in range(20):
+            account(f"other{number}").anonymise()
+            SaleLine.objects.create(sale=erased[0]["sale"], engraving="Ada")
+        assert count() == first
 
     def test_all_does_not_anonymise_what_never_was(self):
         customer()

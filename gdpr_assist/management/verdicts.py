@@ -94,6 +94,11 @@ def of_verification(verification: Verification) -> Iterator[str]:
         )
 
 
+def of_since(findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield what is there that an erasure would have taken."""
+    yield from (f"{each.using}: {each.label}: {each.count} {each.what} (came since, or was left)" for each in findings)
+
+
 def of_cured(cured: Cured) -> Iterator[str]:
     """Yield what was done."""
     yield from (f"{using}: operation {operation}" for using, operation in cured.operations.items())

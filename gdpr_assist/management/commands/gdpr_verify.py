@@ -27,12 +27,13 @@ from gdpr_assist.verifying.findings import Finding
 from gdpr_assist.verifying.of_everything import of_everything
 from gdpr_assist.verifying.of_operation import of_operation
 from gdpr_assist.verifying.of_person import check_was_erased, of_person
+from gdpr_assist.verifying.since import came_since
 
 
 class Command(BaseCommand):
     help = (
         "Count the anonymised rows of every registered model, those of them that were filled again since, and the "
-        "rows that are there though the log says that they were erased; or look so at one operation, or one person. "
+        "rows that are there though they were erased, or would have been; or look so at one operation, or one person. "
         "The exit status is 1 if something is not in order."
     )
 
@@ -118,13 +119,13 @@ class Command(BaseCommand):
         else:
             with console(self.stdout, options).growing(verdicts.NUMBERS) as add:
                 verification = verify(
-                    options["database"],
-                    **chosen,
-                    follow=lambda each: add(verdicts.cells(each), verdicts.of_table(each)),
+                    options["database"], **chosen, follow=lambda it: add(verdicts.cells(it), verdicts.of_table(it))
                 )
-        self.print(verdicts.of_verification(verification), options)
+        since = came_since(each.plan for each in verification.previews if not each.plan.part)
+        self.print([*verdicts.of_verification(verification), *verdicts.of_since(since)], options)
         every = options["all"]
-        return of_everything(verification, every=every), list(failures(verification, every=every))
+        wrong = [*failures(verification, every=every), *verdicts.sentences(since)]
+        return [*of_everything(verification, every=every), *since], wrong
 
     def print(self, lines: Iterable[str], options: dict[str, Any]) -> None:
         for line in () if options["json"] else lines:
