@@ -15,15 +15,16 @@ from django.db import transaction
 from django.db.models.signals import post_delete, post_save, pre_save
 from model_bakery import baker
 
-from gdpr_assist import switches
+from gdpr_assist import Generic, switches
 from gdpr_assist.checks.watchers import check_E042, check_W025, check_W035
 from gdpr_assist.execution.ranges import execute_in_ranges
 from gdpr_assist.loading import at_first_call
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.signals import post_anonymise, pre_anonymise, rows_anonymised
+from tests.apps.people.models import Remark
 from tests.apps.shop.models import Comment, Customer, GiftOrder, Order
 
-from .observing import listening, rows, unchanged
+from .observing import changed, listening, rows, unchanged
 
 HERE = __name__
 
@@ -246,6 +247,39 @@ def test_gdpr_assist_W035():
         assert (found.id, found.obj) == ("gdpr_assist.W035", Customer)
         assert found.msg.startswith("shop.Customer: auditlog.receivers.log_delete hears of a deleted row after ")
         with listening(post_delete, of_an_app("shop.receivers.log_delete"), Customer):
+            assert check_W035() == []
+
+
+class TestOwnReceiversBehind:
+    """gdpr_assist.W035, where a table of copies is declared: a receiver of the project's own may write into it."""
+
+    @pytest.fixture(autouse=True)
+    def _copies(self):
+        with changed(Remark, subject=None, copy_of=Generic("content_type", "object_id")):
+            yield
+
+    def named(self, name):
+        with listening(post_delete, of_an_app(name), Customer):
+            return [(each.id, each.obj, each.msg.split(" hears ")[0]) for each in check_W035()]
+
+    def test_it_is_named(self):
+        expected = "shop.Customer: shop.receivers.log_delete"
+        assert self.named("shop.receivers.log_delete") == [("gdpr_assist.W035", Customer, expected)]
+
+    def test_django_copies_nothing(self):
+        assert self.named("django.contrib.things.receivers.count") == []
+
+    def test_nor_does_a_quiet_one(self, settings):
+        settings.GDPR_QUIET_RECEIVERS = ["shop.receivers.*"]
+        assert self.named("shop.receivers.log_delete") == []
+
+    def test_one_that_hears_of_it_before_is_in_time(self):
+        with (
+            mock.patch.object(post_delete, "receivers", []),
+            mock.patch.object(post_delete, "sender_receivers_cache", type(post_delete.sender_receivers_cache)()),
+            listening(post_delete, of_an_app("shop.receivers.log_delete"), Customer),
+            listening(post_delete, at_first_call("gdpr_assist.receivers.end_deletion"), Customer),
+        ):
             assert check_W035() == []
 
 

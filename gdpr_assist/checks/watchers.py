@@ -8,6 +8,7 @@ from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 
 from ..conf import quiet_receivers
+from ..copies.rows import copying
 from ..planning.watchers import of_every_model, too_late
 from .messages import declarations, message
 
@@ -46,15 +47,16 @@ def check_W025(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 
 def check_W035(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """An app writes down what a deleted row held after its copies were looked for."""
+    """Somebody may write down what a deleted row held after its copies were looked for."""
     return [
         message(
             "W035",
             f"{each.label}: {', '.join(names)} hears of a deleted row after gdpr_assist has looked for copies of it. "
-            "What is written then, when your own code deletes a row, stays.",
-            'Put "gdpr_assist" behind that app in INSTALLED_APPS, and register models with the app in models.py.',
+            "What is written then of a row that is deleted stays.",
+            'Put "gdpr_assist" behind that app in INSTALLED_APPS, and register models with the app in models.py. Of a '
+            "receiver that copies nothing of a row, write its name into GDPR_QUIET_RECEIVERS.",
             each.model,
         )
         for each in declarations(app_configs)
-        if (names := too_late(each.model))
+        if (names := too_late(each.model, is_copied=bool(copying(each.model))))
     ]

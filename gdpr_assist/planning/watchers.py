@@ -52,11 +52,24 @@ def hears_of_deletions(model: type[Model]) -> bool:
     return any(not _name(each).startswith("gdpr_assist.") for each in receivers)
 
 
-def too_late(model: type[Model]) -> list[str]:
-    """Return the names of receivers, of apps that write copies of rows, that hear of a deleted row after this app."""
-    names = [_name(each) for each in live_receivers(post_delete, model)]
-    behind = names[names.index(LOOKS_FOR_COPIES) + 1 :] if LOOKS_FOR_COPIES in names else []
-    return [name for name in behind if any(name.startswith(f"{app}.") for app in writing_copies())]
+def too_late(model: type[Model], *, is_copied: bool) -> list[str]:
+    """Return the names of receivers that may copy a deleted row, and hear of it after this app.
+
+    Those of apps that are known to write copies; and where ``is_copied`` says that a table of copies is declared, all
+    but Django's own and quiet ones: nobody can tell what they do.
+    """
+    receivers = live_receivers(post_delete, model)
+    names = [_name(each) for each in receivers]
+    behind = receivers[names.index(LOOKS_FOR_COPIES) + 1 :] if LOOKS_FOR_COPIES in names else []
+    return [_name(each) for each in behind if _writes_copies(each) or (is_copied and not _copies_nothing(each))]
+
+
+def _writes_copies(receiver: Callable[..., Any]) -> bool:
+    return any(_name(receiver).startswith(f"{app}.") for app in writing_copies())
+
+
+def _copies_nothing(receiver: Callable[..., Any]) -> bool:
+    return _is_quiet(receiver) or _name(receiver).startswith(("django.", "gdpr_assist."))
 
 
 def of_every_model() -> dict[str, list[str]]:
