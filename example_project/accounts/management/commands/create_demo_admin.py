@@ -17,6 +17,9 @@ OFFICER = "officer"
 TOOL = ["search_personaldata", "export_personaldata", "anonymise_personaldata", "view_erasures"]
 MODELS = ["view", "change"]
 
+# Not personal, but an export says what was bought.
+NAMED_IN_EXPORTS = Q(content_type__app_label="shop", codename="view_product")
+
 
 class Command(BaseCommand):
     help = (
@@ -30,7 +33,7 @@ class Command(BaseCommand):
     def handle(self, *, database: str, **options: Any) -> None:
         self._login(ADMIN, database, is_superuser=True)
         officer = self._login(OFFICER, database, is_superuser=False)
-        needed = Q(content_type__app_label="gdpr_assist", codename__in=TOOL)
+        needed = Q(content_type__app_label="gdpr_assist", codename__in=TOOL) | NAMED_IN_EXPORTS
         for model in registry.models:
             names = [f"{each}_{model._meta.model_name}" for each in MODELS]
             needed |= Q(content_type__app_label=model._meta.app_label, codename__in=names)
