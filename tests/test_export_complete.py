@@ -515,6 +515,7 @@ class TestPerson:
         with changed(Chat, subject=parties):
             files, _ = of(Subject(ada))
         assert b"Bob!" not in b"".join(files.values())
+        assert "Chats (asker)" in cover(files)
         assert "Left out Answer: of another person" in cover(files)
         [header, row] = table(files, "tables/people-Chat-1.html")
         token = dict(zip(header, row, strict=True))["Answerer"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.admin.utils import display_for_field
-from django.db.models import FileField, Model
+from django.db.models import FileField, Model, URLField
 from django.db.models.fields.files import FieldFile
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
@@ -84,10 +84,12 @@ def _after(change: Change, row: Model, held: Any) -> str:
 
 
 def _shown(field: Any, value: Any) -> str:
-    """Return a value as the admin has it in its lists, not longer than a cell."""
+    """Return a value as the admin has it in its lists, but without icons and links, and not longer than a cell."""
     if isinstance(value, (bytes, memoryview)):
         return _("%(count)s bytes") % {"count": len(value)}
-    if isinstance(value, (str, FieldFile)):  # a file by its name: the link to it is not for this
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    if isinstance(value, (str, FieldFile)):
         value = Truncator(str(value)).chars(LONGEST_CELL)
-        return value if isinstance(field, FileField) else str(display_for_field(value, field, ""))
+        return value if isinstance(field, (FileField, URLField)) else str(display_for_field(value, field, ""))
     return str(display_for_field(value, field, ""))

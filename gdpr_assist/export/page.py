@@ -130,7 +130,8 @@ def title(table: Table, column: str) -> str:
 
 
 def _names(table: Table) -> str:
-    return str(capfirst(table.declared.model._meta.verbose_name_plural))
+    names = str(capfirst(table.declared.model._meta.verbose_name_plural))
+    return f"{names} ({table.view.party})" if table.view.party else names
 
 
 def _about(table: Table, whole: Whole, withheld: Mapping[str, str]) -> dict[str, Any]:

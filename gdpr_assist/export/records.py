@@ -32,6 +32,9 @@ class View:
     shown: Callable[[Model, Record], Record] = lambda row, record: record
     """Returns what is shown of a row, of which this is known."""
 
+    party: str = ""
+    """Whom of a row of several people the rows are about: by what their model calls her."""
+
     def record(self, row: Model, record: Record) -> Record:
         shown = self.shown(row, record)
         return {name: value for name, value in shown.items() if name not in self.hidden}

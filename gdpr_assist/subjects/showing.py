@@ -49,7 +49,7 @@ def shown_to(found: Found, tokens: Tokens) -> tuple[QuerySet[Any], View]:
 
     rows = with_references(found.rows, people)
     hidden = _columns_of_others(found) - {person.name for person in people} | _keys_withheld(declared)
-    view = View(hidden=hidden, added=added, shown=shown)
+    view = View(hidden=hidden, added=added, shown=shown, party=found.part)
     return (rows.select_related(*things) if things else rows), view
 
 

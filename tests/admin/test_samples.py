@@ -17,6 +17,10 @@ class Locked:
     fields = ["username", "password"]
 
 
+class Active:
+    fields = ["is_active"]
+
+
 pytestmark = pytest.mark.django_db
 
 
@@ -60,6 +64,13 @@ def test_a_password_is_not_shown():
     assert fields["password"].before == "••••"
     assert fields["password"].after == "becomes one that nobody knows"
     assert user.password not in str(fields)
+
+
+def test_yes_and_no_are_words():
+    user = User.objects.create_user("ada", is_active=True)
+    with redeclared(User, Active):
+        _sample, fields = of(user)
+    assert (fields["active"].before, fields["active"].after) == ("Yes", "becomes No")
 
 
 def test_a_long_value_is_cut():
