@@ -46,5 +46,5 @@ def browser(_there_is_a_browser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, _there_is_a_browser):
-    with served(tmp_path_factory.mktemp("site")) as address:
-        yield address
+    with served(tmp_path_factory.mktemp("site")) as site:
+        yield site

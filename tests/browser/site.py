@@ -2,13 +2,15 @@
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent.parent
 PROJECT = ROOT / "example_project"
@@ -19,9 +21,48 @@ PEOPLE = 40
 LONGEST_START = 60
 
 
+# Whoever has bought something and has a picture
+PEOPLE_WITH_MOST = """
+    SELECT id, username, email, first_name || ' ' || last_name FROM auth_user
+    WHERE id IN (SELECT customer_id FROM shop_order)
+    AND id IN (SELECT user_id FROM accounts_profile WHERE avatar != '') ORDER BY id
+"""
+
+
+class Person(NamedTuple):
+    key: int
+    username: str
+    email: str
+    name: str
+
+
+class Site(NamedTuple):
+    address: str
+    folder: Path
+
+    def url(self, path=""):
+        return f"{self.address}/admin/{path}"
+
+    def people(self):
+        """Return the people of whom there is most."""
+        return [Person(*row) for row in self.asked(PEOPLE_WITH_MOST)]
+
+    def email_of(self, person):
+        """Return the address that the row of a person has now."""
+        [[email]] = self.asked("SELECT email FROM auth_user WHERE id = ?", person.key)
+        return email
+
+    def asked(self, query, *values):
+        with closing(sqlite3.connect(self.folder / "db.sqlite3", timeout=20)) as database:
+            return database.execute(query, values).fetchall()
+
+    def log(self):
+        return (self.folder / "server.log").read_text()
+
+
 @contextmanager
 def served(folder, settings="example.settings"):
-    """Serve a new site whose databases and files are in ``folder``; yield its address."""
+    """Serve a new site whose databases and files are in ``folder``; yield it."""
     environment = {
         **os.environ,
         "EXAMPLE_VAR": str(folder),
@@ -52,7 +93,7 @@ def served(folder, settings="example.settings"):
     ):
         try:
             _wait_for(f"http://127.0.0.1:{port}/admin/login/", server)
-            yield f"http://127.0.0.1:{port}"
+            yield Site(f"http://127.0.0.1:{port}", folder)
         finally:
             server.terminate()
 
