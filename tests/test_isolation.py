@@ -64,9 +64,10 @@ class Writer:
         self.connection.inc_thread_sharing()  # it is ended by a timer
         self.connection.set_autocommit(False)
         field = Receipt._meta.pk
+        by = self.connection.ops.quote_name("by")
         with self.connection.cursor() as cursor:
             cursor.execute(
-                f"INSERT INTO {Receipt._meta.db_table} (operation, written) VALUES (%s, %s)",
+                f"INSERT INTO {Receipt._meta.db_table} (operation, written, {by}) VALUES (%s, %s, '')",
                 [field.get_db_prep_value(operation, self.connection), "2026-01-01 00:00:00"],
             )
 
