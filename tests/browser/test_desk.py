@@ -33,7 +33,7 @@ def log_in(page, site, name):
     page.goto(site.url())
     page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill(name)
-    page.get_by_role("button", name="Log in").click()
+    press(page, page.get_by_role("button", name="Log in"))
 
 
 @pytest.fixture(scope="module")
@@ -102,14 +102,20 @@ def told(person, text):
 # Steps
 
 
+def press(page, button):
+    """Press what leads to another page, and wait for that."""
+    with page.expect_navigation():
+        button.click()
+
+
 def search(page, person):
     page.get_by_label("Search term").fill(person.email)
-    page.get_by_role("button", name="Search").click()
+    press(page, page.get_by_role("button", name="Search"))
 
 
 def show(page, person):
     found = page.locator(".gdpr-found").filter(has=page.get_by_role("heading", name=person.username, exact=True))
-    found.get_by_role("button", name="Show this person").click()
+    press(page, found.get_by_role("button", name="Show this person"))
 
 
 def find(page, person):
@@ -117,8 +123,12 @@ def find(page, person):
     show(page, person)
 
 
+def button_to_erase(page):
+    return page.get_by_role("button", name="Yes, erase this person")
+
+
 def erase(page):
-    page.get_by_role("button", name="Yes, erase this person").click()
+    press(page, button_to_erase(page))
 
 
 def export(page, format):
@@ -131,9 +141,9 @@ def export(page, format):
 
 
 def receipt(page, reference):
-    page.get_by_role("button", name="Receipt to print").click()
+    press(page, page.get_by_role("button", name="Receipt to print"))
     page.get_by_label("Your reference").fill(reference)
-    page.get_by_role("button", name="Put it on the receipt").click()
+    press(page, page.get_by_role("button", name="Put it on the receipt"))
 
 
 def heading(page):
@@ -192,7 +202,7 @@ def test_the_complete_export_is_read_as_a_customer_reads_it(page, person, tmp_pa
     assert list((tmp_path / "files").rglob("*.png"))
     page.goto((tmp_path / "index.html").as_uri())
     assert findings(page) == []
-    page.get_by_role("link", name="Users", exact=True).click()
+    press(page, page.get_by_role("link", name="Users", exact=True))
     assert page.get_by_text(person.email).is_visible()
     assert inline(page.content()) == []
 
@@ -235,7 +245,7 @@ def test_an_erasure_has_its_page_and_its_receipt(page, site, person):
     newest = page.locator("#result_list tbody tr").first
     assert "1 user" in newest.inner_text()
     assert newest.inner_text().split("\t")[2:] == ["officer", "done"]
-    newest.get_by_role("link").click()
+    press(page, newest.get_by_role("link"))
     assert page.locator("code").inner_text() == operation
 
 
@@ -282,7 +292,7 @@ def test_who_confirms_twice_is_shown_what_was_done_once(page, site, person):
     operations = []
     for _time in range(2):
         with page.expect_popup() as popup:
-            erase(page)
+            button_to_erase(page).click()
         popup.value.wait_for_load_state()
         operations.append(popup.value.url)
     assert "It was not done again." in popup.value.locator(".messagelist").inner_text()
@@ -372,7 +382,7 @@ def walk(page, site, person):
     for box in page.locator("tbody .action-select").all()[:2]:
         box.check()
     page.locator("select[name=action]").select_option("anonymise")
-    page.locator("button[name=index]").click()
+    press(page, page.locator("button[name=index]"))
     yield "confirmation"
 
 
