@@ -76,7 +76,7 @@ def bystanders(model: type[Model]) -> dict[str, str]:
     return {
         field.name: _label(base)
         for base in _abstract_bases(model)
-        if _is_installed(base.__module__) and _package(base) != _package(model)
+        if is_installed(base.__module__) and _package(base) != _package(model)
         for field in base._meta.local_fields
         if not field.editable
     }
@@ -139,7 +139,7 @@ def _label(base: type) -> str:
     return f"{base.__module__}.{base.__qualname__}"
 
 
-def _is_installed(module: str) -> bool:
+def is_installed(module: str) -> bool:
     """Whether a package manager has put the module there: it is not the project's own."""
     parts = PurePath(getattr(sys.modules.get(module), "__file__", None) or "").parts
     return not {"site-packages", "dist-packages"}.isdisjoint(parts)

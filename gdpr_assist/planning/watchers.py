@@ -12,6 +12,7 @@ from django.db.models.signals import post_delete, post_save, pre_delete, pre_sav
 from django.dispatch import Signal
 
 from ..conf import quiet_receivers
+from ..declaring.owners import is_installed
 from ..signals import post_anonymise, pre_anonymise
 from ..switches import silenced, writing_copies
 from ..undocumented import live_receivers
@@ -55,8 +56,8 @@ def hears_of_deletions(model: type[Model]) -> bool:
 def too_late(model: type[Model], *, is_copied: bool) -> list[str]:
     """Return the names of receivers that may copy a deleted row, and hear of it after this app.
 
-    Those of apps that are known to write copies; and where ``is_copied`` says that a table of copies is declared, all
-    but Django's own and quiet ones: nobody can tell what they do.
+    Those of apps that are known to write copies; and where ``is_copied`` says that a table of copies is declared, the
+    project's own, but quiet ones: nobody can tell what they do.
     """
     receivers = live_receivers(post_delete, model)
     names = [_name(each) for each in receivers]
@@ -69,7 +70,9 @@ def _writes_copies(receiver: Callable[..., Any]) -> bool:
 
 
 def _copies_nothing(receiver: Callable[..., Any]) -> bool:
-    return _is_quiet(receiver) or _name(receiver).startswith(("django.", "gdpr_assist."))
+    return (
+        _is_quiet(receiver) or _name(receiver).startswith("gdpr_assist.") or is_installed(_named(receiver).__module__)
+    )
 
 
 def of_every_model() -> dict[str, list[str]]:
@@ -96,6 +99,11 @@ def _is_quiet(receiver: Callable[..., Any]) -> bool:
 
 
 def _name(receiver: Callable[..., Any]) -> str:
-    function = inspect.unwrap(getattr(receiver, "func", receiver))  # of a functools.partial, and below decorators
-    named = function if hasattr(function, "__qualname__") else type(function)
+    named = _named(receiver)
     return f"{named.__module__}.{named.__qualname__}"
+
+
+def _named(receiver: Callable[..., Any]) -> Any:
+    """Return the function or class that is called: of a ``functools.partial``, and below decorators."""
+    function = inspect.unwrap(getattr(receiver, "func", receiver))
+    return function if hasattr(function, "__qualname__") else type(function)
