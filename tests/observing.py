@@ -126,3 +126,22 @@ def address(instance):
     """Return the new value of the instance's column ``email``."""
     is_unique = instance._meta.get_field("email").unique
     return f"{keyed(instance) if is_unique else instance.pk}@anon.example.com"
+
+
+@contextmanager
+def in_table(model, name):
+    """Have the model look for its rows in another table within the block.
+
+    Django keeps the name of the table with each field when it first asks for that one: so none may stay.
+    """
+
+    def forget():
+        for field in model._meta.concrete_fields:
+            field.__dict__.pop("cached_col", None)
+
+    forget()
+    try:
+        with mock.patch.object(model._meta, "db_table", name):
+            yield
+    finally:
+        forget()

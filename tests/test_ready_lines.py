@@ -15,6 +15,9 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.rst", *sorted((ROOT / "docs").rglob("*.rst"))]
 LINE = re.compile(r"GDPR_CONTRIB = \[(.+?)\]")
 
+# {app: what it needs beside itself}: pgtrigger takes a driver of PostgreSQL
+NEEDS = {"pghistory": "psycopg"}
+
 # What an account of which nothing is said leads to
 OF_THE_ACCOUNT = {"E044", "E047", "W033"}
 
@@ -27,7 +30,8 @@ def shown():
 
 def check(names):
     """Return the numbers of the messages of our checks that are errors to a strict site of ``names``."""
-    missing = [name for name in names if find_spec(DECLARING[name].APP) is None]
+    needed = [*(DECLARING[name].APP for name in names), *(NEEDS[name] for name in names if name in NEEDS)]
+    missing = [each for each in needed if find_spec(each) is None]
     if missing:
         pytest.skip(f"{missing} not installed")
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
