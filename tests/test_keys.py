@@ -124,7 +124,6 @@ def test_the_text_leads_back_to_the_key(field, in_memory, text):
 
 ROWS = {
     "enum": (TextKey, "word", Word.ADA, {"email": "ada@quill.example"}),
-    "uuid of a class of its own": (UUIDKey, "id", ShortUUID(UUID.hex), {"email": "ada@quill.example"}),
     "uuid as hex": (UUIDKey, "id", UUID.hex, {"email": "ada@quill.example"}),
     "object": (AddressKey, "address", Address("Ada"), {}),
     "converted number": (ConvertedKey, "number", "C-7", {"email": "ada@quill.example"}),
