@@ -31,7 +31,7 @@ def shown():
 def check(names):
     """Return the numbers of the messages of our checks that are errors to a strict site of ``names``."""
     needed = [*(DECLARING[name].APP for name in names), *(NEEDS[name] for name in names if name in NEEDS)]
-    missing = [each for each in needed if find_spec(each) is None]
+    missing = [each for each in needed if find_spec(each.partition(".")[0]) is None]
     if missing:
         pytest.skip(f"{missing} not installed")
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))

@@ -10,12 +10,14 @@ from unittest import mock
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.db.models import Q
 
 from gdpr_assist import Subject
 from gdpr_assist.contrib.auth import UserPrivacy
+from gdpr_assist.planning import superusers
 from gdpr_assist.planning.plans import plan
-from gdpr_assist.planning.superusers import is_among, staff_among, takes_last_superuser
+from gdpr_assist.planning.superusers import is_among, staff_among, takes_last_superuser, with_superuser
 from tests.admin.conftest import TOOL
 from tests.admin.pages import confirm, obj_pk, said, send
 from tests.apps.shop.models import Customer
@@ -298,7 +300,7 @@ from django.core.management import call_command
 call_command("migrate", run_syncdb=True, verbosity=0)
 from members.models import Member, Trainer
 from gdpr_assist.planning.plans import plan
-from gdpr_assist.planning.superusers import is_among, staff_among, takes_last_superuser
+from gdpr_assist.planning.superusers import takes_last_superuser
 boss = Trainer.objects.create(nick="boss", is_superuser=True)
 Member.objects.create(nick="ada")
 for rows in (Member.objects.all(), Trainer.objects.all(), Member.objects.filter(nick="ada")):
@@ -319,6 +321,13 @@ def test_a_user_model_of_ones_own(tmp_path):
         timeout=120,
     )
     assert done.stdout.split() == ["True", "True", "False"], done.stderr
+
+
+@pytest.mark.django_db
+def test_a_database_that_cannot_be_read_has_none_and_is_no_error(boss, monkeypatch):
+    assert with_superuser(["default"]) == ["default"]
+    monkeypatch.setattr(superusers, "has_table", mock.Mock(side_effect=[OperationalError("down"), True]))
+    assert with_superuser(["other", "default"]) == ["default"]
 
 
 # -- other accounts that matter ----------------------------------------------------------------

@@ -49,7 +49,7 @@ class ExportsAdmin(ReadOnly):
 
     @admin.display(description=gettext_lazy("what"))
     def what(self, export: Any) -> str:
-        return ", ".join(in_words(label, count) for label, count in export.counts.items()) or _("nothing")
+        return ", ".join(in_words(label, count) for label, count in sorted(export.counts.items())) or _("nothing")
 
     @admin.display(description=gettext_lazy("who"))
     def who(self, export: Any) -> str:

@@ -341,7 +341,7 @@ def test_the_list_of_exports(officer, chief):
     page = officer.get(EXPORTS)
     [export] = page.context["cl"].result_list
     admin = page.context["cl"].model_admin
-    assert admin.what(export) == "2 customers, 1 gone.Thing"
+    assert admin.what(export) == "1 gone.Thing, 2 customers"
     assert admin.who(export) == "chief"
     assert officer.get(f"{EXPORTS}{export.pk}/change/").status_code == 200
 

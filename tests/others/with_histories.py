@@ -7,7 +7,7 @@ from gdpr_assist.coverage import unanswered
 from gdpr_assist.registry import registry
 from tests.others.histories.models import Card, Letter, Person, Tag, Tagged, Writer
 
-pytestmark = pytest.mark.django_db(databases=["default", "gdpr_log"])
+pytestmark = pytest.mark.django_db(databases=["default", "other", "gdpr_log"])
 
 
 def declared(model):
