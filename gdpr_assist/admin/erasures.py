@@ -27,7 +27,7 @@ from .page import guarded
 from .permissions import ERASURES, may_use
 
 if TYPE_CHECKING:
-    from ..log.history import operations_of, pasts
+    from ..log.history import is_readable, operations_of, pasts
     from ..routing import here
     from .past import of_erasure, state_text, summary, troubles, who_asked
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 else:
     here = at_first_call("gdpr_assist.routing.here")
     of_erasure = at_first_call("gdpr_assist.admin.past.of_erasure")
+    is_readable = at_first_call("gdpr_assist.log.history.is_readable")
     operations_of = at_first_call("gdpr_assist.log.history.operations_of")
     pasts = at_first_call("gdpr_assist.log.history.pasts")
     state_text = at_first_call("gdpr_assist.admin.past.state_text")
@@ -174,6 +175,8 @@ class ErasuresAdmin(ReadOnly):
         self.require_view(request)
         if log_database() is None:
             raise Http404
+        if not is_readable():
+            return self._unreadable(request)
         context = {"title": _("Erasures"), "troubles": list(troubles()), **(extra_context or {})}
         page: HttpResponse = super().changelist_view(request, context)
         return page
@@ -195,9 +198,16 @@ class ErasuresAdmin(ReadOnly):
 
     def _page(self, request: HttpRequest, text: str, template: str, context: dict[str, Any]) -> HttpResponse:
         self.require_view(request)
+        if log_database() is not None and not is_readable():
+            return self._unreadable(request)
         known = of_erasure(request, self.admin_site, text)
         if known is None:
             raise Http404
         request.current_app = self.admin_site.name
         common = {**self.admin_site.each_context(request), "opts": self.opts, "title": _("Erasure")}
         return TemplateResponse(request, [f"admin/gdpr_assist/operation/{template}"], {**common, **known, **context})
+
+    def _unreadable(self, request: HttpRequest) -> HttpResponse:
+        request.current_app = self.admin_site.name
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": _("Erasures")}
+        return TemplateResponse(request, ["admin/gdpr_assist/operation/unreadable.html"], context, status=503)

@@ -11,7 +11,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from ..conf import log_database
 from ..loading import at_first_call
 from ..tables import Operation
 from ..undocumented import admin_of
@@ -20,9 +19,11 @@ from .selection import SelectionError
 
 if TYPE_CHECKING:
     from ..databases.aliases import data_aliases
+    from ..log.history import is_readable
     from ..log.receipts import has_receipt
 else:
     data_aliases = at_first_call("gdpr_assist.databases.aliases.data_aliases")
+    is_readable = at_first_call("gdpr_assist.log.history.is_readable")
     has_receipt = at_first_call("gdpr_assist.log.receipts.has_receipt")
 
 # The name of the field of the form
@@ -60,7 +61,7 @@ def is_done(operation: uuid.UUID | None) -> bool:
 
 def url_of(request: HttpRequest, site: AdminSite, operation: uuid.UUID) -> str | None:
     """Return the page of ``operation``, None where there is none, or none for this user."""
-    if log_database() is None or admin_of(site, Operation) is None or not may_use(request, ERASURES):
+    if admin_of(site, Operation) is None or not may_use(request, ERASURES) or not is_readable():
         return None
     return reverse("admin:gdpr_assist_operation_change", args=[operation], current_app=site.name)
 

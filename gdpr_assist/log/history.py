@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import Error
+from django.db import Error, transaction
 from django.db.models import Count, QuerySet
 
 from ..conf import log_database
@@ -42,6 +42,19 @@ class Past:
 
     remarks: dict[str, Any] = field(default_factory=dict)
     """What was noted of it beside the rows."""
+
+
+def is_readable() -> bool:
+    """Return whether there is a log that this site's role may read: with the fewest rights it may only add to it."""
+    log = log_database()
+    if log is None:
+        return False
+    try:
+        with transaction.atomic(using=log):  # PostgreSQL takes nothing after an error in a transaction
+            Operation.objects.using(log).exists()
+    except Error:
+        return False
+    return True
 
 
 def operations_of(databases: Databases) -> QuerySet[Operation]:

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from gdpr_assist import Subject
+from gdpr_assist.admin import operations
 from gdpr_assist.admin.done import note
 from gdpr_assist.erasure import erase
 from gdpr_assist.exceptions import ExportError
@@ -20,9 +21,10 @@ from gdpr_assist.planning.plans import plan
 from gdpr_assist.registry import registry
 from gdpr_assist.tables import Export, who
 from tests.admin.conftest import TOOL
-from tests.admin.pages import obj_pk
+from tests.admin.pages import confirm, obj_pk
 from tests.apps.people.models import Account, Sale
 from tests.apps.shop.models import Customer
+from tests.observing import in_table
 
 ERASURES = "/shop/gdpr_assist/operation/"
 EXPORTS = "/shop/gdpr_assist/export/"
@@ -164,6 +166,21 @@ def test_without_a_log_there_is_no_list(officer, erased, settings):
     assert officer.get(ERASURES).status_code == 404
     assert page_of(officer, erased).status_code == 404
     assert ERASURES not in officer.get("/shop/").content.decode()
+
+
+def test_a_log_that_this_site_may_not_read_is_told_of(officer, erased):
+    with in_table(Operation, "nowhere"):
+        pages = [officer.get(url) for url in (ERASURES, f"{ERASURES}{erased}/change/", f"{ERASURES}{erased}/receipt/")]
+    assert [page.status_code for page in pages] == [503] * 3
+    assert all("the right to add to it only" in text(page) for page in pages)
+
+
+def test_where_the_log_cannot_be_read_an_erasure_leads_back_to_the_tool(officer, ada):
+    data = {"action": "anonymise", "obj_pk": obj_pk(ada), "term": "ada@example.org"}
+    page = officer.post(TOOL, data, follow=True)
+    with mock.patch.object(operations, "is_readable", return_value=False):
+        response = confirm(officer, page)
+    assert response.url == TOOL
 
 
 def test_nothing_is_added_changed_or_deleted_there(officer, erased):
