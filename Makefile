@@ -20,7 +20,7 @@ DRIVER_mariadb := mysqlclient
 PEOPLE ?= 1000
 SEED ?=
 
-.PHONY: help test canary bundles bench demo serve lint docs clean
+.PHONY: help test canary bundles bench demo serve messages lint docs clean
 
 help:
 	@echo "make test    run the tests on SQLite"
@@ -29,6 +29,7 @@ help:
 	@echo "make bench   measure, beside hand-written SQL (DB=sqlite|postgresql|mariadb N=200000; GROWTH=1)"
 	@echo "make demo    show what the package does, on the example project"
 	@echo "make serve   open the example project on http://127.0.0.1:8000/admin/"
+	@echo "make messages  gather the texts into the catalogues of translations, and compile these (needs gettext)"
 	@echo "make lint    check style, types and the contracts between modules"
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make clean   remove what the other targets made"
@@ -39,7 +40,7 @@ BUNDLES := $(READY_BUNDLES:%=tests/bundles/%/requirements.txt)
 OTHER_BUNDLES := $(filter-out $(READY_BUNDLES),$(patsubst tests/bundles/%/requirements.txt,%,$(wildcard tests/bundles/*/requirements.txt)))
 
 $(READY): setup.py pyproject.toml tests/requirements.txt tests/browser/requirements.txt tests/canary/requirements.txt \
-		$(BUNDLES) \
+		tests/long_work/requirements.txt $(BUNDLES) \
 		example_project/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 		|| { echo "$(PYTHON) is older than Python 3.10; name another: make PYTHON=python3.12 ..."; exit 1; }
@@ -47,7 +48,7 @@ $(READY): setup.py pyproject.toml tests/requirements.txt tests/browser/requireme
 	$(VENV)/bin/python -m pip install --quiet --upgrade pip
 	$(VENV)/bin/python -m pip install --quiet --editable ".[rich,svg]" \
 		--requirement tests/requirements.txt --requirement tests/browser/requirements.txt \
-		--requirement tests/canary/requirements.txt \
+		--requirement tests/canary/requirements.txt --requirement tests/long_work/requirements.txt \
 		--requirement example_project/requirements.txt $(addprefix --requirement ,$(BUNDLES))
 	touch $@
 
@@ -106,6 +107,11 @@ serve: $(READY)
 	$(MANAGE) seed --if-empty
 	$(MANAGE) create_demo_admin
 	$(MANAGE) runserver
+
+# Without wrapping, a changed text is a changed line.
+messages: $(READY)
+	cd gdpr_assist && $(CURDIR)/$(VENV)/bin/django-admin makemessages --all --no-obsolete --no-wrap --add-location file
+	cd gdpr_assist && $(CURDIR)/$(VENV)/bin/django-admin compilemessages
 
 lint: $(VENV)/bin/tox
 	$(VENV)/bin/tox run -e lint

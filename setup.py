@@ -13,7 +13,8 @@ setup(
     name="django-gdpr-assist",
     version="2.0.0.dev0",
     description="Find, export and anonymise personal data in a Django project",
-    long_description=README.read_text(encoding="utf-8"),
+    # Elsewhere than beside these files, the pictures are those of the documentation.
+    long_description=README.read_text(encoding="utf-8").replace("docs/pictures/", f"{DOCUMENTATION}_images/"),
     long_description_content_type="text/x-rst",
     url=DOCUMENTATION,
     project_urls={"Documentation": DOCUMENTATION},
@@ -44,6 +45,8 @@ setup(
         "testing": ["model-bakery"],
         # gdpr_inventory --format svg; its wheels bring Graphviz.
         "svg": ["pygraphviz>=2"],
+        # gdpr_fakes, where a site is developed: it makes pools of invented values.
+        "fakes": ["Faker"],
     },
     keywords="django gdpr privacy anonymise personal data",
     classifiers=[

@@ -14,6 +14,7 @@ from django.db import connection, connections, transaction
 from django.db.models import Model
 from django.utils import timezone
 
+from .databases import compact
 from .dialect import digest, joined, key_as_text
 from .models import PERSONAL, Citizen, Entry, Member, Person
 from .seeding import JOINED_BEFORE
@@ -27,6 +28,18 @@ def scrub(model: type[Model]) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_update(model))
         cursor.execute(_mark(model))
+
+
+def update(model: type[Model]) -> None:
+    """One UPDATE for the whole table."""
+    with connection.cursor() as cursor:
+        cursor.execute(_update(model))
+
+
+def scrub_and_compact(model: type[Model]) -> None:
+    """One UPDATE and one INSERT for the whole table, and VACUUM, VACUUM FULL or OPTIMIZE TABLE of it."""
+    scrub(model)
+    compact(model)
 
 
 def erase() -> None:

@@ -38,7 +38,6 @@ def _deletion(name: str, size: Size) -> list[Figure]:
 
 WORKS: dict[str, Work] = {
     **{name: partial(_pair, name) for name in pairs.PAIRS},
-    "compact": lambda size: pairs.measure_compaction(size.n, size.pairs),
     **{f"memory_{name}": partial(_memory, name) for name in memory.TITLES},
     **{name: partial(_deletion, name) for name in counting.DELETIONS},
     "person_queries": lambda size: counting.person(),

@@ -12,6 +12,7 @@ from .registry import registry as _registry
 
 if TYPE_CHECKING:
     from .declaring.clauses import Generic, Identifier, Keep, Party
+    from .declaring.pseudonyms import Pseudonym
     from .subjects.subject import Subject
     from .switches import register_switch
 
@@ -27,6 +28,7 @@ __all__ = [
     "PartlyErased",
     "Party",
     "PrivacyMeta",
+    "Pseudonym",
     "Replacement",
     "Subject",
     "register",
@@ -40,6 +42,7 @@ register = _registry.register
 # {name: where it is}: loaded by a site that says whose its rows are
 _LATER = {
     **dict.fromkeys(["Generic", "Identifier", "Keep", "Party"], "gdpr_assist.declaring.clauses"),
+    "Pseudonym": "gdpr_assist.declaring.pseudonyms",
     "Subject": "gdpr_assist.subjects.subject",
     "register_switch": "gdpr_assist.switches",
 }

@@ -10,6 +10,7 @@ from django.core.checks import Tags, register
 from django.db.models import Model
 from django.db.models.signals import class_prepared, post_delete, post_migrate, post_save, pre_delete, pre_save
 from django.dispatch import Signal
+from django.utils.translation import gettext_lazy
 
 from . import defaults  # noqa: F401  (puts the settings' defaults in place)
 from .conf import contrib, watches_refills
@@ -42,7 +43,7 @@ write_history = at_first_call("gdpr_assist.admin.history.write_history")
 
 class GdprAssistConfig(AppConfig):
     name = "gdpr_assist"
-    verbose_name = "GDPR"
+    verbose_name = gettext_lazy("GDPR")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

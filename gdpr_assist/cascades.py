@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -39,16 +39,21 @@ def _goes(on_delete: Any, is_certain: bool) -> bool:
     return on_delete not in LEAVES_THE_ROW and not hasattr(on_delete, "deconstruct")
 
 
-def protectors_first(models: Iterable[type[Model]]) -> list[type[Model]]:
-    """Return ``models`` so that those whose rows may protect others come before these; in a circle, as they come."""
-    every = list(models)
-    before = {model: {each for each in every if each is not model and _protects(each, model)} for model in every}
+def protectors_first(
+    models: Iterable[type[Model]], comes_before: Callable[[type[Model], type[Model]], bool] | None = None
+) -> list[type[Model]]:
+    """Return ``models`` so that those whose rows may protect others come before these; in a circle, as they come.
+
+    ``comes_before`` may say more: whether rows of a model have to go before those of another one.
+    """
+    every, before_ = list(models), comes_before or protects
+    before = {model: {each for each in every if each is not model and before_(each, model)} for model in every}
     with suppress(CycleError):
         return list(TopologicalSorter(before).static_order())
     return every
 
 
-def _protects(model: type[Model], target: type[Model]) -> bool:
+def protects(model: type[Model], target: type[Model]) -> bool:
     """Whether a key of ``model`` lets no row of ``target`` go as long as there is a row that points at it."""
     keys: Any = (each for each in model._meta.concrete_fields if isinstance(each.related_model, type))
     ends = (concrete(each.related_model) for each in keys if each.remote_field.on_delete in (PROTECT, RESTRICT))
@@ -66,3 +71,9 @@ def protecting(model: type[Model]) -> list[Any]:
     """Return the keys of all models that let no row of ``model`` go as long as there is one that points at it."""
     fields: Any = model._meta.get_fields(include_hidden=True)
     return [each.field for each in fields if getattr(each, "on_delete", None) is PROTECT and not each.concrete]
+
+
+def keys_to(model: type[Model]) -> list[Any]:
+    """Return the foreign keys of all models that point at the table of ``model``, those of its children too."""
+    fields: Any = model._meta.get_fields(include_hidden=True)
+    return [each.field for each in fields if each.auto_created and not each.concrete and not each.many_to_many]

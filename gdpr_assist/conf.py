@@ -47,6 +47,23 @@ def tool_has_permissions() -> bool:
     return bool(settings.GDPR_TOOL_PERMISSIONS)
 
 
+def task_backend() -> str | None:
+    """Return the alias in TASKS of the backend that runs long work of the tool, None where the request does."""
+    alias: str | None = settings.GDPR_TASK_BACKEND
+    return alias
+
+
+def tasks_from() -> int:
+    """Return from how many rows on work is long."""
+    return int(settings.GDPR_TASKS_FROM)
+
+
+def export_storage() -> str | None:
+    """Return the alias in STORAGES of the private storage for zips, None where long exports stay in the request."""
+    alias: str | None = settings.GDPR_EXPORT_STORAGE
+    return alias
+
+
 def watches_refills() -> bool:
     """Return whether each save is looked at, if it fills an anonymised row again."""
     return bool(settings.GDPR_WATCH_REFILLS)
@@ -81,6 +98,14 @@ def paths_baseline() -> Path | None:
     return Path(given) if given else None
 
 
+def pseudonyms_file() -> Path | None:
+    """Return the file with the pools of invented values. Raises ``ImproperlyConfigured`` for what is no path."""
+    given = settings.GDPR_PSEUDONYMS
+    if given is not None and not isinstance(given, (str, Path)):
+        raise ImproperlyConfigured('GDPR_PSEUDONYMS is no path. Write BASE_DIR / "pools.json".')
+    return Path(given) if given else None
+
+
 def not_personal() -> Sequence[str]:
     """Return the labels of models of which no row is about a person; ``app.*`` stands for all of an app.
 
@@ -95,6 +120,14 @@ def looks_personal() -> Sequence[str]:
     Raises ``ImproperlyConfigured`` for what is no list of texts.
     """
     return _texts("GDPR_LOOKS_PERSONAL", "names of fields and of their classes", '[*PERSONAL, "member_number"]')
+
+
+def scrub_empty() -> Sequence[str]:
+    """Return the labels of models of which a scrub takes all rows.
+
+    Raises ``ImproperlyConfigured`` for what is no list of texts.
+    """
+    return _texts("GDPR_SCRUB_EMPTY", "labels of models", '["sessions.Session"]')
 
 
 def _texts(name: str, what: str, example: str) -> list[str]:

@@ -38,8 +38,14 @@ class GdprAssistConf(AppConf):
     # Path of the file with the keys to people that may wait for an answer, where STRICT too; None for none
     PATHS_BASELINE = None
 
+    # Path of the file with the pools of invented values, for Pseudonym; None for none
+    PSEUDONYMS = None
+
     # Labels of models of which no row is about a person, as "app.Model" or "app.*"
     NOT_PERSONAL = ()
+
+    # Labels of models of which a scrub takes all rows, registered or not
+    SCRUB_EMPTY = ()
 
     # Words in names of fields, and names of their classes, by which a model of which nothing is said looks personal
     LOOKS_PERSONAL = PERSONAL
@@ -52,6 +58,15 @@ class GdprAssistConf(AppConf):
 
     # Whether the Personal data tool asks for permissions of its own, as search_personaldata; False: as in 1.x
     TOOL_PERMISSIONS = False
+
+    # Alias in TASKS of the backend that runs long work of the Personal data tool; None: in the request
+    TASK_BACKEND = None
+
+    # From how many rows on work is long
+    TASKS_FROM = 10_000
+
+    # Alias in STORAGES of a private storage for the zips of long exports; None: they are sent in the request
+    EXPORT_STORAGE = None
 
     class Meta:
         prefix = "gdpr"

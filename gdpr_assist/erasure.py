@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Model
+from django.dispatch import Signal
 
 from .databases.placement import explained
 from .databases.rows import batch_size, chunks
@@ -61,34 +62,52 @@ def erase(
             f"erase(by=...): this {by._meta.label} is not saved, so nobody could say who asked; nothing was changed. "
             "Give one that is, or leave it out."
         )
-    pinned: list[Plan] = []
-    keys: list[list[Any]] = []
-    # {alias: what receivers want to do once its rows are committed}
-    later: dict[str, list[Callable[[], None]]] = defaultdict(list)
-
-    def read() -> list[Plan]:
-        pinned.extend(first())
-        keys.extend(_told_once(pinned))
-        return pinned
-
-    def tell(results: list[Result]) -> None:
-        for plan, changed, result in zip(pinned, keys, results, strict=True):
-            after = later[plan.using].append
-            erased.send(
-                sender=plan.model, keys=changed, using=plan.using, operation=result.operation, by=by, after=after
-            )
-        for each in (deletion for deletion in deletions if deletion.keys):
-            model, using = each.rows.model, each.rows.db
-            after = later[using].append
-            deleted.send(sender=model, keys=each.keys, using=using, operation=each.operation, by=by, after=after)
-
+    receivers = _Receivers(by, deletions)
     try:
-        results = execute_together(plans, first=read, before_commit=tell, **together)
+        results = execute_together(
+            plans, first=partial(receivers.read, first), before_commit=receivers.tell, **together
+        )
     except PartlyErased as error:
-        _call(later, {result.using for result in error.results})
+        receivers.follow({result.using for result in error.results})
         raise
-    _call(later, later.keys())
+    receivers.follow(receivers.later.keys())
     return results
+
+
+class _Receivers:
+    """What hears of an erasure that somebody has asked for: of the rows that change, and once they are committed."""
+
+    def __init__(self, by: Any, deletions: Sequence[Deletion]) -> None:
+        self.by = by
+        self.deletions = deletions
+        self.plans: list[Plan] = []
+        # Of each plan, the rows that it will change
+        self.keys: list[list[Any]] = []
+        # {alias: what receivers want to do once its rows are committed}
+        self.later: dict[str, list[Callable[[], None]]] = defaultdict(list)
+
+    def read(self, first: Callable[[], Sequence[Plan]]) -> list[Plan]:
+        """Return the plans, and keep the keys that are to be told of: afterwards nothing says which rows changed."""
+        self.plans.extend(first())
+        self.keys.extend(_told_once(self.plans))
+        return self.plans
+
+    def tell(self, results: list[Result]) -> None:
+        for plan, changed, result in zip(self.plans, self.keys, results, strict=True):
+            self._send(erased, plan.model, plan.using, changed, result.operation)
+        for each in self.deletions:
+            if each.keys:
+                self._send(deleted, each.rows.model, each.rows.db, each.keys, each.operation)
+
+    def _send(self, signal: Signal, model: type[Model], using: str, keys: Any, operation: UUID | None) -> None:
+        after = self.later[using].append
+        signal.send(sender=model, keys=keys, using=using, operation=operation, by=self.by, after=after)
+
+    def follow(self, aliases: Collection[str]) -> None:
+        """Call what is to follow, or have it called when a transaction around the erasure is committed."""
+        for using in aliases:
+            for callback in self.later[using]:
+                transaction.on_commit(callback, using=using, robust=True)
 
 
 def pinned_with(plans: Iterable[Plan], deletions: Iterable[Deletion]) -> list[Plan]:
@@ -123,13 +142,6 @@ def all_gone(deletions: Iterable[Deletion]) -> dict[str, int]:
 def _run(deletions: Iterable[Deletion]) -> None:
     for each in deletions:
         each.run()
-
-
-def _call(later: dict[str, list[Callable[[], None]]], aliases: Collection[str]) -> None:
-    """Call it, or have it called when a transaction around the erasure is committed. None of ours is open any more."""
-    for using in aliases:
-        for callback in later[using]:
-            transaction.on_commit(callback, using=using, robust=True)
 
 
 def _told_once(plans: list[Plan]) -> list[list[Any]]:

@@ -5,6 +5,7 @@ The key is in the path of the page and nowhere else: whoever has the tables, or 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
@@ -33,18 +34,21 @@ BLOCK = 512
 
 
 @sensitive
-def store(content: dict[str, Any], *, user: Any, place: str) -> str:
+def store(
+    content: dict[str, Any], *, user: Any, place: str, secret: str | None = None, valid: timedelta = VALID
+) -> str:
     """Keep ``content``, what JSON can hold, for this user and place for half an hour; return the id to read it with.
 
-    What is over of others is deleted.
+    ``secret`` is an id that nobody else can know, and that was never used; by default a new one. What is over of
+    others is deleted.
     """
-    secret, now = secrets.token_urlsafe(BYTES_OF_AN_ID), timezone.now()
+    secret, now = secret or secrets.token_urlsafe(BYTES_OF_AN_ID), timezone.now()
     text = json.dumps(content).encode()
     Errand.objects.using(_using()).create(
         digest=_digest(secret),
         user=str(user.pk),
         content=_sealed(secret, text.ljust(-(-len(text) // BLOCK) * BLOCK), _context(user, place)),
-        expires=now + VALID,
+        expires=now + valid,
     )
     Errand.objects.using(_using()).filter(expires__lt=now).delete()
     return secret
@@ -65,6 +69,11 @@ def read(secret: str, *, user: Any, place: str) -> dict[str, Any] | None:
 def drop(ids: Iterable[str]) -> None:
     """Forget what was stored under these ids."""
     _of(ids).delete()
+
+
+def heir(secret: str) -> str:
+    """Return the id of what can be stored once an errand is dropped: known to who knows that of the errand alone."""
+    return base64.urlsafe_b64encode(_derived(secret, "heir", BYTES_OF_AN_ID)).rstrip(b"=").decode()
 
 
 def empty(using: str) -> None:

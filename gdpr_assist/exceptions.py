@@ -38,11 +38,16 @@ class TooManyPeople(AnonymiseError):
     """A value is that of more people than anything that one person is known by."""
 
 
-class EventLogError(AnonymiseError):
-    """The event log could not be written; the erasure was refused and nothing was erased.
+class TryAgain(AnonymiseError):
+    """Others have changed the same rows meanwhile; nothing was changed. The same may come through a moment later."""
 
-    Unless the erasure had happened before it was logged: then the message says so.
-    """
+
+class EventLogError(AnonymiseError):
+    """The event log could not be written; the erasure was refused and nothing was erased."""
+
+
+class NotLogged(EventLogError):
+    """An erasure that had happened before it was to be logged could not be logged; it is not undone."""
 
 
 class ExportError(Exception):

@@ -84,7 +84,7 @@ def _is_filled(change: Change, instance: Model) -> bool:
     value = instance.__dict__.get(field.attname)
     if made is None or made.holds is None or value in EMPTY_VALUES or hasattr(value, "resolve_expression"):
         return False
-    if made.is_keyed or not change.in_sql:
+    if made.is_keyed or made.is_asked or not change.in_sql:
         return True  # to know better takes a query, or code of the project's
     try:
         return bool(field.to_python(value) != field.to_python(made.value(instance)))

@@ -1,8 +1,8 @@
 """Signal definitions; connects nothing.
 
 ``pre_anonymise`` and ``post_anonymise`` are for projects: ``sender`` is the model class, ``instance`` the row,
-``using`` the database alias. So are ``rows_anonymised``, ``erased``, ``deleted`` and ``refilled``. The others are the
-app's own: a lower room announces, a higher one acts.
+``using`` the database alias. So are ``rows_anonymised``, ``erased``, ``deleted``, ``refilled``, ``pre_scrub`` and
+``post_scrub``. The others are the app's own: a lower room announces, a higher one acts.
 """
 
 from __future__ import annotations
@@ -34,3 +34,8 @@ deleted = Signal()
 # With GDPR_WATCH_REFILLS, after the save of an anonymised row that holds something again. sender: the model class;
 # instance: what was saved; using; fields: names of the personal fields that are filled
 refilled = Signal()
+
+# By anonymise_db, once for each database: before the first row of all is changed, and after the last one, before the
+# files are compacted. sender: None; using
+pre_scrub = Signal()
+post_scrub = Signal()

@@ -12,7 +12,7 @@ from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import connections, models
 from django.utils import timezone
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from .former import warn
 
@@ -204,6 +204,8 @@ class DatabaseIdentity(models.Model):
     database_id = HexUUIDField(default=uuid.uuid4, editable=False)
     # Keys the digits in the new values of unique columns. A copy keeps it, or each of its rows would look refilled.
     key = models.BinaryField(default=new_key, editable=False)
+    # Keys the pseudonyms of a scrub, from its first table until its end: then nobody can try old values any more.
+    scrub_key = models.BinaryField(null=True, editable=False)
     watermark = models.BigIntegerField(
         null=True,
         editable=False,
@@ -245,21 +247,34 @@ class Export(models.Model):
 
     BEGUN, WHOLE, BROKEN = "begun", "whole", "broken"
     STATES = [
+        # Translators: the state of an export
         (WHOLE, gettext_lazy("whole")),
+        # Translators: the state of an export
         (BROKEN, gettext_lazy("broken off")),
+        # Translators: the state of an export
         (BEGUN, gettext_lazy("begun, and no more is known")),
     ]
 
     id = HexUUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     started = models.DateTimeField(gettext_lazy("when"), db_index=True, default=timezone.now)
     by = models.CharField(gettext_lazy("who"), max_length=LONGEST_WHO, blank=True, default="")
+    # Translators: of an export: CSV or JSON
     format = models.CharField(gettext_lazy("format"), max_length=20)
     reference = models.CharField(
-        gettext_lazy("reference"), max_length=20, blank=True, default="", help_text="In the name of the zip, and in it"
+        gettext_lazy("number of the export"),
+        max_length=20,
+        blank=True,
+        default="",
+        help_text=gettext_lazy("In the name of the zip, and in it"),
     )
+    # Translators: how many rows of each model were exported
     counts = models.JSONField(gettext_lazy("rows"), default=dict, help_text="{label of a model: rows}")
     digest = models.CharField(
-        gettext_lazy("SHA-256 of the zip"), max_length=64, blank=True, default="", help_text="Once it is whole"
+        gettext_lazy("fingerprint (SHA-256 of the zip)"),
+        max_length=64,
+        blank=True,
+        default="",
+        help_text=gettext_lazy("Once it is whole"),
     )
     state = models.CharField(gettext_lazy("state"), max_length=6, choices=STATES, default=BEGUN)
 
@@ -269,7 +284,7 @@ class Export(models.Model):
         verbose_name_plural = gettext_lazy("exports")
 
     def __str__(self) -> str:
-        return str(self.id)
+        return self.reference or str(self.id)
 
 
 class Markers(models.Manager["PrivacyAnonymised"]):
@@ -290,7 +305,9 @@ class Markers(models.Manager["PrivacyAnonymised"]):
 class PrivacyAnonymised(models.Model):
     """Marks a row, or a part of it, as anonymised, so that it is not anonymised twice."""
 
-    content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE)
+    # Without a constraint, which PostgreSQL would check row by row at COMMIT: a content type that Django deletes takes
+    # its markers along. Without an index, as the unique constraint begins with it.
+    content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, db_constraint=False, db_index=False)
     object_id = ExactCharField(max_length=LONGEST_KEY)
     part = PartField(help_text="The part of the row, empty for all of it")
     computed = models.TextField(  # noqa: DJ001  (NULL: a process of 1.x, in a rolling deploy, does not write it)
@@ -352,6 +369,48 @@ class Errand(models.Model):
         return self.digest
 
 
+class Job(models.Model):
+    """An erasure or export that a worker does outside of the request; what it is about is an errand. No values."""
+
+    WAITING, RUNNING, DONE, PARTLY, FAILED, BROKEN = "waiting", "running", "done", "partly", "failed", "broken"
+    NEVER = "never"
+    STATES = [
+        (WAITING, gettext_lazy("waiting for a worker")),
+        (RUNNING, gettext_lazy("running")),
+        (DONE, gettext_lazy("done")),
+        (PARTLY, gettext_lazy("done in part")),
+        (FAILED, gettext_lazy("failed")),
+        (BROKEN, gettext_lazy("broken off")),
+        (NEVER, gettext_lazy("never begun")),
+    ]
+
+    CHECKING, WORKING, COMMITTED = "checking", "working", "committed"
+
+    id = HexUUIDField(
+        primary_key=True, default=uuid.uuid4, editable=False, help_text="That of the operation, or of the export"
+    )
+    user = models.CharField(max_length=255, db_index=True, help_text="Primary key of the user")
+    site = models.CharField(max_length=255, help_text="Name of the site of the admin")
+    is_export = models.BooleanField(help_text="Else it is an erasure")
+    state = models.CharField(max_length=7, choices=STATES, default=WAITING)
+    phase = models.CharField(
+        max_length=9, blank=True, default="", help_text="COMMITTED is written in the transaction of the erasure"
+    )
+    done = models.BigIntegerField(default=0, help_text="Rows that are written, of an export")
+    total = models.BigIntegerField(default=0, help_text="Rows that there are to do")
+    file = models.CharField(max_length=100, blank=True, default="", help_text="Name of the zip in the storage")
+    said = models.JSONField(default=list, help_text="[[level, text, language]] of what its page says in the end")
+    created = models.DateTimeField(default=timezone.now)
+    seen = models.DateTimeField(null=True, help_text="When its worker was last heard of")
+    expires = models.DateTimeField(db_index=True)
+
+    class Meta:
+        app_label = "gdpr_assist"
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
 class NoRows(models.Manager["PersonalData"]):
     """Asks no database: dumpdata, and whoever else goes through all models, finds nothing."""
 
@@ -368,10 +427,10 @@ class PersonalData(models.Model):  # noqa: DJ008  (there are no objects)
         app_label = "gdpr_assist"
         managed = False
         base_manager_name = "objects"
-        verbose_name_plural = "personal data"
+        verbose_name_plural = gettext_lazy("personal data")
         permissions = [
-            ("search_personaldata", "Can search personal data"),
-            ("export_personaldata", "Can export personal data"),
-            ("anonymise_personaldata", "Can anonymise personal data"),
-            ("view_erasures", "Can view what was erased and exported"),
+            ("search_personaldata", gettext_noop("Can search personal data")),
+            ("export_personaldata", gettext_noop("Can export personal data")),
+            ("anonymise_personaldata", gettext_noop("Can anonymise personal data")),
+            ("view_erasures", gettext_noop("Can view what was erased and exported")),
         ]

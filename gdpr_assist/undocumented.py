@@ -6,7 +6,8 @@ is used in ``databases``; plain attributes of ``_meta``, as ``label`` and ``conc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import traceback
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import connections
@@ -15,6 +16,7 @@ from django.db.models.deletion import Collector, ProtectedError, RestrictedError
 from django.db.models.expressions import Col
 from django.db.models.manager import ManagerDescriptor
 from django.db.models.options import Options
+from django.db.models.sql import UpdateQuery
 from django.dispatch import Signal
 from django.utils.module_loading import import_string
 
@@ -191,6 +193,26 @@ def compiled(rows: QuerySet[Any], using: str) -> tuple[str, Any]:
     return sql, parameters
 
 
+def assigned(rows: QuerySet[Any], name: str, value: Any, using: str) -> tuple[str, Sequence[Any]]:
+    """Return the SQL that an ``update()`` of the column ``name`` would assign, with its parameters.
+
+    ``rows`` are all rows of a table. Raises what Django raises for a value that the field cannot hold.
+    """
+    query: Any = rows.query.chain(UpdateQuery)
+    query.add_update_values({name: value})
+    sql, parameters = query.get_compiler(using).as_sql()
+    quote, meta = connections[using].ops.quote_name, query.get_meta()
+    start = f"UPDATE {quote(meta.db_table)} SET {quote(meta.get_field(name).column)} = "
+    return sql.removeprefix(start), parameters
+
+
+def condition_of(rows: QuerySet[Any], using: str) -> tuple[str, Sequence[Any]]:
+    """Return the SQL of the conditions of ``rows``, which are read from one table, with its parameters."""
+    query = rows.query.chain()
+    sql, parameters = query.where.as_sql(query.get_compiler(using), connections[using])
+    return sql, parameters
+
+
 # -- deletions ---
 
 
@@ -289,6 +311,12 @@ def innermost_block(using: str) -> Any:
     """Return the innermost atomic() that is open, None if none is."""
     blocks = connections[using].atomic_blocks
     return blocks[-1] if blocks else None
+
+
+def is_after_commit(error: Exception) -> bool:
+    """Whether it was raised by what was to be called after a COMMIT, which it has not undone."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_code.co_name == "run_and_clear_commit_hooks" for frame, _line in frames)
 
 
 def is_of_testcase(using: str) -> bool:

@@ -115,6 +115,20 @@ def contents(using):
         return {table: rows(cursor, table) for table in filled}
 
 
+# What is asked of whom and kept for a while is no change of the data.
+BOOKKEEPING = {"django_session", "gdpr_assist_errand"}
+
+
+def all_contents():
+    """Return the rows of all databases but those of the bookkeeping: {(alias, table): [row]}."""
+    return {
+        (using, table): of_table
+        for using in ALIASES
+        for table, of_table in contents(using).items()
+        if table.strip('`"') not in BOOKKEEPING
+    }
+
+
 def rows(cursor, table):
     cursor.execute(f"SELECT * FROM {table}")
     return cursor.fetchall()

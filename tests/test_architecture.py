@@ -64,9 +64,9 @@ def is_write(node):
 
 # execution: personal data; log: events, receipts, and which database it is; deletion: called by Django's Collector at
 # its own UPDATE; upgrading: an operation of a migration; admin/history: Django's own history; errands: what users are
-# at between two requests; testing/people: a site's tests.
+# at between two requests; jobs/keeping: and what a worker does for them; testing/people: a site's tests.
 LOG = {"log/exports", "log/identity", "log/receipts", "log/writing"}
-WRITERS = {"execution", *LOG, "deletion", "upgrading", "admin/history", "errands", "testing/people"}
+WRITERS = {"execution", *LOG, "deletion", "upgrading", "admin/history", "errands", "jobs/keeping", "testing/people"}
 
 
 def test_only_execution_and_the_log_write_rows():
@@ -81,6 +81,7 @@ def test_that_law_is_about_something():
 # marker.
 TABLES = {
     "errands": {"Errand"},
+    "jobs": {"Job"},
     "execution": {"PrivacyAnonymised", "Scrub"},
     "log": {"DatabaseIdentity", "EventLog", "Export", "Operation", "Outcome", "Receipt", "Upgrade"},
     "upgrading": {"PrivacyAnonymised"},
@@ -199,9 +200,11 @@ DEFERRING = {
     "admin/model_admin",
     "admin/operations",
     "admin/personal_data",
+    "admin/refusals",
     "apps",
     "managers",
     "registry",
+    "tasks",
 }
 
 
@@ -278,7 +281,7 @@ UNDOCUMENTED = {
 }
 
 # Not documented either, and in the package "databases", as all that depends on a vendor
-UNDOCUMENTED_OF_VENDORS = {"OnConflict", "features", "insert_statement", "on_conflict_suffix_sql"}
+UNDOCUMENTED_OF_VENDORS = {"OnConflict", "compose_sql", "features", "insert_statement", "on_conflict_suffix_sql"}
 
 # In no module
 UNDOCUMENTED_AND_NOT_NEEDED = {"managers_map", "names_digest"}

@@ -14,13 +14,17 @@ from django.core.management import call_command
 from django.db import connection, connections, transaction
 from model_bakery import baker
 
+from gdpr_assist import Pseudonym
 from gdpr_assist.databases import compaction
 from gdpr_assist.databases.compaction import compact
 from gdpr_assist.exceptions import AnonymiseError
+from gdpr_assist.models import DatabaseIdentity
+from gdpr_assist.signals import post_scrub
 from tests.apps.fields.models import PlainFields, UniqueNullFields
 from tests.apps.shop.models import Category, Comment, Customer, ExpressOrder, GiftOrder, Order, Product, Supplier
 from tests.apps.thirdparty.models import Letter
 from tests.databases import migrate, unblocked_site
+from tests.observing import changed, listening
 
 ROWS = 30
 TABLES = [Category, Product, Customer, Comment, Order, GiftOrder, ExpressOrder, UniqueNullFields, PlainFields]
@@ -273,6 +277,9 @@ READER = {"mysql": ["START TRANSACTION WITH CONSISTENT SNAPSHOT"]}
 # Others have no table there.
 CHOSEN = ["shop.Customer", "shop.Comment", "shop.Order", "fields.UniqueNullFields", "fields.PlainFields"]
 
+# Else PostgreSQL writes tables anew, and leaves nothing to compact.
+IN_RANGES = "--batch-size=1000"
+
 
 def scrub(using, *args):
     out, err = StringIO(), StringIO()
@@ -298,9 +305,16 @@ def impatient(monkeypatch):
 # -- tests -----------------------------------------------------------------------------------------
 
 
+def test_nothing_is_left_of_tables_that_are_emptied(main, settings):
+    settings.GDPR_SCRUB_EMPTY = CHOSEN
+    assert left(main) == set(seeded())
+    scrub(main)
+    assert left(main) == set()
+
+
 def test_no_old_value_is_in_the_files_afterwards(main):
     with another(main, *READER.get(connections[main].vendor, ())):
-        scrub(main, "--no-compact")
+        scrub(main, "--no-compact", IN_RANGES)
         # What is not found now would not be found afterwards either.
         assert left(main) == set(seeded())
     assert compact(SEEDS, main) == []
@@ -314,15 +328,47 @@ def test_the_command_does_it_unless_told_not_to(main):
     assert warned == ""
 
 
-def test_the_rows_stay(main):
+@pytest.mark.parametrize("args", [(), ("--no-compact",)])
+def test_the_key_by_which_pseudonyms_were_picked_is_in_no_file(main, args, tmp_path, settings):
+    """With it and the pool, whoever has the copy could try old values."""
+    settings.GDPR_PSEUDONYMS = tmp_path / "pools.json"
+    settings.GDPR_PSEUDONYMS.write_text('{"name": ["Ada", "Bea"]}')
+    keys = []
+
+    def note(using, **kwargs):
+        identity = DatabaseIdentity.objects.using(using).get()
+        keys.append(bytes(identity.scrub_key))
+
+    with changed(Customer, replace={"name": Pseudonym("name")}), listening(post_scrub, note):
+        scrub(main, *args)
+
+    (key,) = keys
+    assert set(Customer.all_objects.using(main).values_list("name", flat=True)) <= {"Ada", "Bea"}
+    is_there = key in b"\n".join(files(main).values())
+    # The others overwrite it in its place.
+    assert is_there is (bool(args) and connections[main].vendor == "postgresql")
+
+
+@only_postgresql
+def test_a_table_that_was_written_anew_holds_none_before_it_is_compacted(main):
     scrub(main, "--no-compact")
+    anew = [Customer, UniqueNullFields, PlainFields]
+    labels = {each._meta.label for each in anew}
+    assert {name for name in left(main) if name.rpartition(".")[0] in labels} == set()
+    assert left(main), "Of comments, Python computes a column, and orders have parts in other tables."
+    assert compact(SEEDS, main, anew) == []
+    assert left(main) == set()
+
+
+def test_the_rows_stay(main):
+    scrub(main, "--no-compact", IN_RANGES)
     before = {model: list(model._base_manager.using(main).order_by("pk").values()) for model in TABLES}
     compact(SEEDS, main)
     assert {model: list(model._base_manager.using(main).order_by("pk").values()) for model in TABLES} == before
 
 
 def test_a_child_has_fields_in_the_table_of_its_parent(main):
-    scrub(main, "--no-compact")
+    scrub(main, "--no-compact", IN_RANGES)
     compact([GiftOrder], main)
     assert not {name for name in left(main) if name.startswith("shop.GiftOrder.")}
 
@@ -377,7 +423,7 @@ def test_a_view_is_no_table_to_rewrite(main):
 @pytest.mark.parametrize("mode", ["delete", "truncate", "persist", "memory", "off", "wal"])
 def test_sqlite_in_each_journal_mode(main, mode):
     run(main, f"PRAGMA journal_mode = {mode}")
-    scrub(main, "--no-compact")
+    scrub(main, "--no-compact", IN_RANGES)
     assert left(main) == set(seeded())
     compact(SEEDS, main)
     assert left(main) == set()
@@ -387,7 +433,7 @@ def test_sqlite_in_each_journal_mode(main, mode):
 @only_sqlite
 def test_sqlite_a_journal_that_another_connection_has_left(main):
     run(main, "PRAGMA journal_mode = PERSIST")
-    scrub(main, "--no-compact")
+    scrub(main, "--no-compact", IN_RANGES)
     run(main, "PRAGMA journal_mode = MEMORY")
     with another(main, "COMMIT", "PRAGMA journal_mode = PERSIST", "UPDATE shop_customer SET name = 'Ottoline Name 1'"):
         pass
@@ -398,7 +444,7 @@ def test_sqlite_a_journal_that_another_connection_has_left(main):
 @only_sqlite
 def test_sqlite_a_reader_of_the_write_ahead_log(main):
     run(main, "PRAGMA journal_mode = WAL")
-    scrub(main, "--no-compact")
+    scrub(main, "--no-compact", IN_RANGES)
     with another(main, "SELECT * FROM shop_customer"), pytest.raises(AnonymiseError, match="the database is in use"):
         compact([Customer], main)
     assert left(main) == set(seeded())
@@ -437,7 +483,7 @@ def test_postgresql_statistics(main):
         "ANALYZE",
     )
     tables = ["pg_statistic", "pg_statistic_ext_data"]
-    scrub(main, "--no-compact")
+    scrub(main, "--no-compact", IN_RANGES)
     assert [b"Ottoline Often" in file_of(main, table) for table in tables] == [True, True]
     assert compact([Customer], main) == []
     assert b"Ottoline Often" not in b"".join(files(main).values())
@@ -464,7 +510,7 @@ def test_postgresql_names_who_uses_a_table(main, lock, statement, monkeypatch):
 def test_postgresql_a_snapshot_from_before(main):
     """Nobody holds a lock, but somebody may still read the old rows: a VACUUM FULL would copy them."""
     with another(main, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "SELECT 1"):
-        scrub(main, "--no-compact")
+        scrub(main, "--no-compact", IN_RANGES)
         with pytest.raises(AnonymiseError, match=r"old row versions are kept for process \d+\. End what"):
             compact(SEEDS, main)
     compact(SEEDS, main)
@@ -475,7 +521,7 @@ def test_postgresql_a_snapshot_from_before(main):
 @pytest.mark.usefixtures("impatient")
 def test_postgresql_does_not_wait_for_a_transaction_in_another_database(main, settings):
     with another(settings.GDPR_LOG_DATABASE_NAME, "CREATE TABLE held (id int)"):
-        scrub(main, "--no-compact")
+        scrub(main, "--no-compact", IN_RANGES)
         compact(SEEDS, main)
         assert left(main) == set()
 

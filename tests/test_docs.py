@@ -28,6 +28,7 @@ DOCS = ROOT / "docs"
 PACKAGE = Path(gdpr_assist.__file__).parent
 COMMANDS = [
     "anonymise_db",
+    "gdpr_fakes",
     "gdpr_inventory",
     "gdpr_new_id",
     "gdpr_paths",
@@ -263,6 +264,12 @@ def test_paths_into_the_docs_exist(readme):
     paths = set(re.findall(r"``(docs/[\w/.]+)``", readme)) - {"docs/_build/html"}
     assert "docs/tutorial.rst" in paths
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_pictures_are_in_the_docs_too(readme):
+    """Where the README stands without the files around it, it shows the pictures that the documentation has built."""
+    pages = "".join(path.read_text() for path in DOCS.rglob("*.rst"))
+    assert [name for name in re.findall(r"docs/(pictures/[\w.]+)", readme) if name not in pages] == []
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.rst")), ids=lambda page: page.stem)

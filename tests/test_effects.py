@@ -3,29 +3,33 @@
 import datetime
 import os
 import re
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from unittest import mock
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.models import Manager, QuerySet, Value
 from django.db.models.signals import post_delete, post_save, pre_save
+from django.db.transaction import TransactionManagementError
 from django.utils.text import slugify
 from model_bakery import baker
 
 from gdpr_assist.databases.interference import interference
 from gdpr_assist.declaring.meta import all_rows
+from gdpr_assist.erasure import erase
 from gdpr_assist.exceptions import AnonymiseError
+from gdpr_assist.execution import claims
 from gdpr_assist.execution.execute import execute
 from gdpr_assist.execution.ranges import begin_scrub, execute_in_ranges
 from gdpr_assist.models import Receipt
-from gdpr_assist.planning.plans import plan
+from gdpr_assist.planning.plans import all_pinned, plan
 from gdpr_assist.registry import registry
+from gdpr_assist.signals import rows_anonymised
 from tests.apps.fields.models import PlainFields
 from tests.apps.own.models import Loan, Patron
-from tests.apps.shop.models import Customer, GiftOrder, Message, Order
+from tests.apps.shop.models import Category, Customer, GiftOrder, Message, Order
 from tests.settings import DB
 
 from .observing import keyed, listening, markers, queries, redeclared, row, rows, spoken, unchanged, updates
@@ -759,3 +763,56 @@ def test_a_column_of_a_row_that_no_key_points_at_is_anonymised_and_may_be_pointe
     Loan.objects.create(patron=second, guarantor=second)
     second.anonymise(force=True)
     assert [each.patron for each in Loan.objects.order_by("pk")] == [first, second]
+
+
+class TestClaims:
+    def everyone(self):
+        return plan(Customer.objects.all())
+
+    def test_a_row_that_is_there_and_was_not_claimed_is_an_error(self, monkeypatch):
+        left, *_others = baker.make(Customer, name=KEPT, _quantity=3)
+
+        def without(plan, rows):
+            return real(plan, rows.exclude(pk=left.pk))
+
+        real = claims._with_marks
+        monkeypatch.setattr(claims, "_with_marks", without)
+        with unchanged(Customer), pytest.raises(AnonymiseError) as caught:
+            erase([self.everyone()])
+        assert "the database did not change 1 row that was to be anonymised. Nothing was changed." in str(caught.value)
+
+    def test_a_row_that_is_deleted_before_it_is_claimed_is_none(self):
+        gone, left = baker.make(Customer, name=KEPT, _quantity=2)
+
+        def read():
+            pinned = all_pinned([self.everyone()])
+            Customer.all_objects.filter(pk=gone.pk).delete()
+            return pinned
+
+        [result] = erase([self.everyone()], first=read)
+        assert (result.anonymised, result.skipped) == (1, 0)
+        assert row(left)["name"] == str(left.pk)
+
+
+class TestHiddenErrors:
+    """A transaction that Django will roll back without a word, as code within it has hidden an error."""
+
+    def hide(self, **kwargs):
+        with suppress(DatabaseError):
+            Category(pk=1).save(update_fields=["name"])  # of which there is none
+
+    @pytest.mark.parametrize("has_log", [True, False])
+    @pytest.mark.parametrize("door", ["queryset", "object", "erase", "scrub"])
+    def test_they_are_an_error_of_the_erasure(self, door, has_log, settings):
+        settings.GDPR_LOG_DATABASE_NAME = "gdpr_log" if has_log else None
+        message = baker.make(Message, text=KEPT)
+        every = plan(Message.objects.all())
+        act = {
+            "queryset": Message.objects.anonymise,
+            "object": message.anonymise,
+            "erase": lambda: erase([every]),
+            "scrub": lambda: list(execute_in_ranges(every)),
+        }[door]
+        refused = pytest.raises((AnonymiseError, TransactionManagementError))
+        with listening(rows_anonymised, self.hide, sender=Message), unchanged(Message), refused:
+            act()

@@ -27,12 +27,13 @@ from .observing import changed, listening, markers, queries
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def prepared(*models, but=()):
-    return prepare(["default"], only=[each._meta.label for each in models], but=[each._meta.label for each in but])
+def prepared(*models, but=(), batch_size=None):
+    labels, without = ([each._meta.label for each in those] for those in (models, but))
+    return prepare(["default"], only=labels, but=without, batch_size=batch_size)
 
 
-def scrubbed(*models, **options):
-    work = prepared(*models)
+def scrubbed(*models, batch_size=None, **options):
+    work = prepared(*models, batch_size=batch_size)
     scrub(work, compact=False, **options)
     return work
 

@@ -29,11 +29,11 @@ from gdpr_assist.export.cleaning import upload_name
 from gdpr_assist.export.page import shown
 from gdpr_assist.registry import registry
 from tests.apps.fields.models import ChoiceFields, NullBlankFields
-from tests.apps.people.models import Chat, Profile, Sale
+from tests.apps.people.models import Chat, Circle, Profile, Sale
 from tests.apps.shop.models import Customer, Order
 from tests.apps.thirdparty.models import Device
 from tests.logbook import customer
-from tests.people import around, sale
+from tests.people import account, around, sale
 
 from .observing import changed
 from .test_export_json import VALUES
@@ -215,7 +215,7 @@ class TestFiles:
     def test_what_was_not_searched_is_on_the_cover(self):
         customer(name="Ada")
         files, _ = exported(Customer, failed={Order: "OperationalError"})
-        assert "Could not be searched shop.Order" in cover(files)
+        assert "Could not be searched Orders" in cover(files)
         assert "could-not-be-searched.txt" in files
 
 
@@ -495,15 +495,39 @@ class TestPerson:
         with changed(Sale, purpose="To deliver", recipients=["The post"], export_exclude=["phone"]):
             files, manifest = of(Subject(ada))
         text = cover(files)
-        assert f"Reference {manifest['reference']}" in text
+        assert f"Number of the export {manifest['reference']}" in text
         assert manifest["format"] == "complete"
-        assert "Looked for by email ada@quill.example" in text
+        assert "This person is known by Email: ada@quill.example" in text
         assert "What it is used for To deliver" in text
         assert "Who receives it The post" in text
-        assert "Left out Phone: excluded by declaration" in text
-        assert "Not certain to be about this person people.Sale: 1 row, by email, but a key leads" in text
+        assert "Left out Phone: left out by the declaration of this site" in text
+        assert "Not certain to be about this person Sales: 1 row, by email, but about somebody else" in text
         assert "Where nothing was found" in text
         assert "This is a choice" not in text
+
+    def test_why_rows_are_left_out_in_the_chosen_language(self, ada, bob, monkeypatch):
+        """And in English in the manifest, which programs read."""
+        sale(bob, email=ada.email)
+        account("cid", brought_by=ada)
+        german = {
+            "by %(kind)s, but about somebody else": "über %(kind)s, doch ein Schlüssel führt woandershin",
+        }
+        monkeypatch.setattr("gdpr_assist.phrases._", lambda text: german.get(text, text))
+        files, manifest = of(Subject(ada))
+        text = cover(files)
+        assert "Sales: 1 row, über email, doch ein Schlüssel führt woandershin" in text
+        assert "Accounts: 1 row, in which this person is named under “brought by” only" in text
+        assert manifest["not_included"] == ["people.Sale: 1 row, by email, but about somebody else"]
+        assert manifest["acted"] == ["people.Account: 1 row, only acted (brought_by): not about this person"]
+
+    def test_what_is_left_out_elsewhere_is_not_said_to_be_nowhere(self, ada):
+        Circle.objects.create(host=Profile.objects.create(account=ada), motto="Sing")
+        files, manifest = of(Subject(ada))
+        assert manifest["acted"] == ["people.Circle: 1 row, only acted (host): not about this person"]
+        assert "people.Circle" not in manifest["empty"]
+        assert "Circles: 1 row, in which this person is named under “host” only" in cover(files)
+        assert "Where nothing was found" in cover(files)
+        assert "Circles" not in cover(files).partition("Where nothing was found")[2]
 
     def test_what_was_narrowed_says_so(self, ada):
         files, _ = of(Subject(ada, rows=lambda model, rows: rows))
@@ -515,8 +539,8 @@ class TestPerson:
         with changed(Chat, subject=parties):
             files, _ = of(Subject(ada))
         assert b"Bob!" not in b"".join(files.values())
-        assert "Chats (asker)" in cover(files)
-        assert "Left out Answer: of another person" in cover(files)
+        assert "Chats (this person: asker)" in cover(files)
+        assert "Left out Answer: it belongs to another person" in cover(files)
         [header, row] = table(files, "tables/people-Chat-1.html")
         token = dict(zip(header, row, strict=True))["Answerer"]
         [known] = csv.DictReader(io.StringIO(files["csv/people-Chat.csv"].decode()))

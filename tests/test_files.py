@@ -983,8 +983,8 @@ def test_a_range_has_no_more_rows_than_a_statement_takes_keys(monkeypatch):
 
 def left_by_scrub(model, size=None):
     """Scrub its table, and return what is said of the files that stay."""
-    work = prepare(["default"], only=[model._meta.label])
-    said = scrub(work, batch_size=size, compact=False)
+    work = prepare(["default"], only=[model._meta.label], batch_size=size)
+    said = scrub(work, compact=False)
     return [text for text in said if "stored file" in text]
 
 

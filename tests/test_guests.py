@@ -133,8 +133,8 @@ class TestWhatIsDone:
         result = gil.erase()
         assert result.erased == {"people.Sale (free)": 1}
         assert [str(each) for each in result.uncertain] == [
-            "people.Sale: 1 row, by phone, which is not certain to be hers alone",
-            "people.SaleLine: 1 row, by phone, which is not certain to be hers alone",
+            "people.Sale: 1 row, by phone, which is not certain to be this person's alone",
+            "people.SaleLine: 1 row, by phone, which is not certain to be this person's alone",
         ]
         assert row(eves) == before
         assert row(gils)["email"] != GIL

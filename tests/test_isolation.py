@@ -176,6 +176,7 @@ def test_at_other_levels_no_statement_is_added(django_assert_num_queries):
 # {command: the aliases that it writes to, of one with data and the log}
 WRITES = {
     "anonymise_db": ["default"],
+    "gdpr_fakes": [],
     "gdpr_inventory": [],
     "gdpr_new_id": ["default"],
     "gdpr_paths": [],

@@ -97,6 +97,7 @@ TABLES = {
     "main": {
         "gdpr_assist_databaseidentity",
         "gdpr_assist_errand",
+        "gdpr_assist_job",
         "gdpr_assist_export",
         "gdpr_assist_privacyanonymised",
         "gdpr_assist_receipt",
@@ -478,6 +479,35 @@ class TestBackwards:
         assert printed.strip() == "Removed: 2 markers of rows whose primary key is longer than 36 characters."
         migrate(*site)
         assert [each.object_id for each in PrivacyAnonymised.objects.using(main)] == ["x" * 36]
+
+    def test_markers_of_content_types_that_are_gone_go_and_are_counted(self, site, capsys):
+        main, _ = site
+        migrate(*site)
+        kept, gone = kinds(main)
+        for kind in (kept, gone, gone):
+            PrivacyAnonymised.objects.using(main).create(content_type_id=kind, object_id=uuid.uuid4().hex)
+        with connections[main].cursor() as cursor:
+            cursor.execute("DELETE FROM django_content_type WHERE id = %s", [gone])
+        migrate(*site, target=["0004"])
+        assert capsys.readouterr().out.strip() == "Removed: 2 markers of content types that are gone."
+        migrate(*site)
+        assert [each.content_type_id for each in PrivacyAnonymised.objects.using(main)] == [kept]
+
+
+class TestMarkers:
+    """A marker has no foreign key in the database, and one index beside that of its key."""
+
+    @pytest.mark.parametrize("applied", [0, 4], ids=["new", "of 1.x"])
+    def test_cost_one_index_and_no_foreign_key(self, site, applied):
+        main, _ = site
+        if applied:
+            old_site(site, applied)
+        migrate(*site)
+        with connections[main].cursor() as cursor:
+            table = connections[main].introspection.get_constraints(cursor, PrivacyAnonymised._meta.db_table)
+        assert [each["columns"] for each in table.values() if each["foreign_key"]] == []
+        indexes = {tuple(each["columns"]) for each in table.values() if each["index"] or each["unique"]}
+        assert indexes - {("id",)} == {("content_type_id", "object_id", "part")}
 
 
 class TestIdOfTheDatabase:

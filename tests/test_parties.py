@@ -46,7 +46,7 @@ class TestByValue:
     def test_a_key_of_the_same_party_to_somebody_else_is_a_doubt(self, ada, bob):
         Chat.objects.create(asker=bob, question=ADDRESS, answer="Yes")
         assert found(Subject(ada)) == {}
-        assert [each.reason for each in Subject(ada).doubts()] == ["by email, but a key leads to somebody else"]
+        assert [each.reason for each in Subject(ada).doubts()] == ["by email, but about somebody else"]
 
     def test_her_own_key_is_none(self, ada, bob):
         Chat.objects.create(asker=ada, answerer=bob, question=ADDRESS, answer="Yes")
@@ -101,7 +101,7 @@ class TestOfNobody:
         assert [str(each) for each in Subject(ada).lines() if each.share.label == "people.Chat"] == [
             (
                 "people.Chat (asker): 2 rows, by asker: anonymised: question; "
-                "answer stays (it is of answerer, where there is one)"
+                "answer stays (it belongs to the answerer, if there is one)"
             ),
             "people.Chat (answerer): 1 row, without answerer: anonymised: answer",
         ]

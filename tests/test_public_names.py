@@ -27,6 +27,7 @@ NAMES = [
     ("gdpr_assist", "PrivacyMeta"),
     ("gdpr_assist", "Replacement"),
     ("gdpr_assist", "Subject"),
+    ("gdpr_assist", "Pseudonym"),
     ("gdpr_assist", "register"),
     ("gdpr_assist", "register_switch"),
     ("gdpr_assist", "rule"),

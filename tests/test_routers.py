@@ -98,6 +98,7 @@ def test_the_tables_of_the_app_in_a_data_database(alias):
     assert {each for each in tables(alias) if each.startswith("gdpr_assist_")} == {
         "gdpr_assist_databaseidentity",
         "gdpr_assist_errand",
+        "gdpr_assist_job",
         "gdpr_assist_export",
         "gdpr_assist_privacyanonymised",
         "gdpr_assist_receipt",

@@ -1,16 +1,20 @@
 """A scrub and a verification as functions: what the commands print is made of these."""
 
+from unittest import mock
+
 import pytest
+from django.contrib.contenttypes.models import ContentType
 from model_bakery import baker
 
 from gdpr_assist import AnonymiseError
 from gdpr_assist.databases import compaction
-from gdpr_assist.models import EventLog, Receipt, Scrub
+from gdpr_assist.execution import marking, ranges
+from gdpr_assist.models import EventLog, PrivacyAnonymised, Receipt, Scrub
 from gdpr_assist.scrubbing.run import prepare, scrub
 from gdpr_assist.scrubbing.verification import verify
 from tests.apps.shop.models import Comment, Customer
 
-from .observing import row, unchanged
+from .observing import markers, row, unchanged
 
 CHOSEN = {"only": ["shop.Comment", "shop.Customer"]}
 
@@ -41,6 +45,39 @@ def test_a_scrub_does_every_table_and_says_what_is_left(comment):
 def test_a_scrub_needs_nobody_to_follow_it(comment):
     scrub(prepare(["default"], **CHOSEN), compact=False)
     assert row(comment)["display_name"] == "Anonymous user"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("marked", [0, 1, 3])
+def test_rows_that_somebody_marks_meanwhile_are_scrubbed_and_marked_once(marked, monkeypatch):
+    """A marker that is there already is looked for only after the database has refused a second one."""
+    comments = baker.make(Comment, display_name="Ada", _quantity=3)
+    insert, started = ranges.insert_markers, []
+
+    def meanwhile(plan, rows):
+        if not started:
+            started.append(True)
+            kind = ContentType.objects.get_for_model(Comment)
+            for each in comments[:marked]:
+                PrivacyAnonymised.objects.create(content_type=kind, object_id=str(each.pk))
+        return insert(plan, rows)
+
+    monkeypatch.setattr(ranges, "insert_markers", meanwhile)
+    with mock.patch.object(marking, "insert_missing_markers", side_effect=marking.insert_missing_markers) as looked:
+        scrub(prepare(["default"], only=["shop.Comment"], batch_size=10))
+    assert looked.call_count == bool(marked)
+    assert [row(each)["display_name"] for each in comments] == ["Anonymous user"] * 3
+    assert markers(Comment) == sorted(str(each.pk) for each in comments)
+
+
+@pytest.mark.django_db
+def test_markers_go_with_their_content_type(comment):
+    """Django deletes them, as the database has no foreign key for it."""
+    gone = ContentType.objects.create(app_label="shop", model="gone")
+    PrivacyAnonymised.objects.create(content_type=gone, object_id="1")
+    comment.anonymise()
+    gone.delete()
+    assert [each.object_id for each in PrivacyAnonymised.objects.all()] == [str(comment.pk)]
 
 
 @pytest.mark.django_db(transaction=True)

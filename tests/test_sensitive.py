@@ -20,6 +20,7 @@ from gdpr_assist.registry import registry
 from gdpr_assist.sensitive import sensitive
 from gdpr_assist.signals import post_anonymise, pre_anonymise
 from tests.admin.conftest import CUSTOMERS, TOOL
+from tests.admin.pages import Forms
 from tests.apps.shop.models import Customer, Reservation
 from tests.apps.thirdparty.models import Device
 from tests.databases import log_is, refused
@@ -279,9 +280,8 @@ def failed(client, url, data, monkeypatch, place):
     ("place", "more"),
     [
         ("gdpr_assist.errands.Errand", {}),
-        ("gdpr_assist.admin.personal_data.download", {"action": "export", "everything": "yes"}),
+        ("gdpr_assist.admin.personal_data.export", {"action": "export", "everything": "yes"}),
         ("gdpr_assist.admin.anonymising.plan", {"action": "anonymise", "everything": "yes"}),
-        ("gdpr_assist.admin.anonymising.erase", {"action": "anonymise", "everything": "yes", "confirmed": "yes"}),
     ],
     ids=lambda each: each if isinstance(each, str) else "",
 )
@@ -289,9 +289,16 @@ def test_the_tool(staff, secret_customer, monkeypatch, place, more):
     assert SECRET not in failed(staff, TOOL, {"term": SECRET, **more}, monkeypatch, place)
 
 
+def test_the_page_of_the_tool_that_asks(staff, secret_customer, monkeypatch):
+    page = staff.post(TOOL, {"term": SECRET, "action": "anonymise", "everything": "yes"}, follow=True)
+    forms = Forms(page)
+    url, data = forms.actions["anonymise-form"], dict(forms.forms["anonymise-form"])
+    assert SECRET not in failed(staff, url, data, monkeypatch, "gdpr_assist.admin.anonymising.erase")
+
+
 def test_what_the_tool_finds(staff, secret_customer, monkeypatch):
     found = staff.post(TOOL, {"term": SECRET}).url
-    assert SECRET not in failed(staff, found, None, monkeypatch, "gdpr_assist.admin.personal_data.tables")
+    assert SECRET not in failed(staff, found, None, monkeypatch, "gdpr_assist.admin.finds.tables")
 
 
 def test_a_list_that_cannot_be_rendered(staff, secret_customer, monkeypatch):
@@ -314,7 +321,8 @@ def test_nor_can_that_of_the_tool(staff, secret_customer, monkeypatch):
 @pytest.mark.parametrize("step", ["plan", "erase", "confirmation.context"])
 def test_the_action(staff, secret_customer, monkeypatch, step):
     data = {"_selected_action": secret_customer.pk, "note": SECRET}
-    data |= {"confirmed": "yes"} if step == "erase" else {}
+    if step == "erase":
+        data |= dict(Forms(staff.post(f"{CUSTOMERS}anonymise/", data)).forms["anonymise-form"])
     place = f"gdpr_assist.admin.model_admin.{step}"
     assert SECRET not in failed(staff, f"{CUSTOMERS}anonymise/", data, monkeypatch, place)
 

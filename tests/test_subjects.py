@@ -106,7 +106,7 @@ class TestRows:
         guest = sale(phone="555")
         assert guest.pk not in found(Subject(ada))["people.Sale", ""][0]
         assert [str(each) for each in Subject(ada).erase().uncertain] == [
-            "people.Sale: 1 row, by phone, which is not certain to be hers alone"
+            "people.Sale: 1 row, by phone, which is not certain to be this person's alone"
         ]
 
     def test_what_is_about_something_shared_is_shared_too(self, ada, bob):
@@ -316,9 +316,7 @@ class TestErase:
     def test_what_may_be_hers_is_told_and_left(self, ada, bob):
         sale(bob, email="ada@quill.example")
         result = Subject(ada).erase()
-        assert [str(each) for each in result.uncertain] == [
-            "people.Sale: 1 row, by email, but a key leads to somebody else"
-        ]
+        assert [str(each) for each in result.uncertain] == ["people.Sale: 1 row, by email, but about somebody else"]
 
     def test_rows_in_doubt_are_hers_if_somebody_says_so(self, ada, bob):
         for each in (ada, bob):
@@ -444,7 +442,7 @@ class TestErase:
             "recipient stays (tax)" in lines
         )
         assert "people.SaleLine: 1 row, by sale__buyer: deleted" in lines
-        assert "people.Sale: 1 row, by email, but a key leads to somebody else: not included" in lines
+        assert "people.Sale: 1 row, by email, but about somebody else: not included" in lines
         with unchanged(Account, Sale):
             Subject(ada).preview()
 
@@ -503,7 +501,7 @@ class TestExport:
         sale(bob, email="ada@quill.example")
         files, manifest = self.exported(Subject(ada))
         assert list(files) == ["people-Account.csv"]
-        assert manifest["not_included"] == ["people.Sale: 1 row, by email, but a key leads to somebody else"]
+        assert manifest["not_included"] == ["people.Sale: 1 row, by email, but about somebody else"]
 
     def test_a_format_that_there_is_not(self, ada):
         with pytest.raises(ValueError, match="There is no format 'pdf' of an export"):

@@ -31,6 +31,7 @@ from .people import account, around, sale
 
 pytestmark = pytest.mark.django_db
 
+UNCERTAIN = "which is not certain to be this person's alone"
 ALL = (Account, Profile, Parcel, Sale, SaleLine, Chat, Event, Visit, Reader, Remark)
 NOBODY = (
     r"^people\.%s: the row leads to nobody\. Write Subject\(\.\.\.\) with a row that is the person, or Subject\.find"
@@ -204,7 +205,7 @@ class TestValues:
         with unchanged_rows(Sale):
             result = Subject(eve).erase()
         assert result.erased == {"people.Account": 1}
-        assert said(result.uncertain) == ["people.Sale: 1 row, by email, which is not certain to be hers alone"]
+        assert said(result.uncertain) == [f"people.Sale: 1 row, by email, {UNCERTAIN}"]
         assert row(guest)["email"] == "gil@quill.example"
 
     def test_a_value_of_two_people_takes_nothing_and_is_told(self, ada, bob):
@@ -213,7 +214,7 @@ class TestValues:
         sale(phone="555")
         with unchanged_rows(Sale):
             result = Subject(ada).erase()
-        assert said(result.uncertain) == ["people.Sale: 1 row, by phone, which is not certain to be hers alone"]
+        assert said(result.uncertain) == [f"people.Sale: 1 row, by phone, {UNCERTAIN}"]
         assert result.erased == {"people.Account": 1, "people.Profile": 1}
 
     def test_one_of_ten_thousand_people_takes_nothing_and_is_told(self, ada):
@@ -228,14 +229,14 @@ class TestValues:
             Subject.find(phone="555")
         with unchanged_rows(Sale):
             result = Subject(ada).erase()
-        assert said(result.uncertain) == ["people.Sale: 1 row, by phone, which is not certain to be hers alone"]
+        assert said(result.uncertain) == [f"people.Sale: 1 row, by phone, {UNCERTAIN}"]
         assert Profile.objects.filter(phone="555").count() == 10_000
 
     def test_a_strangers_row_with_her_address_stays(self, ada, bob):
         sale(bob, email=ada.email)
         with unchanged_rows(Sale):
             result = Subject(ada).erase()
-        assert said(result.uncertain) == ["people.Sale: 1 row, by email, but a key leads to somebody else"]
+        assert said(result.uncertain) == ["people.Sale: 1 row, by email, but about somebody else"]
 
     def test_a_guest_is_erased_once(self, ada):
         hers, guests = sale(ada), [sale(email="Gil@quill.example"), sale(email="gil@quill.example")]
@@ -270,7 +271,7 @@ class TestDeclarations:
         bought = sale(ada, email=ada.email)
         with changed(Account, can_anonymise=False), unchanged_rows(Account):
             result = Subject(ada).erase()
-            assert said(result.kept) == ["people.Account: 1 row, kept (can_anonymise = False)"]
+            assert said(result.kept) == ["people.Account: 1 row, kept (declared as not to be anonymised)"]
         assert result.erased == {"people.Sale (free)": 1}
         assert row(bought)["email"] != ada.email
 

@@ -231,9 +231,9 @@ class TestAdmin:
         page = self.selected(officer, boss)
         assert 'name="last_superuser"' in page.content.decode()
         with untouched():
-            assert "The last active superuser is among these rows" in said(confirm(officer, page))[0]
+            assert "This takes the last active superuser" in said(confirm(officer, page))[0]
         with untouched():
-            assert "Your own account" in said(confirm(officer, page, last_superuser="yes"))[-1]
+            assert "your own account" in said(confirm(officer, page, last_superuser="yes"))[-1]
         confirm(officer, page, last_superuser="yes", accounts="yes")
         assert not row(boss)["is_superuser"]
 
@@ -250,10 +250,10 @@ class TestAdmin:
         erase = {"action": "erase"}
         with untouched():
             again = send(officer, page, "person-form", erase)
-            assert "The last active superuser is among these rows" in said(again)[0]
+            assert "This takes the last active superuser" in said(again)[0]
         ticked = {**erase, "last_superuser": "yes"}
         with untouched():
-            assert "Your own account" in said(send(officer, again, "person-form", ticked))[-1]
+            assert "your own account" in said(send(officer, again, "person-form", ticked))[-1]
         send(officer, again, "person-form", {**ticked, "accounts": "yes"})
         assert not row(boss)["is_superuser"]
 

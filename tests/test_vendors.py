@@ -5,11 +5,23 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from django.db import DataError, IntegrityError, OperationalError, connections
+from django.db import DataError, IntegrityError, NotSupportedError, OperationalError, connections
 from model_bakery import baker
 
 import gdpr_assist
-from gdpr_assist.databases import compaction, errors, isolation, locks, presence, servers, statements, transactions
+from gdpr_assist.databases import (
+    compaction,
+    errors,
+    isolation,
+    locks,
+    picking,
+    presence,
+    rewriting,
+    servers,
+    statements,
+    transactions,
+    whole_tables,
+)
 from gdpr_assist.databases.failures import failure
 from gdpr_assist.databases.interference import interference
 from gdpr_assist.models import Receipt
@@ -31,12 +43,15 @@ TABLES = {
     "isolation": {"NEXT_READ", "SCHEMAS"},
     "json": {"DIALECTS"},
     "locks": {"BUSY", "LIMITS"},
+    "picking": {"PICKERS"},
     "presence": {"ABSENT"},
+    "rewriting": {"VENDORS"},
     "sequences": {"RAISE"},
     "servers": {"DURABLE", "ENGINES", "IDENTITIES", "LEVELS", "SCHEMAS"},
     "statements": {"INSERT", "ONE_PARAMETER", "REFUSALS", "UPDATE"},
     "texts": {"COLUMNS", "SELECT"},
     "transactions": {"CHECK_NOW", "REFUSES_LATE"},
+    "whole_tables": {"POINTING", "ROW_BY_ROW", "TRUNCATE"},
 }
 
 
@@ -98,6 +113,16 @@ def test_its_files_may_hold_old_values(unknown):
     assert compaction.left_out(unknown)
 
 
+def test_its_tables_are_not_written_anew(unknown):
+    assert not rewriting.can_rewrite(unknown)
+
+
+def test_it_picks_no_pseudonym(unknown):
+    assert picking.why_not(connections[unknown]) == "not by this database"
+    with pytest.raises(NotSupportedError, match="unheard"):
+        picking.picked(connections[unknown], ("''", ()), ["Ada"])
+
+
 def test_its_sequences_stay(unknown):
     assert sequences.raise_sequences(here()) == []
 
@@ -148,3 +173,10 @@ def test_its_rows_are_erased(unknown):
     customer = Customer.objects.get()
     assert customer.name == str(customer.pk)
     assert (customer.is_anonymised(), Receipt.objects.count()) == (True, 1)
+
+
+def test_its_tables_are_emptied_by_a_delete(unknown):
+    assert whole_tables.filled_tables_with_keys_to(Customer, unknown) == []
+    assert whole_tables.emptying(Customer, unknown).startswith("DELETE FROM ")
+    with whole_tables.keys_to_itself_unchecked(Customer, unknown):
+        assert not Customer.objects.exists()

@@ -33,6 +33,7 @@ class Profile(models.Model):
         keep = ["user", "country"]
         subject = "user"
         search_fields = ["user__username__iexact", "user__email__iexact", "phone"]
+        purpose = "The page of a customer in the shop and the forum"
         export_filename = "profile.csv"
 
     def __str__(self) -> str:

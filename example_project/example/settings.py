@@ -39,6 +39,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -87,9 +88,22 @@ GDPR_TOOL_PERMISSIONS = True
 SILENCED_SYSTEM_CHECKS = ["gdpr_assist.W006"]
 # The log of the admin has the text of each object. Accounts, the project declares itself.
 GDPR_CONTRIB = ["admin"]
+# Made once: gdpr_fakes --locale pl_PL --rows 40 --field first_name last_name name city
+GDPR_PSEUDONYMS = BASE_DIR / "pools.json"
 GDPR_CAN_ANONYMISE_DATABASE = os.environ.get("GDPR_CAN_ANONYMISE_DATABASE") == "1"
 
 LANGUAGE_CODE = "en-gb"
+# Those of gdpr_assist; LocaleMiddleware takes the one that the browser asks for.
+LANGUAGES = [
+    ("en-gb", "English"),
+    ("de", "Deutsch"),
+    ("es", "Español"),
+    ("fr", "Français"),
+    ("it", "Italiano"),
+    ("nl", "Nederlands"),
+    ("pl", "Polski"),
+    ("sv", "Svenska"),
+]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

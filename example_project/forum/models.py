@@ -34,6 +34,8 @@ class Thread(models.Model):
         keep = ["title", "author", "started"]
         subject = "author"
         search_fields = ["author__email__iexact", "author_name"]
+        purpose = "The forum"
+        recipients = "Everybody who reads the forum"
         export_filename = "forum-threads.csv"
 
         def anonymise_author_name(self, instance: "Thread") -> str:
@@ -69,6 +71,8 @@ class Comment(models.Model):
         subject = "author"
         actors = ["thread"]  # whoever began it
         search_fields = ["author__email__iexact", "display_name"]
+        purpose = "The forum"
+        recipients = "Everybody who reads the forum"
         export_filename = "forum-comments.csv"
 
         def anonymise_display_name(self, instance: "Comment") -> str:
@@ -119,6 +123,8 @@ class Message(models.Model):
             "recipient": gdpr_assist.Party(erases=["recipient_name"], sees=["sender_name", "body"]),
         }
         search_fields = ["sender__email__iexact", "recipient__email__iexact", "sender_name", "recipient_name"]
+        purpose = "Messages between customers"
+        recipients = "The other customer"
         export_filename = "forum-messages.csv"
 
         def anonymise_sender_name(self, instance: "Message") -> str:

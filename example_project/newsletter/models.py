@@ -21,6 +21,8 @@ class Subscription(models.Model):
         keep = ["source", "subscribed"]
         identifiers = {"email": "email"}
         search_fields = ["email"]
+        purpose = "The newsletter"
+        recipients = "The company that sends our mails"
         export_filename = "newsletter.csv"
 
     def __str__(self) -> str:

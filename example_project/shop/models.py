@@ -39,8 +39,11 @@ class Address(models.Model):
     class PrivacyMeta:
         fields = ["recipient", "street", "town", "postcode"]
         keep = ["user", "label"]
+        replace = {"recipient": gdpr_assist.Pseudonym("name"), "town": gdpr_assist.Pseudonym("city")}
         subject = "user"
         search_fields = ["user__email__iexact", "recipient", "postcode"]
+        purpose = "To deliver what is ordered"
+        recipients = "The carrier"
         export_filename = "address-book.csv"
 
     def __str__(self) -> str:
@@ -88,11 +91,14 @@ class Order(models.Model):
     class PrivacyMeta:
         fields = ["email", "delivery_name", "delivery_address", "phone", "note", "ip_address"]
         keep = ["number", "customer", "packed_by", "status", "placed", "total"]
+        # The same as in the address book, where it was the same
+        replace = {"delivery_name": gdpr_assist.Pseudonym("name")}
         subject = "customer"
         identifiers = {"email": "email"}  # of a guest, who has no account
         actors = ["packed_by"]
         search_fields = ["email", "customer__email__iexact", "delivery_name", "number"]
-        export_exclude = ["ip_address"]
+        purpose = ["To deliver what is ordered", "The accounts, as tax law asks"]
+        recipients = ["The carrier", "The tax office"]
         export_filename = "orders.csv"
 
     def __str__(self) -> str:
@@ -113,6 +119,7 @@ class OrderLine(models.Model):
         subject = "order"
         search_fields = ["order__email__iexact", "order__customer__email__iexact"]
         export_fields = ["product", "quantity", "gift_note"]
+        purpose = "To deliver what is ordered"
         export_filename = "order-lines.csv"
 
     def __str__(self) -> str:

@@ -132,6 +132,12 @@ def dump(path: Path) -> str:
     return digest.hexdigest()
 
 
+def first_names(path: Path) -> set[str]:
+    """The first names of all accounts of the database at ``path``."""
+    with closing(sqlite3.connect(path)) as connection:
+        return {name for (name,) in connection.execute("SELECT first_name FROM auth_user") if name}
+
+
 def declared_values(path: Path) -> set[str]:
     """Every text in a declared column of the database at ``path``."""
     found: set[str] = set()

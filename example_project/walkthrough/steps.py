@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import zipfile
 from functools import cached_property
 from pathlib import Path
@@ -325,6 +326,10 @@ class Walkthrough:
             not left,
             len(left),
         )
+        names = evidence.first_names(database)
+        pool = json.loads(Path(settings.GDPR_PSEUDONYMS).read_text(encoding="utf-8"))["first_name"]
+        self.transcript.note(f"first names now: {', '.join(sorted(names)[:5])}, ...")
+        self.transcript.holds("they look like names: all are of the pool", names and names <= set(pool), len(names))
         emails = {value.lower() for value in self.seeded if "@" in value}
         text = evidence.all_text(database)
         left = {email for email in emails if email in text}

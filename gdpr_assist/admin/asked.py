@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeVar
 
-from django.db import Error
 from django.http import HttpRequest
 
 from .. import errands
@@ -99,7 +97,11 @@ def keep(request: HttpRequest, site: str, asked: Asked, *, after: str = "") -> s
 
 def kept(request: HttpRequest, site: str, kind: type[Kind], errand: str) -> Kind:
     """Return what an errand holds. Raises ``OverError``."""
-    found = errands.read(errand, user=request.user, place=_place(site, kind))
+    return restored(kind, errands.read(errand, user=request.user, place=_place(site, kind)))
+
+
+def restored(kind: type[Kind], found: dict[str, Any] | None) -> Kind:
+    """Return what ``asdict`` and JSON have made of it. Raises ``OverError``."""
     names = {each.name for each in fields(kind)}
     if found is None or found.keys() != names:  # of another version of the app
         raise OverError
@@ -107,10 +109,26 @@ def kept(request: HttpRequest, site: str, kind: type[Kind], errand: str) -> Kind
     return kind(**values)
 
 
-def forget(asked: Asked, errand: str = "") -> None:
-    """Forget an errand that is done, and all that led to it. What cannot be deleted is over before long anyway."""
-    with suppress(Error):
-        errands.drop([*asked.before, errand])
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What became of an errand; nothing of a person."""
+
+    operation: str
+
+
+def forget(request: HttpRequest, site: str, asked: Asked, errand: str, done: Done) -> None:
+    """Forget an errand that is done and all that led to it; keep what became of each."""
+    over = [each for each in dict.fromkeys([*asked.before, errand]) if each]
+    errands.drop(over)
+    for each in over:
+        errands.store(asdict(done), user=request.user, place=f"{site} done", secret=errands.heir(each))
+
+
+def became_of(request: HttpRequest, site: str, errand: str) -> Done | None:
+    """Return what became of an errand, None if it is not done, or over for long."""
+    found = errands.read(errands.heir(errand), user=request.user, place=f"{site} done")
+    is_known = found is not None and found.keys() == {each.name for each in fields(Done)}
+    return Done(**found) if found and is_known else None
 
 
 def _place(site: str, kind: type[Asked]) -> str:

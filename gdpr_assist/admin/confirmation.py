@@ -4,77 +4,54 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib import messages
-from django.contrib.admin.utils import model_ngettext
+from django.contrib.admin import AdminSite
 from django.db.models import Model
 from django.db.models.options import Options
 from django.http import HttpRequest
+from django.utils.formats import localize
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ..loading import at_first_call
+from . import operations
 from .selection import SelectionError
 
 if TYPE_CHECKING:
     from ..execution.execute import Result
     from ..paths import person_of
-    from ..planning.plans import Plan
-    from ..planning.preview import Preview, preview
+    from ..planning.plans import Plan, all_pinned
+    from ..planning.preview import preview
     from ..planning.superusers import is_among, staff_among, takes_last_superuser
-    from .naming import name_of
-    from .samples import Sample, samples
+    from .before import last, url_of
+    from .naming import counted
+    from .over import afterwards, done
+    from .planned import planned
+    from .shown import check_shown, counts_of, stamp_of
 else:
+    afterwards = at_first_call("gdpr_assist.admin.over.afterwards")
+    all_pinned = at_first_call("gdpr_assist.planning.plans.all_pinned")
+    check_shown = at_first_call("gdpr_assist.admin.shown.check_shown")
+    counted = at_first_call("gdpr_assist.admin.naming.counted")
+    counts_of = at_first_call("gdpr_assist.admin.shown.counts_of")
+    done = at_first_call("gdpr_assist.admin.over.done")
     is_among = at_first_call("gdpr_assist.planning.superusers.is_among")
+    last = at_first_call("gdpr_assist.admin.before.last")
     person_of = at_first_call("gdpr_assist.paths.person_of")
-    name_of = at_first_call("gdpr_assist.admin.naming.name_of")
-    samples = at_first_call("gdpr_assist.admin.samples.samples")
+    planned = at_first_call("gdpr_assist.admin.planned.planned")
     preview = at_first_call("gdpr_assist.planning.preview.preview")
+    stamp_of = at_first_call("gdpr_assist.admin.shown.stamp_of")
     staff_among = at_first_call("gdpr_assist.planning.superusers.staff_among")
     takes_last_superuser = at_first_call("gdpr_assist.planning.superusers.takes_last_superuser")
+    url_of = at_first_call("gdpr_assist.admin.before.url_of")
 
 TEMPLATE = "anonymise_confirmation.html"
 
-# Of each model, on the page that asks
-MOST_NAMES = 20
-MOST_SAMPLES = 3
-
 # Of more rows than this, and of more than one person, the number is typed.
 MOST_UNTYPED = 100
-
-
-class PlannedModel(NamedTuple):
-    """The preview of a plan, in the words of the page."""
-
-    preview: Preview
-
-    first: list[Model]
-    """The first of the rows."""
-
-    @property
-    def name(self) -> str:
-        return model_ngettext(self.preview.plan.model._meta, self.preview.rows)
-
-    @property
-    def names(self) -> list[str]:
-        """The text of the first rows."""
-        return [name_of(row) for row in self.first]
-
-    @property
-    def others(self) -> int:
-        """How many rows have no name here."""
-        return self.preview.rows - len(self.first)
-
-    @property
-    def samples(self) -> list[Sample]:
-        """What becomes of the first rows, field by field."""
-        return samples(self.preview.plan, self.first[:MOST_SAMPLES])
-
-    @property
-    def fields(self) -> str:
-        return ", ".join(str(change.field.verbose_name) for change in self.preview.plan.changes)
 
 
 def templates(opts: Options[Any]) -> list[str]:
@@ -86,29 +63,34 @@ def templates(opts: Options[Any]) -> list[str]:
     ]
 
 
-def context(request: HttpRequest, plans: Iterable[Plan]) -> dict[str, Any]:
-    """Return what the page says about ``plans``."""
-    plans = list(plans)
+def context(request: HttpRequest, site: AdminSite, plans: Iterable[Plan], address: str) -> dict[str, Any]:
+    """Return what the page says about ``plans``, and what it signs; ``address`` is where its form is posted to."""
+    plans = all_pinned(plans)
     previews = [preview(plan) for plan in plans]
+    shown = [planned(request, site, each) for each in previews]
     kept: Counter[str] = Counter()
     for each in previews:
         kept.update(each.kept)
+    is_open = any(each.unmarked for each in previews)
+    erased = None if is_open else last(row for each in shown for row in each.names)
     return {
         "title": _("Anonymise data"),
         "subtitle": None,
-        "planned": [
-            PlannedModel(preview=each, first=list(each.plan.rows().order_by("pk")[:MOST_NAMES])) for each in previews
-        ],
+        "planned": shown,
         "rows": sum(each.rows for each in previews),
-        "unmarked": sum(each.unmarked for each in previews),
+        "going": sum(each.going for each in shown),
         "marked": sum(each.marked for each in previews),
+        "erasure_url": url_of(request, site, erased),
         "refilled": sum(each.refilled for each in previews),
         "parts_kept": left_for_good(kept),
         "last_superuser": any(map(takes_last_superuser, plans)),
         "is_herself": _is_herself(request, plans),
         "staff": _staff(plans),
-        "asks_for_number": asks_for_number(_rows(plans), _people(plans)),
+        "asks_for_number": asks_for_number(rows_of(plans), _people(plans)),
+        "ticked": request.POST,
         "are_people": any(person_of(each.plan.declaration.model) for each in previews),
+        "action_url": address,
+        "operation": operations.drawn(request, site, address, counts=counts_of(previews), token=stamp_of(previews)),
     }
 
 
@@ -125,8 +107,8 @@ def check_superuser(request: HttpRequest, *, goes: bool) -> None:
     if goes and "last_superuser" not in request.POST:
         raise SelectionError(
             _(
-                "Nothing was changed. The last active superuser is among these rows, and nobody would be left who may "
-                "do everything. If that is meant, tick the box that says so."
+                "Nothing was changed. This takes the last active superuser, and nobody would be left who may do "
+                "everything. If that is meant, tick the box that says so."
             )
         )
 
@@ -136,8 +118,8 @@ def check_accounts(request: HttpRequest, *, herself: bool, staff: int) -> None:
     if (herself or staff) and "accounts" not in request.POST:
         raise SelectionError(
             _(
-                "Nothing was changed. Your own account, or that of somebody who may log in here, is among these rows. "
-                "If that is meant, tick the box that says so."
+                "Nothing was changed. This takes your own account, or that of somebody who may log in here. If "
+                "that is meant, tick the box that says so."
             )
         )
 
@@ -153,16 +135,27 @@ def check_number(request: HttpRequest, *, rows: int, people: int = 1) -> None:
     if asks_for_number(rows, people) and typed != str(rows):
         raise SelectionError(
             _("Nothing was changed. Type the number of rows, %(rows)s, into the box that asks for it.")
-            % {"rows": rows}
+            % {"rows": localize(rows)}
         )
 
 
-def check_plans(request: HttpRequest, plans: Iterable[Plan]) -> None:
-    """Raise ``SelectionError`` unless all was ticked and typed that the page asks for of what ``plans`` take."""
-    plans = list(plans)
+def check_plans(request: HttpRequest, site: AdminSite, plans: Iterable[Plan]) -> None:
+    """Raise ``SelectionError`` unless all was ticked and typed that the page asks for of what ``plans`` take.
+
+    ``ChangedError`` if that is not what the page has shown.
+    """
+    plans = as_shown(request, site, plans)
     check_superuser(request, goes=any(map(takes_last_superuser, plans)))
     check_accounts(request, herself=_is_herself(request, plans), staff=_staff(plans))
-    check_number(request, rows=_rows(plans), people=_people(plans))
+    check_number(request, rows=rows_of(plans), people=_people(plans))
+
+
+def as_shown(request: HttpRequest, site: AdminSite, plans: Iterable[Plan]) -> list[Plan]:
+    """Return ``plans`` with their keys read. Raises ``ChangedError`` if they are not what the page has shown."""
+    plans = all_pinned(plans)
+    previews = list(map(preview, plans))
+    check_shown(operations.signed(request, site), counts=counts_of(previews), token=stamp_of(previews))
+    return plans
 
 
 def _is_herself(request: HttpRequest, plans: list[Plan]) -> bool:
@@ -174,12 +167,20 @@ def _staff(plans: list[Plan]) -> int:
     return 0 if any(map(takes_last_superuser, plans)) else sum(staff_among(plan.rows()) for plan in plans)
 
 
-def _rows(plans: list[Plan]) -> int:
-    return sum(plan.count() for plan in plans)
+def rows_of(plans: Iterable[Plan]) -> int:
+    """Return how many rows they change: not those that were anonymised before, unless they are to be so again."""
+    return sum(plan.count() - plan.done().count() for plan in plans)
 
 
-def _people(plans: list[Plan]) -> int:
-    return sum(plan.count() for plan in plans if person_of(plan.declaration.model))
+def _people(plans: Iterable[Plan]) -> int:
+    return rows_of(plan for plan in plans if person_of(plan.declaration.model))
+
+
+def said(plans: Sequence[Plan], results: Sequence[Result]) -> tuple[int, str]:
+    """Return the message about what is done: (level, text)."""
+    with afterwards():
+        return level(results), outcome(plans, results)
+    return done()
 
 
 def outcome(plans: Sequence[Plan], results: Sequence[Result]) -> str:
@@ -208,7 +209,7 @@ def _done(count: int, rows: str) -> str:
     if not count:
         return _("Nothing was anonymised.")
     text = ngettext("%(count)s row was anonymised: %(rows)s.", "%(count)s rows were anonymised: %(rows)s.", count)
-    return text % {"count": count, "rows": rows}
+    return text % {"count": localize(count), "rows": rows}
 
 
 def _left(count: int, rows: str) -> str:
@@ -217,7 +218,7 @@ def _left(count: int, rows: str) -> str:
         "%(count)s rows were left as they are, because they were anonymised before: %(rows)s.",
         count,
     )
-    return text % {"count": count, "rows": rows}
+    return text % {"count": localize(count), "rows": rows}
 
 
 def left_for_good(kept: Mapping[str, int]) -> str:
@@ -229,13 +230,8 @@ def left_for_good(kept: Mapping[str, int]) -> str:
         count,
     )
     rows = _listed({apps.get_model(label): number for label, number in kept.items()})
-    return text % {"count": count, "rows": rows} if count else ""
+    return text % {"count": localize(count), "rows": rows} if count else ""
 
 
 def _listed(counts: dict[type[Model], int]) -> str:
     return ", ".join(counted(model, count) for model, count in counts.items() if count)
-
-
-def counted(model: type[Model], count: int) -> str:
-    """Return a number of rows in words: "2 orders"."""
-    return f"{count} {model_ngettext(model._meta, count)}"

@@ -18,8 +18,7 @@ from ..deletion import AnonymiseOnUpdate
 from ..registry import concrete
 from ..subjects.survivors import survivors
 from ..undocumented import collected, objects_of, updates_of
-from .confirmation import MOST_NAMES, counted
-from .naming import url_of
+from .naming import MOST_NAMES, counted, url_of
 from .permissions import can_be_anonymised, may_view, shown
 
 # {model: the rows that will be anonymised, or deleted with their person}

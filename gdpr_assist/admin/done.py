@@ -13,13 +13,15 @@ from django.contrib.admin import AdminSite
 from django.db import Error
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.formats import localize
 from django.utils.translation import gettext as _
 
 from ..declaring.clauses import FREE
 from ..declaring.meta import all_rows
 from ..log.receipts import note_remarks
-from ..subjects.shares import Reason, SubjectResult
-from .confirmation import counted
+from ..phrases import Phrase, packed, translated, unpacked
+from ..subjects.shares import KEPT, Reason, SubjectResult
+from .naming import counted
 from .permissions import may_view, may_view_all
 
 logger = logging.getLogger(__name__)
@@ -63,10 +65,11 @@ def note(result: SubjectResult, *, is_looked_for: bool) -> None:
     The erasure is done: where this cannot be noted, its page says less.
     """
     remarks: dict[str, Any] = {
-        name: [asdict(each) for each in getattr(result, name)] for name in ("kept", "left", "uncertain")
+        name: [asdict(each) | {"reason": packed(each.reason)} for each in getattr(result, name)]
+        for name in ("kept", "left", "uncertain")
     }
     if is_looked_for:
-        remarks |= {"residue": result.residue, "unread": result.unread}
+        remarks |= {"residue": result.residue, "unread": {place: packed(why) for place, why in result.unread.items()}}
     for using, operation in result.operations.items():
         try:
             note_remarks(operation, using, remarks)
@@ -76,14 +79,19 @@ def note(result: SubjectResult, *, is_looked_for: bool) -> None:
 
 def remarks(noted: dict[str, Any], request: HttpRequest, site: AdminSite) -> Iterator[str]:
     """Yield in sentences what ``note`` has noted."""
-    reasons = {name: [Reason(**each) for each in noted.get(name, [])] for name in ("kept", "left", "uncertain")}
+    reasons = {name: list(map(_read, noted.get(name, []))) for name in ("kept", "left", "uncertain")}
     known: dict[str, Any] = {
         name: [each for each in several if _is_there(each.label)] for name, several in reasons.items()
     }
-    result = SubjectResult(operations={}, residue=noted.get("residue", {}), unread=noted.get("unread", {}), **known)
+    unread = {place: unpacked(why) for place, why in noted.get("unread", {}).items()}
+    result = SubjectResult(operations={}, residue=noted.get("residue", {}), unread=unread, **known)
     yield from stays(result, request, site)
     if "residue" in noted:
         yield from residue(result, request, site)
+
+
+def _read(noted: dict[str, Any]) -> Reason:
+    return Reason(**noted | {"reason": unpacked(noted["reason"])})
 
 
 def _is_there(label: str) -> bool:
@@ -104,12 +112,12 @@ def residue(result: SubjectResult, request: HttpRequest, site: AdminSite) -> Ite
     yield from _named(
         _("Still found, with the number of rows: %(places)s."),
         _("Still found in tables that are not for you to see: the command gdpr_residue names them."),
-        {f"{place} ({count})": _may_see(request, site, place) for place, count in result.residue.items()},
+        {f"{place} ({localize(count)})": _may_see(request, site, place) for place, count in result.residue.items()},
     )
     yield from _named(
         _("Not looked at: %(places)s."),
         _("Not looked at: tables that are not for you to see."),
-        {f"{place} ({why})": _may_know(request, site, place) for place, why in result.unread.items()},
+        {f"{place} ({translated(why)})": _may_know(request, site, place) for place, why in result.unread.items()},
     )
 
 
@@ -151,7 +159,12 @@ def _listed(counts: dict[str, int]) -> str:
 
 
 def _reasons(reasons: list[Reason]) -> str:
-    return "; ".join(f"{_counted(each.label, each.count)}, {each.reason}" for each in reasons)
+    return "; ".join(f"{_counted(each.label, each.count)} ({_why(each.reason)})" for each in reasons)
+
+
+def _why(reason: str) -> str:
+    """Return the reason; of what is kept the ground alone, behind "Kept"."""
+    return translated(reason.values["ground"] if isinstance(reason, Phrase) and reason.pattern == KEPT else reason)
 
 
 def _counted(label: str, count: int) -> str:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AdminTextInputWidget
+from django.db import DataError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -22,6 +24,7 @@ from ..conf import log_database
 from ..loading import at_first_call
 from ..registry import registry
 from ..tables import EventLog
+from .by_number import ByNumber
 from .denied import Denied, explaining
 from .page import guarded
 from .permissions import ERASURES, may_use
@@ -66,6 +69,20 @@ class ReadOnly(Base):
         if not may_use(request, ERASURES):
             raise Denied(ERASURES)
 
+    def get_urls(self) -> list[URLPattern]:
+        """Return the pages of a list, a row and its history; there is none to add or delete one."""
+        info = f"{self.opts.app_label}_{self.opts.model_name}"
+        own = {f"{info}_{name}" for name in ("changelist", "change", "history")}
+        return [each for each in super().get_urls() if each.name in own]
+
+    @explaining
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        self.require_view(request)
+        page: HttpResponse = super().history_view(request, object_id, extra_context)
+        return page
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -76,6 +93,18 @@ class ReadOnly(Base):
         return False
 
 
+class OwnList(List):
+    """A page of rows, read at once. A value in the address that only a database refuses is no more than wrong."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the rows. Raises what leads to the whole list for NUL, or a year that no calendar has."""
+        try:
+            super().get_results(request)
+            self.result_list = list(self.result_list)
+        except (ValueError, OverflowError, DataError):
+            raise IncorrectLookupParameters from None
+
+
 class OutcomeFilter(Filter):
     """By what the log says became of an operation; the state on the page is what its receipt says."""
 
@@ -83,6 +112,7 @@ class OutcomeFilter(Filter):
     parameter_name = "outcome"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        # Translators: "done", "undone", "not settled": of an erasure
         return [("done", _("done")), ("undone", _("undone")), ("unsettled", _("not settled"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -109,12 +139,11 @@ class ModelFilter(Filter):
         return queryset.filter(pk__in=events.order_by().values("operation"))
 
 
-class WithPasts(List):
+class WithPasts(OwnList):
     """A page of operations, each with what is known of it: asked for once for all of the page."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        self.result_list = list(self.result_list)
         for each in pasts(self.result_list):
             each.operation.past = each  # type: ignore[attr-defined]
             each.operation.asked_by = who_asked(request, self.model_admin.admin_site, each)  # type: ignore[attr-defined]
@@ -124,15 +153,16 @@ class ReferenceForm(forms.Form):
     """The reference is printed, and never stored."""
 
     reference = forms.CharField(
-        label=gettext_lazy("Your reference"),
-        help_text=gettext_lazy("For the paper only: it is not stored."),
+        label=gettext_lazy("Our reference"),
+        # Translators: of a reference, as of a file of the office
+        help_text=gettext_lazy("Of your file. For the paper only: it is not stored."),
         max_length=LONGEST_REFERENCE,
         required=False,
         widget=AdminTextInputWidget(attrs={"autocomplete": "off"}),
     )
 
 
-class ErasuresAdmin(ReadOnly):
+class ErasuresAdmin(ByNumber, ReadOnly):
     """The operations of the log of which the rows are, or were, in a database here."""
 
     list_display = ("when", "what", "asked_by", "state")
@@ -153,18 +183,22 @@ class ErasuresAdmin(ReadOnly):
     def has_module_permission(self, request: HttpRequest) -> bool:
         return log_database() is not None and super().has_module_permission(request)
 
+    # Translators: heading of a column
     @admin.display(description=gettext_lazy("when"), ordering="started")
     def when(self, operation: Any) -> Any:
         return operation.started
 
+    # Translators: heading of a column: what was erased, or exported
     @admin.display(description=gettext_lazy("what"))
     def what(self, operation: Any) -> str:
         return summary(operation.past.counts) or _("Its rows are in the log no more.")
 
+    # Translators: heading of a column: who asked for it
     @admin.display(description=gettext_lazy("who"))
     def asked_by(self, operation: Any) -> str:
         return str(operation.asked_by)
 
+    # Translators: heading of a column: the state of an erasure or export
     @admin.display(description=gettext_lazy("state"))
     def state(self, operation: Any) -> str:
         return str(state_text(operation.past))
@@ -190,7 +224,7 @@ class ErasuresAdmin(ReadOnly):
 
     @explaining
     def receipt_view(self, request: HttpRequest, id_: uuid.UUID) -> HttpResponse:
-        """Show it for print, with a reference if one was posted."""
+        """Show it for print, with a reference if one was posted: that is never in the URL."""
         form = ReferenceForm(request.POST if request.method == "POST" else None)
         reference = form.cleaned_data["reference"] if form.is_valid() else ""
         context = {"form": form, "reference": reference, "printed": timezone.now()}

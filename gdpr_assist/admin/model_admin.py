@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -21,11 +22,12 @@ from ..loading import at_first_call
 from ..tables import stored_key
 from ..undocumented import admin_of
 from . import confirmation, operations
+from .denied import denial, explaining
 from .history import with_history
 from .page import guarded, outside_transactions
 from .permissions import can_be_anonymised
-from .refusals import FORESEEN, REFUSALS, told
-from .selection import LARGEST_SELECTION, PACKED, key_from_text, pack, posted
+from .refusals import REFUSALS, refusals_of, told
+from .selection import LARGEST_SELECTION, PACKED, ChangedError, key_from_text, pack, posted
 
 if TYPE_CHECKING:
     from ..erasure import erase
@@ -44,10 +46,6 @@ else:
     target_alias = at_first_call("gdpr_assist.planning.plans.target_alias")
 
     Base = admin.ModelAdmin
-
-
-# The actions that run no code of a project's own
-OURS = {"anonymise", "delete_selected"}
 
 
 class ModelAdmin(Base):
@@ -85,36 +83,52 @@ class ModelAdmin(Base):
         view = super().changelist_view
         if request.method != "POST":
             return view(request, extra_context)
-        refusals = _refusals(request)
-        is_atomic = self.atomic_actions or refusals is REFUSALS
-        return self._unless(refusals, view, request, extra_context, is_atomic=is_atomic)
+        refusals = refusals_of(request)
+        is_ours = refusals is REFUSALS
+
+        def checked(*args: Any) -> Any:
+            if is_ours:  # Django looks for whatever key is posted, and fails on one that no row can have
+                _keys(self.model, request.POST.getlist(ACTION_CHECKBOX_NAME))
+            return view(*args)
+
+        return self._unless(refusals, checked, request, extra_context, is_atomic=self.atomic_actions or is_ours)
 
     @admin.action(permissions=["anonymise"], description=gettext_lazy("Anonymise data"))
+    @explaining
     def anonymise(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
         """Ask whether to anonymise the selected rows."""
         # One more than allowed, so that packing them says that they are too many
         keys = queryset.order_by().values_list("pk", flat=True)[: LARGEST_SELECTION + 1]
         return self._confirmation_page(request, dict.fromkeys(keys))
 
+    @explaining
     def anonymise_view(self, request: HttpRequest) -> HttpResponse:
         """Anonymise the rows whose keys were posted by the confirmation page."""
         if not self.has_anonymise_permission(request):
-            raise PermissionDenied
+            raise denial(request, self.model, "change")
         if request.method != "POST":
-            return HttpResponseRedirect(self._changelist_url())
+            return HttpResponseRedirect(self._url("changelist"))
         try:
-            keys = [key_from_text(self.model, text) for text in posted(request, ACTION_CHECKBOX_NAME)]
+            keys = _keys(self.model, posted(request, ACTION_CHECKBOX_NAME))
             if not confirmation.is_confirmed(request):
                 return self._confirmation_page(request, keys)
             operation = operations.posted(request, self.admin_site)
             if operations.is_done(operation):
-                return self._back(request, operations.done_before(), messages.INFO)
-            planned = self._plan(request, keys, force=confirmation.is_forced(request))
-            confirmation.check_plans(request, [planned])
-            results = erase([planned], by=request.user, operation=operation)
+                return self._back(request, messages.INFO, operations.done_before())
+            try:
+                return self._erase(request, keys, operation)
+            except ChangedError as error:
+                self.message_user(request, told(error), messages.WARNING)
+                return self._confirmation_page(request, keys)
         except REFUSALS as error:
-            return self._back(request, told(error), messages.ERROR)
-        return self._back(request, confirmation.outcome([planned], results), confirmation.level(results))
+            return self._back(request, messages.ERROR, told(error))
+
+    def _erase(self, request: HttpRequest, keys: Iterable[Any], operation: UUID | None) -> HttpResponse:
+        planned = [self._plan(request, keys, force=confirmation.is_forced(request))]
+        confirmation.check_plans(request, self.admin_site, planned)
+        again = partial(confirmation.as_shown, request, self.admin_site, planned)  # as rows may have come and gone
+        results = erase(planned, by=request.user, operation=operation, first=again)
+        return self._back(request, *confirmation.said(planned, results))
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Show the form; on the page of a row that is about people, with buttons that lead to them."""
@@ -146,7 +160,7 @@ class ModelAdmin(Base):
         view = super().changeform_view
         if request.method != "POST":
             return view(request, object_id, form_url, extra_context)
-        return self._unless(_refusals(request), view, request, object_id, form_url, extra_context)
+        return self._unless(refusals_of(request), view, request, object_id, form_url, extra_context)
 
     def _unless(
         self,
@@ -165,7 +179,7 @@ class ModelAdmin(Base):
         except refusals as error:
             if is_atomic:
                 list(messages.get_messages(request))  # that something was deleted, say, is not so any more
-            return self._back(request, told(error), messages.ERROR)
+            return self._back(request, messages.ERROR, told(error, is_undone=is_atomic))
         if kept:
             self.message_user(request, confirmation.left_for_good(kept), messages.WARNING)
         return answer
@@ -180,32 +194,27 @@ class ModelAdmin(Base):
         rows = rows.filter(pk__in=list(shown.order_by().values_list("pk", flat=True)))
         for instance in rows.iterator():
             if not self.has_anonymise_permission(request, instance):
-                raise PermissionDenied
+                raise denial(request, self.model, "change")
         return plan(rows, force=force)
 
     def _confirmation_page(self, request: HttpRequest, keys: Iterable[Any]) -> HttpResponse:
-        keys = list(keys)
-        packed = pack(map(stored_key, keys))
+        packed = pack(map(stored_key, keys := list(keys)))
+        planned = [self._plan(request, keys, force=confirmation.is_forced(request))]
         context = {
             **self.admin_site.each_context(request),
-            **confirmation.context(request, [self._plan(request, keys)]),
+            **confirmation.context(request, self.admin_site, planned, self._url("anonymise")),
             "opts": self.opts,
-            "action_url": self._url("anonymise"),
-            "back_url": self._changelist_url(),
+            "back_url": self._url("changelist"),
             "hidden": {PACKED: packed},
-            "operation": operations.drawn(request, self.admin_site),
         }
         request.current_app = self.admin_site.name
-        names = self.anonymise_confirmation_template or confirmation.templates(self.opts)
-        return TemplateResponse(request, names, context)
+        template = self.anonymise_confirmation_template or confirmation.templates(self.opts)
+        return TemplateResponse(request, template, context)
 
-    def _back(self, request: HttpRequest, message: str, level: int) -> HttpResponseRedirect:
+    def _back(self, request: HttpRequest, level: int, message: str) -> HttpResponseRedirect:
         """To the list without the filters that were on it: a search for a name would stand in the URL."""
         self.message_user(request, message, level)
-        return HttpResponseRedirect(self._changelist_url())
-
-    def _changelist_url(self) -> str:
-        return self._url("changelist")
+        return HttpResponseRedirect(self._url("changelist"))
 
     def _url(self, name: str) -> str:
         opts = self.opts
@@ -231,13 +240,5 @@ def extend(*models: type[Model], site: admin.AdminSite | None = None) -> None:
             where.register(model, type(kind.__name__, (ModelAdmin, kind), {"__module__": kind.__module__}))
 
 
-def _refusals(request: HttpRequest) -> tuple[type[Exception], ...]:
-    """What the page may be refused with: less where a project's own action is chosen, or nothing is to be deleted.
-
-    Actions are chosen in the list or (Django 6.1) on the page of one row.
-    """
-    is_ours = any(
-        name.endswith("-DELETE") or (name.endswith("action") and not OURS.isdisjoint(values))
-        for name, values in request.POST.lists()
-    )
-    return REFUSALS if is_ours else FORESEEN
+def _keys(model: type[Model], texts: Iterable[str]) -> list[Any]:
+    return [key_from_text(model, text) for text in texts]

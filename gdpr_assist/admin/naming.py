@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.contrib.admin.utils import display_for_field, display_for_value, quote
+from django.contrib.admin.utils import display_for_field, display_for_value, model_ngettext, quote
 from django.core.exceptions import FieldDoesNotExist
 from django.db import router
 from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.formats import localize
 from django.utils.text import Truncator
 
+from ..paths import clauses_of
 from ..tables import stored_key
 from ..undocumented import admin_of
+
+# Of each model, or field with files, on the pages that ask
+MOST_NAMES = 20
 
 # In characters
 LONGEST_CELL = 80
@@ -30,6 +35,18 @@ def name_of(row: Model) -> str:
     return text or f"{row._meta.verbose_name} {stored_key(row.pk)}"
 
 
+def told_apart(row: Model) -> str:
+    """Return what tells a person from others of the same name: what its model calls one, and a value of theirs.
+
+    The value is the first of an identifier in the row itself, and left out where the name has it.
+    """
+    known = clauses_of(type(row)).identifiers or {}
+    columns = {field.name for field in row._meta.concrete_fields if not field.is_relation}
+    lookups = (lookup for each in known.values() for lookup in each.lookups if lookup in columns)
+    values = [cell(row, lookup) for lookup in lookups if getattr(row, lookup)][:1]
+    return ", ".join([str(row._meta.verbose_name), *(value for value in values if value not in name_of(row))])
+
+
 def cell(instance: Model, name: str) -> str:
     """Return what a field holds as the admin has it in its lists, not longer than a cell."""
     value = getattr(instance, name)
@@ -40,6 +57,11 @@ def cell(instance: Model, name: str) -> str:
     except FieldDoesNotExist:
         return str(display_for_value(value, EMPTY))
     return str(display_for_field(value, field, EMPTY))
+
+
+def counted(model: type[Model], count: int) -> str:
+    """Return a number of rows in words: "2 orders"."""
+    return f"{localize(count)} {model_ngettext(model._meta, count)}"
 
 
 def url_of(request: HttpRequest, site: AdminSite, model: type[Model], instance: Model) -> str | None:

@@ -1,8 +1,13 @@
-"""The id of an operation: drawn by the page that asks, so that who confirms it twice is shown what was done once."""
+"""What a page that asks signs: the id of the operation, and what it has shown.
+
+Who confirms it twice is shown what was done once; and what was not shown is not confirmed.
+"""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin import AdminSite
@@ -33,25 +38,54 @@ NAME = "operation"
 VALID = 30 * 60
 
 
-def drawn(request: HttpRequest, site: AdminSite) -> str:
-    """Return a new id for the form of a page, signed: for this user, on this site, for a while."""
-    return signing.dumps(uuid.uuid4().hex, salt=_salt(request, site))
+class AnsweredRequest(HttpRequest):
+    """What a job makes of a request that was answered before: what it confirms was in time then."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signed:
+    """What a page has signed for its form. It holds no personal data."""
+
+    operation: uuid.UUID
+    counts: dict[str, int]
+    """{label, with what tells which rows: how many were shown}"""
+
+    token: str
+    """Stands for all that was shown."""
+
+
+def drawn(request: HttpRequest, site: AdminSite, address: str, *, counts: Mapping[str, int], token: str) -> str:
+    """Return a new id for the form of a page and what it shows, signed: for this user, on this site, for a while.
+
+    ``address`` is where the form is posted to: of a person or of rows that are selected, it has the id of the errand.
+    """
+    held = {"operation": uuid.uuid4().hex, "counts": dict(counts), "token": token}
+    return signing.dumps(held, salt=_salt(request, site, address))
 
 
 def posted(request: HttpRequest, site: AdminSite) -> uuid.UUID | None:
-    """Return the id that was posted, None if there is none: then each submit is an operation of its own.
+    """Return the id that was posted, None if there is none: then nothing can be confirmed.
 
-    Raises ``SelectionError`` for one that no page has drawn for this user, or too long ago.
+    Raises ``SelectionError`` as ``signed`` does.
+    """
+    found = signed(request, site)
+    return found.operation if found else None
+
+
+def signed(request: HttpRequest, site: AdminSite) -> Signed | None:
+    """Return what the page has signed whose form was posted, None if there is nothing.
+
+    Raises ``SelectionError`` for what no page has signed for this user and this address, or too long ago.
     """
     text = request.POST.get(NAME)
     if not text:
         return None
+    max_age = None if isinstance(request, AnsweredRequest) else VALID
     try:
-        return uuid.UUID(hex=signing.loads(text, salt=_salt(request, site), max_age=VALID))
-    except (signing.BadSignature, ValueError, TypeError, AttributeError):
-        raise SelectionError(
-            _("This page is older than half an hour, or was shown to somebody else. Nothing was changed; look again.")
-        ) from None
+        held = signing.loads(text, salt=_salt(request, site, request.path), max_age=max_age)
+        return Signed(**held | {"operation": uuid.UUID(hex=held["operation"])})
+    except (signing.BadSignature, ValueError, TypeError):
+        raise SelectionError(too_old()) from None
 
 
 def is_done(operation: uuid.UUID | None) -> bool:
@@ -66,6 +100,10 @@ def url_of(request: HttpRequest, site: AdminSite, operation: uuid.UUID) -> str |
     return reverse("admin:gdpr_assist_operation_change", args=[operation], current_app=site.name)
 
 
+def too_old() -> str:
+    return _("This page is older than half an hour, or was shown to somebody else. Nothing was changed; look again.")
+
+
 def done_before() -> str:
     return _("This was confirmed before, and is done. It was not done again.")
 
@@ -76,5 +114,5 @@ def led(tool: Any, request: HttpRequest, operation: uuid.UUID | None) -> HttpRes
     return HttpResponseRedirect(url or tool.own_url())
 
 
-def _salt(request: HttpRequest, site: AdminSite) -> str:
-    return f"gdpr_assist.operation:{request.user.pk}:{site.name}"
+def _salt(request: HttpRequest, site: AdminSite, address: str) -> str:
+    return f"gdpr_assist.operation:{request.user.pk}:{site.name}:{address}"

@@ -11,6 +11,7 @@ from django.apps import apps
 from django.contrib.admin import AdminSite
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.formats import localize
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -22,11 +23,12 @@ from ..log.status import STATES, status
 from ..registry import registry
 from ..routing import here
 from ..tables import EventLog
-from .confirmation import counted
 from .done import remarks
+from .naming import counted
 from .permissions import may_view
 
 STATE_TEXTS = {
+    # Translators: the state of an erasure
     DONE: gettext_lazy("done"),
     RESTORED: gettext_lazy("not in this database: it was restored from a backup, and gdpr_rerun erases it again"),
     ROLLED_BACK: gettext_lazy("undone: nothing was erased"),
@@ -93,7 +95,7 @@ def _of_part(label: str, part: str, count: int) -> str:
 def in_words(label: str, count: int) -> str:
     """Return a number of rows of a model that may be there no more."""
     model = registry.find(label) or _model(label)
-    return counted(model, count) if model else f"{count} {label}"
+    return counted(model, count) if model else f"{localize(count)} {label}"
 
 
 def _model(label: str) -> type[Model] | None:
@@ -130,4 +132,4 @@ def kept_until(past: Past) -> date | None:
 def troubles() -> Iterator[str]:
     """Yield what is not well with the log, as ``gdpr_status`` names it."""
     states = status(here()).states
-    yield from (f"{name}: {meaning}" for name, meaning in STATES.items() if name in states)
+    yield from (f"{name}: {_(meaning)}" for name, meaning in STATES.items() if name in states)

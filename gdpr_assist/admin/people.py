@@ -11,6 +11,7 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.formats import localize
 from django.utils.translation import gettext as _
 
 from ..declaring.meta import all_rows
@@ -22,12 +23,11 @@ from ..subjects.finding import Found
 from ..subjects.searching import MOST_PEOPLE as MOST_OF_A_VALUE
 from ..subjects.searching import Sight
 from ..subjects.subject import Subject
-from .confirmation import counted
 from .links import value_of
-from .naming import name_of, url_of
+from .naming import counted, name_of, told_apart, url_of
 from .permissions import may_view, shown
 from .results import RowsByModel, is_at_home
-from .searched import is_short
+from .searched import is_short, way_in_words
 
 # Whoever searches for one person chooses from a short list.
 MOST_PEOPLE = 25
@@ -46,8 +46,11 @@ class Person:
     Of somebody without one, who has to be told apart from others: the first rows that are theirs.
     """
 
+    told_apart: str
+    """What tells them from others of the same name; nothing of somebody without a row."""
+
     found: list[str]
-    """How: "3 orders, by customer"."""
+    """How: "3 orders, through the field “customer”"."""
 
     value: str
     """What its button posts: ``<alias>/<content type id>-<primary key>``, or the kind of identifier of a guest.
@@ -127,7 +130,7 @@ def _known_by(
             "More than %(most)s people have this %(kind)s, so none of them is listed for it. Search for more of what "
             "the person is known by, or for something that fewer people have."
         )
-        crowds.append(text % {"most": MOST_OF_A_VALUE, "kind": kind})
+        crowds.append(text % {"most": localize(MOST_OF_A_VALUE), "kind": kind})
         return []
     except AnonymiseError:
         return []
@@ -186,6 +189,7 @@ def own_rows(request: HttpRequest, site: AdminSite, subject: Subject, failed: Fa
 def _person(request: HttpRequest, site: AdminSite, rows: list[Model], kinds: list[str], ways: list[str]) -> Person:
     return Person(
         names=[(name_of(row), url_of(request, site, type(row), row)) for row in rows],
+        told_apart=told_apart(rows[0]),
         found=[*_by(kinds), *ways],
         value=value_of(rows[0]),
         is_guest=False,
@@ -196,6 +200,7 @@ def _guest(request: HttpRequest, site: AdminSite, subject: Subject, kinds: list[
     rows = seen_rows(request, site, subject) if subject.is_told_apart else []
     return Person(
         names=[(name_of(row), url_of(request, site, type(row), row)) for row in rows],
+        told_apart="",
         found=[*_by(kinds), *ways],
         value="/".join([kinds[0], *map(value_of, rows[:1])]),
         is_guest=True,
@@ -215,7 +220,9 @@ def _ways(hers: list[Found], candidates: RowsByModel, failed: Failed) -> Iterato
                 those = matches.filter(pk__in=each.rows.order_by().values("pk"))
                 for way in each.by_way:
                     counts[model, way.words] += those.filter(pk__in=way.rows.order_by().values("pk")).count()
-    yield from (f"{counted(model, count)}, {words}" for (model, words), count in counts.items() if count)
+    yield from (
+        f"{counted(model, count)}, {way_in_words(model, words)}" for (model, words), count in counts.items() if count
+    )
 
 
 def _without(candidates: RowsByModel, hers: Iterable[Found]) -> RowsByModel:

@@ -143,6 +143,10 @@ def _says(model_admin: Any, name: str) -> bool:
     return found is not admin.ModelAdmin and not found.__module__.startswith(("gdpr_assist.", "django."))
 
 
+def permission_of(model: type[Model], action: str) -> str:
+    """Return the permission to do ``action`` with rows of ``model``: ``shop.view_order``."""
+    return f"{model._meta.app_label}.{get_permission_codename(action, model._meta)}"
+
+
 def _has_permission(request: HttpRequest, model: type[Model], action: str) -> bool:
-    codename = get_permission_codename(action, model._meta)
-    return request.user.has_perm(f"{model._meta.app_label}.{codename}")
+    return request.user.has_perm(permission_of(model, action))

@@ -6,18 +6,17 @@ is in the path of the next page: see ``asked``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
-from django.core.paginator import Paginator
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponseRedirect, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -25,46 +24,51 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ..declaring.search import LONGEST_TERM, Failed
+from ..conf import task_backend
+from ..declaring.search import LONGEST_TERM
 from ..loading import at_first_call
 from ..registry import registry
 from . import operations
-from .asked import EVERYTHING, Choice, Kind, OverError, Search, keep, kept
+from .asked import Choice, Kind, OverError, Search, became_of, keep, kept
 from .denied import Denied, explaining
+from .exports import FORMATS
 from .page import guarded, outside_transactions
 from .permissions import ANONYMISE, EXPORT, SEARCH, may_use
-from .refusals import REFUSALS, told
+from .refusals import REFUSALS, left_out, told
 from .selection import SelectionError, page_number, posted
 
 if TYPE_CHECKING:
     from .anonymising import anonymise
+    from .background import led_by, own_jobs
     from .choosing import chosen
-    from .download import download
-    from .people import search
+    from .finds import found
+    from .job_page import about_job
+    from .languages import languages
+    from .over import page as over_page
     from .person_view import about_person
-    from .picked import exported, named, selected, viewable_models
-    from .results import pages_of, tables
-    from .searched import is_short, kinds
+    from .picked import named, selected, viewable_models
+    from .search_export import export
+    from .searched import kinds
 
     Base = admin.ModelAdmin[Any]
 else:
+    about_job = at_first_call("gdpr_assist.admin.job_page.about_job")
     about_person = at_first_call("gdpr_assist.admin.person_view.about_person")
     anonymise = at_first_call("gdpr_assist.admin.anonymising.anonymise")
     chosen = at_first_call("gdpr_assist.admin.choosing.chosen")
-    download = at_first_call("gdpr_assist.admin.download.download")
-    exported = at_first_call("gdpr_assist.admin.picked.exported")
-    is_short = at_first_call("gdpr_assist.admin.searched.is_short")
+    export = at_first_call("gdpr_assist.admin.search_export.export")
+    found = at_first_call("gdpr_assist.admin.finds.found")
     kinds = at_first_call("gdpr_assist.admin.searched.kinds")
+    languages = at_first_call("gdpr_assist.admin.languages.languages")
+    led_by = at_first_call("gdpr_assist.admin.background.led_by")
     named = at_first_call("gdpr_assist.admin.picked.named")
-    pages_of = at_first_call("gdpr_assist.admin.results.pages_of")
-    search = at_first_call("gdpr_assist.admin.people.search")
+    own_jobs = at_first_call("gdpr_assist.admin.background.own_jobs")
+    over_page = at_first_call("gdpr_assist.admin.over.page")
     selected = at_first_call("gdpr_assist.admin.picked.selected")
-    tables = at_first_call("gdpr_assist.admin.results.tables")
     viewable_models = at_first_call("gdpr_assist.admin.picked.viewable_models")
 
     Base = admin.ModelAdmin
 
-_LEFT_OUT = gettext_lazy("Its rows are left out.")
 _OVER = gettext_lazy("This search is over. Please search again.")
 
 
@@ -95,8 +99,8 @@ class SearchForm(forms.Form):
 class PersonalDataAdmin(Base):
     """Its pages in place of the list, and no others: the model has no table.
 
-    Whoever may view personal data may search and export; whoever may change it may anonymise: each only rows of models
-    that they may view or change anyway. Rows that a model's admin hides from its list (soft-deleted ones) are found.
+    What a user may do with it, ``permissions`` says, and only with rows of models that they may view or change anyway.
+    Rows that a model's admin hides from its list (soft-deleted ones) are found.
     """
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -122,6 +126,7 @@ class PersonalDataAdmin(Base):
             ("search/<str:errand>/", self.search_view, "search"),
             ("person/<str:errand>/", self.person_view, "person"),
             ("confirm/<str:errand>/", self.confirm_view, "confirm"),
+            ("job/<uuid:job>/", self.job_view, "job"),
         ]
         return [
             path(
@@ -174,6 +179,7 @@ class PersonalDataAdmin(Base):
         def answer(asked: Search) -> HttpResponseBase:
             if not asked.keys:
                 raise OverError
+            self._check_may_anonymise(request)
             try:
                 return anonymise(self, request, named(request, self.admin_site, asked.keys), asked, errand)
             except REFUSALS as error:
@@ -182,20 +188,36 @@ class PersonalDataAdmin(Base):
 
         return self._about(request, Search, errand, answer)
 
+    @method_decorator(guarded)
+    @explaining
+    def job_view(self, request: HttpRequest, job: UUID) -> HttpResponseBase:
+        """Show how far a job of this user is, or send the zip that it has made."""
+        self._check_permission(request)
+        try:
+            answer: HttpResponseBase = about_job(self, request, job)
+        except REFUSALS as error:
+            self.message_user(request, told(error), messages.ERROR)
+            answer = self._page(request, status=503)
+        return answer
+
     def _about(
         self, request: HttpRequest, kind: type[Kind], errand: str, answer: Callable[[Kind], HttpResponseBase]
     ) -> HttpResponseBase:
         """Return the answer about what an errand holds; the empty form if that is over, or cannot be read.
 
-        Who confirms something twice is shown what was done.
+        Who confirms something twice is shown what was done, and who comes back to it, what it has led to.
         """
         self._check_permission(request)
         try:
             if operations.is_done(operation := operations.posted(request, self.admin_site)):
                 self.message_user(request, operations.done_before(), messages.INFO)
                 return operations.led(self, request, operation)
+            if operation and (taken := led_by(self, request, operation)):
+                return taken
             return answer(kept(request, self.admin_site.name, kind, errand))
         except OverError:
+            if done := became_of(request, self.admin_site.name, errand):
+                return over_page(self, request, done)
             self.message_user(request, _OVER, messages.WARNING)
         except REFUSALS as error:
             self.message_user(request, told(error), messages.ERROR)
@@ -204,6 +226,10 @@ class PersonalDataAdmin(Base):
     def _check_permission(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):
             raise Denied(SEARCH)
+
+    def _check_may_anonymise(self, request: HttpRequest) -> None:
+        if not self.has_change_permission(request):
+            raise Denied(ANONYMISE)
 
     def _done(self, request: HttpRequest, asked: Search, errand: str = "") -> HttpResponseBase:
         """Do what was posted about a search. After an error, what was ticked still is."""
@@ -219,10 +245,12 @@ class PersonalDataAdmin(Base):
         if not request.POST.keys().isdisjoint({"person", "guest"}):
             return self._person(request, asked, errand)
         if action == "export":
-            return self._export(request, asked)
+            return export(self, request, self._asked(request, asked), errand)
         if action == "anonymise":
+            self._check_may_anonymise(request)
             rows, failed = selected(request, self.admin_site, self._asked(request, asked))
-            self._say_what_failed(request, failed)
+            for text in left_out(failed):
+                self.message_user(request, text, messages.WARNING)
             return anonymise(self, request, rows, replace(asked, term=self._term(asked)), errand)
         if action:
             raise SelectionError(_("No such action. Nothing was changed."))
@@ -293,54 +321,18 @@ class PersonalDataAdmin(Base):
             "may_export": self.has_export_permission(request),
             "may_anonymise": self.has_change_permission(request),
             "own_url": self.own_url(),
+            "jobs": own_jobs(self, request) if task_backend() else [],
             # What was ticked still is, after an error or on the way back from another page.
             "ticked": set(asked.ticked),
         }
         if is_bound and form.is_valid():
             asked = replace(asked, term=form.cleaned_data["term"])
             errand = errand or keep(request, self.admin_site.name, asked)
-            context |= self._found(request, asked, models)
+            context |= found(request, self.admin_site, asked, models)
             context["results_url"] = self.url_of("search", errand)
         # With results, the keyboard of a phone would open over them.
         form.fields["term"].widget.attrs["autofocus"] = not context["tables"] and not context["people"]
         return self.render(request, ["admin/gdpr_assist/personaldata/search.html"], context, status=status)
-
-    def _found(self, request: HttpRequest, asked: Search, models: list[type[Model]]) -> dict[str, Any]:
-        """Return what the page says of what is found."""
-        failed: Failed = {}
-        found = search(request, self.admin_site, asked.term, models, failed)
-        page, last = page_number(request.GET.get("page")), None
-        while last is None or page > last:
-            page = min(page, last or page)
-            results = list(tables(request, self.admin_site, found.others, failed, asked, page))
-            last = pages_of(results)
-        here = [table for table in results if not table.is_elsewhere]
-        return {
-            "term": asked.term,
-            "is_short": is_short(asked.term),
-            "people": found.people,
-            "are_more_people": found.are_more,
-            "crowds": found.crowds,
-            "tables": here,
-            "elsewhere": [table for table in results if table.is_elsewhere],
-            "failed": [_could_not_be_searched(model, error) for model, error in failed.items() if model in models],
-            "selectable": sum(table.total for table in results if table.can_select),
-            "page": page,
-            "pages": list(Paginator(range(last), 1).get_elided_page_range(page)),
-            "shown": json.dumps([EVERYTHING, *(value for table in here for value in table.boxes)]),
-            "ticked_elsewhere": sum(
-                table.total if table.content_type in asked.tables else table.ticked
-                for table in results
-                if table.is_elsewhere
-            ),
-        }
-
-    def _export(self, request: HttpRequest, asked: Search) -> StreamingHttpResponse:
-        if not self.has_export_permission(request):
-            raise Denied(EXPORT)
-        rows, failed = exported(request, self.admin_site, self._asked(request, asked))
-        self._say_what_failed(request, failed)
-        return download(request, rows, failed)
 
     def _term(self, asked: Search) -> str:
         """Return the term if it is one, else nothing."""
@@ -352,16 +344,13 @@ class PersonalDataAdmin(Base):
         ticked = dict.fromkeys([*asked.ticked, *posted(request, "obj_pk")])
         return replace(asked, term=self._term(asked), ticked=tuple(ticked))
 
-    def _say_what_failed(self, request: HttpRequest, failed: Failed) -> None:
-        for model, error in failed.items():
-            self.message_user(request, f"{_could_not_be_searched(model, error)} {_LEFT_OUT}", messages.WARNING)
-
     def render(
         self, request: HttpRequest, templates: list[str], context: dict[str, Any], *, status: int = 200
     ) -> TemplateResponse:
         request.current_app = self.admin_site.name
         common = self.admin_site.each_context(request)
-        return TemplateResponse(request, templates, {**common, "opts": self.opts, **context}, status=status)
+        ours = {"opts": self.opts, "formats": FORMATS.items(), "languages": languages()}
+        return TemplateResponse(request, templates, {**common, **ours, **context}, status=status)
 
     def url_of(self, purpose: str, errand: str) -> str:
         """Return the address of a page of an errand."""
@@ -370,8 +359,3 @@ class PersonalDataAdmin(Base):
 
     def own_url(self) -> str:
         return reverse("admin:gdpr_assist_personaldata_changelist", current_app=self.admin_site.name)
-
-
-def _could_not_be_searched(model: type[Model], error: str) -> str:
-    """Say so; ``error`` is the name of a class, since what an error says may hold the term."""
-    return _("The model %(model)s could not be searched (%(error)s).") % {"model": model._meta.label, "error": error}

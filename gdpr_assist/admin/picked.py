@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.contrib.contenttypes.models import ContentType
-from django.core.exceptions import PermissionDenied
 from django.db import router
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
@@ -17,6 +16,7 @@ from ..declaring.meta import all_rows
 from ..declaring.search import Failed, noted
 from ..registry import registry
 from .asked import Search
+from .denied import denial
 from .people import search
 from .permissions import may_view, may_view_all
 from .results import RowsByModel, is_at_home
@@ -82,7 +82,7 @@ def _ticked(
         keys[model].append(key_from_text(model, text))
     for model, ticked in keys.items():
         if not may_view_all(request, site, _rows(model, ticked)):
-            raise PermissionDenied
+            raise denial(request, model, "view")
     return keys
 
 
@@ -106,7 +106,7 @@ def _viewable(request: HttpRequest, site: AdminSite, model: type[Model] | None) 
     if model is None:
         raise SelectionError(not_a_selection())
     if not may_view(request, site, model):
-        raise PermissionDenied
+        raise denial(request, model, "view")
     return model
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -19,10 +20,12 @@ from ..declaring.declaration import Declaration
 from ..declaring.keys import key_text
 from ..declaring.meta import all_rows
 from ..declaring.search import Failed, noted
+from ..log.history import anonymised_at
 from ..marks import MARKED, with_marks
 from ..paths import clauses_of
 from ..planning.plans import plan, target_alias
 from ..registry import registry
+from ..routing import here
 from ..tables import stored_key
 from .asked import Search
 from .naming import cell, name_of, url_of
@@ -55,6 +58,9 @@ class Row:
 
     marked: bool
     """Whether it was anonymised before."""
+
+    anonymised: datetime | None
+    """When that was, if the log knows it."""
 
     refilled: bool
     """Whether it has been filled again since."""
@@ -119,8 +125,9 @@ def tables(
     asked: Search | None = None,
     page: int = 1,
 ) -> Iterator[Table]:
-    """Yield a table for each model with rows: one query for each, a COUNT where not all are shown, and one where rows
-    were anonymised before.
+    """Yield a table for each model with rows: one query for each, and a COUNT where not all are shown.
+
+    Where rows were anonymised before, one more tells which of them are filled again, and one of the log since when.
 
     A model whose rows cannot be read or shown is left out and noted in ``failed``.
     """
@@ -155,7 +162,8 @@ def _table(
     declared = registry.declaration(model)
     kind = ContentType.objects.get_for_model(model).pk
     names = _columns(declared)
-    refilled = _refilled(model, [each.pk for each in instances if getattr(each, MARKED)])
+    marked = [each.pk for each in instances if getattr(each, MARKED)]
+    refilled, anonymised = _refilled(model, marked), _anonymised_at(model, marked)
     rows = [
         Row(
             value=f"{kind}-{stored_key(instance.pk)}",
@@ -165,6 +173,7 @@ def _table(
             cells=[cell(instance, name) for name in names],
             reasons=reasons(declared, instance, asked.term) if asked.term else [],
             marked=bool(getattr(instance, MARKED)),
+            anonymised=anonymised.get(stored_key(instance.pk)),
             refilled=instance.pk in refilled,
         )
         for instance in instances
@@ -193,6 +202,13 @@ def _refilled(model: type[Model], keys: list[Any]) -> set[Any]:
         with noted({}, model, using):
             found.update(plan(all_rows(model, using).filter(pk__in=keys)).refilled().values_list("pk", flat=True))
     return found
+
+
+def _anonymised_at(model: type[Model], keys: list[Any]) -> dict[str, datetime]:
+    """Return when these rows, that were anonymised before, were so; of those that the log names no more, nothing."""
+    if not keys:
+        return {}
+    return anonymised_at(registry.log_label(model), map(stored_key, keys), router.db_for_write(model), here())
 
 
 def _kept(model: type[Model]) -> list[str]:

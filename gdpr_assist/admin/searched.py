@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 from unicodedata import east_asian_width
 
@@ -13,15 +14,37 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model
 from django.db.models.constants import LOOKUP_SEP
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from ..declaring.declaration import Declaration
 from ..declaring.meta import PrivacyMeta
 from ..declaring.search import lookup_of, words_of
 from ..paths import clauses_of
+from ..phrases import Phrase, translated
 from ..registry import registry
+from ..subjects.acting import ACTED
+from ..subjects.finding import BY
+from ..subjects.shares import CASCADE
 
 # The lookups by which a part of a value is enough
 OF_PARTS = ("contains", "startswith", "endswith", "regex", "search", "trigram")
+
+# What a phrase of how rows were found calls a lookup, or a key; and what it names itself, if a field has that name
+LOOKUPS, NAMES = ("way", "key"), ("kind", "party")
+
+# {how rows were found, as a command says it: as who knows no code reads it}
+PLAIN = {
+    # Translators: how rows were found; %(way)s names fields in quotes, as “customer” of “order”.
+    BY: gettext_noop("through the field %(way)s"),
+    # Translators: of rows about others; %(key)s is the name of a field in quotes, as “packed by”.
+    ACTED: gettext_noop("linked to this person only by the field %(key)s"),
+    # Translators: of rows that are deleted as they are part of a row that is
+    CASCADE: gettext_noop("belonging to what is deleted"),
+}
+
+# Of rows that a generic key leads from, which is two fields and may lead to any model
+# Translators: how rows were found
+ATTACHED = Phrase(gettext_noop("attached to data of this person"))
 
 # In columns: a letter of Chinese, Japanese or Korean, of which two are a whole name, has two.
 SHORTEST_TERM = 3
@@ -82,18 +105,56 @@ def reasons(declared: Declaration, instance: Model, term: str) -> list[Reason]:
 
 def words_of_lookup(model: type[Model], lookup: str) -> str:
     """Return the names of the fields on the way of a lookup, as a user of the admin knows them."""
+    return _of_owners(_names(model, lookup) or [lookup])
+
+
+def way_in_words(model: type[Model], way: str) -> str:
+    """Return how rows were found in the active language: "through the field “customer” of “order”", of a lookup."""
+    return translated(_with_names(model, way))
+
+
+def _with_names(model: type[Model], text: str) -> str:
+    if not isinstance(text, Phrase):
+        return text
+    if text.pattern == BY and ", " in text.values["way"]:
+        return ATTACHED
+    values = {name: _value(model, name, value) for name, value in text.values.items()}
+    return Phrase(PLAIN.get(text.pattern, text.pattern), **values)
+
+
+def _value(model: type[Model], name: str, value: str) -> str:
+    if isinstance(value, Phrase):
+        return _with_names(model, value)
+    if name in LOOKUPS:
+        return _quoted(model, value)
+    return words_of_lookup(model, value) if name in NAMES else value
+
+
+def _quoted(model: type[Model], lookup: str) -> str:
+    """Return "“customer” of “order”" for ``order__customer``; the lookup itself where it is the name of no field."""
+    return _of_owners([_("“%(field)s”") % {"field": name} for name in _names(model, lookup) or [lookup]])
+
+
+def _of_owners(names: list[str]) -> str:
+    """Return "customer of order" for the names of ``order`` and, in its model, ``customer``."""
+    return reduce(lambda owner, field: _("%(field)s of %(owner)s") % {"field": field, "owner": owner}, names)
+
+
+def _names(model: type[Model], lookup: str) -> list[str]:
     found, current = [], model
     for part in lookup.split(LOOKUP_SEP):
         try:
             field: Any = current._meta.pk if part == "pk" else current._meta.get_field(part)
         except FieldDoesNotExist:  # a transform, or the name of the lookup
             break
-        named = getattr(field, "verbose_name", None) or field.related_model._meta.verbose_name
+        target = field.related_model
+        # Django gives a generic key and the other end of a key no name of their own.
+        named = getattr(field, "verbose_name", None) or (target._meta.verbose_name if target else part)
         found.append(str(named))
-        if not field.is_relation or field.related_model is None:
+        if not field.is_relation or target is None:
             break
-        current = field.related_model
-    return ": ".join(found) or lookup
+        current = target
+    return found
 
 
 def _fields(model: type[Model]) -> list[str]:

@@ -32,6 +32,10 @@ class SelectionError(Exception):
     """What was posted is no selection; the text is for the user."""
 
 
+class ChangedError(SelectionError):
+    """What is confirmed is not what was shown; the text says what has changed."""
+
+
 def key_from_text(model: type[Model], text: str) -> Any:
     """Return the primary key that ``text`` stands for. Raises ``SelectionError`` if ``model`` cannot have such one."""
     fields = getattr(model._meta, "pk_fields", [model._meta.pk])  # Django before 5.2 has no composite keys

@@ -30,6 +30,8 @@ from .declarations import (
     check_E031,
     check_E041,
     check_E052,
+    check_E055,
+    check_E057,
     check_W001,
     check_W003,
     check_W009,
@@ -41,8 +43,9 @@ from .declarations import (
 from .deletions import check_E012, check_E013, check_E014, check_E015, check_E032, check_W024
 from .deployment import check_deployed, check_E037, check_W016, check_W018, check_W019
 from .inner_classes import check_E028, check_W013
-from .leaving import check_E050, check_E051
+from .leaving import check_E050, check_E051, check_E056
 from .log import check_E009, check_E011, check_E020, check_E020_of_servers, check_E021, check_E024, check_W002
+from .long_work import check_E053, check_E054
 from .migrations import check_E001, check_E040
 from .overrides import check_W020, check_W032
 from .people import (
@@ -78,6 +81,9 @@ SITE: list[Check] = [
     check_E042,
     check_W025,
     check_E049,
+    check_E053,
+    check_E054,
+    check_E056,
 ]
 
 MODELS: list[Check] = [
@@ -126,6 +132,8 @@ MODELS: list[Check] = [
     check_E050,
     check_E051,
     check_E052,
+    check_E055,
+    check_E057,
     check_W028,
     check_W029,
     check_W030,

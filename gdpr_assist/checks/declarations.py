@@ -28,6 +28,8 @@ check_E022 = declared("E022", "A label for the log that is not one.")
 check_E030 = declared("E030", "Columns that other code relies on are, or would be, anonymised.")
 check_E031 = declared("E031", "A method of a declaration that cannot be called as it will be.")
 check_E052 = declared("E052", "Paths into a column of JSON that are none, or meet; or a column that holds no JSON.")
+check_E055 = declared("E055", "What replace puts in the place of a value, and cannot.")
+check_E057 = declared("E057", "A pool of invented values that is not there, or does not fit.")
 check_W001 = declared("W001", "A field that is neither declared personal nor kept.")
 check_W009 = declared(
     "W009", "An anonymiser that is never called, or an entry for the export that does not do what it says."

@@ -14,10 +14,19 @@ from ..declaring.leaving import signed_lookups
 from ..declaring.meta import all_rows
 from ..declaring.rules import field_label
 from ..registry import registry
+from ..scrubbing.to_empty import mistakes
 from ..undocumented import end_of_lookup
 from .messages import declarations, declared, message
+from .people import check_E049
 
 check_E050 = declared("E050", "Which rows a scrub takes is no condition, or cannot be looked up.")
+
+
+def check_E056(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A table that a scrub is to empty, and cannot."""
+    if check_E049():
+        return []
+    return [message("E056", text, cure, model) for text, cure, model in mistakes()]
 
 
 # {what is wrong: the end of its message, the cure}

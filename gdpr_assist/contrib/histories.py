@@ -8,6 +8,7 @@ from typing import Any
 from django.apps import apps
 from django.db.models import Model, Q, QuerySet
 
+from ..declaring.expressions import replaced_in_copies
 from ..declaring.meta import PrivacyMeta, declarable
 from ..registry import registry
 from ..undocumented import multi_table_parents
@@ -54,6 +55,7 @@ def history(
         "fields": fields,
         "keep": [name for name in columns if name in answered],
         "json_fields": {name: paths for name, paths in declared.meta.json_fields.items() if name in fields},
+        "replace": {name: each for name, each in replaced_in_copies(declared.meta).items() if name in fields},
         "copy_of": copy_of,
         "actors": [name for name in columns if name in actors],
         "on_erasure": {name: kept[name] for name in fields if name in kept} or declared.clauses.on_erasure,

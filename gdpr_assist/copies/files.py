@@ -18,6 +18,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import FileSystemStorage
 from django.db import DatabaseError, router, transaction
 from django.db.models import FileField, Model, Q, QuerySet
+from django.utils.translation import gettext_noop
 
 from ..databases.presence import has_table
 from ..databases.rows import batch_size, chunks
@@ -25,6 +26,7 @@ from ..declaring.declaration import Declaration
 from ..declaring.meta import all_rows
 from ..declaring.rules import field_label
 from ..exceptions import AnonymiseError
+from ..phrases import Phrase
 from ..planning.plans import Plan
 from ..registry import registry
 from ..sensitive import sensitive
@@ -32,7 +34,7 @@ from .keeper import Erased, Keeper, Retained
 
 logger = logging.getLogger(__name__)
 
-NAMED = "another row names it"
+NAMED = Phrase(gettext_noop("another row names it"))
 
 # While a copy is scrubbed
 _kept: ContextVar[KeptFiles | None] = ContextVar("gdpr_assist_kept_files", default=None)
@@ -317,4 +319,5 @@ def _noted(column: FileField, retained: Counter[tuple[str, str]], count: int = 1
         yield
     except Exception as error:  # noqa: BLE001
         logger.error("A file of %s could not be deleted (%s).", field_label(column), type(error).__name__)
-        retained[field_label(column), f"could not be deleted ({type(error).__name__})"] += count
+        failed = Phrase(gettext_noop("could not be deleted (%(kind)s)"), kind=type(error).__name__)
+        retained[field_label(column), failed] += count

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_noop
+
+from ..phrases import Phrase
 
 if TYPE_CHECKING:
     from ..declaring.declaration import Declaration
@@ -149,7 +152,7 @@ class Keepers:
             for each in found:
                 counts[each.label] += len(each.copies)
             logger.error("%s could not erase what it has of %s (%s).", name, ", ".join(counts), kind)
-            reason = f"{name} could not erase it ({kind})"
+            reason = Phrase(gettext_noop("%(keeper)s could not erase it (%(kind)s)"), keeper=name, kind=kind)
             self.retained += [Retained(what=label, count=count, reason=reason) for label, count in counts.items()]
 
 
@@ -169,10 +172,10 @@ def register(kind: Kind) -> Kind:
     return kind
 
 
-def describe(plans: Iterable[Plan]) -> list[str]:
-    """Return what goes with the rows of ``plans`` beside their columns, in words."""
+def describe(plans: Iterable[Plan], *, but: type[Keeper] | None = None) -> list[str]:
+    """Return what goes with the rows of ``plans`` beside their columns, in words, without what ``but`` keeps."""
     plans = list(plans)
-    return [text for kind in _loaded() for text in kind.describe(plans)]
+    return [text for kind in _loaded() if kind is not but for text in kind.describe(plans)]
 
 
 def _loaded() -> list[type[Keeper]]:

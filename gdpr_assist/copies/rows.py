@@ -84,7 +84,8 @@ def _copying(copy: type[Model], model: type[Model], keys: Any, texts: Any, using
     if isinstance(path, PointedAtBy):
         return all_rows(copy, using).filter(pk__in=all_rows(model, using).filter(pk__in=keys).values(path.key))
     if isinstance(path, Generic):
-        return pointing(copy, path, model, keys, texts, using)
+        rows = pointing(copy, path, model, keys, texts, using)
+        return rows.exclude(path.but(model)) if path.but else rows
     name = model._meta.pk.attname if path == HISTORY else path
     return all_rows(copy, using).filter(**{f"{name}__in": keys})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -18,11 +18,11 @@ from .locks import is_busy
 PATIENCE = 60
 
 
-def compact(models: Iterable[type[Model]], using: str) -> list[str]:
+def compact(models: Iterable[type[Model]], using: str, anew: Collection[type[Model]] = ()) -> list[str]:
     """Rewrite the tables of ``models``; return what still holds old values, a sentence with its cure for each.
 
-    On SQLite the whole file, on PostgreSQL the statistics too. It does nothing in a transaction: what that replaced is
-    still needed for a rollback.
+    On SQLite the whole file, on PostgreSQL the statistics too. The tables of ``anew`` were written anew already: of
+    these only the statistics. It does nothing in a transaction: what that replaced is still needed for a rollback.
 
     Raises ``AnonymiseError`` if a table cannot be rewritten, or is in use for longer than ``PATIENCE``.
     """
@@ -34,7 +34,7 @@ def compact(models: Iterable[type[Model]], using: str) -> list[str]:
         return [
             f"{using}: its files hold old values, because a transaction is open. Run the command again outside of it."
         ]
-    return compact_(connection, _tables(models))
+    return compact_(connection, _tables(models), {each._meta.db_table for each in anew})
 
 
 def _apart(connection: Any, tables: list[str]) -> tuple[list[str], list[str]]:
@@ -70,7 +70,7 @@ CURE = "End what else uses the database, have as much disk free as it takes up, 
 # -- SQLite ----------------------------------------------------------------------------------------
 
 
-def _as_sqlite(connection: Any, tables: list[str]) -> list[str]:
+def _as_sqlite(connection: Any, tables: list[str], anew: set[str]) -> list[str]:
     with connection.cursor() as cursor, _without_journal(cursor):
         # sqlite_stat4 has samples of what is indexed.
         cursor.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'")
@@ -146,9 +146,10 @@ UNION SELECT pg_relation_filenode(relid) FROM pg_partition_tree(%(table)s::regcl
 """
 
 
-def _as_postgresql(connection: Any, tables: list[str]) -> list[str]:
+def _as_postgresql(connection: Any, tables: list[str], anew: set[str]) -> list[str]:
     tables, of_views = _apart(connection, tables)
     names = [connection.ops.quote_name(table) for table in tables]
+    old = [connection.ops.quote_name(table) for table in tables if table not in anew]
     settings = f"SET lock_timeout = '{PATIENCE}s'", "RESET lock_timeout"
     with connection.cursor() as cursor, _setting(cursor, *settings):
         for name in names:
@@ -156,9 +157,9 @@ def _as_postgresql(connection: Any, tables: list[str]) -> list[str]:
         if _wait_for_holders(cursor):
             # VACUUM FULL has a snapshot, which is no newer than the oldest transaction that writes anywhere on the
             # server, and copies what died since. A plain VACUUM has none: it drops that, whatever others do elsewhere.
-            for name in (*names, *STATISTICS):
+            for name in (*old, *STATISTICS):
                 _run_on(cursor, "VACUUM", name)
-        for name in names:
+        for name in old:
             if not _vacuum_full(cursor, name):
                 cause = "the role does not own the table"
                 raise _failed(cursor, f"VACUUM FULL {name}", cause, "Run the command again as the owner of the table")
@@ -204,9 +205,13 @@ def _run_on(cursor: Any, verb: str, name: str) -> None:
     except Error as error:
         if not (isinstance(error, OperationalError) and is_busy(error, cursor.db.alias)):
             raise _refused(cursor, statement, error) from None
-        cursor.execute(USERS, {"table": name})
-        users = ", ".join(f"process {pid}" for (pid,) in cursor.fetchall())
-        raise _failed(cursor, statement, f"the table is in use by {users or 'others'}") from None
+        raise _failed(cursor, statement, f"the table is in use by {users_of(cursor, name)}") from None
+
+
+def users_of(cursor: Any, name: str) -> str:
+    """Return who has a lock on a table of PostgreSQL, in words; ``name`` is quoted."""
+    cursor.execute(USERS, {"table": name})
+    return ", ".join(f"process {pid}" for (pid,) in cursor.fetchall()) or "others"
 
 
 def _files(cursor: Any, name: str) -> set[int]:
@@ -217,7 +222,7 @@ def _files(cursor: Any, name: str) -> set[int]:
 # -- MySQL and MariaDB -----------------------------------------------------------------------------
 
 
-def _as_mysql(connection: Any, tables: list[str]) -> list[str]:
+def _as_mysql(connection: Any, tables: list[str], anew: set[str]) -> list[str]:
     tables, of_views = _apart(connection, tables)
     settings = f"SET SESSION lock_wait_timeout = {PATIENCE}", "SET SESSION lock_wait_timeout = DEFAULT"
     with connection.cursor() as cursor, _setting(cursor, *settings):
@@ -231,7 +236,7 @@ def _as_mysql(connection: Any, tables: list[str]) -> list[str]:
 
 
 # {vendor: function that rewrites the tables, and returns what still holds old values}
-COMPACT: dict[str, Callable[[Any, list[str]], list[str]]] = {
+COMPACT: dict[str, Callable[[Any, list[str], set[str]], list[str]]] = {
     "sqlite": _as_sqlite,
     "postgresql": _as_postgresql,
     "mysql": _as_mysql,

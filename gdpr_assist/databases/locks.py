@@ -35,7 +35,7 @@ def _on_postgresql(error: OperationalError) -> bool:
 
 
 def _on_mysql(error: OperationalError) -> bool:
-    return error.args[0] in {1205, 1213}  # innodb_lock_wait_timeout, deadlock
+    return error.args[0] in {1205, 1213, 3572}  # innodb_lock_wait_timeout, deadlock, NOWAIT
 
 
 # {vendor: function that says whether another transaction was waited for in vain}

@@ -39,15 +39,19 @@ class Statement:
         return written
 
 
-def insert_select(fields: Sequence[Field[Any, Any]], rows: QuerySet[Any], using: str) -> Statement:
-    """``INSERT ... SELECT`` of ``rows``, a ``values_list`` in the order of ``fields``; rows that are there stay."""
+def insert_select(
+    fields: Sequence[Field[Any, Any]], rows: QuerySet[Any], using: str, *, skips_existing: bool = False
+) -> Statement:
+    """``INSERT ... SELECT`` of ``rows``, a ``values_list`` in the order of ``fields``.
+
+    A row that is there is refused, or skipped and stays.
+    """
     connection = connections[using]
+    on_conflict = OnConflict.IGNORE if skips_existing else None
     select, parameters = compiled(rows, using)
-    return Statement(
-        f"{connection.ops.insert_statement(on_conflict=OnConflict.IGNORE)} {_table(fields, connection)} {select} "
-        + connection.ops.on_conflict_suffix_sql(fields, OnConflict.IGNORE, [], []),
-        parameters,
-    )
+    insert = connection.ops.insert_statement(on_conflict=on_conflict)
+    suffix = connection.ops.on_conflict_suffix_sql(fields, on_conflict, [], [])
+    return Statement(f"{insert} {_table(fields, connection)} {select} {suffix}".rstrip(), parameters)
 
 
 def insert_values(fields: Sequence[Field[Any, Any]], rows: Sequence[Row], using: str) -> Iterator[Statement]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db import connections
+from django.db import connections, transaction
 
+from ..exceptions import AnonymiseError
 from ..undocumented import is_of_testcase
 
 # {vendor: statement that checks now what would be checked at COMMIT}
@@ -22,6 +23,18 @@ def check_now(using: str) -> None:
     if statement is not None:
         with connections[using].cursor() as cursor:
             cursor.execute(statement)
+
+
+def check_no_rollback(using: str) -> None:
+    """Raise ``AnonymiseError`` if the transaction will be rolled back, though no error is under way.
+
+    Django has noted so where code that runs within it hides an error of the database, or asks for it.
+    """
+    if transaction.get_rollback(using):
+        raise AnonymiseError(
+            f"Nothing was changed: the transaction on {using!r} is to be rolled back. A receiver, a save() or an "
+            "anonymiser may have hidden an error of the database: let it put atomic() around what may fail."
+        )
 
 
 def in_order_of_commit(aliases: Iterable[str], last: str | None = None) -> list[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from django.db.models import Q
+from django.db.models import Model, Q
 from django.db.models.constants import LOOKUP_SEP
 
 # As the path of a model of which each row is a person
@@ -92,6 +92,9 @@ class Generic:
 
     using: str = ""
     """The name of the field that holds the alias of the row's database, where a table has that too."""
+
+    but: Callable[[type[Model]], Q] | None = None
+    """As ``copy_of``: returns the condition of rows that point at one of a model and hold nothing of it."""
 
     def __str__(self) -> str:
         return f"{self.content_type}, {self.object_id}"

@@ -14,6 +14,7 @@ from django.db.models.fields.reverse_related import ForeignObjectRel
 
 from ..exceptions import AnonymiseError, FieldAnonymiseError
 from .clauses import FREE, Clauses
+from .expressions import replace_mistakes, replace_shape_mistakes, replaced_by
 from .json_fields import json_mistakes, json_shape_mistakes, within
 from .leaving import scrub_mistakes
 from .meta import PrivacyMeta, exported_fields, personal_fields, texts
@@ -177,7 +178,7 @@ def declare(model: type[Model], meta_class: type) -> Declaration:
     """Return the declaration of ``model`` that ``meta_class`` makes. Collects mistakes, raises none."""
     bases = (meta_class,) if issubclass(meta_class, PrivacyMeta) else (meta_class, PrivacyMeta)
     meta = type(meta_class.__name__, bases, {"__module__": meta_class.__module__, "model": model})()
-    mistakes = [*shape_mistakes(meta), *json_shape_mistakes(meta)]
+    mistakes = [*shape_mistakes(meta), *json_shape_mistakes(meta), *replace_shape_mistakes(meta)]
     if mistakes:  # names cannot be read from these
         return Declaration(model=model, meta=meta, changes=(), mistakes=tuple(mistakes))
     mistakes += [
@@ -186,6 +187,7 @@ def declare(model: type[Model], meta_class: type) -> Declaration:
         *method_mistakes(meta),
         *scrub_mistakes(meta),
         *json_mistakes(meta),
+        *(replace_mistakes(meta) if meta.can_anonymise else ()),
     ]
     clauses, of_people = read_clauses(meta)
     mistakes += of_people
@@ -231,4 +233,6 @@ def _change(meta: PrivacyMeta, name: str) -> Change:
         return Change(field=field, anonymiser=anonymiser)
     if name in meta.json_fields:
         return Change(field=field, replacement=within(field, meta.json_fields[name]))
+    if name in meta.replace and not field.many_to_many:
+        return Change(field=field, replacement=replaced_by(meta, field))
     return Change(field=field, replacement=replacement_for(field))

@@ -12,8 +12,10 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Field, Q
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from ..exceptions import FieldAnonymiseError
+from ..phrases import Phrase
 from .functions import EmptyOfSameKind, RandomUUID
 from .rules import Replacement, Rule, constant, field_label
 from .texts import from_key, unless_empty
@@ -94,8 +96,11 @@ def _null_or_now(field: Field[Any, Any], now: Callable[[], Any]) -> Replacement:
     if field.null and null_repeats(field):
         return constant(None)
     if is_unique_alone(field):
-        raise _must_stay_unique(field)
-    return Replacement(value=lambda instance: now(), expression=now, words="the time of it", is_constant=True)
+        raise must_stay_unique(field)
+    # Translators: what a field becomes: the time when it is done
+    return Replacement(
+        value=lambda instance: now(), expression=now, words=Phrase(gettext_noop("the time of it")), is_constant=True
+    )
 
 
 @default(models.DateField)
@@ -135,7 +140,9 @@ def ip_address(field: models.GenericIPAddressField[Any, Any]) -> Replacement:
 @default(models.UUIDField)
 def uuid_(field: Field[Any, Any]) -> Replacement:
     if is_unique(field) and not (field.null and null_repeats(field)):
-        return Replacement(value=lambda instance: uuid.uuid4(), expression=RandomUUID, words="a random UUID")
+        return Replacement(
+            value=lambda instance: uuid.uuid4(), expression=RandomUUID, words=Phrase(gettext_noop("a random UUID"))
+        )
     return _null_or(field, uuid.UUID(int=0))
 
 
@@ -149,7 +156,7 @@ def json(field: Field[Any, Any]) -> Replacement:
         value=lambda instance: [] if isinstance(getattr(instance, field.attname), list) else {},
         expression=lambda: EmptyOfSameKind(F(field.name)),
         holds=lambda name: Q(**{name: {}}) | Q(**{name: []}),
-        words="empty",
+        words=Phrase(gettext_noop("empty")),
     )
 
 
@@ -182,7 +189,7 @@ def stored_file(field: Field[Any, Any]) -> Replacement:
     """``""``, also where it may be null: Django saves an empty file as ``""``, never as NULL."""
     _check_can_be_empty(field)
     if is_unique_alone(field):
-        raise _must_stay_unique(field)
+        raise must_stay_unique(field)
     return constant("")
 
 
@@ -221,7 +228,8 @@ def many_to_many(field: Field[Any, Any]) -> Replacement:
     )
 
 
-def _must_stay_unique(field: Field[Any, Any]) -> FieldAnonymiseError:
+def must_stay_unique(field: Field[Any, Any]) -> FieldAnonymiseError:
+    """Return the error that ``field`` is unique and would get the same value in every row."""
     return FieldAnonymiseError(
         f"Cannot anonymise {field_label(field)} - it is unique, and the same value would go into every row.",
         check="E007",
@@ -233,5 +241,5 @@ def _null_or(field: Field[Any, Any], value: Any) -> Replacement:
     if field.null and null_repeats(field):
         return constant(None)
     if is_unique_alone(field):
-        raise _must_stay_unique(field)
+        raise must_stay_unique(field)
     return constant(value)

@@ -9,9 +9,11 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import BooleanField, CharField, F, Field, Func, JSONField, Model, Q, TextField
+from django.utils.translation import gettext_noop
 
 from ..databases.json import Target, holds_replaced, replaced, why_not
 from ..exceptions import AnonymiseError
+from ..phrases import Phrase
 from .json_paths import EMPTY, JsonPath, meet, parse
 from .json_paths import replaced as replaced_in
 from .meta import PrivacyMeta
@@ -105,7 +107,9 @@ def within(field: Field[Any, Any], written: Any) -> Replacement:
     Raises ``AnonymiseError`` for what is no path.
     """
     paths = paths_within(field, written)
-    words = f"{', '.join(path.text for path in paths)} replaced, the rest as it is"
+    places = ", ".join(path.text for path in paths)
+    # Translators: what a value of JSON becomes; %(paths)s are places within it.
+    words = Phrase(gettext_noop("%(paths)s replaced, the rest as it is"), paths=places)
     if not isinstance(field, JSONField):
         return Replacement(value=lambda row: _in_text(field, row, paths), words=words)
     targets = [(path.steps, None if path.given is EMPTY else json.dumps(path.given)) for path in paths]

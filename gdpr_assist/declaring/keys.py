@@ -67,6 +67,12 @@ INTEGER_LENGTHS = {
 }
 
 
+def is_converted(field: Any) -> bool:
+    """Whether a field, of a class that is not Django's own, stores something else than what Python has."""
+    base = next(each for each in type(field).__mro__ if each.__module__.startswith("django."))
+    return not stores_as(field, base)
+
+
 def key_field(model: type[Model]) -> Any:
     """Return the field that holds the primary key's value, through one-to-one keys and multi-table parents."""
     return _end(model._meta.pk)
@@ -112,7 +118,7 @@ def stores_as(field: Any, *classes: type[Field[Any, Any]]) -> bool:
     )
 
 
-class _AsText(Cast):
+class AsText(Cast):
     """A cast to text. MariaDB compares it with a column of any collation only if it has one of its own."""
 
     def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
@@ -128,7 +134,7 @@ def key_text(model: type[Model], key: Any = "pk") -> Any:
     A UUID is 32 hex digits on SQLite and on MariaDB before Django 5.0, and has dashes elsewhere: first take all dashes
     out, then put them where Python does.
     """
-    text = _AsText(key, models.TextField())
+    text = AsText(key, models.TextField())
     field = key_field(model)
     if stores_as(field, models.UUIDField):
         digits = Replace(text, Value("-"), Value(""), output_field=models.TextField())

@@ -17,11 +17,14 @@ from .mistakes import Mistake
 
 CURE = 'Write scrub = ~Q(username="service"), or def scrub(self, queryset), which returns the rows that are scrubbed.'
 
+# As scrub: the rows are not anonymised, the table is emptied
+EMPTY = "empty"
+
 
 def taken_by(meta: PrivacyMeta, using: str) -> QuerySet[Any]:
     """Return the rows that a scrub takes, as ``PrivacyMeta.scrub`` says. Raises ``AnonymiseError`` if it fails."""
     rows, given = all_rows(meta.model, using), meta.scrub
-    if given is None:
+    if given is None or given == EMPTY:
         return rows
     if isinstance(given, Q):
         return rows.filter(given)
@@ -54,7 +57,7 @@ def _can_be_filtered(found: Any) -> bool:
 def scrub_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
     """Yield what is wrong with ``PrivacyMeta.scrub``, as far as one model can tell. A method is not called."""
     given, label = meta.scrub, meta.model._meta.label
-    if given is None:
+    if given is None or given == EMPTY:
         return
     if isinstance(given, Q):
         for name, value in lookups(given):
@@ -67,7 +70,7 @@ def scrub_mistakes(meta: PrivacyMeta) -> Iterable[Mistake]:
                     "Write a field's name, or a path to one, with a value that it may hold.",
                 )
     elif not callable(given):
-        yield Mistake("E050", f"{label}: PrivacyMeta.scrub is neither a Q object nor a method.", CURE)
+        yield Mistake("E050", f'{label}: PrivacyMeta.scrub is no Q object, no method, and not "{EMPTY}".', CURE)
     else:
         try:
             method(meta, "scrub", "queryset")

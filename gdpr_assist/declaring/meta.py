@@ -54,6 +54,7 @@ class PrivacyMeta:
     recipients: str | Iterable[str] = ()
     scrub: Any = None
     json_fields: Mapping[str, Any] = MappingProxyType({})
+    replace: Mapping[str, Any] = MappingProxyType({})
     log_label: str | None = None
     former_labels: Iterable[str] = ()
 

@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 from django.core.exceptions import ValidationError
 from django.db import connections
 from django.db.models import Field, Model, Q
+from django.utils.translation import gettext_noop
 
 from ..databases.columns import has_sql_of_its_own
+from ..phrases import Phrase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,12 @@ class Replacement:
 
     is_keyed: bool = False
     """Whether it takes the key of the database (``DatabaseIdentity.key``), which must be there before rows change."""
+
+    takes_scrub_key: bool = False
+    """Whether a scrub has a key of its own for it, which is thrown away when that ends."""
+
+    is_asked: bool = False
+    """Whether ``value`` asks the database, which must have the row."""
 
     doubt: str = ""
     """What a check says of the value (W014); empty if there is nothing to say."""
@@ -86,7 +94,8 @@ def constant(value: Any) -> Replacement:
 def _in_words(value: Any) -> str:
     if value is None:
         return "NULL"
-    return "empty" if value in ("", b"", [], {}) else str(value)
+    # Translators: what a field becomes: "becomes: empty"
+    return Phrase(gettext_noop("empty")) if value in ("", b"", [], {}) else str(value)
 
 
 def is_hashed_password(field: Field[Any, Any]) -> bool:

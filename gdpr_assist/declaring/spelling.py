@@ -21,7 +21,7 @@ KNOWN = frozenset(name for name in dir(PrivacyMeta) if not name.startswith("_"))
 # Those that an inner class of another purpose may well have too
 COMMON = frozenset(
     {"fields", "keep", "search_fields", "search", "export", "model", "bulk", "subject", "identifiers", "actors"}
-    | {"purpose", "recipients"}
+    | {"purpose", "recipients", "replace"}
 )
 
 # What is said of erasing, before or after the name of a field

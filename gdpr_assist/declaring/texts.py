@@ -11,9 +11,11 @@ from django.db import models
 from django.db.models import Case, F, Field, Model, Q, Value, When
 from django.db.models.functions import Left, Length, Right
 from django.db.models.lookups import Exact
+from django.utils.translation import gettext_noop
 
 from ..conf import privacy_instance_name
 from ..exceptions import FieldAnonymiseError
+from ..phrases import Phrase
 from .digits import Joined, digest, digest_expression
 from .functions import RandomDigits
 from .keys import INTEGER_KEYS, key_field, key_text, longest_key
@@ -152,7 +154,7 @@ def unless_empty(field: Field[Any, Any], made: Replacement) -> Replacement:
         value=value,
         expression=new_expression and expression,
         holds=new_holds and (lambda name: is_empty(name) | new_holds(name)),
-        words=f"{made.words}, where it is not empty",
+        words=Phrase(gettext_noop("%(words)s, where it is not empty"), words=made.words),
     )
 
 
@@ -188,5 +190,5 @@ def unusable_password(field: Field[Any, Any]) -> Replacement:
         value=lambda instance: make_password(None)[: field.max_length],
         expression=expression,
         holds=holds,
-        words="an unusable password",
+        words=Phrase(gettext_noop("an unusable password")),
     )

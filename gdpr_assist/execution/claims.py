@@ -7,6 +7,7 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
+from django.db import transaction
 from django.db.models import BooleanField, ExpressionWrapper, QuerySet
 
 from ..databases.interference import may_hide
@@ -14,7 +15,7 @@ from ..databases.rows import LARGEST_BATCH, batch_size, chunks, locked, pages
 from ..declaring.keys import key_text
 from ..planning.markers import marked_keys
 from ..planning.plans import Plan
-from .effects import check_seen
+from .effects import unchanged
 from .run import Run
 from .selection import rows_with
 
@@ -23,9 +24,10 @@ Claimed = tuple[Any, bool | None]
 
 
 def all_claims(plan: Plan, run: Run, size: int | None = None) -> Iterator[list[Claimed]]:
-    """Yield the claims of ``plan``. Raises ``AnonymiseError`` in the end if the database hides rows from them.
+    """Yield the claims of ``plan``. Raises ``AnonymiseError`` in the end if rows that are there were not among them.
 
-    Where it may, all keys are read first, without a lock: afterwards the rows may not match the queryset any more.
+    Where the database may hide rows, all keys are read first, without a lock: afterwards the rows may not match the
+    queryset any more. Where they are known, it is asked for those that were not claimed: deleted since, or left out.
     """
     if plan.keys == ():
         return
@@ -36,7 +38,9 @@ def all_claims(plan: Plan, run: Run, size: int | None = None) -> Iterator[list[C
         seen += len(claimed)
         yield claimed
     if may_miss:
-        check_seen(plan, seen)
+        _check_seen(plan, seen)
+    elif plan.keys is not None and seen < len(plan.keys):
+        _check_claimed(plan, seen)
 
 
 def _claims(plan: Plan, size: int | None = None) -> Iterator[list[Claimed]]:
@@ -75,3 +79,33 @@ def _marks_found(plan: Plan, keys: list[Any]) -> list[Claimed]:
         return [(key, key in marked) for key in keys]
     done = set(replace(plan, keys=tuple(keys)).done().values_list("pk", flat=True))
     return [(key, key in done or (None if key in marked else False)) for key in keys]
+
+
+def _check_seen(plan: Plan, seen: int) -> None:
+    """Raise ``AnonymiseError`` if the database hides rows of the plan from those who want to change them."""
+    if seen < _count(plan, lock=False):
+        # Others may have added some in the meantime: what counts is how many can be locked now.
+        with transaction.atomic(using=plan.using):
+            present, locked = _count(plan, lock=False), _count(plan, lock=True)
+        if locked < present:
+            raise unchanged(plan, present - locked)
+
+
+def _check_claimed(plan: Plan, claimed: int) -> None:
+    """Raise ``AnonymiseError`` if more rows of the plan can be locked than were claimed.
+
+    One that was deleted meanwhile cannot, whatever the snapshot of the transaction still shows.
+    """
+    if (left := _count(plan, lock=True) - claimed) > 0:
+        raise unchanged(plan, left)
+
+
+def _count(plan: Plan, *, lock: bool) -> int:
+    if plan.keys is None:
+        parts = [plan.rows()]
+    else:
+        model = plan.declaration.model
+        parts = [rows_with(model, keys, plan.using) for keys in chunks(plan.keys, batch_size(plan.using))]
+    if not lock:
+        return sum(part.count() for part in parts)
+    return sum(1 for part in parts for _ in part.select_for_update().values_list("pk").iterator(LARGEST_BATCH))

@@ -12,13 +12,12 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import EMPTY_VALUES
-from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.template.defaultfilters import pluralize
 from django.utils.text import slugify
 
 from ..databases.presence import has_table
-from ..databases.rows import LARGEST_BATCH, batch_size, chunks
+from ..databases.rows import batch_size, chunks
 from ..declaring.meta import all_rows
 from ..declaring.rules import field_label
 from ..exceptions import AnonymiseError
@@ -195,27 +194,6 @@ def _lost(pairs: Iterable[tuple[Any, Any]]) -> set[str]:
 def _is_moved(lost: set[str], value: Any) -> bool:
     """Whether a column has got what another one lost, or a slug of it. Of a part of it, nobody can tell."""
     return bool(lost) and isinstance(value, str) and slugify(value, allow_unicode=True) in lost
-
-
-def check_seen(plan: Plan, seen: int) -> None:
-    """Raise ``AnonymiseError`` if the database hides rows of the plan from those who want to change them."""
-    if seen < _count(plan, lock=False):
-        # Others may have added some in the meantime: what counts is how many can be locked now.
-        with transaction.atomic(using=plan.using):
-            present, locked = _count(plan, lock=False), _count(plan, lock=True)
-        if locked < present:
-            raise unchanged(plan, present - locked)
-
-
-def _count(plan: Plan, *, lock: bool) -> int:
-    if plan.keys is None:
-        parts = [plan.rows()]
-    else:
-        model = plan.declaration.model
-        parts = [rows_with(model, keys, plan.using) for keys in chunks(plan.keys, batch_size(plan.using))]
-    if not lock:
-        return sum(part.count() for part in parts)
-    return sum(1 for part in parts for _ in part.select_for_update().values_list("pk").iterator(LARGEST_BATCH))
 
 
 def check_deleted(model: type[Model], keys: Sequence[Any], using: str) -> None:

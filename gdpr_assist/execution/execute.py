@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Model
 
 from ..copies.keeper import Retained
+from ..databases.transactions import check_no_rollback
 from ..exceptions import AnonymiseError
 from ..log import writing
 from ..planning.plans import Plan
@@ -76,6 +77,7 @@ def execute(plan: Plan, *, within: writing.Erasure | None = None, done: int | No
         if within is None:
             erase_late_copies(erasure, run.copies)
             writing.record(erasure)
+            check_no_rollback(plan.using)
     if done is not None and not plan.does_all:
         anonymised = seen - done
     logged = erasure.id if erasure.count else None

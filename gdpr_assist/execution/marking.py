@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db import connections
+from django.db import IntegrityError, connections, transaction
 from django.db.models import CharField, IntegerField, Model, QuerySet, Value
 
 from ..databases.rows import batch_size, chunks
@@ -26,11 +26,28 @@ def mark(plan: Plan, keys: list[Any], rows: QuerySet[Any]) -> None:
         raise AnonymiseError(
             f"{plan.label}: a primary key of over {LONGEST_KEY} characters cannot be marked as anonymised."
         )
-    insert_markers(plan, rows)
+    insert_missing_markers(plan, rows)
 
 
 def insert_markers(plan: Plan, rows: QuerySet[Any]) -> int:
+    """Write the markers of ``rows``, of which hardly one has any; return the number of those that had none.
+
+    As fast as the database can, which is twice as fast as if it were to look for each marker: only after a conflict it
+    does.
+    """
+    try:
+        with transaction.atomic(using=plan.using):
+            return _insert(plan, rows)
+    except IntegrityError:
+        return insert_missing_markers(plan, rows)
+
+
+def insert_missing_markers(plan: Plan, rows: QuerySet[Any]) -> int:
     """Write the markers that are not there yet; return their number."""
+    return _insert(plan, rows, skips_existing=True)
+
+
+def _insert(plan: Plan, rows: QuerySet[Any], *, skips_existing: bool = False) -> int:
     model = plan.declaration.model
     kind, text = content_type(model, plan.using), key_text(model)
     if text is None:  # the databases write this type in ways of their own
@@ -38,13 +55,13 @@ def insert_markers(plan: Plan, rows: QuerySet[Any]) -> int:
             PrivacyAnonymised(content_type=kind, object_id=text, part=plan.part)
             for text in stored_texts(model, rows.values_list("pk", flat=True))
         ]
-        PrivacyAnonymised.objects.using(plan.using).bulk_create(new_markers, ignore_conflicts=True)
+        PrivacyAnonymised.objects.using(plan.using).bulk_create(new_markers, ignore_conflicts=skips_existing)
         return len(new_markers)
     fields: list[Any] = [PrivacyAnonymised._meta.get_field(name) for name in ("content_type", "object_id", "part")]
     part = Value(plan.part, output_field=CharField())
     values = rows.order_by().values_list(Value(kind.pk, output_field=IntegerField()), text, part)
     with connections[plan.using].cursor() as cursor:
-        return insert_select(fields, values, plan.using).run(cursor)
+        return insert_select(fields, values, plan.using, skips_existing=skips_existing).run(cursor)
 
 
 def forget_notes(plan: Plan, keys: list[Any]) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -15,6 +15,7 @@ from ..conf import logs_anonymising
 from ..copies.rows import copies, copying
 from ..declaring.clauses import DELETED, FREE, Keep
 from ..declaring.digits import known_key
+from ..declaring.expressions import changing
 from ..declaring.meta import all_rows
 from ..log.writing import Erasure, as_part_of
 from ..planning.links import linked
@@ -52,11 +53,18 @@ def anonymise(plan: Plan, claimed: list[Claimed], run: Run, seen: set[type[Model
     return len(keys)
 
 
-def with_key(plan: Plan, run: Run) -> AbstractContextManager[None]:
-    """Have the key of the database there, and known within the block, where new values take it."""
+@contextmanager
+def with_key(plan: Plan, run: Run) -> Iterator[None]:
+    """Have new values computed by the database of the plan; with its key, which is there, where they take it."""
+    with changing(plan.using), _known(plan, run):
+        yield
+
+
+def _known(plan: Plan, run: Run) -> AbstractContextManager[None]:
     if not plan.is_keyed:
         return nullcontext()
-    return known_key(bytes(run.erasure.identity.key))
+    identity = run.erasure.identity
+    return known_key(bytes(identity.key), None if identity.scrub_key is None else bytes(identity.scrub_key))
 
 
 def _anonymise_own(plan: Plan, keys: list[Any], run: Run, is_again: bool) -> None:

@@ -15,9 +15,10 @@ from django.utils import timezone
 
 from ..copies.rows import key_texts
 from ..databases.rows import batch_size, pages
+from ..databases.transactions import check_no_rollback
 from ..declaring.keys import key_text
 from ..declaring.meta import all_rows
-from ..log import writing
+from ..log import identity, writing
 from ..planning.markers import has_marker, is_marked, markers
 from ..planning.plans import Plan
 from ..planning.plans import plan as make_plan
@@ -52,6 +53,8 @@ def begin_scrub(plan: Plan) -> Scrub | None:
         else:
             for model in (plan.declaration.model, *plan.descendants):
                 _forget_refilled(plan, model)
+        if plan.takes_scrub_key:
+            identity.make_scrub_key(plan.using)
     return None if is_new else scrub
 
 
@@ -70,28 +73,37 @@ def end_scrubs(plans: Iterable[Plan]) -> None:
     """Note that the run over ``plans`` has come to its end: the next one begins anew.
 
     On each database at once: if it were killed in between, the next run would do some tables again, and others not.
+    The key of its pseudonyms goes with the last note: another run, of other tables, may still be interrupted.
     """
     labels: dict[str, list[str]] = defaultdict(list)
     for plan in plans:
         labels[plan.using].append(plan.label)
     for using, theirs in labels.items():
-        Scrub.objects.using(using).filter(label__in=theirs).delete()
+        with transaction.atomic(using=using):
+            Scrub.objects.using(using).filter(label__in=theirs).delete()
+            if not Scrub.objects.using(using).exists():
+                identity.forget_scrub_key(using)
+
+
+def can_leave_no_marks(plan: Plan) -> bool:
+    """Whether the rows of ``plan`` can be scrubbed without markers that say, meanwhile, which of them are done."""
+    return plan.is_for_all and not why_keys(plan, Run(writing.Erasure(plan.using), is_scrub=True))
 
 
 @sensitive
-def execute_in_ranges(plan: Plan, size: int | None = None) -> Iterator[int]:
+def execute_in_ranges(plan: Plan, size: int | None = None, *, marks: bool = True) -> Iterator[int]:
     """Anonymise the unmarked rows of ``plan`` range by range, each in a transaction of its own.
 
     Yield the number of rows done so far. Each range has ``size`` rows, by default as many as the database likes. Logs
-    nothing: for scrubbing a copy.
+    nothing: for scrubbing a copy. Without ``marks``, all rows, of which none is marked: see ``can_leave_no_marks``.
     """
     anonymised = 0
     run = Run(writing.Erasure(plan.using), is_scrub=True)
-    if not _needs_keys(plan, run):
-        unmarked = _unmarked(plan)
-        for bounds in _ranges(unmarked, size or rows_per_range(plan)):
+    if not why_keys(plan, run):
+        rows = _unmarked(plan) if marks else plan.rows()
+        for bounds in _ranges(rows, size or rows_per_range(plan)):
             with of_its_own(plan):
-                anonymised += _anonymise_range(plan, unmarked.filter(bounds), bounds, run)
+                anonymised += _anonymise_range(plan, rows.filter(bounds), bounds, run, marks=marks)
             yield anonymised
         return
     plan = replace(plan, force=False)  # the markers say which rows this run, or one it resumes, has done
@@ -117,27 +129,28 @@ def of_its_own(plan: Plan) -> Iterator[None]:
         scrubbing(),
     ):
         yield
+        check_no_rollback(plan.using)
 
 
-def _needs_keys(plan: Plan, run: Run) -> bool:
-    """Return whether somebody has to know which rows are in a range, not only where it begins and ends."""
-    return (
-        key_text(plan.declaration.model) is None
-        or plan.way.sends_signals
-        or plan.has_relatives
-        or rows_anonymised.has_listeners(plan.declaration.model)
-        or bool(run.keepers.concerned(plan.declaration))
-    )
+def why_keys(plan: Plan, run: Run) -> str:
+    """Return why somebody has to know which rows a range has, not only where it begins and ends; empty if nobody."""
+    if plan.has_relatives:
+        return "its objects have parts in other tables"
+    if plan.way.sends_signals or rows_anonymised.has_listeners(plan.declaration.model):
+        return "receivers are told of its rows"
+    if run.keepers.concerned(plan.declaration):
+        return "files, or copies in other apps, go with its rows"
+    return "the database cannot write its keys as texts" if key_text(plan.declaration.model) is None else ""
 
 
-def _anonymise_range(plan: Plan, rows: QuerySet[Any], bounds: Q, run: Run) -> int:
+def _anonymise_range(plan: Plan, rows: QuerySet[Any], bounds: Q, run: Run, *, marks: bool) -> int:
     """Anonymise and mark ``rows``, those within ``bounds`` that have no marker; return their number.
 
     Where the plan is for some rows only, markers come first: what was changed may match no more.
     """
     if not plan.is_for_all:
         newest = markers(plan.declaration.model, plan.using).aggregate(Max("pk"))["pk__max"] or 0
-        marked = insert_markers(plan, rows)
+        expected = insert_markers(plan, rows)
         now = Q(has_marker(plan.declaration.model, plan.using, plan.part, pk__gt=newest))
         rows = all_rows(plan.declaration.model, plan.using).filter(bounds, now)
     with with_key(plan, run), references_kept(plan, rows):
@@ -145,11 +158,11 @@ def _anonymise_range(plan: Plan, rows: QuerySet[Any], bounds: Q, run: Run) -> in
     if plan.clears:
         clear(plan, rows.order_by().values("pk"), key_texts(rows))
     if plan.is_for_all:
-        marked = insert_markers(plan, rows)
+        expected = insert_markers(plan, rows) if marks else rows.count()
     run.write_notes(plan)
-    if changed < marked:
-        raise unchanged(plan, marked - changed)
-    return marked
+    if changed < expected:
+        raise unchanged(plan, expected - changed)
+    return expected
 
 
 def _unmarked(plan: Plan) -> QuerySet[Any]:

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from django.db import DatabaseError, IntegrityError, transaction
 
-from ..databases.transactions import check_now, in_order_of_commit, is_within_transaction
+from ..databases.transactions import check_no_rollback, check_now, in_order_of_commit, is_within_transaction
 from ..exceptions import AnonymiseError, PartlyErased
 from ..log import receipts, writing
 from ..planning.plans import Plan, all_pinned
@@ -73,6 +73,7 @@ def execute_together(
             _count(late, using, results)
             writing.record(erasure)
             _check_constraints(using)
+            check_no_rollback(using)
         transactions.pop_all()
     _commit(blocks, erasures, pinned, results)
     return results

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from typing import Any, Protocol
 
 from django.db import DatabaseError, IntegrityError, connections
@@ -61,7 +60,7 @@ class InSets:
     def write(self, plan: Plan, rows: QuerySet[Any], run: Run) -> int | None:
         """Write the columns; return the number of rows, None if there is nothing to write."""
         # Of a multi-table model, update() returns the number of one table only.
-        return min((rows.update(**columns) for columns in _columns(plan)), default=None)
+        return min((rows.update(**columns) for columns in columns_of(plan).values()), default=None)
 
     def check(self, plan: Plan, rows: QuerySet[Any], before: dict[Any, Model]) -> Computed:
         return check_in_sql(plan, rows, before)
@@ -133,13 +132,13 @@ IN_SETS: dict[Kind, InSets] = {"set": InSets(), "mixed": Mixed()}
 WAYS: dict[Kind, Changer] = {**IN_SETS, "rows": RowByRow()}
 
 
-def _columns(plan: Plan) -> Iterable[dict[str, Any]]:
-    """Return what the database itself can put into the columns, for each table that has some."""
+def columns_of(plan: Plan) -> dict[type[Model], dict[str, Any]]:
+    """Return what the database itself can put into the columns: {model of the table: {name: expression or value}}."""
     tables: dict[type[Model], dict[str, Any]] = defaultdict(dict)
     for change in plan.changes:
         if change.replacement is not None and change.replacement.expression is not None:
             tables[change.field.model][change.field.name] = change.replacement.expression()
-    return tables.values()
+    return tables
 
 
 def _send(signal: Signal, name: str, plan: Plan, instance: Model) -> None:

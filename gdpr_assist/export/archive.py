@@ -121,10 +121,10 @@ def stream_zip(
     counts = {} if counts is None else counts
     tables = [] if tables is None else tables
     pieces = _pieces(rows, counts, failed, FORMATS[format], bom, reference or new_reference(), manifest, tables)
-    return _spoken(pieces, get_language(), timezone.get_current_timezone())
+    return spoken(pieces, get_language(), timezone.get_current_timezone())
 
 
-def _spoken(pieces: Iterator[bytes], language: str | None, zone: tzinfo) -> Iterator[bytes]:
+def spoken(pieces: Iterator[bytes], language: str | None, zone: tzinfo) -> Iterator[bytes]:
     """Yield ``pieces``, each made in this language and time zone: a response is sent when others may be active."""
     piece: bytes | None = b""
     while piece is not None:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Field
+from django.db.models import Field, Model
 from django.db.models.fields.files import FieldFile
 from django.template.backends.django import DjangoTemplates
 from django.utils import timezone
@@ -27,9 +27,11 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from ..phrases import Phrase, translated
 from ..registry import registry
 from ..undocumented import all_choices
 from . import uploads
+from .naming import called, called_in, keys
 from .records import Record, Table
 from .values import encoded, text
 from .zipping import Archive
@@ -101,9 +103,14 @@ def cover(archive: Archive, whole: Whole) -> None:
     context = {
         "whole": whole,
         "made": timezone.now(),
+        "known_by": [(called(kind), values) for kind, values in whole.manifest.get("identifiers", {}).items()],
+        "failed": [capfirst(models[label]._meta.verbose_name_plural) for label in whole.failed],
         "tables": [_about(table, whole, withheld.get(table.file, {})) for table in whole.tables],
         "unread": [each for table in whole.tables for each in table.uploads.values() if each.error],
         "empty": [capfirst(models[label]._meta.verbose_name_plural) for label in whole.manifest.get("empty", ())],
+        "not_included": [_said(each, models) for each in whole.manifest.get("not_included", ())],
+        "acted": [_acted(each, models[each.label]) for each in whole.manifest.get("acted", ())],
+        "copies": [_counted(models[label], count) for label, count in whole.manifest.get("copies", {}).items()],
         "is_left_out": any(whole.manifest.get(each) for each in ("copies", "not_included", "acted", "narrowed")),
     }
     archive.write(COVER, _rendered(COVER, context))
@@ -131,7 +138,11 @@ def title(table: Table, column: str) -> str:
 
 def _names(table: Table) -> str:
     names = str(capfirst(table.declared.model._meta.verbose_name_plural))
-    return f"{names} ({table.view.party})" if table.view.party else names
+    if not table.view.party:
+        return names
+    # Translators: a heading: what this person is in the rows, as "Messages (this person: sender)"
+    text = _("%(rows)s (this person: %(party)s)")
+    return text % {"rows": names, "party": called_in(table.declared.model, table.view.party)}
 
 
 def _about(table: Table, whole: Whole, withheld: Mapping[str, str]) -> dict[str, Any]:
@@ -147,6 +158,24 @@ def _about(table: Table, whole: Whole, withheld: Mapping[str, str]) -> dict[str,
         "recipients": table.declared.recipients,
         "withheld": [(title(table, column), _(reason)) for column, reason in withheld.items()],
     }
+
+
+def _said(left: Any, models: Mapping[str, type[Model]]) -> str:
+    """Return in words why rows are not in the export: how many of which model, and the reason."""
+    return f"{_counted(models[left.label], left.count)}, {translated(left.reason)}"
+
+
+def _acted(left: Any, model: type[Model]) -> str:
+    """Return in words which rows of ``model`` only name the person, and under which fields."""
+    fields = ", ".join(called_in(model, key) for key in dict.fromkeys(keys(left.reason)))
+    # Translators: as "Orders: 96 rows, in which this person is named under “packed by” only"
+    text = _("%(rows)s, in which this person is named under “%(fields)s” only")
+    return text % {"rows": _counted(model, left.count), "fields": fields}
+
+
+def _counted(model: type[Model], count: int) -> str:
+    rows = ngettext("%(rows)s row", "%(rows)s rows", count) % {"rows": localize(count)}
+    return f"{capfirst(model._meta.verbose_name_plural)}: {rows}"
 
 
 def _stored(page: Iterable[Record]) -> Iterator[tuple[str, FieldFile]]:
@@ -185,6 +214,8 @@ def shown(value: Any) -> str:
     """Return ``value`` as somebody reads it who is no programmer, in the active language and time zone."""
     if value is None:
         return ""
+    if isinstance(value, Phrase):
+        return translated(value)
     if isinstance(value, bool):
         return _("Yes") if value else _("No")
     if isinstance(value, datetime):
@@ -192,7 +223,7 @@ def shown(value: Any) -> str:
     written, kind = encoded(value)
     if kind == "bytes":
         size = len(bytes(value))
-        return ngettext("%(size)d byte", "%(size)d bytes", size) % {"size": size}
+        return ngettext("%(size)s byte", "%(size)s bytes", size) % {"size": localize(size)}
     if kind in ("list", "object", "range"):
         return json.dumps(written, ensure_ascii=False, indent=2)
     if kind in ("date", "time") or (kind in ("integer", "float", "decimal") and _is_finite(value)):

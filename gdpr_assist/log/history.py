@@ -6,10 +6,11 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import Error, transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Max, QuerySet
 
 from ..conf import log_database
 from ..tables import NOBODY_KNOWS, EventLog, Operation, Receipt
@@ -60,6 +61,39 @@ def is_readable() -> bool:
 def operations_of(databases: Databases) -> QuerySet[Operation]:
     """Return the operations of ``databases``, those that were rolled back too."""
     return Operation.objects.using(log_database()).select_related("outcome").filter(of_databases(databases))
+
+
+def anonymised_at(label: str, keys: Iterable[str], using: str, databases: Databases) -> dict[str, datetime]:
+    """Return {primary key: when the last operation was started that anonymised the row}, of rows on alias ``using``.
+
+    ``label`` and ``keys`` as the log has them. What it does not know is missing; all is where it may not be read.
+    It has no index for this: one query, which reads the events of a model.
+    """
+    events = _anonymising(label, keys, using, databases)
+    return dict(events.values_list("target_pk").annotate(Max("operation__started")))
+
+
+def last_anonymised(
+    label: str, keys: Iterable[str], using: str, databases: Databases
+) -> dict[str, tuple[datetime, uuid.UUID]]:
+    """Return {primary key: (when that operation was started, its id)}; as ``anonymised_at``."""
+    events = _anonymising(label, keys, using, databases).order_by("operation__started", "operation")
+    return {
+        key: (started, id_) for key, started, id_ in events.values_list("target_pk", "operation__started", "operation")
+    }
+
+
+def _anonymising(label: str, keys: Iterable[str], using: str, databases: Databases) -> QuerySet[EventLog]:
+    """Return the events of rows that were anonymised; none where the log may not be read."""
+    if not is_readable():
+        return EventLog.objects.none()
+    events = EventLog.objects.using(log_database()).filter(
+        operation__in=operations_of(databases).filter(using=using).exclude(outcome__committed=False).values("pk"),
+        event=EventLog.EVENT_ANONYMISE,
+        target_pk__in=list(keys),
+        **dict(zip(("app_label", "model_name"), label.split("."), strict=True)),
+    )
+    return events.order_by()
 
 
 def siblings(id_: uuid.UUID, databases: Databases, aliases: Iterable[str]) -> QuerySet[Operation]:

@@ -11,6 +11,7 @@ from django.db import connections, transaction
 from django.db.models import Q
 
 from ..conf import log_database
+from ..databases.picking import RandomKey
 from ..exceptions import AnonymiseError
 from ..tables import DatabaseIdentity, Operation, Upgrade
 from .receipts import forget_receipts
@@ -69,6 +70,16 @@ def known_database_id(using: str) -> uuid.UUID | None:
 def renew_database_id(using: str) -> None:
     """Make the database behind ``using`` another one, to which no logged operation belongs."""
     DatabaseIdentity.objects.using(using).update_or_create(pk=1, defaults={"database_id": uuid.uuid4()})
+
+
+def make_scrub_key(using: str) -> None:
+    """Have the database make a key for the pseudonyms of the scrub that is under way, unless it has one."""
+    database_id(using)
+    DatabaseIdentity.objects.using(using).filter(scrub_key=None).update(scrub_key=RandomKey())
+
+
+def forget_scrub_key(using: str) -> None:
+    DatabaseIdentity.objects.using(using).exclude(scrub_key=None).update(scrub_key=None)
 
 
 def adopt_database_id(id_: uuid.UUID, using: str) -> None:

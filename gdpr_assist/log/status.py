@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import DEFAULT_DB_ALIAS, Error
 from django.db.models import Count, Min, Q
+from django.utils.translation import gettext_noop
 
 from ..conf import log_database
 from ..databases.aliases import data_aliases
@@ -22,14 +23,16 @@ from .reconciliation import contradicted, describe, kinds, missing, pruned, unlo
 
 # What gdpr_status --fail-on takes, with what each means
 STATES = {
-    "unreachable": "the log or a database could not be read, or is not migrated",
-    "undecided": "operations without an outcome, or with one that cannot be told",
-    "restored": "a database lacks committed operations: it was restored and not rerun",
-    "log-restored": "the log lacks operations that a database has: it was restored, or is the wrong one",
-    "upgrade": "nobody said yet, with gdpr_upgrade, whether a database has what 1.x logged",
-    "contradicted": "operations took effect in a database, though the log says that they were rolled back",
-    "incomparable": "the log has digests of primary keys, made with a secret that a database has not",
-    "foreign": "a database lacks operations that the log has under another database id",
+    "unreachable": gettext_noop("the log or a database could not be read, or is not migrated"),
+    "undecided": gettext_noop("operations without an outcome, or with one that cannot be told"),
+    "restored": gettext_noop("a database lacks committed operations: it was restored and not rerun"),
+    "log-restored": gettext_noop("the log lacks operations that a database has: it was restored, or is the wrong one"),
+    "upgrade": gettext_noop("nobody said yet, with gdpr_upgrade, whether a database has what 1.x logged"),
+    "contradicted": gettext_noop(
+        "operations took effect in a database, though the log says that they were rolled back"
+    ),
+    "incomparable": gettext_noop("the log has digests of primary keys, made with a secret that a database has not"),
+    "foreign": gettext_noop("a database lacks operations that the log has under another database id"),
 }
 
 # More of them are named by gdpr_rerun --dry-run.

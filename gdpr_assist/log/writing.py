@@ -26,7 +26,7 @@ from ..conf import log_database
 from ..databases.failures import failure
 from ..databases.placement import cure, explained
 from ..databases.statements import insert_values
-from ..exceptions import AnonymiseError, EventLogError
+from ..exceptions import AnonymiseError, EventLogError, NotLogged
 from ..tables import DatabaseIdentity, EventLog, Operation, Outcome
 from ..undocumented import is_of_testcase
 from . import receipts
@@ -189,7 +189,7 @@ def record_by_hand(event: str, label: str, key: str, using: str, *, is_hidden: b
 def done_already(label: str, using: str, advice: str) -> Iterator[None]:
     """Around the logging of what was erased before: no error may say that nothing was erased, or changed.
 
-    Raises ``EventLogError`` with the cause, and with ``advice``, for whatever the log or the database raises.
+    Raises ``NotLogged`` with the cause, and with ``advice``, for whatever the log or the database raises.
     """
     try:
         yield
@@ -200,7 +200,7 @@ def done_already(label: str, using: str, advice: str) -> Iterator[None]:
         why = f"the database {using!r} lacks a table that an erasure needs. {cure(using)}"
     except Error as error:
         why = failure(error)
-    raise EventLogError(f"{label}: {why} {advice}")
+    raise NotLogged(f"{label}: {why} {advice}")
 
 
 def decide(operations: Iterable[uuid.UUID], committed: bool | None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from ..log.reading import LoggedOperation
 from ..log.reconciliation import Settled, kinds
 from ..log.status import STATES, Status
+from ..planning.plans import Plan
 from ..replay.replay import Report
 from ..replay.restore import Restore
 from ..scrubbing.preview import Table
@@ -73,16 +74,17 @@ def _events(kinds: Iterable[tuple[str, str, str]]) -> list[dict[str, str]]:
 
 def of_table(table: Table) -> dict[str, Any]:
     """Return what a scrub does with one table: models, names of fields, and numbers."""
-    plan, numbers = table.plan, table.numbers
+    numbers = table.numbers
     return {
-        "database": plan.using,
-        "model": plan.label,
-        "does": "anonymise" if numbers else "delete",
-        "way": str(plan.way) if numbers else None,
+        "database": table.plan.using,
+        "model": table.plan.label,
+        "does": table.does,
+        "way": str(numbers.plan.way) if numbers else None,
         "rows": table.rows,
         "left": table.left,
-        "fields": list(plan.fields) if numbers else [],
-        "with": [each._meta.label for each in (*plan.parents, *plan.children)] if numbers else list(table.going),
+        "fields": list(numbers.plan.fields) if numbers else [],
+        "with": _with(numbers.plan) if numbers else list(table.going),
+        "nulled": list(table.nulled),
         "marked": numbers.marked if numbers else 0,
         "refilled": numbers.refilled if numbers else 0,
         "unknown": numbers.unknown if numbers else [],
@@ -90,3 +92,7 @@ def of_table(table: Table) -> dict[str, Any]:
         "goes_on_from": table.started,
         "done": table.done,
     }
+
+
+def _with(plan: Plan) -> list[str]:
+    return [each._meta.label for each in (*plan.parents, *plan.children)]

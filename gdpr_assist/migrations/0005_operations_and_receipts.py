@@ -1,5 +1,5 @@
-"""What 2.0 adds: operations and outcomes in the log; receipts, database id, single markers and errands of the admin's
-tool beside the data.
+"""What 2.0 adds: operations and outcomes in the log; receipts, database id, single markers, errands and jobs of the
+admin's tool beside the data.
 """
 
 import sys
@@ -9,7 +9,7 @@ from typing import Any
 import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
-from django.db.models import Min
+from django.db.models import Exists, Min, OuterRef
 from django.db.models.functions import Length
 
 from gdpr_assist.tables import ExactCharField, HexUUIDField, PartField, new_key
@@ -47,6 +47,15 @@ def forget_what_1x_cannot_hold(apps: Any, schema_editor: Any) -> None:
     report(removed, "markers of parts of rows")
 
 
+def forget_what_has_no_content_type(apps: Any, schema_editor: Any) -> None:
+    """Backwards: markers that the foreign key of 1.x would refuse."""
+    using = schema_editor.connection.alias
+    kinds = apps.get_model("contenttypes", "ContentType").objects.using(using)
+    markers = apps.get_model("gdpr_assist", "PrivacyAnonymised").objects.using(using)
+    orphans = markers.alias(has_one=Exists(kinds.filter(pk=OuterRef("content_type_id")))).filter(has_one=False)
+    report(orphans._raw_delete(using), "markers of content types that are gone")
+
+
 def report(removed: int, what: str) -> None:
     if removed:
         sys.stdout.write(f"\n    Removed: {removed} {what}.\n")
@@ -80,6 +89,7 @@ class Migration(migrations.Migration):
                 ),
                 ("database_id", HexUUIDField(default=uuid.uuid4, editable=False)),
                 ("key", models.BinaryField(default=new_key, editable=False)),
+                ("scrub_key", models.BinaryField(editable=False, null=True)),
                 (
                     "watermark",
                     models.BigIntegerField(
@@ -171,7 +181,7 @@ class Migration(migrations.Migration):
                         default="",
                         help_text="In the name of the zip, and in it",
                         max_length=20,
-                        verbose_name="reference",
+                        verbose_name="number of the export",
                     ),
                 ),
                 (
@@ -185,7 +195,7 @@ class Migration(migrations.Migration):
                         default="",
                         help_text="Once it is whole",
                         max_length=64,
-                        verbose_name="SHA-256 of the zip",
+                        verbose_name="fingerprint (SHA-256 of the zip)",
                     ),
                 ),
                 (
@@ -241,6 +251,66 @@ class Migration(migrations.Migration):
                 ),
                 ("user", models.CharField(help_text="Primary key of the user", max_length=255)),
                 ("content", models.BinaryField(editable=False, help_text="Encrypted with the id")),
+                ("expires", models.DateTimeField(db_index=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Job",
+            fields=[
+                (
+                    "id",
+                    HexUUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        help_text="That of the operation, or of the export",
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("user", models.CharField(db_index=True, help_text="Primary key of the user", max_length=255)),
+                ("site", models.CharField(help_text="Name of the site of the admin", max_length=255)),
+                ("is_export", models.BooleanField(help_text="Else it is an erasure")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting for a worker"),
+                            ("running", "running"),
+                            ("done", "done"),
+                            ("partly", "done in part"),
+                            ("failed", "failed"),
+                            ("broken", "broken off"),
+                            ("never", "never begun"),
+                        ],
+                        default="waiting",
+                        max_length=7,
+                    ),
+                ),
+                (
+                    "phase",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="COMMITTED is written in the transaction of the erasure",
+                        max_length=9,
+                    ),
+                ),
+                ("done", models.BigIntegerField(default=0, help_text="Rows that are written, of an export")),
+                ("total", models.BigIntegerField(default=0, help_text="Rows that there are to do")),
+                (
+                    "file",
+                    models.CharField(
+                        blank=True, default="", help_text="Name of the zip in the storage", max_length=100
+                    ),
+                ),
+                (
+                    "said",
+                    models.JSONField(
+                        default=list, help_text="[[level, text, language]] of what its page says in the end"
+                    ),
+                ),
+                ("created", models.DateTimeField(default=django.utils.timezone.now)),
+                ("seen", models.DateTimeField(help_text="When its worker was last heard of", null=True)),
                 ("expires", models.DateTimeField(db_index=True)),
             ],
         ),
@@ -301,5 +371,21 @@ class Migration(migrations.Migration):
             models.UniqueConstraint(
                 fields=("content_type", "object_id", "part"), name="gdpr_assist_one_marker_per_part"
             ),
+        ),
+        # After that constraint, whose index MariaDB takes for the foreign key until that is gone.
+        migrations.AlterField(
+            "privacyanonymised",
+            "content_type",
+            models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                to="contenttypes.contenttype",
+            ),
+        ),
+        migrations.RunPython(
+            migrations.RunPython.noop,
+            forget_what_has_no_content_type,
+            hints={"model_name": "privacyanonymised"},
         ),
     ]

@@ -93,6 +93,12 @@ class Plan:
         return any(change.replacement is not None and change.replacement.is_keyed for change in self.changes)
 
     @property
+    def takes_scrub_key(self) -> bool:
+        """Whether a scrub of the rows has a key of its own (``DatabaseIdentity.scrub_key``)."""
+        changes = (each for model in registry.relatives(self.declaration.model) for each in _all_changes(model))
+        return any(change.replacement is not None and change.replacement.takes_scrub_key for change in changes)
+
+    @property
     def fields(self) -> tuple[str, ...]:
         return tuple(change.field.name for change in self.changes)
 
@@ -145,6 +151,11 @@ class Plan:
         """Whether it is for every row of the table."""
         return self.keys is None and not has_conditions(self.queryset)
 
+    @property
+    def is_told_by_row(self) -> bool:
+        """Whether columns of a row itself say if it is one of the rows."""
+        return self.keys is None and _are_of_the_row(self.queryset)
+
     def rows(self) -> QuerySet[Any]:
         """Return the rows, each once, whatever the queryset joins them with."""
         rows = all_rows(self.declaration.model, self.using)
@@ -152,7 +163,7 @@ class Plan:
             return rows.filter(pk__in=self.keys)
         if not has_conditions(self.queryset):
             return rows
-        if _are_of_the_row(self.queryset):
+        if self.is_told_by_row:
             take_conditions(rows, self.queryset)
             return rows
         return rows.filter(pk__in=self.queryset.order_by().values("pk"))
@@ -359,6 +370,10 @@ def _are_of_the_row(queryset: QuerySet[Any]) -> bool:
 def _is_value(operand: Any) -> bool:
     operands = operand if isinstance(operand, (list, tuple, set, frozenset)) else [operand]
     return not any(hasattr(each, "resolve_expression") for each in operands)
+
+
+def _all_changes(model: type[Model]) -> tuple[Change, ...]:
+    return registry.declaration(model).changes
 
 
 def _can_anonymise(model: type[Model]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from django.db.models import Model
@@ -11,28 +11,43 @@ from django.db.models import Model
 from ..declaring.declaration import Change, Declaration
 from .watchers import OURS, SAVING, watchers
 
-Kind = Literal["set", "mixed", "rows"]
+Kind = Literal["set", "mixed", "rows", "anew"]
 
 WORDS: dict[Kind, str] = {
     "set": "one UPDATE for each batch of rows",
     "mixed": "in batches",
     "rows": "row by row",
+    "anew": "the table written anew in one pass (which takes its room twice, and keeps readers out)",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
-    """The way in which rows are changed. ``execution.ways`` has a class for each kind."""
+    """The way in which rows are changed. ``execution.ways`` has a class for each kind, but for tables written anew."""
 
     kind: Kind
     reason: str = ""
-    """Why row by row or through Python; empty for a set."""
+    """Why row by row or through Python, or why a scrub does not write the table anew; else empty."""
 
     unheard: str = ""
     """Whose signals are not sent because ``PrivacyMeta.bulk`` says so: nothing is saved."""
 
     sends_signals: bool = True
     """Whether pre_anonymise and post_anonymise are sent."""
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the database changes all rows of a batch at once, and nobody is told of them."""
+        return self.kind == "set"
+
+    @property
+    def is_anew(self) -> bool:
+        """Whether the table is written anew."""
+        return self.kind == "anew"
+
+    def anew(self, why_not: str) -> Way:
+        """Return the way of a set that writes the table anew, or else that says why it does not."""
+        return replace(self, kind="set" if why_not else "anew", reason=why_not)
 
     def __str__(self) -> str:
         text = WORDS[self.kind]

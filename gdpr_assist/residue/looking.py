@@ -10,12 +10,14 @@ from itertools import pairwise
 from typing import Any
 
 from django.db import Error, transaction
+from django.utils.translation import gettext_noop
 
 from ..conf import log_database
 from ..databases.aliases import data_aliases, mirrored, twin
 from ..databases.errors import cause
 from ..databases.texts import Table, are_texts_known, rows_that_may_hold, tables_of_texts
 from ..exceptions import AnonymiseError
+from ..phrases import Phrase
 from ..sensitive import sensitive
 from . import media
 from .values import Values
@@ -72,7 +74,7 @@ def _aliases(databases: Iterable[str] | None) -> Iterator[str]:
 
 def _look_at_database(using: str, values: Values, found: Counter[str], unread: dict[str, str]) -> None:
     if not are_texts_known(using):
-        unread[using] = "its columns are known on SQLite, PostgreSQL and MariaDB only"
+        unread[using] = Phrase(gettext_noop("its columns are known on SQLite, PostgreSQL and MariaDB only"))
         return
     try:
         tables = tables_of_texts(using)

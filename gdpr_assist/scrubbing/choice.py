@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
 from django.apps import apps
 from django.db import router
+from django.db.models import Model
 
 from ..databases.aliases import data_aliases, mirrored, twin
 from ..databases.presence import has_table
@@ -18,6 +19,7 @@ from ..registry import concrete, registry
 from ..tables import Scrub
 from .deleting import in_order, is_deleted
 from .leaving import taken
+from .to_empty import NOTHING_TO_EMPTY, Chosen
 
 
 def never_scrubbed() -> list[Declaration]:
@@ -25,40 +27,43 @@ def never_scrubbed() -> list[Declaration]:
     return [declared for declared in registry if not declared.meta.can_anonymise]
 
 
-def never_scrubbed_rows(databases: Iterable[str]) -> Iterator[tuple[str, str, int]]:
-    """Yield (alias, label, rows) of those of them that have any on these databases."""
-    for declared in never_scrubbed():
+def never_scrubbed_rows(databases: Iterable[str], emptied: Iterable[type[Model]]) -> Iterator[tuple[str, str, int]]:
+    """Yield (alias, label, rows) of those of them that have any on these databases, and are not ``emptied``."""
+    but = set(emptied)
+    for declared in (each for each in never_scrubbed() if each.model not in but):
         for using in databases:
             if _is_on(declared, using) and (count := all_rows(declared.model, using).count()):
                 yield using, declared.label, count
 
 
-def chosen(only: Iterable[str] = (), but: Iterable[str] = ()) -> list[Declaration]:
+def chosen(only: Iterable[str] = (), but: Iterable[str] = (), emptied: Chosen = NOTHING_TO_EMPTY) -> list[Declaration]:
     """Return the declarations of the models labelled ``only``, by default of all, without those labelled ``but``.
 
-    Multi-table children go with their parents. Raises ``AnonymiseError`` for a label of no registered model, of a
-    child, and of a model that says ``can_anonymise = False``; for a label in both; and if no model is left.
+    Multi-table children go with their parents. ``emptied`` are none of them, but then none may be left. Raises
+    ``AnonymiseError`` for a label of no registered model, of a child, and of a model that says ``can_anonymise =
+    False``; for a label in both; and if no model is left.
     """
-    candidates = [declared for declared in registry if declared.meta.can_anonymise]
+    candidates = [each for each in registry if each.meta.can_anonymise and each.model not in emptied.every]
     labelled = {each.model for each in candidates}
     roots = [each for each in candidates if not any(parent in labelled for parent, _ in registry.parents(each.model))]
     labels = {declared.label.lower() for declared in roots}
-    if refusals := [_refusal(label, roots) for label in (*only, *but) if label.lower() not in labels]:
+    choices = [each.model for each in roots] + emptied.choices
+    if refusals := [_refusal(label, choices) for label in (*only, *but) if label.lower() not in labels]:
         raise AnonymiseError(
             f"{' '.join(dict.fromkeys(refusals))} Models to choose from: "
-            f"{', '.join(sorted(declared.label for declared in roots))}."
+            f"{', '.join(sorted(each._meta.label for each in choices))}."
         )
     without = {label.lower() for label in but}
     if both := [label for label in only if label.lower() in without]:
         raise AnonymiseError(f"{', '.join(both)}: chosen with --model and left out with --exclude-model. Say one.")
     wanted = ({label.lower() for label in only} or labels) - without
-    if not wanted:
+    if not wanted and not emptied.models:
         raise AnonymiseError("No model is left: none is registered that can be anonymised, or all are left out.")
     return [each for each in roots if each.label.lower() in wanted]
 
 
-def _refusal(label: str, roots: list[Declaration]) -> str:
-    """Return why ``label`` is that of none of ``roots``."""
+def _refusal(label: str, choices: list[type[Model]]) -> str:
+    """Return why ``label`` is that of none of ``choices``."""
     try:
         model = apps.get_model(label)
     except (LookupError, ValueError):
@@ -70,7 +75,7 @@ def _refusal(label: str, roots: list[Declaration]) -> str:
         return f"{name} is a proxy: choose {concrete(model)._meta.label}, whose rows it shows."
     if not registry.declaration(model).meta.can_anonymise:
         return f"{name} is never scrubbed: its PrivacyMeta says can_anonymise = False."
-    parents = [declared.label for declared in roots if issubclass(model, declared.model)]
+    parents = [each._meta.label for each in choices if issubclass(model, each)]
     return f"{name} is a multi-table child, and goes with its parent: choose {', '.join(parents)}."
 
 
@@ -80,23 +85,28 @@ def plans(
     only: Iterable[str] = (),
     but: Iterable[str] = (),
     children: bool = False,
+    emptied: Chosen = NOTHING_TO_EMPTY,
+    beside: Collection[str] = (),
 ) -> list[Plan]:
     """Return a plan for each chosen model and alias that holds its table: every row, anonymised before or not.
 
     Without the rows that a scrub leaves: see ``leaving.taken``. Those of which it deletes the rows come last.
 
-    The aliases are ``databases``, by default all but the log. ``children`` asks for plans of the multi-table children
-    too, which else go with their parents.
+    The aliases are ``databases``, by default all but the log. Those of ``beside`` may have none of the tables.
+    ``children`` asks for plans of the multi-table children too, which else go with their parents. Of ``emptied``
+    models there is no plan, and they may be all.
 
     Raises ``AnonymiseError`` if one of ``databases``, or all, hold none of the tables; if none holds that of a model;
     if one cannot be anonymised as it is declared; and as ``data_aliases`` and ``chosen`` do.
     """
     only, databases = list(only), list(databases or ())
     aliases = data_aliases(databases)
-    roots = chosen(only, list(but))
+    roots = chosen(only, list(but), emptied)
+    if emptied.is_all or not roots:
+        return []
     models = _with_children(roots)
     tables = {using: [each for each in models if _is_on(each, using)] for using in aliases}
-    _check_none_is_empty(tables, databases)
+    _check_none_is_empty(tables, databases, beside)
     _check_none_is_missing(tables, models, roots if only else [])
     planned = [each for each in models if children or each in roots or is_deleted(each)]
     return in_order(
@@ -134,10 +144,10 @@ def _is_on(declared: Declaration, using: str) -> bool:
     return _may_be_on(declared, using) and has_table(declared.model, using)
 
 
-def _check_none_is_empty(tables: dict[str, list[Declaration]], databases: list[str]) -> None:
+def _check_none_is_empty(tables: dict[str, list[Declaration]], databases: list[str], beside: Collection[str]) -> None:
     """Refuse an alias without any of the tables, unless nobody asked for it and there are others that have some."""
     for using, on_alias in tables.items():
-        if not on_alias and (using in databases or not any(tables.values())):
+        if not on_alias and using not in beside and (using in databases or not any(tables.values())):
             raise AnonymiseError(
                 f"{using}: none of the tables of the chosen models is there. It is empty, or the wrong database, or "
                 f"routers allow none of them on it. Correct its entry in DATABASES, migrate it (migrate "

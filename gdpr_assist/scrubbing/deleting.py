@@ -43,13 +43,16 @@ def in_order(plans: Iterable[Plan]) -> list[Plan]:
     return sorted(every, key=lambda each: order.index(each.declaration.model) if is_deleted(each.declaration) else -1)
 
 
-def check_cascades(plans: Iterable[Plan], left_out: Collection[str]) -> None:
+def check_cascades(plans: Iterable[Plan], left_out: Collection[str], emptied: Collection[type[Model]] = ()) -> None:
     """Raise ``AnonymiseError`` if rows that a scrub leaves would go with those that it deletes.
 
-    ``left_out`` are labels of models that are left as they are. Where no declaration leaves any, no row is read.
+    ``left_out`` are labels of models that are left as they are, ``emptied`` models of which no row stays. Where no
+    declaration leaves any, no row is read.
     """
     for plan in plans:
         for model, (rows, why) in _staying(plan, {label.lower() for label in left_out}).items():
+            if model in emptied:
+                continue
             if count := sum(rows.filter(pk__in=keys).count() for keys in _going(plan, model)):
                 raise AnonymiseError(
                     f"{plan.label}: a scrub deletes its rows, and {count} row{pluralize(count)} of "
@@ -59,13 +62,13 @@ def check_cascades(plans: Iterable[Plan], left_out: Collection[str]) -> None:
                 )
 
 
-def check_protected(plans: Iterable[Plan]) -> None:
+def check_protected(plans: Iterable[Plan], emptied: Iterable[type[Model]] = ()) -> None:
     """Raise ``AnonymiseError`` if a row that the scrub does not delete lets one go that it does (PROTECT).
 
     What RESTRICT does, or protects rows that go by cascade, is seen when the rows are deleted.
     """
     every = list(plans)
-    deleted = {concrete(each.declaration.model) for each in every}
+    deleted = {concrete(each.declaration.model) for each in every}.union(emptied)
     for plan in every:
         for key in protecting(plan.declaration.model):
             if concrete(key.model) not in deleted and has_table(key.model, plan.using):

@@ -13,12 +13,14 @@ from ..copies import keeper
 from ..coverage import not_registered, staying
 from ..databases.aliases import twin
 from ..declaring.meta import all_rows
+from ..declaring.rules import field_label
 from ..log.reconciliation import shown
 from ..planning.plans import Plan
 from ..planning.preview import Preview, preview
 from ..registry import registry
 from .choice import never_scrubbed_rows
 from .deleting import going_with, is_deleted
+from .emptied import Emptied
 from .leaving import with_left
 from .run import Scrubbing
 
@@ -27,7 +29,7 @@ from .run import Scrubbing
 class Table:
     """What a scrub does with the rows of one table. As text, a line of plain words; printing it asks no database."""
 
-    plan: Plan
+    plan: Plan | Emptied
     rows: int
     left: int = 0
     """How many rows of it stay, as ``PrivacyMeta.scrub`` says."""
@@ -38,8 +40,18 @@ class Table:
     going: tuple[str, ...] = ()
     """Labels of the models of which rows go with deleted ones by cascade."""
 
+    nulled: tuple[str, ...] = ()
+    """Labels of the keys that become NULL where a table is emptied."""
+
     started: datetime | None = None
     """When the interrupted run was started that is gone on with."""
+
+    @property
+    def does(self) -> str:
+        """Return what is done with the rows, in a word for JSON."""
+        if self.numbers:
+            return "anonymise"
+        return "empty" if isinstance(self.plan, Emptied) else "delete"
 
     @property
     def done(self) -> int:
@@ -49,8 +61,12 @@ class Table:
     def __str__(self) -> str:
         left = f"; {self.left} row{pluralize(self.left)} left out by scrub" if self.left else ""
         if self.numbers is None:
-            text = f"{self.plan.label}: {self.rows} row{pluralize(self.rows)}, deleted (on_erasure)"
-            also = f", with what goes by cascade: rows of {', '.join(self.going)}" if self.going else ""
+            how = "all deleted (the table is emptied)" if isinstance(self.plan, Emptied) else "deleted (on_erasure)"
+            text = f"{self.plan.label}: {self.rows} row{pluralize(self.rows)}, {how}"
+            with_ = "with the rows" if isinstance(self.plan, Emptied) else "with what goes by cascade: rows"
+            also = f", {with_} of {', '.join(self.going)}" if self.going else ""
+            if self.nulled:
+                also += f"; {', '.join(self.nulled)} {pluralize(len(self.nulled), 'becomes,become')} NULL"
             return f"{self.plan.using}: {text}{also}{left}"
         if self.started is None:
             return f"{self.plan.using}: {self.numbers}{left}"
@@ -67,8 +83,11 @@ def described(work: Scrubbing) -> Iterator[str]:
 
 def tables(work: Scrubbing) -> Iterator[Table]:
     """Yield what is done with each table."""
-    for plan in work.plans:
-        if is_deleted(plan.declaration):
+    for plan in work.steps:
+        if isinstance(plan, Emptied):
+            going = tuple(each._meta.label for each in plan.tables if each is not plan.model)
+            yield Table(plan=plan, rows=plan.count(), going=going, nulled=tuple(map(field_label, plan.keys)))
+        elif is_deleted(plan.declaration):
             count = plan.count()
             left = 0 if plan.is_for_all else all_rows(plan.declaration.model, plan.using).count() - count
             going = tuple(sorted(each._meta.label for each in going_with(plan)))
@@ -81,7 +100,7 @@ def tables(work: Scrubbing) -> Iterator[Table]:
 
 def beside(work: Scrubbing) -> Iterator[str]:
     """Yield a line for what is left as it is, and for what goes with the rows."""
-    for using, label, count in never_scrubbed_rows(work.asked):
+    for using, label, count in never_scrubbed_rows(work.asked, [table.model for table in work.emptied]):
         are = pluralize(count, "it is,they are")
         yield (
             f"{using}: {label}: {count} row{pluralize(count)} kept as {are}, as its PrivacyMeta says "
@@ -95,10 +114,16 @@ def beside(work: Scrubbing) -> Iterator[str]:
             yield f"{using}: the same database as {same}, which is scrubbed once."
         else:
             yield f"{using}: left as it is, none of the tables is there."
-    for text in keeper.describe(work.plans):
+    for text in _beside_rows(work):
         yield f"Erased with the rows: {text}."
+    for each in work.emptied:
+        yield from each.lines_of_files_left()
     if work.last_superuser:
         yield work.last_superuser
+
+
+def _beside_rows(work: Scrubbing) -> list[str]:
+    return keeper.describe([*work.plans, *(each.plan for each in work.emptied if each.plan)])
 
 
 def untouched(work: Scrubbing) -> Iterator[str]:
@@ -107,9 +132,10 @@ def untouched(work: Scrubbing) -> Iterator[str]:
     for declared in map(registry.declaration, scrubbed):
         if not is_deleted(declared) and (columns := staying(declared)):
             yield f"{declared.label}: left as they are: {', '.join(columns)}."
+    scrubbed += [model for table in work.emptied for model in table.tables]
     for what, models in (
         ("Registered, and not scrubbed", [model for model in registry.models if model not in scrubbed]),
-        ("Not registered, so left as they are", not_registered()),
+        ("Not registered, so left as they are", [model for model in not_registered() if model not in scrubbed]),
     ):
         if models:
             yield f"{what}: {', '.join(model._meta.label for model in models)}."
@@ -118,9 +144,9 @@ def untouched(work: Scrubbing) -> Iterator[str]:
 def warning(work: Scrubbing) -> str:
     """Return what somebody has to know who is asked whether to do it."""
     names = ", ".join(f"{connections[using].settings_dict['NAME']} ({using})" for using in work.aliases)
-    copies = keeper.describe(work.plans)
+    copies = _beside_rows(work)
     also = f", and erases with the rows {'; '.join(copies)}" if copies else ""
-    does = "anonymises, or deletes," if work.deleting else "anonymises"
+    does = "anonymises, or deletes," if work.deleting or work.emptied else "anonymises"
     text = f"This {does} all of the above in {names}{also}. It cannot be undone."
     return f"{text} {work.last_superuser}".rstrip()
 
@@ -130,4 +156,7 @@ def done(work: Scrubbing) -> str:
     deleted = len(work.deleting)
     anonymised = len(work.plans) - deleted
     also = f", and deleted the rows of {deleted}" if deleted else ""
-    return f"Anonymised {anonymised} table{pluralize(anonymised)}{also}. No event was logged."
+    if emptied := len(work.emptied):
+        also += f", and emptied {emptied} table{pluralize(emptied)}"
+    unmarked = "" if work.marks else " Rows are not marked: gdpr_verify does not know that they are anonymised."
+    return f"Anonymised {anonymised} table{pluralize(anonymised)}{also}. No event was logged.{unmarked}"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db import Error
 from django.template.defaultfilters import pluralize
 
 from .. import errands
@@ -17,32 +15,33 @@ from ..copies.files import KeptFiles, hearing_of_kept_files
 from ..coverage import check_answers
 from ..databases import compaction
 from ..databases.aliases import data_aliases
-from ..databases.failures import failure
 from ..databases.isolation import check_commits
 from ..exceptions import AnonymiseError
-from ..execution.emptying import delete_in_ranges
-from ..execution.ranges import begin_scrub, end_scrubs, execute_in_ranges
+from ..execution.ranges import end_scrubs
+from ..execution.rewriting import written_anew
+from ..jobs import keeping
 from ..log import identity
 from ..planning.plans import Plan
 from ..planning.superusers import said_before, takes_last_superuser
+from ..signals import post_scrub, pre_scrub
+from ..tables import DatabaseIdentity
 from . import choice
+from .announcing import announce
 from .deleting import check_cascades, check_protected, is_deleted
-
-AGAIN = "Run the command again, without --restart: it goes on where it stopped."
-
-# Of a table: its plan, an iterator that does the work and yields how many rows are done, and how many there are to do
-Follow = Callable[[Plan, Iterator[int], int], object]
-
-
-class Interrupted(AnonymiseError):
-    """Somebody has stopped it; it says what is done."""
+from .emptied import Emptied, emptied, in_order, with_keys
+from .emptying import empty
+from .table import Follow, scrub_table
+from .telling import NOT_HEARD, NOT_NOTED, Told, told
+from .to_empty import chosen_to_empty
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scrubbing:
     """What is to be scrubbed."""
 
-    plans: list[Plan]
+    steps: list[Plan | Emptied]
+    """What is done with the rows of each table, in this order."""
+
     begun: dict[tuple[str, str], datetime]
     """{(alias, label of the model): when a run that was interrupted, and is gone on with, was started}"""
 
@@ -58,6 +57,20 @@ class Scrubbing:
     last_superuser: str = ""
     """That no active superuser would be left, in words."""
 
+    batch_size: int | None = None
+    """How many rows are changed in one transaction, by default as many as the database likes."""
+
+    marks: bool = True
+    """Whether rows are marked; else a run that is interrupted cannot be gone on with."""
+
+    @property
+    def plans(self) -> list[Plan]:
+        return [step for step in self.steps if isinstance(step, Plan)]
+
+    @property
+    def emptied(self) -> list[Emptied]:
+        return [step for step in self.steps if isinstance(step, Emptied)]
+
     @property
     def deleting(self) -> list[Plan]:
         """Those of the plans of which the rows are deleted."""
@@ -65,7 +78,7 @@ class Scrubbing:
 
     @property
     def aliases(self) -> list[str]:
-        return list(dict.fromkeys(plan.using for plan in self.plans))
+        return list(dict.fromkeys(step.using for step in self.steps))
 
 
 def prepare(
@@ -74,36 +87,58 @@ def prepare(
     only: Iterable[str] = (),
     but: Iterable[str] = (),
     restart: bool = False,
+    batch_size: int | None = None,
+    marks: bool = True,
     dry_run: bool = False,
 ) -> Scrubbing:
     """Return what is to be scrubbed. Writes nothing.
 
-    Raises ``AnonymiseError`` as ``choice.plans`` does; where the site is strict, if it is not said of each column and
-    model what it is; if rows that are left would go with those that are deleted, or protect them; and, unless it is
-    a ``dry_run``, if nothing would be committed.
+    Raises ``AnonymiseError`` as ``choice.plans``, ``emptied`` and ``with_keys`` do; where the site is strict, if it is
+    not said of each column and model what it is; if rows that are left would go with those that are deleted, or
+    protect them; and, unless it is a ``dry_run``, if nothing would be committed.
     """
     if is_strict():
         check_answers()
-    databases, but = list(databases or ()), list(but)
-    plans = choice.plans(databases, only=only, but=but)
+    databases, only, but = list(databases or ()), list(only), list(but)
+    chosen = chosen_to_empty(only, but)
+    tables = emptied(databases, chosen.models, only)
+    on = {each.using for each in tables}
+    plans = choice.plans(databases, only=chosen.only, but=chosen.but, emptied=chosen, beside=on)
     deleting = [each for each in plans if is_deleted(each.declaration)]
-    check_protected(deleting)
-    check_cascades(deleting, but)
+    gone = [each for table in tables for each in table.tables]
+    check_protected(deleting, gone)
+    check_cascades(deleting, but, gone)
+    restart = restart or not marks
     begun = {} if restart else choice.interrupted(plans)
+    takers = [each.using for each in plans if takes_last_superuser(each)]
+    takers += [each.using for each in tables if each.takes_last_superuser()]
+    plans = [_in_its_way(each, begun, batch_size) for each in plans]
     work = Scrubbing(
-        plans=[replace(each, counts_marked=(each.using, each.label) in begun) for each in plans],
+        steps=with_keys(in_order(plans, tables)),
         begun=begun,
         restart=restart,
         asked=data_aliases(databases),
         left_out=but,
-        last_superuser=said_before(each.using for each in plans if takes_last_superuser(each)),
+        last_superuser=said_before(takers),
+        batch_size=batch_size,
+        marks=marks,
     )
     if not dry_run:
         check_commits(work.aliases)
     return work
 
 
-def _exhaust(plan: Plan, steps: Iterator[int], total: int) -> None:
+def _in_its_way(plan: Plan, begun: Collection[tuple[str, str]], size: int | None) -> Plan:
+    """Return ``plan`` with its table written anew, or why it is not."""
+    goes_on = (plan.using, plan.label) in begun
+    plan = replace(plan, counts_marked=goes_on)
+    if is_deleted(plan.declaration):
+        return plan
+    why_not = "--batch-size is given" if size else "an interrupted run has done a part of it" if goes_on else ""
+    return written_anew(plan, why_not)
+
+
+def _exhaust(step: Plan | Emptied, steps: Iterator[int], total: int) -> None:
     deque(steps, maxlen=0)
 
 
@@ -114,26 +149,33 @@ def _say_nothing(using: str) -> None:
 def scrub(
     work: Scrubbing,
     *,
-    batch_size: int | None = None,
     compact: bool = True,
     follow: Follow = _exhaust,
     compacting: Callable[[str], object] = _say_nothing,
 ) -> list[str]:
     """Anonymise or delete every row; return what still holds old values, a sentence with its cure for each.
 
-    ``batch_size`` is how many rows are changed in one transaction, by default as many as the database likes.
     ``follow`` runs the work of each table; ``compacting`` is given each alias whose files are about to be rewritten,
     which is not done without ``compact``.
 
     Raises ``AnonymiseError``, which says what is done and how to go on, and ``Interrupted`` after Ctrl-C.
     """
     _cut_loose(work)
+    with told("No row was changed. Mend the receiver, and run the command again."):
+        announce(pre_scrub, "pre_scrub", work.aliases)
     with hearing_of_kept_files() as files:
-        for plan in work.plans:
-            _scrub_table(plan, batch_size, follow)
-    # Before the files: whoever fills the copy again after a compaction that failed must find it scrubbed anew.
-    with told(f"All rows are anonymised, but it could not be noted that the run has ended. {AGAIN}"):
+        for step in work.steps:
+            if isinstance(step, Emptied):
+                empty(step, work.batch_size, follow)
+            else:
+                scrub_table(step, work.batch_size, follow, marks=work.marks)
+    with told(NOT_NOTED):
         left = _left(files)
+    left += [line for each in work.emptied for line in each.lines_of_files_left()]
+    with told(NOT_HEARD):
+        announce(post_scrub, "post_scrub", work.aliases)
+    # Before the files: whoever fills the copy again after a compaction that failed must find it scrubbed anew.
+    with told(NOT_NOTED):
         end_scrubs(work.plans)
     if not compact:
         return left + [compaction.left_out(using) for using in work.aliases]
@@ -161,83 +203,27 @@ def _cut_loose(work: Scrubbing) -> None:
         identity.cut_loose(work.aliases)
         for using in work.aliases:
             errands.empty(using)
+            keeping.empty(using)
         if work.restart:
             end_scrubs(work.plans)
-
-
-def _scrub_table(plan: Plan, size: int | None, follow: Follow) -> None:
-    tally = Tally(plan)
-    with told(tally, AGAIN):
-        tally.total = plan.count()
-        if not is_deleted(plan.declaration) and begin_scrub(plan) is not None:
-            tally.before = plan.marked().count()
-        try:
-            follow(plan, tally.follow(size), tally.total - tally.before)
-        except AnonymiseError as error:
-            raise Told(f"{_without_its_own(error)} {tally} Mend this. {AGAIN}") from None
 
 
 def _compact(work: Scrubbing, aliases: list[str], compacting: Callable[[str], object]) -> list[str]:
     """Compact the first of ``aliases``; if that fails, all of them hold old values still."""
     using, *others = aliases
     plans = [plan for plan in work.plans if plan.using == using]
+    models = [each for plan in plans for each in (plan.model, *plan.descendants)]
+    anew = [plan.model for plan in plans if plan.way.is_anew]
+    models += [each for table in work.emptied if table.using == using for each in table.tables]
+    if any(plan.takes_scrub_key for plan in work.plans):
+        models.append(DatabaseIdentity)  # its files hold the key, by which old values could be tried
     with told(
         f"All rows are anonymised, but the files of {', '.join(aliases)} still hold old values. Run the command "
         "again: it anonymises them once more, and compacts."
     ):
         compacting(using)
         try:
-            return compaction.compact([model for plan in plans for model in (plan.model, *plan.descendants)], using)
+            return compaction.compact(models, using, anew)
         except AnonymiseError as error:  # it says all of this one by itself
             also = [f"The files of {', '.join(others)} hold old values too."] if others else []
             raise Told(" ".join([str(error), *also])) from None
-
-
-class Told(AnonymiseError):
-    """It says already what is done."""
-
-
-@dataclass
-class Tally:
-    """How far the scrub of one table is; as text, what to say of it when it breaks off."""
-
-    plan: Plan
-    total: int | None = None
-    before: int = 0
-    """How many rows an interrupted run has done."""
-    scrubbed: int = 0
-    """How many rows this run has done."""
-
-    def follow(self, size: int | None) -> Iterator[int]:
-        work = delete_in_ranges if is_deleted(self.plan.declaration) else execute_in_ranges
-        for scrubbed in work(self.plan, size):
-            self.scrubbed = scrubbed
-            yield scrubbed
-
-    def __str__(self) -> str:
-        table = f"{self.plan.label} on {self.plan.using}"
-        if self.total is None:
-            return f"{table}: this run has changed no row yet."
-        are = pluralize(self.total, "row is,rows are")
-        rows = self.before + self.scrubbed
-        return f"{table}: {rows} of {self.total} {are} done; what was in the making was rolled back."
-
-
-@contextmanager
-def told(progress: str | Tally, again: str = "") -> Iterator[None]:
-    """Turn what breaks the block off into an ``AnonymiseError`` that says what is done, and how to go on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Interrupted(f"Interrupted. {progress} {again}".rstrip()) from None
-    except Told:
-        raise
-    except AnonymiseError as error:
-        raise Told(f"{progress} {_without_its_own(error)}") from None
-    except Error as error:
-        raise Told(f"{failure(error)} {progress} {again}".rstrip()) from None
-
-
-def _without_its_own(error: AnonymiseError) -> str:
-    """Return what ``error`` says without what it says is done: that of one transaction is not true of a scrub."""
-    return str(error).replace(" Nothing was changed.", "").replace("; nothing was changed", "")

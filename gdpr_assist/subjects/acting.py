@@ -8,15 +8,20 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 from django.db.models.constants import LOOKUP_SEP
+from django.utils.translation import gettext_noop
 
 from ..databases.aliases import data_aliases, mirrored
 from ..declaring.clauses import Generic
 from ..declaring.meta import all_rows
 from ..declaring.relations import generic_keys
 from ..paths import Route, clauses_of, end_of, own_key, person_of, routes
+from ..phrases import Phrase
 from ..registry import registry
 from .finding import Found, FoundBy, joined_ways, pointing
 from .person import Keys, Tables
+
+# The way by a key in ``actors``
+ACTED = gettext_noop("only acted (%(key)s)")
 
 
 def acted_rows(keys: Keys, using: str, found: Iterable[Found], tables: Tables) -> list[Found]:
@@ -45,7 +50,7 @@ def _without(acted: Found, hers: list[Found]) -> QuerySet[Any]:
 
 def _ways(model: type[Model], alias: str, keys: Keys, hers: list[Found]) -> Iterator[FoundBy]:
     for name in clauses_of(model).actors:
-        words = f"only acted ({name})"
+        words = Phrase(ACTED, key=name)
         for route in _routes(model, name):
             if route.generic:
                 there = [each.rows for each in hers if each.using == alias and not each.part and not each.is_shared]

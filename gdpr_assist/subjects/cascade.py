@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Model, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 from django.template.defaultfilters import pluralize
+from django.utils.translation import gettext_noop
 
 from ..cascades import protectors_first, taken_with
 from ..databases.rows import batch_size, chunks
@@ -18,6 +19,7 @@ from ..declaring.relations import is_blank
 from ..exceptions import AnonymiseError
 from ..execution.deleting import Deletion
 from ..paths import clauses_of, known_by, own_key, person_of, routes
+from ..phrases import Phrase
 from ..registry import concrete
 from ..undocumented import collected_as_far, objects_of, unread_of
 from .finding import Found
@@ -28,7 +30,7 @@ from .sharing import leading_to_others
 Rows = dict[tuple[type[Model], str], set[Any]]
 
 PROTECTED = "protected by them (PROTECT, RESTRICT)"
-OF_OTHERS = "about somebody else"
+OF_OTHERS = Phrase(gettext_noop("about somebody else"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +144,7 @@ class _Stays:
         for (model, alias), those in going.items():
             taken = those - self.own[model, alias]
             if taken and (grounds := clauses_of(model).grounds):
-                why = f"kept ({', '.join(grounds)})"
+                why = Phrase(gettext_noop("kept (%(ground)s)"), ground=", ".join(grounds))
                 yield Obstacle(model=model, count=len(taken), deleted=deleted, why=why)
             elif clauses_of(model).knows_people:
                 parts = chunks(taken, batch_size(alias))

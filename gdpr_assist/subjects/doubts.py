@@ -8,12 +8,14 @@ from itertools import compress
 from typing import Any
 
 from django.db.models import Model, Q, QuerySet
+from django.utils.translation import gettext_noop
 
 from ..databases.aliases import data_aliases, mirrored
 from ..databases.rows import with_rows
 from ..declaring.meta import all_rows
 from ..declaring.relations import matching_value
 from ..paths import known_by, person_of, routes
+from ..phrases import Phrase
 from ..registry import registry
 from .finding import by_value, doubt_name, is_found_by
 from .person import Keys, Known, Tables, nobodys
@@ -39,8 +41,9 @@ class Doubt:
 
     @property
     def reason(self) -> str:
-        why = "but a key leads to somebody else" if self.is_claimed else "which is not certain to be hers alone"
-        return f"by {self.identifier}, {why}"
+        claimed = gettext_noop("by %(kind)s, but about somebody else")
+        uncertain = gettext_noop("by %(kind)s, which is not certain to be this person's alone")
+        return Phrase(claimed if self.is_claimed else uncertain, kind=self.identifier)
 
 
 def doubts(

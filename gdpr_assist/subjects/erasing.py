@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from typing import Any
 from uuid import UUID
 
 from ..copies.files import NAMED
+from ..copies.keeper import Retained
 from ..databases.rows import locked
 from ..declaring.clauses import Keep
 from ..declaring.meta import all_rows
@@ -17,11 +18,12 @@ from ..erasure import all_gone, counted, erase, operations, pinned_with
 from ..exceptions import AnonymiseError
 from ..execution.deleting import Deletion
 from ..paths import clauses_of
+from ..phrases import Phrase
 from ..planning.plans import Force, Plan
 from .cascade import check_cascade, in_order, may_take_others
 from .finding import ITSELF, Found, lock
 from .person import Keys, Tables
-from .shares import Reason, Share, SubjectResult, all_kept, all_retained, copies_among, left, without_superuser
+from .shares import Reason, Share, SubjectResult, all_kept, copies_among, left, without_superuser
 from .sharing import may_be_shared
 
 
@@ -80,10 +82,10 @@ def erase_person(
         erased=counted(plans, results),
         deleted=all_gone(deletions),
         copies=dict(sum((Counter(each.copies) for each in results), Counter())),
-        kept=[*stays, *all_retained(each for each in retained if each.reason == NAMED)],
+        kept=[*stays, *_retained(each for each in retained if each.reason == NAMED)],
         left=[
             *left(plans, results, force),
-            *all_retained(each for each in retained if each.reason != NAMED),
+            *_retained(each for each in retained if each.reason != NAMED),
         ],
         uncertain=uncertain,
         without_superuser=lost,
@@ -97,6 +99,17 @@ def _taking_others(copies: list[Share]) -> Iterator[Deletion]:
             deletion = Deletion(copy.found.rows)
             deletion.read_keys()
             yield deletion
+
+
+def _retained(those: Iterable[Retained]) -> Iterator[Reason]:
+    """Yield what keepers have retained, as files, by the model of its rows."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for each in those:
+        app_label, model_name, *field = each.what.split(".")
+        why = Phrase("%(field)s: %(why)s", field=field[0], why=each.reason) if field else each.reason
+        counts[f"{app_label}.{model_name}", why] += each.count
+    for (label, reason), count in counts.items():
+        yield Reason(label=label, count=count, reason=reason)
 
 
 def _refuse_kept(shared: list[Share]) -> None:

@@ -16,6 +16,7 @@ from ..declaring.clauses import DELETED, Keep
 from ..export.archive import new_reference, stream_zip
 from ..export.records import Table
 from ..paths import clauses_of, known_by, routes
+from ..phrases import Phrase
 from ..registry import registry
 from .finding import Found
 from .lines import Line
@@ -26,7 +27,8 @@ from .showing import left_out, shown_to
 
 OTHERS = (
     "A key to another person is a token: the same for the same person in this export, another one in the next "
-    f'(Article 15(4) of the GDPR). "{HERSELF}" is the one whom the export is for.'
+    "(Article 15(4) of the GDPR). A name that stands in a column or a text of the person's rows stays as it is. "
+    f'"{HERSELF}" is the one whom the export is for.'
 )
 
 
@@ -81,7 +83,9 @@ def stream(
 
 def _manifest(recipient: Recipient, written: list[tuple[Found, Table]], counts: dict[str, int]) -> dict[str, Any]:
     there = [found for found, _ in written]
-    searched = [model for model in registry.models if routes(model) or known_by(model)]
+    searched = {model._meta.label for model in registry.models if routes(model) or known_by(model)}
+    acted = [_acted(line) for line in recipient.acted]
+    elsewhere = {each.label for each in [*recipient.uncertain, *acted]}
     return {
         "person": recipient.whose,
         "identifiers": _identifiers(recipient.values),
@@ -104,10 +108,10 @@ def _manifest(recipient: Recipient, written: list[tuple[Found, Table]], counts: 
             }
             for each, table in written
         ],
-        "empty": sorted({model._meta.label for model in searched} - {each.label for each in there}),
+        "empty": sorted(searched - {each.label for each in there} - elsewhere),
         "copies": _copies(there, recipient.tells),
-        "not_included": [str(reason) for reason in recipient.uncertain],
-        "acted": [_acted(line) for line in recipient.acted],
+        "not_included": recipient.uncertain,
+        "acted": acted,
         "narrowed": recipient.is_narrowed,
     }
 
@@ -123,9 +127,9 @@ def _beside(table: Table) -> dict[str, Any]:
     return {name: value for name, value in {**files, "uploads": uploads}.items() if value}
 
 
-def _acted(line: Line) -> str:
-    reason = f"{line.how}: not about this person"
-    return str(Reason(label=line.share.label, count=line.count, reason=reason))
+def _acted(line: Line) -> Reason:
+    reason = Phrase("%(ways)s: not about this person", ways=line.how)  # English: the cover has words of its own
+    return Reason(label=line.share.label, count=line.count, reason=reason)
 
 
 def _identifiers(values: list[Known]) -> dict[str, list[Any]]:

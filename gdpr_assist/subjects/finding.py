@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext_noop
 
 from ..copies.rows import can_point, key_texts
 from ..databases.aliases import data_aliases, mirrored
@@ -19,13 +20,23 @@ from ..declaring.search import Matching
 from ..exceptions import AnonymiseError
 from ..execution.selection import among_keys
 from ..paths import KnownBy, Route, end_of, known_by, person_of, routes
+from ..phrases import Phrase
 from ..planning.links import is_text
 from ..registry import registry
 from .person import Keys, Known, Tables, nobodys
 from .sharing import of_others_too, with_another_party
 
 # The way to a row that is the person
-ITSELF = "is the person"
+# Translators: how a row was found: it is the account of the person.
+ITSELF = Phrase(gettext_noop("is the person"))
+
+# The way by a key
+# Translators: how a row was found; %(way)s is the name of a column, as "customer".
+BY = gettext_noop("by %(way)s")
+
+# The way by a value
+# Translators: how a row was found; %(kind)s is what somebody is known by, as "email".
+BY_VALUE = gettext_noop("by %(kind)s")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +151,7 @@ def joined_ways(model: type[Model], alias: str, ways: list[FoundBy]) -> Iterator
 def _by_key(model: type[Model], alias: str, keys: Keys) -> Iterator[FoundBy]:
     for route in routes(model):
         if route.person and (mine := keys.get(route.person)):
-            words = f"by {route.lookup}" if route.lookup else ITSELF
+            words = Phrase(BY, way=route.lookup) if route.lookup else ITSELF
             hers = all_rows(model, alias).filter(**{f"{route.key}__in": among_keys(route.person, mine, alias)})
             yield FoundBy(part=route.party, words=words, rows=hers, route=route)
 
@@ -155,7 +166,7 @@ def by_value(model: type[Model], alias: str, values: list[Known], included: Coll
         those = [value.value for value in hers if value.is_certain or is_included]
         if those and is_found_by(model, each):
             rows = nobodys(model, alias, each.party).filter(matching_value(model, each.lookup, *those))
-            yield FoundBy(part=each.party, words=f"by {each.identifier}", rows=rows)
+            yield FoundBy(part=each.party, words=Phrase(BY_VALUE, kind=each.identifier), rows=rows)
 
 
 def doubt_name(model: type[Model], identifier: str) -> str:
@@ -233,4 +244,4 @@ def pointing(model: type[Model], alias: str, route: Route, targets: list[QuerySe
         kind = ContentType.objects.db_manager(alias).get_for_model(rows.model)
         condition = {f"{before}{generic.content_type}": kind.pk, f"{before}{generic.object_id}__in": those}
         pointing = all_rows(model, alias).filter(**condition)
-        yield FoundBy(part=route.party, words=f"by {before}{generic}", rows=pointing, route=route)
+        yield FoundBy(part=route.party, words=Phrase(BY, way=f"{before}{generic}"), rows=pointing, route=route)

@@ -10,6 +10,7 @@ from itertools import compress
 from typing import Any
 
 from django.template.defaultfilters import pluralize
+from django.utils.translation import gettext_noop
 
 from ..copies.rows import copies_of
 from ..databases.placement import explained
@@ -17,6 +18,7 @@ from ..databases.rows import with_rows
 from ..declaring.meta import all_rows
 from ..execution.deleting import Deletion
 from ..paths import clauses_of
+from ..phrases import Phrase, listed
 from ..planning.preview import preview
 from ..planning.superusers import said_before
 from .cascade import Obstacle, Rows, cascade, in_order
@@ -57,7 +59,7 @@ class Line:
     @property
     def how(self) -> str:
         """The ``ways`` in words, with their numbers where these are not that of all rows."""
-        return ", ".join(way if count == self.count else f"{count} {way}" for way, count in self.ways.items())
+        return listed(way if count == self.count else _numbered(way, count) for way, count in self.ways.items())
 
     @property
     def _done(self) -> str:
@@ -153,6 +155,10 @@ def _line(share: Share) -> Line:
         with explained(share.found.using):
             count, marked, refilled = share.found.rows.count(), 0, 0
     return Line(share=share, count=count, ways=_ways(share.found, count), marked=marked, refilled=refilled)
+
+
+def _numbered(way: str, count: int) -> Phrase:
+    return Phrase(gettext_noop("%(count)s %(way)s"), count=str(count), way=way)
 
 
 def _ways(found: Found, total: int) -> dict[str, int]:

@@ -12,14 +12,17 @@ from django.core.exceptions import ValidationError
 from django.db.models import F, Model, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_noop
 
 from ..declaring.meta import all_rows
 from ..declaring.relations import generic_keys, is_multi_valued
 from ..paths import clauses_of, end_of, person_of, routes
+from ..phrases import Phrase
 from .person import Keys, Tables
 
 # What stands for the person whom the export is for
-HERSELF = "this person"
+# Translators: in a column that says who somebody is; the cover of the export names it.
+HERSELF = Phrase(gettext_noop("this person"))
 
 # In hexadecimal digits
 TOKEN_LENGTH = 16

@@ -10,12 +10,13 @@ from uuid import UUID
 
 from django.db.models import Model, QuerySet
 from django.template.defaultfilters import pluralize
+from django.utils.translation import gettext_noop
 
-from ..copies.keeper import Retained
 from ..copies.rows import copies_of
 from ..declaring.clauses import DELETED, Keep
 from ..execution.execute import Result
 from ..paths import clauses_of
+from ..phrases import Phrase
 from ..planning.parts import part_of_person
 from ..planning.plans import Force, Plan, plan
 from ..planning.superusers import goes_with, takes_last_superuser
@@ -25,20 +26,30 @@ from .person import Keys, Tables
 from .sharing import link_rows, without_others
 
 # Why a row stays of which a party has seen something, and owns nothing
-SEEN = "another's; this person has seen it"
+SEEN = Phrase(gettext_noop("another's; this person has seen it"))
 
 # Why other rows stay
-SHARED = "about somebody else too"
-UNABLE = "can_anonymise = False"
+SHARED = Phrase(gettext_noop("about somebody else too"))
+# Translators: the ground on which rows stay
+UNABLE = Phrase(gettext_noop("declared as not to be anonymised"))
+
+# Why they stay, in words
+KEPT = gettext_noop("kept (%(ground)s)")
 
 # Of rows that are not about the person: nobody's erasure but theirs changes them.
 LEFT = "leave"
 
 # The way to a row that is a copy of one that was found
-COPIES = "copies of the above"
+COPIES = Phrase(gettext_noop("copies of the above"))
 
 # The way to a row that goes with one that is deleted
-CASCADE = "by cascade"
+CASCADE = Phrase(gettext_noop("by cascade"))
+
+# Why rows that were erased before are still there
+REFILLED = Phrase(gettext_noop("refilled since it was erased: force=True"))
+
+# The way to a row that only leads to one that is shared
+LINK = gettext_noop("link to %(model)s")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +144,7 @@ class Share:
             return {}
         clauses = clauses_of(self.found.model)
         others = {
-            name: f"it is of {other}, where there is one"
+            name: Phrase(gettext_noop("it belongs to the %(party)s, if there is one"), party=other)
             for other, party in clauses.parties.items()
             for name in party.erases
             if self.found.part and name not in self.plan.fields
@@ -187,7 +198,7 @@ def _links(every: list[Found], keys: Keys, people_go: bool) -> Iterator[Share]:
     ways: dict[tuple[type[Model], str], list[FoundBy]] = defaultdict(list)
     for each in every:
         for rows in link_rows(each.rows, keys, each.part, people_go=people_go) if each.is_shared else ():
-            ways[rows.model, each.using].append(FoundBy(part="", words=f"link to {each.label}", rows=rows))
+            ways[rows.model, each.using].append(FoundBy(part="", words=Phrase(LINK, model=each.label), rows=rows))
     for (model, alias), those in ways.items():
         yield from (Share(found=found, verb="delete") for found in joined_ways(model, alias, those))
 
@@ -211,21 +222,11 @@ def copies_among(share: Share) -> Iterator[Share]:
             yield replace(each, is_copy=True)
 
 
-def all_retained(those: Iterable[Retained]) -> Iterator[Reason]:
-    """Yield what keepers have retained, as files, by the model of its rows."""
-    counts: Counter[tuple[str, str]] = Counter()
-    for each in those:
-        app_label, model_name, *field = each.what.split(".")
-        counts[f"{app_label}.{model_name}", ": ".join([*field, each.reason])] += each.count
-    for (label, reason), count in counts.items():
-        yield Reason(label=label, count=count, reason=reason)
-
-
 def left(plans: Iterable[Plan], results: Iterable[Result], force: Force) -> Iterator[Reason]:
     """Yield what was erased before, and is filled again."""
     for each, result in zip(plans, results, strict=True):
         if result.skipped and not force and (count := each.refilled().count()):
-            yield Reason(label=each.name, count=count, reason="refilled since it was erased: force=True")
+            yield Reason(label=each.name, count=count, reason=REFILLED)
 
 
 def all_kept(shares: Iterable[Share]) -> Iterator[Reason]:
@@ -233,6 +234,10 @@ def all_kept(shares: Iterable[Share]) -> Iterator[Reason]:
     counts: Counter[tuple[str, str]] = Counter()
     for each in shares:
         if each.verb == "keep":
-            counts[each.label, f"kept ({each.ground})"] += each.found.rows.count()
+            counts[each.label, kept_on(each.ground)] += each.found.rows.count()
     for (label, reason), count in (+counts).items():
         yield Reason(label=label, count=count, reason=reason)
+
+
+def kept_on(ground: str) -> Phrase:
+    return Phrase(KEPT, ground=ground)

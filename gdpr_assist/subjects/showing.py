@@ -22,10 +22,14 @@ from .finding import Found
 from .references import Tokens, references, with_references
 
 # Why a personal column is not shown; translated where somebody reads it
-OF_ANOTHER = gettext_noop("of another person")
-CREDENTIAL = gettext_noop("credential")
-COPY = gettext_noop("copy of an exported value: it leads to a row of its own")
-EXCLUDED = gettext_noop("excluded by declaration")
+# Translators: why a column is left out of an export
+OF_ANOTHER = gettext_noop("it belongs to another person")
+# Translators: why a column is left out of an export: it is a password or a key. It stands behind "Password: "
+CREDENTIAL = gettext_noop("it is a means to log in, and is never handed out")
+# Translators: why a column is left out of an export
+COPY = gettext_noop("it leads to another row, and what it says stands there")
+# Translators: why a column is left out of an export
+EXCLUDED = gettext_noop("left out by the declaration of this site")
 
 
 def shown_to(found: Found, tokens: Tokens) -> tuple[QuerySet[Any], View]:

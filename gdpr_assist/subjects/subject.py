@@ -16,7 +16,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Model, QuerySet
 
 from ..databases.rows import with_rows
-from ..exceptions import AnonymiseError
+from ..exceptions import AnonymiseError, TryAgain
 from ..export.records import Table
 from ..paths import clauses_of
 from ..planning.plans import Force
@@ -372,7 +372,7 @@ class Subject:
             self._look_again()
             with suppress(Changed):
                 return act()
-        raise AnonymiseError(
+        raise TryAgain(
             f"Who the person is, or what she is known by, has changed {TRIES} times between reading and locking; "
             "nothing was changed. Call it again."
         )

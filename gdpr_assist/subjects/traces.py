@@ -11,10 +11,12 @@ from typing import Any
 from django.db import Error
 from django.db.models import CharField, Count, Field, FileField, Model, TextField
 from django.db.models.functions import Lower
+from django.utils.translation import gettext_noop
 
 from ..databases.rows import batch_size, chunks
 from ..declaring.meta import all_rows
 from ..paths import clauses_of, person_of
+from ..phrases import Phrase
 from ..registry import registry
 from ..residue.looking import Residue, look
 from ..residue.values import folded
@@ -42,6 +44,7 @@ LONGEST = 200
 
 # So many texts are looked for, the short ones first: addresses, names and numbers. Each takes time in each row.
 MOST = 200
+SHORTEST = gettext_noop("only the %(number)s shortest are looked for")
 
 
 # {(model, alias, names of its columns): {texts of these: keys of her rows}}
@@ -92,7 +95,7 @@ class Traces:
         gone = [text for text in self._texts if folded(text) not in kept]
         residue = look(gone[:MOST])
         if more := len(gone[MOST:]):
-            residue.unread[f"{more} of the person's texts"] = f"only the {MOST} shortest are looked for"
+            residue.unread[f"{more} of the person's texts"] = Phrase(SHORTEST, number=str(MOST))
         return residue
 
 

@@ -33,6 +33,7 @@ from tests.observing import changed, in_table, row, unchanged
 from tests.people import account, sale
 
 TERM = "ada@example.org"
+DONE = "This is done"
 OVER = "This search is over. Please search again."
 UNREADABLE = "The selection could not be read. Nothing was changed; please select again."
 NO_IDS = ["x", "a" * 43, "a" * 5000, "ä", "\0", "..", "%ED%A0%80", "<b>", " "]
@@ -317,34 +318,59 @@ class TestOver:
                 assert page.status_code in (400, 404)
 
     def test_after_the_erasure_of_a_person(self, officer):
-        ada = account("ada")
+        account("ada")
         found = search(officer, "ada@quill.example")
         page = results_form(officer, found, person=found.context["people"][0].value)
         assert Errand.objects.count() == 2
         done = send(officer, page, "person-form", {"action": "erase"}).url
         assert done.startswith(OPERATIONS)
-        assert Errand.objects.count() == 0
         with unchanged(Account):
             again = send(officer, page, "person-form", {"action": "erase"})
         assert (again.status_code, again.url) == (302, done)
-        assert officer.get(path_of(found)).status_code == 400
-        assert row(ada)["email"] != "ada@quill.example"
+        for behind in (path_of(page), path_of(found)):
+            shown = officer.get(behind)
+            assert (shown.status_code, shown.context["title"]) == (200, DONE)
+            assert shown.context["erasure_url"] == done
+            assert "quill" not in shown.content.decode()
+        other = Client()
+        other.force_login(User.objects.create_superuser("other"))
+        assert said(other.get(path_of(page))) == [OVER]
+
+    def test_after_the_erasure_of_one_of_two_too(self, officer):
+        """The term is that of who is erased."""
+        ada, bob = account("ada"), account("bob")
+        with changed(Sale, search_fields=["phone"], identifiers={}):
+            sale(ada, phone="555")
+            sale(bob, phone="555")
+            found = search(officer, "555")
+            page = results_form(officer, found, person=found.context["people"][0].value)
+            send(officer, page, "person-form", {"action": "erase"})
+            behind = officer.get(path_of(found))
+        assert behind.context["title"] == DONE
+        assert "555" not in behind.content.decode()
 
     def test_after_the_erasure_of_rows_all_that_led_to_it(self, officer, three_of_two):
-        page = results_form(officer, search(officer), page="2", obj_pk=obj_pk(three_of_two[0]))
+        first = search(officer)
+        page = results_form(officer, first, page="2", obj_pk=obj_pk(three_of_two[0]))
         page = results_form(officer, page, action="anonymise", obj_pk=obj_pk(three_of_two[2]))
         other = search(officer, "Ada Lovelace")
         confirm(officer, page)
-        assert Errand.objects.count() == 1  # a search of its own
-        assert officer.get(path_of(other)).status_code == 200
+        assert "term" in officer.get(path_of(other)).context  # a search of its own
+        for behind in (path_of(page), path_of(first)):
+            assert officer.get(behind).context["title"] == DONE
         again = confirm(officer, page)
         assert again.url.startswith(OPERATIONS)
         assert said(again)[-1] == "This was confirmed before, and is done. It was not done again."
 
     def test_after_a_new_version_of_the_app_that_keeps_something_else(self, officer, ada, monkeypatch):
         path = path_of(search(officer))
-        store = asked.errands.read
-        monkeypatch.setattr(asked.errands, "read", lambda *args, **kwargs: {**store(*args, **kwargs), "new": 1})
+        read = asked.errands.read
+
+        def read_more(*args, **kwargs):
+            found = read(*args, **kwargs)
+            return found and {**found, "new": 1}
+
+        monkeypatch.setattr(asked.errands, "read", read_more)
         assert officer.get(path).status_code == 400
 
     def test_after_logging_out(self, officer, client, ada):
@@ -386,7 +412,9 @@ class TestOver:
         page = results_form(officer, search(officer), action="anonymise", obj_pk=obj_pk(ada))
         Customer.all_objects.all().delete()
         assert officer.get(path_of(page)).status_code == 200
-        assert said(confirm(officer, page)) == ["Nothing was anonymised."]
+        (message,) = said(again := confirm(officer, page))
+        assert message.endswith("Customers: 1 when this was shown, 0 now.")
+        assert "gdpr-erase" not in again.content.decode()
 
     def test_a_person_who_is_gone(self, officer):
         ada = account("ada")
@@ -506,14 +534,45 @@ class TestBadInput:
         for page in pages:
             assert re.match(r"The database could not do this \(\w+Error\)\.", said(page)[0])
 
-    def test_what_is_done_stays_done_if_its_errand_cannot_be_deleted(self, officer, ada, monkeypatch):
-        def fails(*args):
-            raise OperationalError("ada")
+    @pytest.mark.parametrize(
+        "function",
+        [
+            "errands.drop",
+            "admin.operations.led",
+            "admin.done.note_remarks",
+            "admin.done.stays",
+            "admin.confirmation._done",
+        ],
+    )
+    @pytest.mark.parametrize("error", [OperationalError, ValueError])
+    def test_what_is_done_stays_done_whatever_fails_afterwards(
+        self, officer, ada, monkeypatch, caplog, function, error
+    ):
+        def fails(*args, **kwargs):
+            raise error("ada@quill.example")
 
-        page = results_form(officer, search(officer), action="anonymise", obj_pk=obj_pk(ada))
-        monkeypatch.setattr("gdpr_assist.errands.drop", fails)
-        (message,) = said(confirm(officer, page))
-        assert message.startswith("1 row was anonymised: 1 customer.")
+        person = account("ada")
+        found = search(officer, "ada@quill.example")
+        hers = results_form(officer, found, person=found.context["people"][0].value)
+        rows = results_form(officer, search(officer), action="anonymise", obj_pk=obj_pk(ada))
+        monkeypatch.setattr(f"gdpr_assist.{function}", fails)
+        answers = [send(officer, hers, "person-form", {"action": "erase"}), confirm(officer, rows)]
+        assert [answer.status_code for answer in answers] == [302, 302]
+        assert row(person)["email"] != "ada@quill.example"
+        assert row(ada)["name"] != "Ada Lovelace"
+        assert "ada@quill.example" not in caplog.text
+        for text in said(answers[-1]):
+            assert "anonymised" in text.lower() or text == "What this page was for is done."
+
+    def test_nothing_is_searched_after_an_erasure(self, officer, monkeypatch):
+        """A search may fail, and costs more than the erasure."""
+        account("ada")
+        found = search(officer, "ada@quill.example")
+        page = results_form(officer, found, person=found.context["people"][0].value)
+        searched = []
+        monkeypatch.setattr("gdpr_assist.admin.finds.search", lambda *args, **kwargs: searched.append(args))
+        send(officer, page, "person-form", {"action": "erase"})
+        assert searched == []
 
     def test_an_errand_that_is_dropped_meanwhile(self, officer, ada, monkeypatch):
         found = search(officer)
@@ -545,7 +604,7 @@ class TestWhatIsSearched:
     def test_fields_of_other_rows_have_the_way_to_them(self, officer):
         with changed(Sale, search_fields=["buyer__email__icontains", "pk"]):
             fields = self.kinds(officer.get(TOOL))["sales"]
-        assert fields == ["buyer: email (a part is enough)", "ID", "email", "phone"]
+        assert fields == ["email of buyer (a part is enough)", "ID", "email", "phone"]
 
     def test_a_search_of_the_projects_own(self, officer, monkeypatch):
         meta = type("PrivacyMeta", (), {"search": lambda self, term: []})
@@ -592,7 +651,7 @@ class TestWhyARowWasFound:
         with changed(Sale, search_fields=["buyer__email"], subject=None):
             page = search(officer, "ada@quill.example")
             found = [reason for table in page.context["tables"] for row in table.rows for reason in row.reasons]
-        assert [(each.field, each.matched) for each in found] == [("buyer: email", "")]
+        assert [(each.field, each.matched) for each in found] == [("email of buyer", "")]
 
 
 class TestRows:

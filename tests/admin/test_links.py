@@ -26,7 +26,7 @@ def circle(ada, bob):
 def test_who_may_see_the_row_takes_the_link(log_in, ada, bob, circle):
     client = log_in(*RIGHTS, "people.view_circle")
     page = person(client, ada)
-    assert groups(page)["1 circle-account relationship"] == ("link to people.Circle", "deleted")
+    assert groups(page)["1 circle-account relationship"] == ("link to people.Circle", "will be deleted")
     assert erase(client, page).status_code == 302
     assert list(circle.members.all()) == [bob]
     assert row(circle)["motto"] == "Sing"

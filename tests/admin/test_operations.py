@@ -4,6 +4,7 @@ import uuid
 
 import pytest
 from django.contrib.auth.models import User
+from django.core import signing
 from django.test import RequestFactory
 
 from gdpr_assist.admin import operations
@@ -27,11 +28,31 @@ def request_of(user, **data):
     return request
 
 
+def drawn(user, address="/"):
+    return operations.drawn(request_of(user), site, address, counts={"shop.Customer": 2}, token="abc")
+
+
 def test_what_a_page_has_drawn_is_read_again(user):
-    first, second = (operations.drawn(request_of(user), site) for _ in range(2))
+    first, second = drawn(user), drawn(user)
     found = {operations.posted(request_of(user, operation=each), site) for each in (first, second)}
     assert len(found) == 2
     assert all(isinstance(each, uuid.UUID) and each.version == 4 for each in found)
+
+
+def test_what_it_has_shown_travels_with_it(user):
+    signed = operations.signed(request_of(user, operation=drawn(user)), site)
+    assert (signed.counts, signed.token) == ({"shop.Customer": 2}, "abc")
+
+
+def test_that_of_another_page_is_refused(user):
+    with pytest.raises(SelectionError, match="Nothing was changed"):
+        operations.posted(request_of(user, operation=drawn(user, "/person/x/")), site)
+
+
+def test_that_of_an_older_version_is_refused(user):
+    old = signing.dumps(uuid.uuid4().hex, salt=operations._salt(request_of(user), site, "/"))
+    with pytest.raises(SelectionError, match="Nothing was changed"):
+        operations.posted(request_of(user, operation=old), site)
 
 
 def test_a_form_without_one_is_an_operation_of_its_own(user):
@@ -47,7 +68,7 @@ def test_what_no_page_has_drawn_is_refused(user, text):
 
 
 def test_that_of_another_user_or_of_another_site_is_refused(user):
-    text = operations.drawn(request_of(user), site)
+    text = drawn(user)
     with pytest.raises(SelectionError):
         operations.posted(request_of(User.objects.create_superuser("chief"), operation=text), site)
     elsewhere = type(site)(name="elsewhere")
@@ -56,7 +77,7 @@ def test_that_of_another_user_or_of_another_site_is_refused(user):
 
 
 def test_one_that_is_older_than_half_an_hour_is_refused(user, monkeypatch):
-    text = operations.drawn(request_of(user), site)
+    text = drawn(user)
     monkeypatch.setattr(operations, "VALID", -1)
     with pytest.raises(SelectionError):
         operations.posted(request_of(user, operation=text), site)
@@ -64,18 +85,18 @@ def test_one_that_is_older_than_half_an_hour_is_refused(user, monkeypatch):
 
 def test_whether_it_took_effect_its_receipt_says(user):
     customer = Customer.objects.create(name="Ada", email="ada@example.org")
-    drawn = uuid.uuid4()
-    assert not operations.is_done(drawn)
-    erase([plan(Customer.objects.filter(pk=customer.pk))], operation=drawn)
-    assert operations.is_done(drawn)
+    number = uuid.uuid4()
+    assert not operations.is_done(number)
+    erase([plan(Customer.objects.filter(pk=customer.pk))], operation=number)
+    assert operations.is_done(number)
     assert not operations.is_done(None)
 
 
 def test_its_page_is_for_those_who_may_see_erasures(user, settings):
     settings.GDPR_TOOL_PERMISSIONS = True
     settings.ROOT_URLCONF = "tests.admin.urls"
-    drawn = uuid.uuid4()
-    assert operations.url_of(request_of(user), site, drawn) == f"/shop/gdpr_assist/operation/{drawn}/change/"
-    assert operations.url_of(request_of(User.objects.create_user("clerk", is_staff=True)), site, drawn) is None
+    number = uuid.uuid4()
+    assert operations.url_of(request_of(user), site, number) == f"/shop/gdpr_assist/operation/{number}/change/"
+    assert operations.url_of(request_of(User.objects.create_user("clerk", is_staff=True)), site, number) is None
     settings.GDPR_LOG_DATABASE_NAME = None
-    assert operations.url_of(request_of(user), site, drawn) is None
+    assert operations.url_of(request_of(user), site, number) is None

@@ -28,7 +28,7 @@ from gdpr_assist.models import Operation
 from gdpr_assist.registry import registry
 from gdpr_assist.subjects.shares import SubjectResult
 from tests.admin.conftest import OPERATIONS, TOOL
-from tests.admin.pages import confirm, obj_pk, said, send
+from tests.admin.pages import Forms, confirm, obj_pk, said, send
 from tests.admin.urls import site
 from tests.apps.fields.models import TextKey
 from tests.apps.people.models import (
@@ -52,7 +52,8 @@ from tests.observing import changed, row, unchanged, unchanged_rows
 from tests.people import account, sale
 
 ADDRESS = "ada@quill.example"
-CHANGED = "What is known of this person is not what was shown. Nothing was changed; please look at it again."
+UNCONFIRMED = "This must be confirmed on the page that shows it. Nothing was changed."
+CHANGED = "What is there now is not what was shown. Nothing was changed; please look at it again."
 OVER = "This search is over. Please search again."
 UNKNOWN = "Whose this is is not known, or not for you to see. Please search for what the person is known by."
 ALL = [f"people.{action}_{model}" for model in ("account", "sale", "saleline") for action in ("view", "change")]
@@ -107,13 +108,25 @@ def test_people_stand_first_with_how_they_were_found(officer, ada, bob):
     assert f'name="person" value="{value(ada)}"' in page.content.decode()
 
 
+def test_people_of_one_name_are_told_apart_by_what_they_are_known_by(officer, ada, bob, monkeypatch):
+    with changed(Account, search_fields=["email__contains"]):
+        monkeypatch.setattr(Account, "__str__", lambda self: self.email)
+        named = search(officer, "quill")
+        monkeypatch.setattr(Account, "__str__", lambda self: "Ada Quill")
+        page = search(officer, "quill")
+    assert [each.told_apart for each in named.context["people"]] == ["account", "account"]
+    assert {each.told_apart for each in page.context["people"]} == {f"account, {each.email}" for each in (ada, bob)}
+    assert f'dir="auto">Account, {ada.email}</p>' in page.content.decode()
+    assert ada.email not in page.request["PATH_INFO"] + page.request["QUERY_STRING"]
+
+
 @pytest.mark.parametrize("searched", [["phone"], ["buyer__email"]])
 def test_rows_that_match_lead_to_their_people_and_stand_in_no_table(officer, ada, searched):
     mine, nobodys = sale(ada, phone=ADDRESS), sale(phone=ADDRESS)
     with changed(Sale, search_fields=searched):
         page = search(officer)
     (found,) = page.context["people"]
-    assert found.found[-1] == "1 sale, by buyer"
+    assert found.found[-1] == "1 sale, through the field “buyer”"
     keys = [row.key for table in page.context["tables"] for row in table.rows]
     assert keys == ([str(nobodys.pk)] if searched == ["phone"] else [])
     assert str(mine.pk) not in keys
@@ -127,10 +140,17 @@ def test_rows_that_a_certain_value_gives_her_stand_in_no_table(officer, ada, bob
     found = {each.value: each.found for each in page.context["people"]}
     assert found == {
         value(ada): ["by this email", "1 reader, by email"],
-        value(bob): ["by this email", "1 sale, by buyer"],
+        value(bob): ["by this email", "1 sale, through the field “buyer”"],
     }
     assert page.context["tables"] == []
     assert mistaken.buyer == bob
+
+
+def test_who_is_named_by_a_generic_key_is_told_so(officer, ada):
+    Remark.objects.create(about=sale(ada), text="hers")
+    with changed(Remark, subject=None, actors=["about"]):
+        found = group(person(officer, ada), "1 remark")
+    assert found.ways == "linked to this person only by the field “about”"
 
 
 def test_somebody_without_an_account_is_found_by_what_she_is_known_by(officer):
@@ -272,17 +292,16 @@ def test_the_page_says_what_an_erasure_does_by_names(officer, ada):
     page = person(officer, ada, term=ADDRESS)
     assert page.context["title"] == "Personal data of one person"
     assert groups(page) == {
-        "1 account": ("is the person", "anonymised: email"),
-        "1 profile": ("is the person, by account", "anonymised: phone"),
-        "1 sale": ("by buyer", "anonymised: email, phone"),
-        "1 sale line": ("by sale__buyer", "deleted"),
+        "1 account": ("is the person", "will be anonymised: email"),
+        "1 profile": ("is the person, through the field “account”", "will be anonymised: phone"),
+        "1 sale": ("through the field “buyer”", "will be anonymised: email, phone"),
+        "1 sale line": ("through the field “buyer” of “sale”", "will be deleted"),
     }
     sales = next(each for each in page.context["page"].groups if each.title == "1 sale")
-    assert sales.names == [(str(bought), f"/shop/people/sale/{bought.pk}/change/")]
-    assert sales.notes == ["recipient stays (tax)"]
+    assert sales.names == [(str(bought), f"/shop/people/sale/{bought.pk}/change/", None)]
     content = page.content.decode()
     assert str(bought) in content
-    assert "recipient stays (tax)" in content
+    assert "Recipient of 1 sale (tax)" in content
 
 
 def test_the_page_changes_nothing(officer, ada):
@@ -335,8 +354,8 @@ def test_a_generic_key_leads_to_the_people_of_its_row(officer, ada, bob):
     with changed(Remark, search_fields=["text"]):
         page = search(officer, "found by this")
     assert {each.value: each.found for each in page.context["people"]} == {
-        value(ada): ["2 remarks, by content_type, object_id"],
-        value(bob): ["1 remark, by content_type, object_id"],
+        value(ada): ["2 remarks, attached to data of this person"],
+        value(bob): ["1 remark, attached to data of this person"],
     }
 
 
@@ -492,7 +511,7 @@ def test_what_has_changed_since_it_was_shown_is_shown_again(officer, ada):
     bought = sale(ada, email=ADDRESS)
     with unchanged(Account, Sale):
         again = erase(officer, page)
-    assert said(again) == [CHANGED]
+    assert said(again) == [f"{CHANGED} Sales: 0 when this was shown, 1 now."]
     assert "1 sale" in groups(again)
     erase(officer, again)
     assert row(bought)["email"] != ADDRESS
@@ -521,7 +540,8 @@ def test_a_row_that_appears_before_the_rows_are_locked_is_no_part_of_what_was_sh
     just_before("erase", monkeypatch, lambda: sale(**values))
     with unchanged(Account, Profile):
         again = erase(officer, page, include=included)
-    assert said(again) == [CHANGED]
+    rows = "Sales by phone: 1 when this was shown, 2 now." if included else "Sales: 0 when this was shown, 1 now."
+    assert said(again) == [f"{CHANGED} {rows}"]
     assert set(Sale.objects.values_list("phone", flat=True)) == ({"555"} if included else {"555", ""})
     assert Sale.objects.filter(email=ADDRESS).count() == (not included)
     assert again.context["page"].token not in ("", page.context["page"].token)
@@ -546,14 +566,14 @@ def test_what_one_officer_was_shown_another_cannot_confirm(officer, ada, client)
         again = erase(client, page, operation="")
         assert (again.status_code, said(again)) == (400, [OVER])
         own = person(client, ada)
-        again = erase(client, own, token=page.context["page"].token)
-    assert said(again) == [CHANGED]
-    assert erase(client, again).status_code == 302
+        signed = dict(Forms(page).forms["person-form"])["operation"]
+        assert erase(client, own, operation=signed).status_code == 400
+    assert erase(client, own).status_code == 302
 
 
 def test_a_form_without_the_page_is_no_confirmation(officer, ada):
     with unchanged(Account):
-        assert said(person(officer, ada, action="erase")) == [CHANGED]
+        assert said(person(officer, ada, action="erase")) == [UNCONFIRMED]
 
 
 def test_rows_in_doubt_are_left_unless_they_are_ticked(officer, ada, bob):
@@ -580,10 +600,14 @@ def test_what_was_filled_again_is_erased_with_force(officer, ada):
     Account.objects.filter(pk=ada.pk).update(email=ADDRESS)
     page = person(officer, ada)
     assert page.context["page"].groups[0].notes == ["1 anonymised before", "1 of these filled again since"]
+    with unchanged(Account):
+        assert said(erase(officer, page)) == [UNCONFIRMED]
+    page = send(officer, page, "person-form", {"force": "yes"})
     (message,) = said(erase(officer, page))
-    assert message.startswith("Nothing was anonymised. Left as they are: 1 account, refilled since")
+    assert message.startswith("Nothing was anonymised. Left as they are: 1 account (refilled since")
     assert row(ada)["email"] == ADDRESS
-    erase(officer, person(officer, ada), force="yes")
+    page = send(officer, person(officer, ada), "person-form", {"force": "yes"})
+    erase(officer, page, force="yes")
     assert row(ada)["email"] != ADDRESS
 
 
@@ -614,7 +638,8 @@ def test_the_export_is_that_of_the_person(officer, ada, bob):
 
 def test_the_export_is_in_the_format_that_was_chosen(officer, ada):
     page = person(officer, ada)
-    assert re.findall(r'<option value="(\w+)">', page.content.decode()) == ["csv", "json", "complete"]
+    choices = page.content.decode().partition('id="id_format"')[2].partition("</select>")[0]
+    assert re.findall(r'<option value="(\w+)">', choices) == ["complete", "csv", "json"]
     response = person(officer, ada, action="export", format="complete", bom="yes")
     with zipfile.ZipFile(io.BytesIO(response.getvalue())) as archive:
         assert archive.read("csv/people-Account.csv").startswith(b"\xef\xbb\xbf")
@@ -633,7 +658,7 @@ def test_the_manifest_has_no_word_of_rows_that_are_not_for_the_user(log_in, ada,
 
     assert told() == []
     settings.GDPR_TOOL_SEES_ALL = True
-    assert told() == ["people.Sale: 1 row, by email, but a key leads to somebody else"]
+    assert told() == ["people.Sale: 1 row, by email, but about somebody else"]
     assert row(hidden)["email"] == ADDRESS
 
 
@@ -716,7 +741,8 @@ def test_a_model_that_is_not_for_the_user_refuses_the_whole(log_in, ada, without
     assert f"to change: {name}." in " ".join(page.content.decode().split())
     assert "erase this person" not in page.content.decode()
     with unchanged(Account, Sale, SaleLine):
-        assert erase(client, page).status_code == 403
+        refused = erase(client, page)
+        assert (refused.status_code, refused.context["missing"]) == (403, [(without, "")])
         may_export = person(client, ada, action="export").status_code
     assert may_export == (403 if without == "people.view_sale" else 200)
     assert bool(page.context["page"].groups) == (without != "people.view_sale")
@@ -833,7 +859,7 @@ def test_object_permissions_hold_for_rows_that_are_ticked_or_found(log_in, setti
             exported = post(client, {"action": "export", "everything": "yes", "term": "555"}).getvalue()
         assert len(zipfile.ZipFile(io.BytesIO(exported)).read("people-Sale.csv").splitlines()) == 3
         settings.GDPR_TOOL_SEES_ALL = True
-        post(client, {"action": "anonymise", "confirmed": "yes", "everything": "yes", "term": "555"})
+        confirm(client, post(client, {"action": "anonymise", "everything": "yes", "term": "555"}))
     assert {row(each)["phone"] for each in (kept, hidden, free)} == {""}
 
 
@@ -874,7 +900,7 @@ def test_rows_in_doubt_and_rows_in_the_place_of_others_are_no_longer_what_was_sh
     sale(phone="555")
     with unchanged(Account, Sale):
         again = erase(officer, page, include="people.Sale by phone")
-    assert said(again) == [CHANGED]
+    assert said(again) == [f"{CHANGED} Sales by phone: 1 when this was shown, 2 now."]
     bought.delete()
     other = sale(ada, email=ADDRESS)
     assert said(erase(officer, again)) == [CHANGED]
@@ -886,7 +912,7 @@ def test_a_row_of_another_database_has_no_page_here(officer, ada):
     elsewhere = Reader.objects.using("other").create(email=ADDRESS)
     page = person(officer, ada)
     (found,) = [each for each in page.context["page"].groups if each.title == "1 reader"]
-    assert found.names == [(str(elsewhere), None)]
+    assert found.names == [(str(elsewhere), None, None)]
 
 
 # -- on other pages -----------------------------------------------------------------------------
@@ -1001,8 +1027,11 @@ def test_what_she_only_did_something_to_is_shown_and_stays(officer, ada, packer)
     bought = sale(ada, packed_by=packer)
     page = person(officer, packer)
     found = group(page, "1 sale")
-    assert (found.ways, found.done) == ("only acted (packed_by)", "left as they are")
-    assert found.names == [(str(bought), f"/shop/people/sale/{bought.pk}/change/")]
+    assert (found.ways, found.done) == (
+        "linked to this person only by the field “packed by”",
+        "will be left as they are",
+    )
+    assert found.names == [(str(bought), f"/shop/people/sale/{bought.pk}/change/", None)]
     another = sale(ada, packed_by=packer)  # which makes no difference to an erasure
     with unchanged_rows(Sale):
         assert erase(officer, page).url.startswith(OPERATIONS)
@@ -1018,7 +1047,7 @@ def test_what_she_only_did_something_to_takes_no_right(log_in, ada, packer, may_
     assert page.context["page"].outside == []
     if may_view:
         found = group(page, "2 sales")
-        assert ([name for name, _url in found.names], found.others) == ([str(seen)], 1)
+        assert ([each.name for each in found.names], found.others) == ([str(seen)], 1)
     else:
         assert set(groups(page)) == {"1 account", "1 staff account"}
         assert "sale" not in page.content.decode()
@@ -1040,9 +1069,9 @@ def test_what_goes_by_cascade_is_shown_by_names(officer, ada):
     line, *_others = with_lines(ada, *"abc")
     with sales_go():
         page = person(officer, ada)
-        found = next(each for each in page.context["page"].groups if each.ways == "by cascade")
-        assert (found.title, found.done) == ("3 sale lines", "deleted with the above")
-        assert found.names[0] == (str(line), None)  # it has no page of its own
+        found = next(each for each in page.context["page"].groups if each.ways == "belonging to what is deleted")
+        assert (found.title, found.done) == ("3 sale lines", "will be deleted with the above")
+        assert found.names[0] == (str(line), None, None)  # it has no page of its own
         (message,) = said(erase(officer, page))
     assert "Deleted: 3 sale lines, 1 sale." in message
 
@@ -1056,7 +1085,7 @@ def test_rows_with_a_composite_key_go_by_cascade(officer, ada):
     declared = {"fields": ["owner"], "identifiers": {"email": "owner"}, "on_erasure": "delete"}
     with registry.registered(Device, type("PrivacyMeta", (), declared)):
         page = person(officer, ada)
-        assert groups(page)["2 readings"] == ("by cascade", "deleted with the above")
+        assert groups(page)["2 readings"] == ("belonging to what is deleted", "will be deleted with the above")
         (message,) = said(erase(officer, page))
     assert "Deleted: 2 readings, 1 device." in message
     assert not readings.exists()
@@ -1068,7 +1097,7 @@ def test_what_would_go_by_cascade_since_it_was_shown_is_shown_again(officer, ada
         page = person(officer, ada)
         SaleLine.objects.create(sale=line.sale)
         with unchanged(Sale, SaleLine):
-            assert said(erase(officer, page)) == [CHANGED]
+            assert said(erase(officer, page)) == [f"{CHANGED} Sale lines: 1 when this was shown, 2 now."]
 
 
 RIGHTS = [
@@ -1086,7 +1115,7 @@ def test_names_of_what_goes_by_cascade_are_for_those_who_may_view_it(log_in, ada
     with sales_go(subject=None):
         page = person(log_in(*RIGHTS, *filter(None, [right])), ada)
     assert page.context["page"].outside == []
-    assert [name for name, _url in group(page, "1 sale line").names] == ([str(line)] if right else [])
+    assert [each.name for each in group(page, "1 sale line").names] == ([str(line)] if right else [])
 
 
 @pytest.mark.parametrize("right", ["people.delete_saleline", None])
@@ -1133,4 +1162,5 @@ def test_rows_that_stay_and_would_go_are_said_on_the_page(officer, ada):
         assert page.context["page"].obstacles == ["1 sale line would be deleted with sales: kept (tax)"]
         with unchanged(Account, Sale, SaleLine):
             (message,) = said(erase(officer, page))
-    assert message.startswith("people.SaleLine: 1 row would go with people.Sale, and is kept (tax)")
+    # There is no button on the page, and nothing to send that it has signed.
+    assert message.startswith("This must be confirmed on the page that shows it.")

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import re
+import uuid
 import zipfile
 
 import django
@@ -16,11 +17,11 @@ from django.db import InterfaceError, OperationalError, connection, connections
 from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import resolve, reverse
+from django.utils import timezone
 
 from gdpr_assist.admin import results, selection
 from gdpr_assist.exceptions import ExportError
 from gdpr_assist.export import records
-from gdpr_assist.export.archive import FORMATS
 from gdpr_assist.models import EventLog, Operation, Outcome, PrivacyAnonymised, Receipt
 from gdpr_assist.registry import registry
 from gdpr_assist.tables import stored_key
@@ -28,7 +29,7 @@ from tests.admin.conftest import CUSTOMERS, OPERATIONS, TOOL
 from tests.admin.pages import Forms, confirm, obj_pk, said
 from tests.apps.fields.models import TextKey, UUIDKey
 from tests.apps.shop.models import AuditEntry, Category, Comment, Customer, Employee, Order, Reservation
-from tests.observing import address, spoken
+from tests.observing import address, markers, spoken
 
 UNREADABLE = "The selection could not be read. Nothing was changed; please select again."
 
@@ -220,8 +221,7 @@ def test_tables_of_models_that_cannot_be_anonymised_say_so(officer, ada, ada_aud
 
 def test_more_rows_than_a_page_shows(officer, ada, monkeypatch):
     monkeypatch.setattr(results, "ROWS_PER_MODEL", 2)
-    for _number in range(5):
-        Order.objects.create(recipient="Ada", email="ada@example.org", placed="2020-01-01T00:00Z")
+    found = orders(5)
     page = search(officer, "ada@example.org")
     table = next(table for table in page.context["tables"] if table.label == "shop.Order")
     assert (len(table.rows), table.total) == (2, 5)
@@ -231,8 +231,20 @@ def test_more_rows_than_a_page_shows(officer, ada, monkeypatch):
         "shop-Customer.csv": 1,
         "orders.csv": 5,
     }
-    confirm(officer, act(officer, "anonymise", **everything))
-    assert not Order.objects.filter(recipient="Ada").exists()
+    asked = act(officer, "anonymise", **everything)
+    assert (asked.context["going"], asked.context["marked"]) == (5, 0)
+    [done] = said(confirm(officer, asked))
+    keys = [order.pk for order in found]
+    # In one comparison, so that a failure shows which of these the message, the rows and the markers agree about
+    assert (
+        done.partition(" Operation ")[0],
+        dict(Order.objects.values_list("pk", "recipient")),
+        markers(Order),
+    ) == (
+        "5 rows were anonymised: 5 orders.",
+        {key: str(key) for key in keys},
+        sorted(map(str, keys)),
+    )
     assert Customer.objects.get().name == "Ada Lovelace"
 
 
@@ -364,10 +376,73 @@ def test_rows_that_were_anonymised_before_are_marked(officer):
         page = search(officer, "ada@example.org")
     (table,) = page.context["tables"]
     assert {row.key: row.marked for row in table.rows} == {str(marked.pk): True, str(other.pk): False}
-    assert page.content.decode().count(">anonymised</span>") == 1
+    assert page.content.decode().count(">anonymised on ") == 1
     assert page.content.decode().count(">filled again</span>") == 1
     # With the rows themselves; and once more, which of those that are marked were filled again
     assert queried(captured, Order) == {Order: ["rows", "rows"]}
+
+
+def anonymised_in_march():
+    """Two orders that a term finds: one that the log knows to be anonymised in March 2024, and one that is not."""
+    marked, other = orders(2)
+    marked.anonymise()
+    Order.objects.filter(pk=marked.pk).update(email="ada@example.org")
+    Operation.objects.using("gdpr_log").update(started="2024-03-05T12:00Z")
+    return marked, other
+
+
+def badges(page):
+    return re.findall(r'<span class="gdpr-badge">([^<]*)</span>', page.content.decode())
+
+
+def test_the_badge_of_a_row_says_when_it_was_anonymised(officer):
+    marked, other = anonymised_in_march()
+    other.anonymise()
+    Order.objects.filter(pk=other.pk).update(email="ada@example.org")
+    Operation.objects.using("gdpr_log").filter(events__target_pk=str(other.pk)).update(started="2024-04-06T12:00Z")
+    with CaptureQueriesContext(connections["gdpr_log"]) as captured:
+        page = search(officer, "ada@example.org")
+    assert badges(page) == ["anonymised on 03/05/2024", "anonymised on 04/06/2024"]
+    assert len([each for each in captured if "target_pk" in each["sql"]]) == 1
+    marked.anonymise(force=True)
+    Order.objects.filter(pk=marked.pk).update(email="ada@example.org")
+    first = badges(search(officer, "ada@example.org"))[0]
+    assert first == f"anonymised on {timezone.localdate():%m/%d/%Y}"
+
+
+def test_the_log_is_not_asked_about_rows_that_are_not_marked(officer):
+    orders(2)
+    with CaptureQueriesContext(connections["gdpr_log"]) as captured:
+        search(officer, "ada@example.org")
+    assert not captured.captured_queries
+
+
+@pytest.mark.parametrize("of", ["another alias", "another database", "another model"])
+def test_the_badge_has_no_date_of_what_another_row_has(officer, of):
+    anonymised_in_march()
+    log = Operation.objects.using("gdpr_log")
+    if of == "another alias":
+        log.update(using="other")
+    elif of == "another database":
+        log.update(database_id=uuid.uuid4())
+    else:
+        EventLog.objects.using("gdpr_log").update(model_name="Customer")
+    assert badges(search(officer, "ada@example.org")) == ["anonymised"]
+
+
+def test_the_badge_has_no_date_of_what_was_rolled_back(officer):
+    anonymised_in_march()
+    operation = Operation.objects.using("gdpr_log").get()
+    Outcome.objects.using("gdpr_log").update_or_create(
+        operation=operation, defaults={"committed": False, "decided": timezone.now()}
+    )
+    assert badges(search(officer, "ada@example.org")) == ["anonymised"]
+
+
+def test_the_badge_has_no_date_where_the_log_cannot_be_read(officer, monkeypatch):
+    anonymised_in_march()
+    monkeypatch.setattr("gdpr_assist.log.history.is_readable", lambda: False)
+    assert badges(search(officer, "ada@example.org")) == ["anonymised"]
 
 
 @pytest.mark.parametrize("model", [TextKey, UUIDKey])
@@ -491,12 +566,13 @@ def test_export_is_a_zip_with_a_file_for_each_model(officer, ada, ada_order, ada
 
 def options(page):
     """Return the formats that a page offers."""
-    return re.findall(r'<option value="(\w+)">', page.content.decode())
+    choices = page.content.decode().partition('id="id_format"')[2].partition("</select>")[0]
+    return re.findall(r'<option value="(\w+)">', choices)
 
 
 def test_the_page_offers_all_formats_and_ticks_the_mark_for_spreadsheets(officer, ada):
     page = officer.post(TOOL, {"term": "ada@example.org"}, follow=True)
-    assert options(page) == list(FORMATS)
+    assert options(page) == ["complete", "csv", "json"]
     assert '<input type="checkbox" name="bom" value="yes" checked>' in page.content.decode()
     assert options(officer.post(TOOL, {"term": "nobody"}, follow=True)) == []
 
@@ -604,8 +680,8 @@ def test_an_error_of_the_database_is_told_without_its_words(officer, ada, kind, 
 
     page = act(officer, "anonymise", ada)
     broken = {
-        "search": "personal_data.tables",
-        "export": "personal_data.exported",
+        "search": "finds.tables",
+        "export": "search_export.exported",
         "confirmation": "anonymising.plan",
         "erase": "anonymising.erase",
     }
@@ -670,10 +746,34 @@ def test_anonymise_asks_with_the_plan_of_each_model(officer, ada, ada_order):
     assert "shop.Order: 1 row, one UPDATE for each batch of rows; fields: recipient," in content
     assert Forms(page).actions["anonymise-form"] == path_of(page)
     assert path_of(page).startswith(f"{TOOL}confirm/")
-    assert '<td class="gdpr-text">ada@example.org</td><td>becomes' in content
+    assert re.search(r">ada@example\.org</td><td[^>]*>will become ", content)
     assert not PrivacyAnonymised.objects.exists()
     assert Customer.objects.get().name == "Ada Lovelace"
     assert "no-store" in page.headers["Cache-Control"]
+
+
+def test_who_types_another_number_is_asked_again_on_the_same_page(officer, monkeypatch):
+    monkeypatch.setattr("gdpr_assist.admin.confirmation.MOST_UNTYPED", 2)
+    orders(3)
+    page = act(officer, "anonymise", term="ada@example.org", everything="yes")
+    refused = confirm(officer, page, number="13")
+    assert said(refused) == ["Nothing was changed. Type the number of rows, 3, into the box that asks for it."]
+    assert 'name="number"' in refused.content.decode()
+    assert Order.objects.filter(email="ada@example.org").count() == 3
+    assert said(confirm(officer, refused, number="3"))[0].startswith("3 rows were anonymised: 3 orders.")
+
+
+def test_the_number_is_that_of_the_rows_that_will_change(officer, monkeypatch):
+    monkeypatch.setattr("gdpr_assist.admin.confirmation.MOST_UNTYPED", 2)
+    orders(3)
+    Order.objects.filter(pk=Order.objects.first().pk).anonymise()
+    page = act(officer, "anonymise", term="example.org", obj_pk=[obj_pk(each) for each in Order.objects.all()])
+    assert (page.context["rows"], page.context["going"]) == (3, 2)
+    assert 'name="number"' not in page.content.decode()
+    again = confirm(officer, page, force="yes")
+    assert said(again) == ["Nothing was changed. Type the number of rows, 3, into the box that asks for it."]
+    assert "Type the number of rows, 3, to confirm" in again.content.decode()
+    assert said(confirm(officer, page))[0].startswith("2 rows were anonymised: 2 orders.")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -712,7 +812,7 @@ def test_the_numbers_of_the_page_are_those_of_the_message(officer, ada, ada_orde
     marked = Customer.objects.create(name="Grace", email="grace@example.org")
     marked.anonymise()
     page = act(officer, "anonymise", marked, ada, ada_order)
-    assert (page.context["unmarked"], page.context["marked"]) == (2, 1)
+    assert (page.context["going"], page.context["marked"]) == (2, 1)
     assert "Are you sure you want to anonymise 2 rows?" in page.content.decode()
     done = "2 rows were anonymised: 1 customer, 1 order. "
     left = "1 row was left as it is, because it was anonymised before: 1 customer. "
@@ -725,9 +825,10 @@ def test_marked_rows_stay_unless_forced(officer, ada):
     page = act(officer, "anonymise", ada)
     assert (page.context["marked"], page.context["refilled"]) == (1, 1)
     assert 'name="force"' in page.content.decode()
-    confirm(officer, page)
+    again = confirm(officer, page)
+    assert "gdpr-erase" not in again.content.decode()
     assert Customer.objects.get().phone == "0456"
-    confirm(officer, act(officer, "anonymise", ada), force="yes")
+    confirm(officer, confirm(officer, again, force="yes"), force="yes")
     assert Customer.objects.get().phone == ""
 
 
@@ -736,7 +837,6 @@ def test_rows_that_cannot_be_anonymised_are_named_and_stay(officer, ada, ada_aud
     assert page.context["kept"] == ["1 audit entry"]
     assert "1 audit entry" in page.content.decode()
     confirm(officer, page)
-    act(officer, "anonymise", ada_audit, ada, confirmed="yes")
     assert AuditEntry.objects.get().actor == "ada@example.org"
     assert Customer.objects.get().phone == ""
 
@@ -844,7 +944,8 @@ def test_rows_that_are_gone_by_now(officer, ada):
     page = act(officer, "anonymise", ada)
     ada.delete()
     response = confirm(officer, page)
-    assert said(response) == ["Nothing was anonymised."]
+    [message] = said(response)
+    assert message.startswith("What is there now is not what was shown. Nothing was changed; please look at it again.")
 
 
 def test_the_selection_may_be_packed(officer, ada):

@@ -21,11 +21,23 @@ PEOPLE = 40
 LONGEST_START = 60
 
 
+# Of the site as it is, and with a queue
+SETTINGS = "tests.browser.settings"
+WITH_A_QUEUE = "tests.browser.queue"
+
 # Whoever has bought something and has a picture
 PEOPLE_WITH_MOST = """
     SELECT id, username, email, first_name || ' ' || last_name FROM auth_user
     WHERE id IN (SELECT customer_id FROM shop_order)
     AND id IN (SELECT user_id FROM accounts_profile WHERE avatar != '') ORDER BY id
+"""
+
+
+# Somebody of the staff who may do nothing, with the password of the officer
+ADD_CLERK = """
+    INSERT INTO auth_user
+        (username, password, is_staff, is_active, is_superuser, first_name, last_name, email, date_joined)
+    SELECT 'clerk', password, 1, 1, 0, '', '', '', date_joined FROM auth_user WHERE username = 'officer'
 """
 
 
@@ -56,31 +68,36 @@ class Site(NamedTuple):
         with closing(sqlite3.connect(self.folder / "db.sqlite3", timeout=20)) as database:
             return database.execute(query, values).fetchall()
 
+    def change(self, statement, *values):
+        with closing(sqlite3.connect(self.folder / "db.sqlite3", timeout=20)) as database, database:
+            database.execute(statement, values)
+
+    @contextmanager
+    def without_a_log(self):
+        """Have the database of the event log away for a while: the site finds an empty one."""
+        log, away = self.folder / "gdpr_log.sqlite3", self.folder / "away.sqlite3"
+        log.rename(away)
+        yield
+        away.replace(log)
+
     def log(self):
         return (self.folder / "server.log").read_text()
 
 
-@contextmanager
-def served(folder, settings="example.settings"):
-    """Serve a new site whose databases and files are in ``folder``; yield it."""
-    environment = {
-        **os.environ,
-        "EXAMPLE_VAR": str(folder),
-        "DJANGO_SETTINGS_MODULE": settings,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(PROJECT)]),
-        "PYTHONWARNINGS": "ignore",
-    }
-
-    def command(*arguments):
-        return [sys.executable, str(PROJECT / "manage.py"), *arguments]
-
+def seed(folder):
+    """Make the databases and files of a new site in ``folder``."""
     for arguments in (
         ("migrate", "--verbosity=0"),
         ("migrate", "--database=gdpr_log", "--verbosity=0"),
         ("seed", f"--people={PEOPLE}"),
         ("create_demo_admin",),
     ):
-        subprocess.run(command(*arguments), env=environment, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(_command(*arguments), env=_environment(folder), check=True, stdout=subprocess.DEVNULL)
+
+
+@contextmanager
+def served(folder, theme="", settings=SETTINGS):
+    """Serve the site whose databases and files are in ``folder``, with an app as the theme of its admin; yield it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -88,7 +105,10 @@ def served(folder, settings="example.settings"):
     with (
         log,
         subprocess.Popen(
-            command("runserver", "--noreload", "--nothreading", str(port)), env=environment, stdout=log, stderr=log
+            _command("runserver", "--noreload", "--nothreading", str(port)),
+            env=_environment(folder, theme, settings),
+            stdout=log,
+            stderr=log,
         ) as server,
     ):
         try:
@@ -96,6 +116,33 @@ def served(folder, settings="example.settings"):
             yield Site(f"http://127.0.0.1:{port}", folder)
         finally:
             server.terminate()
+
+
+def work(folder):
+    """Let a worker do all that waits in the queue of the site."""
+    command = _command("db_worker", "--batch", "--no-startup-delay", "--interval=0")
+    subprocess.run(command, env=_environment(folder, settings=WITH_A_QUEUE), check=True, capture_output=True)
+
+
+def make_queue(folder):
+    """Give the site the tables of the queue."""
+    command = _command("migrate", "--verbosity=0")
+    subprocess.run(command, env=_environment(folder, settings=WITH_A_QUEUE), check=True)
+
+
+def _command(*arguments):
+    return [sys.executable, str(PROJECT / "manage.py"), *arguments]
+
+
+def _environment(folder, theme="", settings=SETTINGS):
+    return {
+        **os.environ,
+        "EXAMPLE_VAR": str(folder),
+        "EXAMPLE_THEME": theme,
+        "DJANGO_SETTINGS_MODULE": settings,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(PROJECT)]),
+        "PYTHONWARNINGS": "ignore",
+    }
 
 
 def _wait_for(address, server):

@@ -18,7 +18,7 @@ from .looking import tokens_in
 
 MANIFEST = "manifest.json"
 # It says so of columns that are somebody else's, in which nothing is this person's
-OF_ANOTHER = "of another person"
+OF_ANOTHER = "it belongs to another person"
 
 
 class Exports:

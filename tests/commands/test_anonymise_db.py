@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connections
+from django.db import OperationalError, connection, connections
 from model_bakery import baker
 
 from gdpr_assist.databases import compaction
@@ -17,7 +17,7 @@ from gdpr_assist.log.reconciliation import shown
 from gdpr_assist.management.console import Lines
 from gdpr_assist.models import DatabaseIdentity, EventLog, Operation, PrivacyAnonymised, Receipt, Scrub
 from gdpr_assist.registry import registry
-from gdpr_assist.scrubbing import choice
+from gdpr_assist.scrubbing import choice, table, telling
 from gdpr_assist.scrubbing import run as steps
 from tests.apps.fields.models import TextKey
 from tests.apps.shop.models import (
@@ -42,6 +42,10 @@ REFUSAL = (
     "This database may not be anonymised: set GDPR_CAN_ANONYMISE_DATABASE = True in the settings "
     "of the copy, never in those of the original."
 )
+
+
+# Of an invented row: it takes the key of the database
+AFTERWARDS = "will become: [key]-[digits]@anon.example.com, where it is not empty"
 
 
 def run(*args):
@@ -249,7 +253,7 @@ class TestScrubbing:
         scrub()
         after = dump("default")
         assert after["default", "shop_customer"] == before["default", "shop_customer"]
-        assert markers(Customer) == [str(each.pk) for each in Customer.all_objects.all()]
+        assert markers(Customer) == sorted(str(each.pk) for each in Customer.all_objects.all())
 
     def test_no_event_is_logged_and_no_receipt_written(self):
         customer()
@@ -373,7 +377,7 @@ class TestCompacting:
         """Return what was handed to the compaction: {alias: models}."""
         calls = {}
 
-        def compact(models, using):
+        def compact(models, using, anew):
             calls[using] = set(models)
             assert not Customer.objects.using(using).filter(name="Ottoline Quillfeather").exists()
             return [f"{using}: still in the cellar."] if using == "other" else []
@@ -401,7 +405,7 @@ class TestCompacting:
         """Whoever fills the copy again in between must not find it half scrubbed."""
         person = customer()
 
-        def fail(models, using):
+        def fail(models, using, anew):
             raise AnonymiseError("The disk is full.")
 
         with monkeypatch.context() as patch:
@@ -428,13 +432,13 @@ class TestCompacting:
 
     def test_a_dry_run_says_so(self, compacted):
         printed = run("--dry-run", "--database", "default").splitlines()
-        assert printed[-2:] == ["default: would be compacted.", "All is well."]
+        assert printed[-2:] == ["default: would be compacted.", "Nothing is in the way of the run itself."]
         assert compacted == {}
         assert "compact" not in run("--dry-run", "--no-compact")
 
     @pytest.mark.usefixtures("copy")
     def test_a_failure_is_an_error(self, monkeypatch):
-        def compact(models, using):
+        def compact(models, using, anew):
             raise AnonymiseError(f"{using}: the disk is full.")
 
         person = customer()
@@ -691,7 +695,7 @@ class TestResuming:
         assert self.RESUMING not in printed
 
     def test_after_all_rows_are_done_nothing_is_resumed(self, comments, calls, monkeypatch):
-        def compact(models, using):
+        def compact(models, using, anew):
             raise AnonymiseError(f"{using}: the disk is full.")
 
         with monkeypatch.context() as patch:
@@ -730,10 +734,15 @@ class TestResuming:
         assert row(taken)["email"] == address(taken)
 
 
+# What is said of a table that the database changes in sets
+IN_SETS = {
+    "postgresql": "the table written anew in one pass (which takes its room twice, and keeps readers out)",
+}.get(connection.vendor, "one UPDATE for each batch of rows")
+
 # {where it is broken off: (what breaks, what it says is done)}
 STEPS = {
     "preparing": ((identity, "cut_loose"), "No row was changed, though"),
-    "beginning": ((steps, "begin_scrub"), "shop.Comment on default: 0 of 1 row is done; what was in"),
+    "beginning": ((table, "begin_scrub"), "shop.Comment on default: 0 of 1 row is done; what was in"),
     "compacting": (
         (compaction, "compact"),
         "All rows are anonymised, but the files of default still hold old values.",
@@ -797,7 +806,7 @@ class TestCompactionThatEnds:
 
     @pytest.mark.parametrize("at", ["default", "other"])
     def test_ctrl_c_while_it_is_said_which_is_next(self, at, monkeypatch):
-        monkeypatch.setattr(compaction, "compact", lambda models, using: [])
+        monkeypatch.setattr(compaction, "compact", lambda models, using, anew: [])
 
         def say(using):
             if using == at:
@@ -805,14 +814,14 @@ class TestCompactionThatEnds:
 
         error = self.scrub(compacting=say)
         files = {"default": "default, other", "other": "other"}[at]
-        assert type(error) is steps.Interrupted
+        assert type(error) is telling.Interrupted
         assert str(error) == (
             f"Interrupted. All rows are anonymised, but the files of {files} still hold old values. Run the command "
             "again: it anonymises them once more, and compacts."
         )
 
     def test_a_table_that_cannot_be_rewritten(self, monkeypatch):
-        def refuse(models, using):
+        def refuse(models, using, anew):
             raise AnonymiseError(f"{using}: in use.")
 
         monkeypatch.setattr(compaction, "compact", refuse)
@@ -821,12 +830,12 @@ class TestCompactionThatEnds:
 
 @pytest.mark.usefixtures("copy")
 def test_a_table_that_is_not_there_does_not_say_that_nothing_was_changed(monkeypatch):
-    def absent(plan, size):
+    def absent(plan, size, *, marks):
         yield 2
         raise AnonymiseError("The database 'x' has no table y, which an erasure needs; nothing was changed. Migrate.")
 
     baker.make(Comment)
-    monkeypatch.setattr(steps, "execute_in_ranges", absent)
+    monkeypatch.setattr(table, "execute_in_ranges", absent)
     with pytest.raises(CommandError) as caught:
         run("--noinput", "--database=default", "--model=shop.Comment")
     said = str(caught.value)
@@ -850,7 +859,7 @@ def test_ctrl_c_at_the_question(monkeypatch):
 @pytest.mark.usefixtures("copy")
 @pytest.mark.parametrize("args", [["--noinput"], ["--noinput", "--no-compact"], ["--dry-run"]])
 def test_verbosity_0_prints_nothing(args, capsys, monkeypatch):
-    monkeypatch.setattr(compaction, "compact", lambda models, using: [])
+    monkeypatch.setattr(compaction, "compact", lambda models, using, anew: [])
     person = customer()
     assert run("-v0", *args) == ""
     assert capsys.readouterr() == ("", "")
@@ -1089,23 +1098,22 @@ class TestDryRun:
         customer()
         baker.make(Comment, _quantity=2)
         printed = run("--dry-run").splitlines()
-        assert (
-            "default: shop.Customer: 1 row, one UPDATE for each batch of rows; "
-            "fields: name, email, phone, born, notes" in printed
-        )
+        assert f"default: shop.Customer: 1 row, {IN_SETS}; fields: name, email, phone, born, notes" in printed
         assert any(line.startswith("default: shop.Comment: 2 rows, in batches") for line in printed)
         assert any(line.startswith("other: shop.Customer: 0 rows") for line in printed)
         assert not any(line.startswith("gdpr_log") for line in printed)
 
     @pytest.mark.django_db
-    def test_the_verdict_says_that_the_run_itself_is_refused(self):
-        assert run("--dry-run").splitlines()[-1] == (
-            "Not well: Without --dry-run it is refused here, as GDPR_CAN_ANONYMISE_DATABASE is not True."
-        )
+    def test_the_last_line_says_that_the_run_itself_is_refused_which_is_nothing_wrong(self):
+        refused = "Without --dry-run it is refused here, as GDPR_CAN_ANONYMISE_DATABASE is not True."
+        assert run("--dry-run").splitlines()[-1] == refused
+        document = json.loads(run("--dry-run", "--json"))
+        assert document["in_the_way"] == [refused]
+        assert not {"is_well", "wrong"} & set(document)
 
     @pytest.mark.usefixtures("copy")
-    def test_or_that_all_is_well(self):
-        assert run("--dry-run").splitlines()[-1] == "All is well."
+    def test_or_that_nothing_is_in_its_way(self):
+        assert run("--dry-run").splitlines()[-1] == "Nothing is in the way of the run itself."
 
     @pytest.mark.usefixtures("copy")
     def test_as_json(self):
@@ -1113,25 +1121,67 @@ class TestDryRun:
         with untouched():
             printed = run("--dry-run", "--json", "--database=default", "--model=shop.Customer", "--model=shop.Comment")
         document = json.loads(printed)
-        assert (document["is_well"], document["wrong"], document["compacted"]) == (True, [], ["default"])
+        assert (document["in_the_way"], document["compacted"]) == ([], ["default"])
         customers = next(each for each in document["tables"] if each["model"] == "shop.Customer")
         assert customers == {
             "database": "default",
             "model": "shop.Customer",
             "does": "anonymise",
-            "way": "one UPDATE for each batch of rows",
+            "way": IN_SETS,
             "rows": 1,
             "left": 0,
             "fields": ["name", "email", "phone", "born", "notes"],
             "with": [],
+            "nulled": [],
             "marked": 0,
             "refilled": 0,
             "unknown": [],
             "kept": {},
             "goes_on_from": None,
             "done": 0,
+            "sample": [
+                {"field": "name", "before": "Alex Example", "after": "will become 17"},
+                {"field": "email", "before": "alex@example.org", "after": AFTERWARDS},
+                {"field": "phone", "before": "+44 1632 960017", "after": "will be emptied"},
+                {"field": "born", "before": "1990-05-17", "after": "will be emptied"},
+                {"field": "notes", "before": "Alex Example", "after": "will be emptied"},
+            ],
         }
         assert "quill" not in printed
+
+    @pytest.mark.usefixtures("copy")
+    def test_shows_what_becomes_of_an_invented_row(self):
+        ada = customer()
+        with untouched():
+            printed = run("--dry-run", "--database=default", "--model=shop.Customer")
+        assert "default: shop.Customer: an invented row" in printed
+        assert f"email  alex@example.org  {AFTERWARDS}" in printed
+        assert ada.email not in printed
+
+    @pytest.mark.usefixtures("copy")
+    def test_shows_what_becomes_of_real_rows_where_that_is_asked_for(self):
+        rows = [customer(email=f"{name}@quill.example") for name in "abcd"]
+        with untouched():
+            printed = run("--dry-run", "--show-values", "--database=default", "--model=shop.Customer")
+        shown = re.findall(r"^default: shop.Customer: row (\d+)$", printed, re.M)
+        assert shown == [str(each.pk) for each in rows[:3]]
+        assert rows[0].email in printed
+        assert "Alex Example" not in printed
+
+    @pytest.mark.usefixtures("copy")
+    def test_no_row_is_shown_of_a_table_that_is_deleted_or_with_v_0(self):
+        customer()
+        with redeclared(Customer, type("PrivacyMeta", (), {"fields": ["email"], "on_erasure": "delete"})):
+            assert "an invented row" not in run("--dry-run", "--database=default", "--model=shop.Customer")
+        assert run("--dry-run", "--show-values", "-v0", "--database=default") == ""
+
+    @pytest.mark.usefixtures("copy")
+    @pytest.mark.parametrize(
+        ("args", "why"), [(["--noinput"], "add --dry-run"), (["--dry-run", "--json"], "not with --json")]
+    )
+    def test_real_values_are_refused_elsewhere(self, args, why):
+        with untouched(), pytest.raises(CommandError, match=why):
+            run("--show-values", *args)
 
     @pytest.mark.usefixtures("copy")
     def test_json_is_for_a_dry_run(self):

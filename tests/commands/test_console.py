@@ -181,7 +181,8 @@ def test_tables_on_a_terminal(site, command):
     status, seen = site.run_on_terminal(*command)
     assert status == 0, seen
     assert "┃" in seen
-    assert "All is well" in seen.splitlines()[-1]
+    last = "Nothing is in the way of the run itself." if command[0] == "anonymise_db" else "All is well"
+    assert last in seen.splitlines()[-1]
     assert "┃" not in site.run(*command).stdout
 
 

@@ -117,12 +117,12 @@ class TestRerun:
         }
 
     def test_as_json_with_what_cannot_be_applied(self):
-        ghost = log(event(DELETE, "gone.Ghost", 4711), age=3)
-        undecided = log(event(DELETE, "shop.Customer", 4712), outcome=None)
+        ghost = log(event(DELETE, "gone.Ghost", 47110815), age=3)
+        undecided = log(event(DELETE, "shop.Customer", 47110816), outcome=None)
         out = StringIO()
         with pytest.raises(CommandError, match=r"^Not well: 1 failed, 1 undecided and 0 busy, listed above"):
             call_command("gdpr_rerun", "--dry-run", "--json", stdout=out)
-        assert "471" not in out.getvalue()
+        assert "4711081" not in out.getvalue()
         document = json.loads(out.getvalue())
         [failed], [left] = document["failed"], document["undecided"]
         assert (failed["operation"], failed["model"]) == (str(ghost), "gone.Ghost")

@@ -180,7 +180,7 @@ def test_rows_in_doubt_are_erased_if_somebody_says_so(ada):
 def test_what_is_left_is_printed(ada):
     sale(account("bob"), email="ada@quill.example")
     printed = run("erase", "people.Account", ada.pk, "--noinput")
-    assert "Left as they are: people.Sale: 1 row, by email, but a key leads to somebody else\n" in printed
+    assert "Left as they are: people.Sale: 1 row, by email, but about somebody else\n" in printed
 
 
 @pytest.mark.parametrize(

@@ -433,7 +433,8 @@ class ScrubThatDeletes(Scenario):
         with ExitStack() as declared:
             for model in self.deleted:
                 declared.enter_context(changed(model, on_erasure="delete", subject=None))
-            scrub(prepare(["default"], only=[each._meta.label for each in self.models]), batch_size=1, compact=False)
+            labels = [each._meta.label for each in self.models]
+            scrub(prepare(["default"], only=labels, batch_size=1), compact=False)
 
     def found(self):
         """Return all that a scrub is to leave the same, whatever became of it meanwhile."""

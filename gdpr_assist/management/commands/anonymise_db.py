@@ -12,12 +12,14 @@ from gdpr_assist.exceptions import AnonymiseError
 from gdpr_assist.former import warn
 from gdpr_assist.management.arguments import add_json, positive
 from gdpr_assist.management.asking import check_confirmed
+from gdpr_assist.management.before_after import check_values
 from gdpr_assist.management.console import console
 from gdpr_assist.management.scrubs import describe
 from gdpr_assist.planning.plans import Plan
-from gdpr_assist.scrubbing.deleting import is_deleted
+from gdpr_assist.scrubbing.emptied import Emptied, goes
 from gdpr_assist.scrubbing.preview import done, untouched, warning
-from gdpr_assist.scrubbing.run import Interrupted, prepare, scrub, told
+from gdpr_assist.scrubbing.run import prepare, scrub
+from gdpr_assist.scrubbing.telling import Interrupted, told
 
 # What a shell gives for a process that Ctrl-C has ended
 INTERRUPTED = 130
@@ -29,6 +31,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--noinput", "--no-input", action="store_false", dest="interactive", help="Do not ask.")
         parser.add_argument("--dry-run", action="store_true", help="Print what would be done and write nothing.")
+        parser.add_argument(
+            "--show-values",
+            action="store_true",
+            help="With --dry-run: show what becomes of up to three real rows of each table. They are personal data.",
+        )
         add_json(parser, "With --dry-run: write what would be done as JSON.")
         parser.add_argument(
             "--database",
@@ -68,6 +75,12 @@ class Command(BaseCommand):
             help="Scrub all rows again, also those that an interrupted run has done.",
         )
         parser.add_argument(
+            "--no-marks",
+            action="store_false",
+            dest="marks",
+            help="Mark no row: faster, but a run that is interrupted begins anew, and gdpr_verify sees nothing of it.",
+        )
+        parser.add_argument(
             "--last-superuser",
             action="store_true",
             help="Without a question: scrub also the last account that may do everything.",
@@ -79,6 +92,7 @@ class Command(BaseCommand):
             warn("anonymise_db --bulk", "Leave it out: rows are always anonymised together where that is possible.")
         if options["json"] and not options["dry_run"]:
             raise CommandError("--json is for what would be done: add --dry-run.")
+        check_values(options)
         if not can_anonymise_database() and not options["dry_run"]:
             raise CommandError(
                 "This database may not be anonymised: set GDPR_CAN_ANONYMISE_DATABASE = True in the settings of the "
@@ -101,6 +115,8 @@ class Command(BaseCommand):
                 only=options["model"],
                 but=options["exclude_model"],
                 restart=options["restart"],
+                batch_size=options["batch_size"],
+                marks=options["marks"],
                 dry_run=dry_run,
             )
             describe(self, self.console, work, options)
@@ -110,7 +126,6 @@ class Command(BaseCommand):
             return
         left = scrub(
             work,
-            batch_size=options["batch_size"],
             compact=options["compact"],
             follow=self.follow,
             compacting=lambda using: self.say(f"{using}: compacting"),
@@ -126,6 +141,6 @@ class Command(BaseCommand):
         if self.verbosity:
             self.stdout.write(text)
 
-    def follow(self, plan: Plan, steps: Iterator[int], total: int) -> None:
-        count = self.console.follow(steps, plan.label, total)
-        self.say(f"{plan.using}: {plan.label}: {count} {'deleted' if is_deleted(plan.declaration) else 'anonymised'}")
+    def follow(self, step: Plan | Emptied, steps: Iterator[int], total: int) -> None:
+        count = self.console.follow(steps, step.label, total)
+        self.say(f"{step.using}: {step.label}: {count} {'deleted' if goes(step) else 'anonymised'}")

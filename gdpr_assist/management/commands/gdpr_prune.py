@@ -6,6 +6,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from gdpr_assist.conf import task_backend
+from gdpr_assist.jobs.settling import sweep
 from gdpr_assist.log.pruning import prune
 from gdpr_assist.log.texts import hide_all
 from gdpr_assist.management.arguments import add_json
@@ -31,6 +33,8 @@ class Command(LogCommand):
         dry_run = options["dry_run"]
         operations, receipts = prune(here(), dry_run=dry_run)
         hidden = hide_all(here(), dry_run) if options["hide_keys"] else None
+        if task_backend() is not None and not dry_run:
+            sweep()
         if options["json"]:
             facts = {"dry_run": dry_run, "operations": operations, "receipts": receipts, "hidden_keys": hidden}
             write_document(self, facts)

@@ -1,0 +1,163 @@
+"""Writes a whole table anew with other values in some columns, where a database can: PostgreSQL, by ALTER TABLE.
+
+Its files then hold neither the old values nor dead rows, so that no VACUUM FULL is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from django.db import OperationalError, connections, transaction
+
+from ..exceptions import AnonymiseError
+from .compaction import CURE, PATIENCE, users_of
+from .locks import is_busy
+
+VENDORS = {"postgresql"}
+
+# Why a table cannot be written anew, the first that is true. ALTER TABLE fires no trigger and no rule, tells no
+# subscriber, and is refused where a view, a policy, a generated column or a trigger depends on a column of which it
+# sets the type. tgtype & 16 is UPDATE; ev_type 2 is UPDATE.
+REASONS = """
+WITH columns AS (
+    SELECT attnum FROM pg_attribute WHERE attrelid = %(table)s::regclass AND attname = ANY(%(columns)s)
+), others AS (
+    SELECT pg_describe_object(classid, objid, objsubid) AS name
+    FROM pg_depend JOIN columns ON refobjsubid = attnum
+    WHERE refclassid = 'pg_class'::regclass AND refobjid = %(table)s::regclass
+    AND NOT (classid = 'pg_class'::regclass AND EXISTS (
+        SELECT FROM pg_class WHERE oid = objid AND relkind IN ('i', 'S')
+    ))
+    AND NOT (classid = 'pg_constraint'::regclass AND EXISTS (
+        SELECT FROM pg_constraint WHERE oid = objid AND contype IN ('c', 'n', 'p', 'u', 'x', 'f')
+    ))
+    AND NOT (classid = 'pg_attrdef'::regclass AND EXISTS (
+        SELECT FROM pg_attrdef WHERE oid = objid AND adrelid = %(table)s::regclass AND adnum = attnum
+    ))
+)
+SELECT CASE
+    -- Then the UPDATE is refused, with what to do about it.
+    WHEN (SELECT count(*) FROM columns) < cardinality(%(columns)s::text[]) THEN 'a column is not there'
+    WHEN relkind <> 'r' OR reloftype <> 0 THEN 'it is no plain table'
+    WHEN EXISTS (SELECT FROM pg_inherits WHERE %(table)s::regclass IN (inhrelid, inhparent))
+        THEN 'it is a partition, or inherits from a table, or another does from it'
+    WHEN NOT pg_has_role(relowner, 'USAGE') THEN 'the role does not own it'
+    WHEN relrowsecurity THEN 'it has row level security'
+    WHEN EXISTS (
+        SELECT FROM pg_trigger
+        WHERE tgrelid = pg_class.oid AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 16 <> 0
+    ) THEN 'a trigger waits for an UPDATE of it'
+    WHEN EXISTS (
+        SELECT FROM pg_rewrite WHERE ev_class = pg_class.oid AND ev_type = '2' AND ev_enabled <> 'D'
+    ) THEN 'a rule waits for an UPDATE of it'
+    WHEN EXISTS (SELECT FROM pg_event_trigger WHERE evtenabled <> 'D') THEN 'the database has an event trigger'
+    WHEN EXISTS (
+        SELECT FROM pg_publication_tables WHERE (schemaname, tablename) = (relnamespace::regnamespace::text, relname)
+    ) THEN 'a publication has it'
+    WHEN EXISTS (SELECT FROM others) THEN 'on a column depends: ' || (SELECT min(name) FROM others)
+    ELSE ''
+END
+FROM pg_class WHERE oid = %(table)s::regclass
+"""
+
+# Of columns: what ALTER TYPE needs to leave them as they are, and what it resets
+DEFINITIONS = """
+SELECT attname, format_type(atttypid, atttypmod), nspname, collname, attstorage, typstorage, attstattarget,
+    nullif(to_jsonb(pg_attribute)->>'attcompression', '')
+FROM pg_attribute
+JOIN pg_type ON pg_type.oid = atttypid
+LEFT JOIN pg_collation ON pg_collation.oid = attcollation
+LEFT JOIN pg_namespace ON pg_namespace.oid = collnamespace
+WHERE attrelid = %s::regclass AND attname = ANY(%s)
+"""
+STORAGE = {"p": "PLAIN", "e": "EXTERNAL", "m": "MAIN", "x": "EXTENDED"}
+COMPRESSION = {"p": "pglz", "l": "lz4"}
+
+
+class Expression(NamedTuple):
+    """SQL with its parameters, which are values and are not printed."""
+
+    sql: str
+    parameters: Sequence[Any]
+
+
+def can_rewrite(using: str) -> bool:
+    """Whether the database has a way to write tables anew at all."""
+    return connections[using].vendor in VENDORS
+
+
+def why_not(table: str, columns: Sequence[str], using: str) -> str:
+    """Return why ``table`` cannot be written anew with other values in ``columns``; an empty text if it can.
+
+    One query of the catalogue. The database must be able to (``can_rewrite``).
+    """
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        cursor.execute(REASONS, {"table": connection.ops.quote_name(table), "columns": list(columns)})
+        return str(cursor.fetchone()[0])
+
+
+def lock(table: str, using: str) -> None:
+    """Have the table for oneself until the transaction ends.
+
+    Raises ``AnonymiseError`` if others use it for longer than ``compaction.PATIENCE``.
+    """
+    connection = connections[using]
+    name = connection.ops.quote_name(table)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE}s'")
+        try:
+            with transaction.atomic(using=using):
+                cursor.execute(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")
+        except OperationalError as error:
+            if not is_busy(error, using):
+                raise
+            raise AnonymiseError(
+                f"{table} cannot be written anew: it is in use by {users_of(cursor, name)}. {CURE}."
+            ) from None
+        cursor.execute("SET LOCAL lock_timeout = DEFAULT")
+
+
+def rewrite(table: str, columns: Mapping[str, Expression], using: str, where: Expression | None = None) -> None:
+    """Write ``table``, which is locked, anew, with the value of an expression in each of ``columns``.
+
+    A row of which ``where`` is not true keeps what it has. The expressions see the old values, and have no subquery.
+    Types, collations, storage, compression and targets of statistics stay as they are; statistics are gone. As for an
+    UPDATE, a value that the column cannot hold is refused. Raises ``AnonymiseError`` if a column is not there.
+    """
+    connection: Any = connections[using]
+    quote = connection.ops.quote_name
+    with connection.cursor() as cursor:
+        # Events of deferred constraints that are pending would have it refused.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(DEFINITIONS, [quote(table), list(columns)])
+        types, others = [], []
+        found = cursor.fetchall()
+        if len(found) < len(columns):
+            raise AnonymiseError(f"{table} lacks a column that the code has; run migrate on it. Nothing was changed.")
+        for name, kind, schema, collation, *rest in found:
+            alter = f"ALTER COLUMN {quote(name)}"
+            collate = f" COLLATE {quote(schema)}.{quote(collation)}" if collation else ""
+            # A statement of this kind takes no parameters from a server.
+            expression = connection.ops.compose_sql(*_where(where, columns[name], quote(name)))
+            types.append(f"{alter} TYPE {kind}{collate} USING ({expression})")
+            others += [f"{alter} {setting}" for setting in _reset(*rest)]
+        for changes in filter(None, (types, others)):
+            cursor.execute(f"ALTER TABLE {quote(table)} {', '.join(changes)}")
+
+
+def _where(where: Expression | None, then: Expression, otherwise: str) -> Expression:
+    if where is None:
+        return then
+    sql = f"CASE WHEN {where.sql} THEN {then.sql} ELSE {otherwise} END"
+    return Expression(sql, [*where.parameters, *then.parameters])
+
+
+def _reset(storage: str, usual_storage: str, target: int | None, compression: str | None) -> list[str]:
+    """Return what gives a column back what ALTER TYPE resets, as far as it is not what the type has by itself."""
+    return [
+        *([f"SET STORAGE {STORAGE[storage]}"] if storage != usual_storage else []),
+        *([f"SET COMPRESSION {COMPRESSION[compression]}"] if compression else []),
+        *([f"SET STATISTICS {target}"] if target is not None and target >= 0 else []),
+    ]
