@@ -39,7 +39,7 @@ class TooManyPeople(AnonymiseError):
 
 
 class TryAgain(AnonymiseError):
-    """Others have changed the same rows meanwhile; nothing was changed. The same may come through a moment later."""
+    """Others are at the same rows, or have changed them meanwhile; nothing was changed. A moment later it may do."""
 
 
 class EventLogError(AnonymiseError):

@@ -35,6 +35,7 @@ from tests.people import account
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("queue"),
     pytest.mark.skipif(not IS_INSTALLED, reason="no queue is installed: see tests/long_work/requirements.txt"),
 ]
 
@@ -63,7 +64,7 @@ def _queue_table(django_db_setup, django_db_blocker):
             admin.site.unregister(model)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def queue(_queue_table, transactional_db, settings, tmp_path, monkeypatch):
     """Return the table of the queue."""
     for name, value in SHARED.items():
@@ -88,8 +89,9 @@ def worker(tmp_path):
     """Return a function that starts a worker, and stops it after a statement if one is given."""
     started = []
 
-    def start(stop=""):
+    def start(stop="", **more):
         given = {
+            **more,
             "databases": {alias: str(connections[alias].settings_dict["NAME"]) for alias in connections},
             "storage": str(tmp_path / "zips"),
             "stop": stop,

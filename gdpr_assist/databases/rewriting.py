@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from django.db import OperationalError, connections, transaction
 
-from ..exceptions import AnonymiseError
+from ..exceptions import AnonymiseError, TryAgain
 from .compaction import CURE, PATIENCE, users_of
 from .locks import is_busy
 
@@ -101,7 +101,7 @@ def why_not(table: str, columns: Sequence[str], using: str) -> str:
 def lock(table: str, using: str) -> None:
     """Have the table for oneself until the transaction ends.
 
-    Raises ``AnonymiseError`` if others use it for longer than ``compaction.PATIENCE``.
+    Raises ``TryAgain`` if others use it for longer than ``compaction.PATIENCE``.
     """
     connection = connections[using]
     name = connection.ops.quote_name(table)
@@ -113,7 +113,7 @@ def lock(table: str, using: str) -> None:
         except OperationalError as error:
             if not is_busy(error, using):
                 raise
-            raise AnonymiseError(
+            raise TryAgain(
                 f"{table} cannot be written anew: it is in use by {users_of(cursor, name)}. {CURE}."
             ) from None
         cursor.execute("SET LOCAL lock_timeout = DEFAULT")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +14,7 @@ from django.db.models import Max, Model, Q, QuerySet
 from django.utils import timezone
 
 from ..copies.rows import key_texts
-from ..databases.rows import batch_size, pages
+from ..databases.rows import batch_size, locked, pages
 from ..databases.transactions import check_no_rollback
 from ..declaring.keys import key_text
 from ..declaring.meta import all_rows
@@ -100,8 +100,9 @@ def execute_in_ranges(plan: Plan, size: int | None = None, *, marks: bool = True
     anonymised = 0
     run = Run(writing.Erasure(plan.using), is_scrub=True)
     if not why_keys(plan, run):
-        rows = _unmarked(plan) if marks else plan.rows()
-        for bounds in _ranges(rows, size or rows_per_range(plan)):
+        rows = _to_do(plan, marks)
+        for lower, upper in _ranges(rows, size or rows_per_range(plan)):
+            bounds = _between(lower, upper)
             with of_its_own(plan):
                 anonymised += _anonymise_range(plan, rows.filter(bounds), bounds, run, marks=marks)
             yield anonymised
@@ -116,6 +117,30 @@ def execute_in_ranges(plan: Plan, size: int | None = None, *, marks: bool = True
                 return
             anonymised += anonymise(plan, claimed, run, {plan.declaration.model})
         yield anonymised
+
+
+def ranges(plan: Plan, size: int | None = None, *, marks: bool = True) -> Iterator[tuple[Any, Any]]:
+    """Yield (lower, upper) of ranges of ``plan``, each for ``execute_range``: None where a range has no such end.
+
+    The rows are those above the key ``lower``, up to the key ``upper``. See ``why_keys`` for who has any.
+    """
+    return _ranges(_to_do(plan, marks), size or rows_per_range(plan))
+
+
+@sensitive
+def execute_range(plan: Plan, lower: Any, upper: Any, *, marks: bool = True) -> int:
+    """Anonymise the unmarked rows of one of the ``ranges`` of ``plan`` in a transaction; return their number.
+
+    Several processes may do so at once, also with the same range: with ``marks``, each row is anonymised by one only.
+    """
+    bounds = _between(lower, upper)
+    with of_its_own(plan):
+        if marks:
+            # Whoever does the same waits here, and reads the markers of the other one afterwards.
+            same = all_rows(plan.declaration.model, plan.using).filter(bounds).order_by("pk")
+            deque(locked(same, plan.using).values_list("pk"), maxlen=0)
+        rows = _to_do(plan, marks).filter(bounds)
+        return _anonymise_range(plan, rows, bounds, Run(writing.Erasure(plan.using), is_scrub=True), marks=marks)
 
 
 @contextmanager
@@ -165,20 +190,25 @@ def _anonymise_range(plan: Plan, rows: QuerySet[Any], bounds: Q, run: Run, *, ma
     return expected
 
 
-def _unmarked(plan: Plan) -> QuerySet[Any]:
+def _to_do(plan: Plan, marks: bool) -> QuerySet[Any]:
     rows = plan.rows()
-    if markers(plan.declaration.model, plan.using).exists():
+    if marks and markers(plan.declaration.model, plan.using).exists():
         rows = rows.exclude(is_marked(plan.declaration, plan.using, plan.part))
     return rows
 
 
-def _ranges(rows: QuerySet[Any], size: int) -> Iterator[Q]:
-    """Yield the bounds of ranges of ``rows``, each up to the key that is ``size`` rows further."""
-    bounds = Q()
+def _ranges(rows: QuerySet[Any], size: int) -> Iterator[tuple[Any, Any]]:
+    """Yield the ends of ranges of ``rows``, each up to the key that is ``size`` rows further."""
+    lower = None
     while True:
-        rest = rows.filter(bounds)
-        last = rest.order_by("pk").values_list("pk", flat=True)[size - 1 : size].first()
-        yield bounds if last is None else bounds & Q(pk__lte=last)
-        if last is None:
+        rest = rows.filter(_between(lower, None))
+        upper = rest.order_by("pk").values_list("pk", flat=True)[size - 1 : size].first()
+        yield lower, upper
+        if upper is None:
             return
-        bounds = Q(pk__gt=last)
+        lower = upper
+
+
+def _between(lower: Any, upper: Any) -> Q:
+    ends = {"pk__gt": lower, "pk__lte": upper}
+    return Q(**{lookup: end for lookup, end in ends.items() if end is not None})

@@ -16,6 +16,7 @@ from ..databases.rewriting import Expression
 from ..declaring.digits import copy_keys_to_session, keyed_by_session
 from ..declaring.meta import all_rows
 from ..log import writing
+from ..planning.markers import markers
 from ..planning.plans import Plan
 from ..sensitive import sensitive
 from ..undocumented import assigned, condition_of
@@ -64,13 +65,16 @@ def _why_in_ranges(plan: Plan) -> str:
 def execute_anew(plan: Plan, *, marks: bool = True) -> Iterator[int]:
     """Write the table of ``plan`` anew in one transaction; yield the number of rows.
 
-    With ``marks`` each row is marked; none may be by now. Raises ``AnonymiseError`` if others use the table for long,
-    or a column cannot hold its new value.
+    With ``marks`` each row is marked; where any is by now, another process has written the table anew, and nothing is
+    done. Raises ``TryAgain`` if others use the table for long, ``AnonymiseError`` if a column cannot hold its value.
     """
     model, rows = plan.declaration.model, plan.rows()
     with of_its_own(plan), with_key(plan, Run(writing.Erasure(plan.using), is_scrub=True)):
         # Before the markers: who waits for it while others read the table would keep these from writing theirs.
         rewriting.lock(model._meta.db_table, plan.using)
+        if marks and markers(model, plan.using).exists():
+            yield 0
+            return
         # While the rows can be told: what was changed may match no more
         number = insert_markers(plan, rows) if marks else rows.count()
         if plan.clears:

@@ -17,7 +17,9 @@ HEADER = ("field", "now", "afterwards")
 
 
 def check_values(options: dict[str, Any]) -> None:
-    """Raise ``CommandError`` where real values are asked for and have no place."""
+    """Raise ``CommandError`` where a document, or real values, are asked for and have no place."""
+    if options["json"] and not options["dry_run"]:
+        raise CommandError("--json is for what would be done: add --dry-run.")
     if options["show_values"] and not options["dry_run"]:
         raise CommandError("--show-values is for what would be done: add --dry-run.")
     if options["show_values"] and options["json"]:

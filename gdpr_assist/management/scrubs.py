@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand
 
 from ..conf import can_anonymise_database
 from ..scrubbing.preview import Table, beside, tables
-from ..scrubbing.run import Scrubbing
+from ..scrubbing.work import Scrubbing
 from . import before_after
 from .console import Drawings, Lines
 from .documents import of_table

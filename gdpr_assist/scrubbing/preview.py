@@ -22,7 +22,7 @@ from .choice import never_scrubbed_rows
 from .deleting import going_with, is_deleted
 from .emptied import Emptied
 from .leaving import with_left
-from .run import Scrubbing
+from .work import Scrubbing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,12 +114,26 @@ def beside(work: Scrubbing) -> Iterator[str]:
             yield f"{using}: the same database as {same}, which is scrubbed once."
         else:
             yield f"{using}: left as it is, none of the tables is there."
+    yield from _spread(work)
     for text in _beside_rows(work):
         yield f"Erased with the rows: {text}."
     for each in work.emptied:
         yield from each.lines_of_files_left()
     if work.last_superuser:
         yield work.last_superuser
+
+
+def _spread(work: Scrubbing) -> Iterator[str]:
+    """Yield which tables are scrubbed by several processes, and of the others why not."""
+    if not work.is_spread:
+        return
+    who = "the workers of the queue" if work.in_queue else f"{work.workers} processes"
+    reasons: dict[str, list[str]] = {}
+    for step in work.steps:
+        reasons.setdefault(work.why_alone(step), []).append(f"{step.label} on {step.using}")
+    for why, tables in sorted(reasons.items()):
+        by_whom = f"the command alone, as {why}" if why else f"{who} at once"
+        yield f"Done by {by_whom}: {', '.join(tables)}."
 
 
 def _beside_rows(work: Scrubbing) -> list[str]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 
 from django.template.defaultfilters import pluralize
 
@@ -30,55 +29,11 @@ from .announcing import announce
 from .deleting import check_cascades, check_protected, is_deleted
 from .emptied import Emptied, emptied, in_order, with_keys
 from .emptying import empty
-from .table import Follow, scrub_table
+from .spreading import Spread, scrub_tables
+from .table import scrub_table
 from .telling import NOT_HEARD, NOT_NOTED, Told, told
 from .to_empty import chosen_to_empty
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scrubbing:
-    """What is to be scrubbed."""
-
-    steps: list[Plan | Emptied]
-    """What is done with the rows of each table, in this order."""
-
-    begun: dict[tuple[str, str], datetime]
-    """{(alias, label of the model): when a run that was interrupted, and is gone on with, was started}"""
-
-    restart: bool
-    """Whether rows that such a run has done are scrubbed again."""
-
-    asked: list[str]
-    """The aliases that were chosen: some may hold none of the tables, or be another name of a database."""
-
-    left_out: list[str]
-    """Labels of models that are left as they are, since somebody said so."""
-
-    last_superuser: str = ""
-    """That no active superuser would be left, in words."""
-
-    batch_size: int | None = None
-    """How many rows are changed in one transaction, by default as many as the database likes."""
-
-    marks: bool = True
-    """Whether rows are marked; else a run that is interrupted cannot be gone on with."""
-
-    @property
-    def plans(self) -> list[Plan]:
-        return [step for step in self.steps if isinstance(step, Plan)]
-
-    @property
-    def emptied(self) -> list[Emptied]:
-        return [step for step in self.steps if isinstance(step, Emptied)]
-
-    @property
-    def deleting(self) -> list[Plan]:
-        """Those of the plans of which the rows are deleted."""
-        return [plan for plan in self.plans if is_deleted(plan.declaration)]
-
-    @property
-    def aliases(self) -> list[str]:
-        return list(dict.fromkeys(step.using for step in self.steps))
+from .work import Scrubbing
 
 
 def prepare(
@@ -89,6 +44,8 @@ def prepare(
     restart: bool = False,
     batch_size: int | None = None,
     marks: bool = True,
+    workers: int = 1,
+    in_queue: bool = False,
     dry_run: bool = False,
 ) -> Scrubbing:
     """Return what is to be scrubbed. Writes nothing.
@@ -122,6 +79,8 @@ def prepare(
         last_superuser=said_before(takers),
         batch_size=batch_size,
         marks=marks,
+        workers=workers,
+        in_queue=in_queue,
     )
     if not dry_run:
         check_commits(work.aliases)
@@ -138,7 +97,12 @@ def _in_its_way(plan: Plan, begun: Collection[tuple[str, str]], size: int | None
     return written_anew(plan, why_not)
 
 
-def _exhaust(step: Plan | Emptied, steps: Iterator[int], total: int) -> None:
+# Of a table, or of those that are scrubbed at once: what is done with them, an iterator that does the work and yields
+# how many rows are done, and of how many
+Follow = Callable[[Plan | Emptied | Spread, Iterator[int], int], object]
+
+
+def _exhaust(step: Plan | Emptied | Spread, steps: Iterator[int], total: int) -> None:
     deque(steps, maxlen=0)
 
 
@@ -164,11 +128,13 @@ def scrub(
     with told("No row was changed. Mend the receiver, and run the command again."):
         announce(pre_scrub, "pre_scrub", work.aliases)
     with hearing_of_kept_files() as files:
-        for step in work.steps:
-            if isinstance(step, Emptied):
-                empty(step, work.batch_size, follow)
+        for several in work.at_once():
+            if isinstance(several, list):
+                scrub_tables(Spread(several, marks=work.marks), work.batch_size, follow, work.hands)
+            elif isinstance(several, Emptied):
+                empty(several, work.batch_size, follow)
             else:
-                scrub_table(step, work.batch_size, follow, marks=work.marks)
+                scrub_table(several, work.batch_size, follow, marks=work.marks)
     with told(NOT_NOTED):
         left = _left(files)
     left += [line for each in work.emptied for line in each.lines_of_files_left()]

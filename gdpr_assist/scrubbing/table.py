@@ -13,29 +13,27 @@ from ..execution.ranges import begin_scrub, can_leave_no_marks, execute_in_range
 from ..execution.rewriting import execute_anew
 from ..planning.plans import Plan
 from .deleting import is_deleted
-from .emptied import Emptied
 from .telling import AGAIN, Told, told, without_its_own
 
 ANEW = "Run the command again: it begins anew, as no row was marked."
 
-# Of a table: what is done with it, an iterator that does the work and yields how many rows are done, and of how many
-Follow = Callable[[Plan | Emptied, Iterator[int], int], object]
 
-
-def scrub_table(plan: Plan, size: int | None, follow: Follow, *, marks: bool) -> None:
-    """Anonymise or delete the rows of ``plan``, in ranges of ``size`` rows; ``follow`` runs the work.
-
-    Without ``marks`` rows are marked only where nothing else tells which are done.
-    """
-    tally = Tally(plan, marks=marks or is_deleted(plan.declaration) or not can_leave_no_marks(plan))
+def scrub_table(
+    plan: Plan, size: int | None, follow: Callable[[Plan, Iterator[int], int], object], *, marks: bool
+) -> None:
+    """Anonymise or delete the rows of ``plan``, in ranges of ``size`` rows; ``follow`` runs the work."""
+    tally = tally_of(plan, marks=marks)
     with told(tally, tally.again):
-        tally.total = plan.count()
-        if not is_deleted(plan.declaration) and tally.marks and begin_scrub(plan) is not None:
-            tally.before = plan.marked().count()
+        total = tally.begin()
         try:
-            follow(plan, tally.follow(size), tally.total - tally.before)
+            follow(plan, tally.follow(size), total)
         except AnonymiseError as error:
             raise Told(f"{without_its_own(error)} {tally} Mend this. {tally.again}") from None
+
+
+def tally_of(plan: Plan, *, marks: bool) -> Tally:
+    """Return it as a scrub begins. Without ``marks`` rows are marked only where nothing else tells which are done."""
+    return Tally(plan, marks=marks or is_deleted(plan.declaration) or not can_leave_no_marks(plan))
 
 
 @dataclass
@@ -54,6 +52,13 @@ class Tally:
     @property
     def again(self) -> str:
         return AGAIN if self.marks else ANEW
+
+    def begin(self) -> int:
+        """Note in the database that the scrub has begun, where that is noted; return how many rows there are to do."""
+        self.total = self.plan.count()
+        if not is_deleted(self.plan.declaration) and self.marks and begin_scrub(self.plan) is not None:
+            self.before = self.plan.marked().count()
+        return self.total - self.before
 
     def follow(self, size: int | None) -> Iterator[int]:
         """Yield how many rows are done, in the way that the plan says."""

@@ -25,3 +25,4 @@ STORAGES = {
     },
 }
 globals().update(SHARED)
+globals().update(given.get("settings", {}))

@@ -57,7 +57,8 @@ def main():
     if given["stop"]:
         stop = Stop(given["stop"], given["stopped"])
         signals.connection_created.connect(stop.install)
-    management.call_command("db_worker", "--batch", "--no-startup-delay", "--interval", "0", stdout=sys.stderr)
+    batch = ["--batch"] if given.get("batch", True) else []
+    management.call_command("db_worker", *batch, "--no-startup-delay", "--interval", "0", stdout=sys.stderr)
 
 
 def _modules():

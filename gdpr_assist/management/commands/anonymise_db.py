@@ -14,11 +14,13 @@ from gdpr_assist.management.arguments import add_json, positive
 from gdpr_assist.management.asking import check_confirmed
 from gdpr_assist.management.before_after import check_values
 from gdpr_assist.management.console import console
+from gdpr_assist.management.hands import check_hands
 from gdpr_assist.management.scrubs import describe
 from gdpr_assist.planning.plans import Plan
 from gdpr_assist.scrubbing.emptied import Emptied, goes
 from gdpr_assist.scrubbing.preview import done, untouched, warning
 from gdpr_assist.scrubbing.run import prepare, scrub
+from gdpr_assist.scrubbing.spreading import Spread
 from gdpr_assist.scrubbing.telling import Interrupted, told
 
 # What a shell gives for a process that Ctrl-C has ended
@@ -80,6 +82,20 @@ class Command(BaseCommand):
             dest="marks",
             help="Mark no row: faster, but a run that is interrupted begins anew, and gdpr_verify sees nothing of it.",
         )
+        several = parser.add_mutually_exclusive_group()
+        several.add_argument(
+            "--workers",
+            type=positive,
+            default=1,
+            metavar="N",
+            help="How many processes of this machine scrub at once. SQLite, which has one writer, gets none.",
+        )
+        several.add_argument(
+            "--enqueue",
+            action="store_true",
+            dest="in_queue",
+            help="Have the workers of the site's queue (GDPR_TASK_BACKEND) scrub, of whatever machine.",
+        )
         parser.add_argument(
             "--last-superuser",
             action="store_true",
@@ -90,9 +106,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["bulk"]:
             warn("anonymise_db --bulk", "Leave it out: rows are always anonymised together where that is possible.")
-        if options["json"] and not options["dry_run"]:
-            raise CommandError("--json is for what would be done: add --dry-run.")
         check_values(options)
+        check_hands(options)
         if not can_anonymise_database() and not options["dry_run"]:
             raise CommandError(
                 "This database may not be anonymised: set GDPR_CAN_ANONYMISE_DATABASE = True in the settings of the "
@@ -117,6 +132,8 @@ class Command(BaseCommand):
                 restart=options["restart"],
                 batch_size=options["batch_size"],
                 marks=options["marks"],
+                workers=options["workers"],
+                in_queue=options["in_queue"],
                 dry_run=dry_run,
             )
             describe(self, self.console, work, options)
@@ -141,6 +158,7 @@ class Command(BaseCommand):
         if self.verbosity:
             self.stdout.write(text)
 
-    def follow(self, step: Plan | Emptied, steps: Iterator[int], total: int) -> None:
+    def follow(self, step: Plan | Emptied | Spread, steps: Iterator[int], total: int) -> None:
         count = self.console.follow(steps, step.label, total)
-        self.say(f"{step.using}: {step.label}: {count} {'deleted' if goes(step) else 'anonymised'}")
+        for each, number in step.counts() if isinstance(step, Spread) else [(step, count)]:
+            self.say(f"{each.using}: {each.label}: {number} {'deleted' if goes(each) else 'anonymised'}")

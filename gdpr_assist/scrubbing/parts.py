@@ -1,0 +1,142 @@
+"""Parts of tables that several processes scrub at once: what one is told, what it does, and what it says of it.
+
+A part says nothing personal: it goes through a pipe, or lies in the tables of a queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+from django.db import Error, OperationalError
+from django.db.models import AutoField, BigAutoField, SmallAutoField, UUIDField
+
+from ..conf import can_anonymise_database
+from ..databases.errors import FOR_NOW, cause
+from ..databases.failures import failure
+from ..databases.rows import locks_rows
+from ..exceptions import AnonymiseError, TryAgain
+from ..execution.ranges import execute_range, ranges, why_keys
+from ..execution.rewriting import execute_anew
+from ..execution.run import Run
+from ..log import writing
+from ..log.identity import database_id, known_database_id
+from ..planning.plans import Plan, plan
+from ..sensitive import sensitive
+from ..tables import Scrub
+from .deleting import is_deleted
+from .leaving import taken
+from .telling import without_its_own
+
+# Of keys that say nothing of anybody, and that JSON can hold as they are or as a text
+TELLING_NOTHING = (AutoField, BigAutoField, SmallAutoField, UUIDField)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """The rows of a table above the key ``lower``, up to the key ``upper``; all of them without these."""
+
+    label: str
+    using: str
+
+    run: str
+    """The id that the database got for this scrub: an order of another run, or of another copy, is not obeyed."""
+
+    lower: Any = None
+    upper: Any = None
+    is_anew: bool = False
+    """Whether the table is written anew."""
+
+    marks: bool = True
+    """Whether rows are marked: then it does no harm if the same part is done twice."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What became of a part."""
+
+    rows: int = 0
+    error: str = ""
+    """Why nothing was changed, with the cure; no values."""
+
+    is_busy: bool = False
+    """Whether others were at the same rows: a moment later it may do."""
+
+
+def why_alone(plan: Plan, *, in_queue: bool) -> str:
+    """Return why the rows of ``plan`` are scrubbed by the command itself; empty if several processes can."""
+    if not locks_rows(plan.using):
+        return "its database has one writer at a time"
+    if is_deleted(plan.declaration):
+        return "its rows are deleted"
+    if not (plan.is_for_all or plan.is_told_by_row):
+        return "it takes other tables to tell which of its rows are scrubbed"
+    if plan.way.is_anew:
+        return ""
+    if in_queue and not isinstance(_key(plan), TELLING_NOTHING):
+        return "its keys may say who somebody is, and would lie in the queue"
+    return why_keys(plan, Run(writing.Erasure(plan.using), is_scrub=True))
+
+
+def _key(plan: Plan) -> Any:
+    field: Any = plan.declaration.model._meta.pk
+    while field.is_relation:
+        field = field.target_field
+    return field
+
+
+def parts(plan: Plan, size: int | None, *, marks: bool) -> Iterator[Part]:
+    """Yield the parts of the table of ``plan``, each to be done in one transaction: the whole table if it is anew."""
+    run = database_id(plan.using).hex
+    if plan.way.is_anew:
+        yield Part(label=plan.label, using=plan.using, run=run, is_anew=True, marks=marks)
+        return
+    for ends in ranges(plan, size, marks=marks):
+        lower, upper = (str(end) if isinstance(end, UUID) else end for end in ends)
+        yield Part(label=plan.label, using=plan.using, run=run, lower=lower, upper=upper, marks=marks)
+
+
+def do_part(part: Part) -> Done:
+    """Scrub a part in a transaction. Why it cannot be is in what is returned, as another process has to tell it."""
+    try:
+        return Done(rows=_do(part))
+    except TryAgain as error:
+        return Done(error=without_its_own(error), is_busy=True)
+    except AnonymiseError as error:
+        return Done(error=without_its_own(error))
+    except Error as error:
+        is_busy = isinstance(error, OperationalError) and cause(error, part.using) in FOR_NOW
+        return Done(error=failure(error), is_busy=is_busy)
+
+
+@sensitive
+def _do(part: Part) -> int:
+    _check(part)
+    if part.marks and not Scrub.objects.using(part.using).filter(label=part.label).exists():
+        return 0  # the run has ended: its rows are done, and later ones are none of it
+    model = apps.get_model(part.label)
+    work = plan(taken(model, part.using), force=True)
+    if part.is_anew:
+        return sum(execute_anew(work, marks=part.marks))
+    return execute_range(work, part.lower, part.upper, marks=part.marks)
+
+
+def _check(part: Part) -> None:
+    if not can_anonymise_database():
+        raise AnonymiseError(
+            f"{part.label}: this process may not anonymise a database. Give it the settings of the copy, with "
+            "GDPR_CAN_ANONYMISE_DATABASE = True."
+        )
+    if known_database_id(part.using) != UUID(part.run):
+        raise AnonymiseError(
+            f"{part.label}: the database {part.using!r} of this process is not the one that is being scrubbed, or was "
+            "scrubbed anew since. Give the process the settings of the copy."
+        )
+
+
+def do_posted(part: dict[str, Any]) -> dict[str, Any]:
+    """Do the same with what a queue holds of a part."""
+    return asdict(do_part(Part(**part)))

@@ -1,0 +1,366 @@
+"""``anonymise_db --workers`` and ``--enqueue``: several processes scrub at once, each row once."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, connections
+from model_bakery import baker
+
+from gdpr_assist import AnonymiseError
+from gdpr_assist.log.identity import database_id
+from gdpr_assist.models import Scrub
+from gdpr_assist.scrubbing import spreading, workers
+from gdpr_assist.scrubbing.parts import Done, do_part, parts
+from gdpr_assist.scrubbing.run import prepare, scrub
+from gdpr_assist.scrubbing.table import tally_of
+from gdpr_assist.scrubbing.telling import Interrupted
+from tests.apps.fields.models import TextKey, UUIDKey
+from tests.apps.shop.models import Comment, Customer
+from tests.observing import changed, markers, row, rows
+from tests.test_long_work_process import _queue_table, queue, wait_for, worker  # noqa: F401  (fixtures)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROOT = Path(__file__).parents[1]
+MODELS = (Comment, Customer, TextKey, UUIDKey)
+LABELS = [each._meta.label for each in MODELS]
+SEVERAL = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer")
+
+
+@pytest.fixture(autouse=True)
+def copy(settings):
+    settings.GDPR_CAN_ANONYMISE_DATABASE = True
+
+
+@pytest.fixture
+def elsewhere(monkeypatch, tmp_path):
+    """Let new processes use the databases of the tests."""
+    given = {
+        "databases": {alias: str(connections[alias].settings_dict["NAME"]) for alias in connections},
+        "storage": str(tmp_path),
+        "settings": {"GDPR_CAN_ANONYMISE_DATABASE": True, "GDPR_TASK_BACKEND": None},
+    }
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "tests.long_work.settings")
+    monkeypatch.setenv("LONG_WORK", json.dumps(given))
+
+
+def fill(number=25):
+    """Make the same rows each time."""
+    for model in MODELS:
+        model._base_manager.all().delete()
+    for key in range(1, number + 1):
+        Customer.all_objects.create(pk=key, name=f"Ada {key}", email=f"ada{key}@quill.example", born="1990-01-01")
+        baker.make(Comment, pk=key, author_id=key, display_name="Ada", body="a" * key)
+        TextKey.objects.create(word=f"w{key:03}", name="Ada", email="ada@quill.example")
+        UUIDKey.objects.create(pk=f"{key:032x}", name="Ada", unique_name=f"Ada {key}", email="ada@quill.example")
+
+
+def held():
+    return {model: [{**each, "posted": None, "number": None} for each in rows(model)] for model in MODELS}
+
+
+def all_marked():
+    return {model: len(markers(model)) for model in MODELS}
+
+
+@pytest.fixture
+def expected():
+    """Return what one process leaves; the rows are there anew, as they were."""
+    fill()
+    scrub(prepare(["default"], only=LABELS, batch_size=4), compact=False)
+    done = held()
+    fill()
+    assert held() != done
+    return done
+
+
+def spread(*models, number=2, **options):
+    work = prepare(["default"], only=[each._meta.label for each in models], workers=number, **options)
+    return work, scrub(work, compact=False, follow=options.get("follow", lambda step, steps, total: list(steps)))
+
+
+@SEVERAL
+class TestWorkers:
+    @pytest.mark.parametrize("options", [{}, {"batch_size": 4}, {"batch_size": 4, "marks": False}])
+    def test_they_leave_what_one_process_leaves(self, elsewhere, expected, options):
+        seen = []
+        work = prepare(["default"], only=LABELS, workers=2, **options)
+
+        def follow(step, counts, total):
+            seen.append((step.label, total, list(counts)[-1], list(step.counts())))
+
+        scrub(work, compact=False, follow=follow)
+        assert held() == expected
+        assert all_marked() == dict.fromkeys(MODELS, 25 if work.marks else 0)
+        ((label, total, last, counts),) = seen
+        assert (label, total, last) == ("4 tables", 100, 100)
+        assert {plan.label: count for plan, count in counts} == dict.fromkeys(LABELS, 25)
+        assert not Scrub.objects.exists()
+
+    def test_where_a_process_is_killed_another_one_takes_its_part_again(self, elsewhere, expected, monkeypatch):
+        rng, kills = random.Random(1), []
+        take = workers.Workers.take
+
+        def kill_now_and_then(self, part):
+            take(self, part)
+            if len(kills) < int(os.environ.get("KILLS", "4")) and rng.random() < 1 / 3:
+                time.sleep(rng.random() * 2)
+                if pids := list(self._pool._processes or ()):
+                    kills.append(rng.choice(pids))
+                    with suppress(ProcessLookupError):
+                        os.kill(kills[-1], signal.SIGKILL)
+
+        monkeypatch.setattr(workers.Workers, "take", kill_now_and_then)
+        monkeypatch.setattr(workers, "MOST_DEATHS", 1000)
+        while len(kills) < int(os.environ.get("KILLS", "4")):
+            fill()
+            spread(*MODELS, batch_size=2)
+            assert held() == expected
+            assert all_marked() == dict.fromkeys(MODELS, 25)
+
+    def test_processes_that_always_die_are_given_up(self, elsewhere, monkeypatch):
+        fill(3)
+        monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "tests.no_such_settings")
+        with pytest.raises(AnonymiseError) as error:
+            spread(Customer)
+        assert str(error.value) == (
+            "4 processes in a row have ended before they had done a part of shop.Customer. Is there memory for them, "
+            "and does python manage.py check pass? Take fewer (--workers), or leave --workers out. shop.Customer on "
+            "default: 0 of 3 rows are done; what was in the making was rolled back. Mend this. Run the command again, "
+            "without --restart: it goes on where it stopped."
+        )
+        assert [row["name"] for row in rows(Customer)] == ["Ada 1", "Ada 2", "Ada 3"]
+
+    def test_after_a_part_that_cannot_be_done_it_goes_on_where_it_stopped(self, elsewhere, expected):
+        table = Customer._meta.db_table
+        Customer.all_objects.filter(pk=21).update(country="XX")
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"ALTER TABLE {table} ADD CONSTRAINT no_21 CHECK (country <> 'XX' OR name LIKE 'Ada%%')", []
+            )
+        try:
+            with pytest.raises(AnonymiseError, match="the database refused the new value") as error:
+                spread(*MODELS, batch_size=4)
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT no_21")
+        assert "Ada" not in str(error.value)
+        done = {model: len(markers(model)) for model in MODELS}
+        assert done[Customer] < 25
+        for model, number in done.items():
+            assert f"{model._meta.label} on default: {number} of 25 rows are done;" in str(error.value)
+        Customer.all_objects.update(country="")
+        work, _left = spread(*MODELS, batch_size=4)
+        assert work.begun
+        assert held() == expected
+
+    def test_ctrl_c_lets_what_is_begun_come_to_its_end(self, elsewhere, expected):
+        def follow(step, counts, total):
+            next(counts)
+            raise KeyboardInterrupt
+
+        with pytest.raises(Interrupted) as error:
+            scrub(prepare(["default"], only=LABELS, batch_size=2, workers=2), compact=False, follow=follow)
+        for model in MODELS:
+            assert f"{model._meta.label} on default: {len(markers(model))} of 25 rows are done" in str(error.value)
+        spread(*MODELS, batch_size=2)
+        assert held() == expected
+
+    def test_what_cannot_be_split_is_done_by_the_command(self, elsewhere):
+        customer, word = baker.make(Customer, name="Ada"), baker.make(TextKey, name="Ada")
+        with changed(Customer, bulk=False):
+            work, _left = spread(Customer, TextKey)
+        assert {plan.label: work.why_alone(plan) for plan in work.plans} == {
+            "shop.Customer": "receivers are told of its rows",
+            "fields.TextKey": "",
+        }
+        assert [row(each)["name"] for each in (customer, word)] == [str(customer.pk), str(word.pk)]
+
+
+@SEVERAL
+class TestPart:
+    """What a process, or a worker of a queue, does with a part; it may get one twice."""
+
+    @pytest.fixture
+    def begun(self):
+        fill(12)
+        (plan,) = prepare(["default"], only=["shop.Comment"], batch_size=4).plans
+        tally_of(plan, marks=True).begin()
+        return list(parts(plan, 4, marks=True))
+
+    def test_it_says_nothing_personal(self, begun):
+        run = database_id("default").hex
+        assert [(each.label, each.run, each.lower, each.upper) for each in begun] == [
+            ("shop.Comment", run, None, 4),
+            ("shop.Comment", run, 4, 8),
+            ("shop.Comment", run, 8, 12),
+            ("shop.Comment", run, 12, None),
+        ]
+
+    def test_deliveries_at_once_change_each_row_once(self, begun):
+        deliveries = int(os.environ.get("DELIVERIES", "6"))
+
+        def deliver(part):
+            try:
+                return do_part(part).rows
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(6) as pool:
+            done = list(pool.map(deliver, [each for each in begun for _ in range(deliveries)]))
+        assert sum(done) == 12
+        assert [each["body"] for each in rows(Comment)] == [f"[removed, {n} characters]" for n in range(1, 13)]
+
+    @pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL writes tables anew")
+    def test_a_table_is_written_anew_once(self):
+        fill(3)
+        (plan,) = prepare(["default"], only=["shop.Customer"]).plans
+        assert plan.way.is_anew
+        tally_of(plan, marks=True).begin()
+        (part,) = parts(plan, None, marks=True)
+        assert [do_part(part).rows for _ in range(2)] == [3, 0]
+
+    def test_after_the_run_it_does_nothing(self, begun):
+        Scrub.objects.all().delete()
+        assert do_part(begun[0]) == Done()
+        assert not markers(Comment)
+
+    def test_an_order_of_another_run_or_for_the_original_is_not_obeyed(self, begun, settings):
+        scrub(prepare(["default"], only=["fields.TextKey"]), compact=False)
+        assert "is not the one that is being scrubbed, or was scrubbed anew since" in do_part(begun[0]).error
+        settings.GDPR_CAN_ANONYMISE_DATABASE = False
+        assert "shop.Comment: this process may not anonymise a database." in do_part(begun[0]).error
+        assert not markers(Comment)
+
+    def test_busy_rows_are_tried_again(self, elsewhere, expected, monkeypatch):
+        monkeypatch.setattr(spreading, "PAUSE", 0)
+        finished, busy = workers.Workers.finished, []
+
+        def sometimes_busy(self):
+            results = finished(self)
+            if len(busy) < 3:
+                busy.append(results[0][0])
+                results[0] = (results[0][0], Done(error="Locked.", is_busy=True))
+            return results
+
+        monkeypatch.setattr(workers.Workers, "finished", sometimes_busy)
+        spread(*MODELS, batch_size=4)
+        assert len(busy) == 3
+        assert held() == expected
+
+
+@SEVERAL
+class TestQueue:
+    @pytest.fixture(autouse=True)
+    def fast(self, queue, monkeypatch):  # noqa: F811
+        monkeypatch.setattr(workers, "INTERVAL", 0.02)
+        # It makes tasks of its functions where there is a backend by then.
+        monkeypatch.delitem(sys.modules, "gdpr_assist.tasks", raising=False)
+        self.queue = queue
+
+    def run(self, *args):
+        out = StringIO()
+        labels = [f"--model={label}" for label in LABELS]
+        call_command(
+            "anonymise_db", "--noinput", "--database=default", "--no-compact", "--enqueue", *labels, *args, stdout=out
+        )
+        return out.getvalue()
+
+    def test_workers_of_the_queue_scrub(self, expected, worker):  # noqa: F811
+        several = [worker(batch=False, settings={"GDPR_CAN_ANONYMISE_DATABASE": True}) for _ in range(2)]
+        said = self.run("--batch-size=4")
+        assert all(each.poll() is None for each in several)
+        assert held() == expected
+        (line,) = (each for each in said.splitlines() if each.startswith("Done by the workers of the queue at once: "))
+        assert "shop.Comment on default" in line
+        assert "fields.TextKey on default" not in line
+        assert "default: shop.Comment: 25 anonymised" in said
+        assert self.queue.count() > 10
+        assert set(self.queue.values_list("task_path", flat=True)) == {"gdpr_assist.tasks.scrub_part"}
+        # Keys that may say who somebody is are not in the queue.
+        assert not self.queue.filter(args_kwargs__icontains="fields.TextKey").exists()
+
+    def test_what_no_worker_does_the_command_does_itself(self, expected, monkeypatch):
+        monkeypatch.setattr(workers, "PATIENCE", 0)
+        self.run()
+        assert held() == expected
+
+    def test_a_queue_that_takes_nothing_is_told(self, expected, monkeypatch):
+        monkeypatch.setattr(workers, "TASK", "gdpr_assist.tasks.no_such_task")
+        with pytest.raises(CommandError, match=r"did not take a part \(ImportError\)"):
+            self.run()
+
+
+class TestCommand:
+    def run(self, *args):
+        out = StringIO()
+        call_command("anonymise_db", "--dry-run", "--model=shop.Comment", "--database=default", *args, stdout=out)
+        return out.getvalue()
+
+    def test_the_plan_says_who_does_what(self):
+        said = self.run("--workers", "3")
+        alone = "the command alone, as its database has one writer at a time"
+        who = alone if connection.vendor == "sqlite" else "3 processes at once"
+        assert f"Done by {who}: shop.Comment on default." in said
+        assert "Done by" not in self.run()
+
+    @pytest.mark.parametrize(
+        ("args", "said"),
+        [
+            (["--workers", "0"], "not a whole number of at least 1"),
+            (["--workers", "2", "--enqueue"], "not allowed with argument"),
+            (["--enqueue"], "there is no queue. Set GDPR_TASK_BACKEND, or take --workers."),
+            (["--enqueue", "--no-marks"], "--enqueue needs the markers"),
+        ],
+    )
+    def test_what_is_refused(self, args, said):
+        with pytest.raises(CommandError, match=said.replace(".", r"\.")):
+            self.run(*args)
+
+    def test_a_backend_that_cannot_be_used_is_told(self, settings):
+        settings.GDPR_TASK_BACKEND = "nowhere"
+        with pytest.raises(CommandError, match="the backend 'nowhere' of GDPR_TASK_BACKEND cannot be used"):
+            self.run("--enqueue")
+
+    def test_tenants(self, monkeypatch):
+        monkeypatch.setattr("django.apps.apps.is_installed", lambda name: name == "django_tenants")
+        with pytest.raises(CommandError, match="not for django_tenants"):
+            self.run("--workers", "2")
+
+
+def test_processes_end_with_a_command_that_is_killed(elsewhere):
+    script = (
+        "import os, time\n"
+        "from gdpr_assist.scrubbing.process import begin\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from multiprocessing import get_context\n"
+        "if __name__ == '__main__':\n"
+        "    pool = ProcessPoolExecutor(1, mp_context=get_context('spawn'), initializer=begin)\n"
+        "    print(pool.submit(os.getpid).result(), flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    path = Path(os.environ["TEST_SCRATCH"]) / "killed_command.py"
+    path.write_text(script)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    command = subprocess.Popen([sys.executable, str(path)], env=environment, stdout=subprocess.PIPE, text=True)
+    other = int(command.stdout.readline())
+    command.kill()
+    command.communicate()
+    wait_for(lambda: _is_gone(other))
+
+
+def _is_gone(pid):
+    try:
+        return "Z" in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][:3]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
