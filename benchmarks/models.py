@@ -40,6 +40,32 @@ class Person(Columns):
         keep = KEPT
 
 
+class Like(Columns):
+    """Tables beside that of ``Person``, for several processes."""
+
+    class PrivacyMeta:
+        fields = PERSONAL
+        keep = KEPT
+
+    class Meta:
+        abstract = True
+
+
+class Reader(Like):
+    pass
+
+
+class Writer(Like):
+    pass
+
+
+class Speaker(Like):
+    pass
+
+
+ALIKE = [Person, Reader, Writer, Speaker]
+
+
 class Member(Columns):
     """One of the eight columns is computed in Python."""
 

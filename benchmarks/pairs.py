@@ -19,7 +19,7 @@ from django.db.models.signals import post_save
 
 from . import by_hand, counting, residue, seeding
 from .figures import Figure
-from .models import Member, Past, Person
+from .models import ALIKE, Member, Past, Person
 
 Work = Callable[[], Any]
 
@@ -42,6 +42,7 @@ MARKERS = {
         "SELECT content_type_id, object_id FROM gdpr_assist_privacyanonymised ORDER BY object_id, content_type_id",
     )
 }
+SEVERAL = {each.__name__: ("default", f"SELECT * FROM {each._meta.db_table} ORDER BY id") for each in ALIKE} | MARKERS
 RECEIPTS = {"receipts": ("default", "SELECT operation FROM gdpr_assist_receipt ORDER BY operation")}
 # An operation gets a new id each time.
 LOG = {
@@ -142,6 +143,11 @@ def fill(model: Any, rows: int) -> None:
     seeding.empty_log()
 
 
+def fill_several(rows: int) -> None:
+    seeding.several(rows)
+    seeding.empty_log()
+
+
 def fill_citizen(rows: int) -> None:
     seeding.citizen(entries=rows)
     seeding.empty_log()
@@ -162,6 +168,10 @@ def anonymise_db(*, compact: bool = False, **options: Any) -> None:
     # The reminder that nothing was compacted goes to stderr.
     streams = {"stdout": io.StringIO(), "stderr": io.StringIO()}
     call_command("anonymise_db", interactive=False, compact=compact, **options, **streams)
+
+
+def anonymise_several(**options: Any) -> None:
+    anonymise_db(model=[model._meta.label for model in ALIKE], **options)
 
 
 def anonymise_found() -> None:
@@ -196,6 +206,21 @@ def save_watched() -> None:
 
 
 PAIRS = {
+    "workers": Pair(
+        title="anonymise_db --workers 2, beside one process",
+        bar=1 / 1.6,
+        prepare=fill_several,
+        ours=partial(anonymise_several, workers=2),
+        by_hand=anonymise_several,
+        leaves=SEVERAL,
+    ),
+    "workers_ranges": Pair(
+        title="anonymise_db --workers 2, range by range, beside one process",
+        prepare=fill_several,
+        ours=partial(anonymise_several, workers=2, batch_size=20_000),
+        by_hand=partial(anonymise_several, batch_size=20_000),
+        leaves=SEVERAL,
+    ),
     "anonymise_db": Pair(
         title="anonymise_db, built-in rules",
         bar=1.2,

@@ -16,6 +16,7 @@ from django.utils import timezone
 from . import databases
 from .dialect import joined
 from .models import (
+    ALIKE,
     PAPERS,
     Citizen,
     Columns,
@@ -24,7 +25,6 @@ from .models import (
     Member,
     Order,
     Past,
-    Person,
     PlainCustomer,
     Purchase,
     Seed,
@@ -74,8 +74,20 @@ def template(rows: int) -> None:
 def fill(model: type[Columns], rows: int, condition: str = "1 = 1") -> None:
     """Empty what is registered; fill ``model`` with rows 1 to ``rows`` of the template that meet ``condition``."""
     template(rows)
-    databases.empty([Person, Member, Order, Customer, *_own_tables("default")])
+    databases.empty([*ALIKE, Member, Order, Customer, *_own_tables("default")])
     databases.release()
+    _copy(model, rows, condition)
+
+
+def several(rows: int) -> None:
+    """Spread so many rows over the tables that are alike."""
+    share = rows // len(ALIKE)
+    fill(ALIKE[0], share)
+    for model in ALIKE[1:]:
+        _copy(model, share)
+
+
+def _copy(model: type[Columns], rows: int, condition: str = "1 = 1") -> None:
     columns = ", ".join(_columns(model))
     databases.execute(
         f"INSERT INTO {model._meta.db_table} ({columns})"

@@ -18,6 +18,8 @@ LINES = {
     "ranges",
     "compacted",
     "no_marks",
+    "workers",
+    "workers_ranges",
     "queryset",
     "mixed",
     "rows",
