@@ -9,8 +9,10 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -20,8 +22,9 @@ from model_bakery import baker
 from gdpr_assist import AnonymiseError
 from gdpr_assist.log.identity import database_id
 from gdpr_assist.models import Scrub
+from gdpr_assist.scrubbing import parts as of_parts
 from gdpr_assist.scrubbing import spreading, workers
-from gdpr_assist.scrubbing.parts import Done, do_part, parts
+from gdpr_assist.scrubbing.parts import Done, Part, do_part, do_posted, parts
 from gdpr_assist.scrubbing.run import prepare, scrub
 from gdpr_assist.scrubbing.table import tally_of
 from gdpr_assist.scrubbing.telling import Interrupted
@@ -289,6 +292,12 @@ class TestQueue:
         assert set(self.queue.values_list("task_path", flat=True)) == {"gdpr_assist.tasks.scrub_part"}
         # Keys that may say who somebody is are not in the queue.
         assert not self.queue.filter(args_kwargs__icontains="fields.TextKey").exists()
+
+    def test_of_what_goes_wrong_the_queue_keeps_no_text(self, expected):
+        part = Part(label="shop.Comment", using="default", run=database_id("default").hex)
+        with mock.patch.object(of_parts, "do_part", side_effect=ValueError("Ada")):
+            done = do_posted(asdict(part))
+        assert done == asdict(Done(error="shop.Comment: a worker of the queue failed (ValueError)."))
 
     def test_what_no_worker_does_the_command_does_itself(self, expected, monkeypatch):
         monkeypatch.setattr(workers, "PATIENCE", 0)

@@ -138,5 +138,8 @@ def _check(part: Part) -> None:
 
 
 def do_posted(part: dict[str, Any]) -> dict[str, Any]:
-    """Do the same with what a queue holds of a part."""
-    return asdict(do_part(Part(**part)))
+    """Do the same with what a queue holds of a part. A queue keeps the text of an error, so none gets there."""
+    try:
+        return asdict(do_part(Part(**part)))
+    except Exception as error:  # noqa: BLE001  (whatever a project's code may raise)
+        return asdict(Done(error=f"{part.get('label')}: a worker of the queue failed ({type(error).__name__})."))

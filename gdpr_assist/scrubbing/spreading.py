@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import chain, islice
-from time import sleep
+from time import monotonic, sleep
 from typing import Any
 
 from django.template.defaultfilters import pluralize
@@ -14,12 +13,12 @@ from django.template.defaultfilters import pluralize
 from ..exceptions import AnonymiseError
 from ..planning.plans import Plan
 from .parts import Part, parts
-from .table import Tally, tally_of
+from .table import tally_of
 from .telling import AGAIN, Told, told, without_its_own
 from .workers import Hands, Result
 
-# How often a part is tried at which others are busy, and how many seconds lie between
-MOST_TRIES = 5
+# In seconds: for how long a part is tried again at whose rows others are busy, and what lies between
+PATIENCE = 60.0
 PAUSE = 0.5
 
 
@@ -40,7 +39,7 @@ class Spread:
     def __init__(self, plans: Sequence[Plan], *, marks: bool) -> None:
         self.tallies = {(plan.using, plan.label): tally_of(plan, marks=marks) for plan in plans}
         self.label = f"{len(plans)} table{pluralize(len(plans))}"
-        self._tries: Counter[Part] = Counter()
+        self._since: dict[Part, float] = {}
 
     def __str__(self) -> str:
         return " ".join(map(str, self.tallies.values()))
@@ -65,37 +64,27 @@ class Spread:
         Raises ``AnonymiseError`` for the first part that cannot be done; those that are begun by then are done before.
         """
         waiting = chain.from_iterable(parts(each.plan, size, marks=each.marks) for each in self.tallies.values())
-        taken = 0
         try:
             while True:
-                for part in islice(waiting, hands.room - taken):
+                for part in islice(waiting, hands.room - len(self._since)):
+                    self._since[part] = monotonic()
                     hands.take(part)
-                    taken += 1
-                if not taken:
+                if not self._since:
                     return
-                for result in hands.finished():
-                    taken -= self._has_ended(result, hands)
-                yield self._scrubbed()
+                results = hands.finished()
+                self._count(results)
+                for part, done in results:
+                    if done.is_busy and monotonic() - self._since[part] < PATIENCE:
+                        sleep(PAUSE)
+                        hands.take(part)
+                    elif done.error:
+                        raise AnonymiseError(done.error)
+                    else:
+                        del self._since[part]
+                yield sum(tally.scrubbed for tally in self.tallies.values())
         finally:
-            for part, done in hands.close():
-                self._tally(part).scrubbed += done.rows
+            self._count(hands.close())
 
-    def _has_ended(self, result: Result, hands: Hands) -> bool:
-        """Count a part that is done; have it taken again where others were busy with its rows."""
-        part, done = result
-        if done.is_busy and self._tries[part] < MOST_TRIES:
-            self._tries[part] += 1
-            sleep(PAUSE)
-            hands.take(part)
-            return False
-        if done.error:
-            raise AnonymiseError(done.error)
-        del self._tries[part]
-        self._tally(part).scrubbed += done.rows
-        return True
-
-    def _tally(self, part: Part) -> Tally:
-        return self.tallies[part.using, part.label]
-
-    def _scrubbed(self) -> int:
-        return sum(tally.scrubbed for tally in self.tallies.values())
+    def _count(self, results: Iterable[Result]) -> None:
+        for part, done in results:
+            self.tallies[part.using, part.label].scrubbed += done.rows

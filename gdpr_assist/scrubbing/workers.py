@@ -142,6 +142,9 @@ class Queue:
             done = _done(result)
             if done is None and time.monotonic() - since > PATIENCE:
                 done = do_part(part)  # which waits for a worker that is at it, and finds what was done
+                if done.is_busy:
+                    self._taken[part] = result, time.monotonic()
+                    continue
             if done is not None:
                 del self._taken[part]
                 results.append((part, done))
