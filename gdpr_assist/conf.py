@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +128,17 @@ def scrub_empty() -> Sequence[str]:
     Raises ``ImproperlyConfigured`` for what is no list of texts.
     """
     return _texts("GDPR_SCRUB_EMPTY", "labels of models", '["sessions.Session"]')
+
+
+def scrub_rules() -> Mapping[Any, Any]:
+    """Return {name of a field, or class of fields: what a scrub puts there in each model}.
+
+    Raises ``ImproperlyConfigured`` for what is no dict.
+    """
+    given: Any = settings.GDPR_SCRUB_RULES
+    if isinstance(given, Mapping):
+        return given
+    raise ImproperlyConfigured('GDPR_SCRUB_RULES is no dict. Write {"phone": None}.')
 
 
 def _texts(name: str, what: str, example: str) -> list[str]:

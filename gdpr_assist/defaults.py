@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 from appconf import AppConf
 
 from .looks import PERSONAL
@@ -46,6 +50,9 @@ class GdprAssistConf(AppConf):
 
     # Labels of models of which a scrub takes all rows, registered or not
     SCRUB_EMPTY = ()
+
+    # What a scrub puts into fields of which nothing is declared: {name of a field, or dotted path of its class: value}
+    SCRUB_RULES: Mapping[Any, Any] = MappingProxyType({})
 
     # Words in names of fields, and names of their classes, by which a model of which nothing is said looks personal
     LOOKS_PERSONAL = PERSONAL

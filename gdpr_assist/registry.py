@@ -158,8 +158,13 @@ class Registry:
         ]
 
     def children(self, model: type[Model]) -> list[tuple[type[Model], Any]]:
-        """Return the registered direct multi-table children of ``model``, each with its link to the parent."""
+        """Return the registered direct multi-table children of ``model``, each with its link to the parent.
+
+        Below one that is not registered there is none: each of them is a whole object by itself.
+        """
         parent = concrete(model)
+        if parent not in self._registrations:
+            return []
         links = ((each, links_to_parents(each).get(parent)) for each in self._registrations)
         return [(each, link) for each, link in links if link is not None]
 

@@ -281,6 +281,17 @@ class TestE055:
             ("E055", "shop.Customer.born: PrivacyMeta.replace has an expression for it that gives a IntegerField.")
         ]
 
+    @pytest.mark.parametrize("given", ["Ada", Value("Ada"), 7.5])
+    def test_a_value_that_the_column_cannot_hold(self, given):
+        kind = "float" if given == 7.5 else "str"
+        assert mistakes(replace={"born": given}) == [
+            ("E055", f"shop.Customer.born: PrivacyMeta.replace gives a {kind} that the column cannot hold.")
+        ]
+
+    def test_an_object_in_a_key_is_taken(self):
+        fields = [*registry.declaration(Customer).fields, "referred_by"]
+        assert mistakes(fields=fields, keep=[], replace={"referred_by": Customer(pk=7)}) == []
+
     def test_a_number_in_a_text_is_written_as_text(self):
         person = customer(1)
         with replacing(name=F("pk")):

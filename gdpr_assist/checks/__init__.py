@@ -43,7 +43,7 @@ from .declarations import (
 from .deletions import check_E012, check_E013, check_E014, check_E015, check_E032, check_W024
 from .deployment import check_deployed, check_E037, check_W016, check_W018, check_W019
 from .inner_classes import check_E028, check_W013
-from .leaving import check_E050, check_E051, check_E056
+from .leaving import check_E050, check_E051, check_E056, check_E058, check_W038
 from .log import check_E009, check_E011, check_E020, check_E020_of_servers, check_E021, check_E024, check_W002
 from .long_work import check_E053, check_E054
 from .migrations import check_E001, check_E040
@@ -84,6 +84,8 @@ SITE: list[Check] = [
     check_E053,
     check_E054,
     check_E056,
+    check_E058,
+    check_W038,
 ]
 
 MODELS: list[Check] = [

@@ -13,7 +13,8 @@ from ..declaring.declaration import Declaration
 from ..declaring.leaving import signed_lookups
 from ..declaring.meta import all_rows
 from ..declaring.rules import field_label
-from ..registry import registry
+from ..registry import concrete, registry
+from ..scrubbing.ruled import ruled
 from ..scrubbing.to_empty import mistakes
 from ..undocumented import end_of_lookup
 from .messages import declarations, declared, message
@@ -27,6 +28,19 @@ def check_E056(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     if check_E049():
         return []
     return [message("E056", text, cure, model) for text, cure, model in mistakes()]
+
+
+def check_E058(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """An entry of GDPR_SCRUB_RULES that is none, or is about a column that cannot follow it."""
+    found = [] if check_E049() else ruled().mistakes
+    return [message("E058", each.message, each.cure, each.model) for each in found]
+
+
+def check_W038(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A key of GDPR_SCRUB_RULES that is about no column of any model."""
+    keys = [] if check_E049() else ruled().unmatched
+    cure = "Correct it, or take it out. A class stands for itself, and for no class below it."
+    return [message("W038", f'GDPR_SCRUB_RULES["{key}"] is about no column of any model.', cure) for key in keys]
 
 
 # {what is wrong: the end of its message, the cure}
@@ -44,6 +58,7 @@ UNSTABLE = {
 
 def check_E051(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """What a scrub looks at changes in the scrub, so that the next one, or a verification, finds other rows."""
+    changed = _changed()
     return [
         message(
             "E051",
@@ -53,18 +68,22 @@ def check_E051(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         )
         for each in declarations(app_configs)
         if isinstance(each.meta.scrub, Q) and {"E010", "E050"}.isdisjoint(mistake.check for mistake in each.mistakes)
-        for field, why in _unstable(each)
+        for field, why in _unstable(each, changed)
     ]
 
 
-def _unstable(each: Declaration) -> Iterator[tuple[str, str]]:
+def _changed() -> dict[type[Model], set[str]]:
+    """Return {model: names of the columns that a scrub changes}."""
+    every = {each.model: each for each in registry} | ({} if check_E049() else ruled().declarations)
+    return {model: {change.field.name for change in declared.changes} for model, declared in every.items()}
+
+
+def _unstable(each: Declaration, changed: dict[type[Model], set[str]]) -> Iterator[tuple[str, str]]:
     """Yield the label of each column that the condition looks at and should not, and why: of ``UNSTABLE``."""
     for (lookup, _), is_negated in signed_lookups(each.meta.scrub):
         parts = lookup.split(LOOKUP_SEP)
         field, rest = end_of_lookup(all_rows(each.model), parts)
-        if not getattr(field, "concrete", False) or field.model not in registry:
-            continue
-        if field.name not in {change.field.name for change in registry.declaration(field.model).changes}:
+        if not getattr(field, "concrete", False) or field.name not in changed.get(concrete(field.model), ()):
             continue
         if not is_negated:
             yield field_label(field), "own"
@@ -73,4 +92,5 @@ def _unstable(each: Declaration) -> Iterator[tuple[str, str]]:
 
 
 def _leaves(model: type[Model]) -> bool:
-    return any(registry.declaration(each).meta.scrub is not None for each in registry.relatives(model))
+    relatives = (each for each in registry.relatives(model) if each in registry)
+    return any(registry.declaration(each).meta.scrub is not None for each in relatives)

@@ -13,7 +13,7 @@ from django.db.models.constants import LOOKUP_SEP
 
 from ..baseline import read_baseline
 from ..cascades import taken_with
-from ..conf import looks_personal, not_personal, paths_baseline, scrub_empty
+from ..conf import looks_personal, not_personal, paths_baseline, scrub_empty, scrub_rules
 from ..declaring.clauses import DELETED, Generic, Identifier
 from ..declaring.declaration import Declaration
 from ..declaring.relations import way_back
@@ -115,8 +115,8 @@ def _why_it_stays(model: type[Model]) -> str:
 
 
 def check_E049(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """A setting that is no list of texts, or names no file with one."""
-    every = (not_personal, looks_personal, scrub_empty, _known_before)
+    """A setting that is no list of texts, or no dict, or names no file with a list."""
+    every = (not_personal, looks_personal, scrub_empty, scrub_rules, _known_before)
     return [message("E049", *found) for read in every if (found := _refused(read))]
 
 

@@ -212,7 +212,7 @@ class Files(Keeper):
         """Return the places from which ``plans`` delete files, each with the fields that name them."""
         fields: dict[str, set[str]] = {}
         for plan in plans:
-            for declaration in (plan.declaration, *map(registry.declaration, plan.descendants)):
+            for declaration in (plan.declaration, *map(plan.declared, plan.descendants)):
                 if plan.part and not declaration.has_part(plan.part):
                     continue
                 for column in file_changes(declaration, plan.part):

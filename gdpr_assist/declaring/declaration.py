@@ -69,6 +69,9 @@ class Declaration:
     clauses: Clauses = field(default_factory=Clauses)
     """Whose the rows are, and how a person is known."""
 
+    ruled: tuple[str, ...] = ()
+    """The names of the fields of which nothing is declared, and that change in a scrub: by ``GDPR_SCRUB_RULES``."""
+
     @property
     def label(self) -> str:
         return self.model._meta.label
@@ -82,7 +85,7 @@ class Declaration:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        return personal_fields(self.meta)
+        return (*personal_fields(self.meta), *self.ruled)
 
     @property
     def export_fields(self) -> tuple[str, ...]:

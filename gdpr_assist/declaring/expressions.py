@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from django.contrib.postgres.functions import RandomUUID, TransactionNow
-from django.core.exceptions import FieldError
+from django.core.exceptions import FieldError, ValidationError
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import CharField, DecimalField, Field, FloatField, IntegerField, Model, Q, Subquery, TextField
 from django.db.models import Value as Constant
@@ -25,6 +25,7 @@ from .pseudonyms import Pseudonym, pseudonym
 from .rules import Replacement, constant, field_label
 from .uniqueness import is_unique_alone, null_repeats, sources
 
+REPLACE = "PrivacyMeta.replace"
 WRITE = 'Write replace = {"name": Concat(Value("Person "), Cast("pk", CharField()))}'
 
 CHANGING = (Now, TransactionNow)
@@ -85,44 +86,55 @@ def replaced_in_copies(meta: PrivacyMeta) -> dict[str, Any]:
 
 def replaced_by(meta: PrivacyMeta, field: Field[Any, Any]) -> Replacement:
     """Return what ``replace`` puts in the place of ``field``'s value. Raises ``FieldAnonymiseError`` if it cannot."""
-    written = meta.replace[field.name]
+    return made_of(meta.replace[field.name], field, personal_fields(meta))
+
+
+def made_of(written: Any, field: Field[Any, Any], changing: Iterable[str], source: str = REPLACE) -> Replacement:
+    """Return the replacement that is ``written`` for ``field``; ``changing`` are the names of all fields that change.
+
+    Raises ``FieldAnonymiseError``, which names the ``source``, if it cannot take the place of the value.
+    """
     is_expression = hasattr(written, "resolve_expression") and not isinstance(written, (type, Constant))
     if is_expression:
-        made = _computed(meta, field, written)
+        made = _computed(field, written, set(changing), source)
     elif isinstance(written, Replacement):
         made = written
     elif isinstance(written, Pseudonym):
-        made = pseudonym(field, written)
+        made = pseudonym(field, written, source)
     elif callable(written):
-        raise _refusal(
-            field, "has a function for it", f"Write anonymise_{field.name}, or gdpr_assist.Replacement(value=...)"
-        )
+        cure = f"Write anonymise_{field.name}, or gdpr_assist.Replacement(value=...)"
+        raise _refusal(field, source, "has a function for it", cure)
     else:
-        made = _constant(field, written.value if isinstance(written, Constant) else written)
+        made = _constant(field, written.value if isinstance(written, Constant) else written, source)
     if made.is_constant and is_unique_alone(field) and not (_is_null(made) and null_repeats(field)):
         raise must_stay_unique(field)
     return made
 
 
-def _refusal(field: Field[Any, Any], what: str, cure: str) -> FieldAnonymiseError:
-    return FieldAnonymiseError(f"{field_label(field)}: PrivacyMeta.replace {what}.", check="E055", hint=f"{cure}.")
+def _refusal(field: Field[Any, Any], source: str, what: str, cure: str) -> FieldAnonymiseError:
+    return FieldAnonymiseError(f"{field_label(field)}: {source} {what}.", check="E055", hint=f"{cure}.")
 
 
 def _is_null(made: Replacement) -> bool:
     return made.expression is not None and made.expression() is None
 
 
-def _constant(field: Field[Any, Any], value: Any) -> Replacement:
+def _constant(field: Field[Any, Any], value: Any, source: str) -> Replacement:
     if value is None and not field.null:
-        raise _refusal(field, "gives NULL, and the column may not be null", "Give another value")
+        raise _refusal(field, source, "gives NULL, and the column may not be null", "Give another value")
     if isinstance(value, str) and field.max_length is not None and len(value) > field.max_length:
-        raise _refusal(field, f"gives a text of over {field.max_length} characters", "Give a shorter one")
+        raise _refusal(field, source, f"gives a text of over {field.max_length} characters", "Give a shorter one")
+    try:
+        field.get_prep_value(value.pk if isinstance(value, Model) else value)
+    except (ValueError, TypeError, ArithmeticError, ValidationError):
+        kind = type(value).__name__
+        raise _refusal(field, source, f"gives a {kind} that the column cannot hold", "Give another value") from None
     return constant(value)
 
 
-def _computed(meta: PrivacyMeta, field: Field[Any, Any], written: Any) -> Replacement:
+def _computed(field: Field[Any, Any], written: Any, changing: set[str], source: str) -> Replacement:
     """Return the replacement of which the database computes the value, for one row as for many."""
-    _check(meta, field, written)
+    _check(field, written, changing, source)
     parts = list(written.flatten()) if hasattr(written, "flatten") else [written]
     # So that it is compared with any column, and written into it
     expression = AsText(written, TextField()) if isinstance(field, (CharField, TextField)) else written
@@ -145,29 +157,32 @@ def _computed(meta: PrivacyMeta, field: Field[Any, Any], written: Any) -> Replac
         holds=None if is_random or any(isinstance(each, CHANGING) for each in parts) else holds,
         is_constant=not (is_random or sources(field.model, [written])),
         is_asked=True,
-        words=f"what an expression of PrivacyMeta.replace gives ({type(written).__name__})",
+        words=f"what an expression of {source} gives ({type(written).__name__})",
     )
 
 
-def _check(meta: PrivacyMeta, field: Field[Any, Any], written: Any) -> None:
+def _check(field: Field[Any, Any], written: Any, changing: set[str], source: str) -> None:
     """Raise ``FieldAnonymiseError`` for an expression that cannot be written, or not in whatever order."""
     model = field.model
     if is_converted(field):
         raise _refusal(
             field,
+            source,
             f"has an expression for it, and {type(field).__name__} prepares what it stores",
             "Give a value, or a gdpr_assist.Replacement",
         )
     if any(isinstance(each, (RawSQL, Subquery)) for each in getattr(written, "flatten", lambda: ())()):
         raise _refusal(
             field,
+            source,
             "has SQL or a subquery for it, of which nobody can tell what it reads",
             f"{WRITE}, or an anonymise_{field.name}",
         )
-    if changed := sorted(sources(model, [written]) & set(personal_fields(meta))):
+    if changed := sorted(sources(model, [written]) & changing):
         # MariaDB gives it the new value of one that stands before it, the other databases the old one.
         raise _refusal(
             field,
+            source,
             f"has an expression for it that reads {', '.join(changed)}, which changes too",
             f"Read the primary key, and fields that stay; else write anonymise_{field.name}",
         )
@@ -178,14 +193,16 @@ def _check(meta: PrivacyMeta, field: Field[Any, Any], written: Any) -> None:
     except FieldError:
         raise _refusal(
             field,
+            source,
             "has an expression for it that cannot be written: it reads what is no column of the table, or mixes types",
             f"Read columns of {model._meta.label} alone, and give each part its output_field",
         ) from None
     if is_of_rows:
-        raise _refusal(field, "has an aggregate for it, which is of many rows", f"{WRITE}, or a value")
+        raise _refusal(field, source, "has an aggregate for it, which is of many rows", f"{WRITE}, or a value")
     if gives is not None and _kind(gives) != _kind(field):
         raise _refusal(
             field,
+            source,
             f"has an expression for it that gives a {type(gives).__name__}",
             f"Wrap it: Cast(..., {type(field).__name__}())",
         )

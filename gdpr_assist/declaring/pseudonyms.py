@@ -56,16 +56,16 @@ class Pseudonym:
             raise ValueError(f"Pseudonym({self.pool!r}): of is 'value' or 'key'.")
 
 
-def pseudonym(field: Field[Any, Any], given: Pseudonym) -> Replacement:
+def pseudonym(field: Field[Any, Any], given: Pseudonym, source: str) -> Replacement:
     """Return what puts a pseudonym in the place of ``field``'s value. NULL and ``""`` stay.
 
-    Raises ``FieldAnonymiseError`` if the field, or the pool, is not made for it.
+    Raises ``FieldAnonymiseError``, which names the ``source``, if the field, or the pool, is not made for it.
     """
     unique = is_unique(field)
     if not isinstance(field, (CharField, TextField)) or (unique and isinstance(field, (EmailField, URLField))):
         kind = f"a unique {type(field).__name__}" if unique else f"a {type(field).__name__}"
         raise FieldAnonymiseError(
-            f"{field_label(field)}: PrivacyMeta.replace has a Pseudonym for {kind}.",
+            f"{field_label(field)}: {source} has a Pseudonym for {kind}.",
             check="E055",
             hint="Leave it to the rule of its class, or give an expression.",
         )

@@ -209,6 +209,6 @@ def _anonymise_part(whole: Plan, rows: QuerySet[Any], run: Run, seen: set[type[M
     if whole.part and isinstance(declared.clauses.on_erasure, Keep):
         keep(declared.label, rows.count())
         return
-    rest = make_plan(rows, force=whole.force, part=whole.part)
+    rest = make_plan(rows, force=whole.force, part=whole.part, instead=whole.instead)
     for claimed in all_claims(rest, run):
         anonymise(rest, claimed, run, seen)

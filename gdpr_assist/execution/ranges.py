@@ -22,6 +22,7 @@ from ..log import identity, writing
 from ..planning.markers import has_marker, is_marked, markers
 from ..planning.plans import Plan
 from ..planning.plans import plan as make_plan
+from ..registry import registry
 from ..sensitive import sensitive
 from ..signals import rows_anonymised
 from ..switches import switched_off
@@ -62,7 +63,7 @@ def _forget_refilled(plan: Plan, model: type[Model]) -> None:
     """Remove the markers of refilled rows of ``model``, and of the rows of its parents through which it is reached."""
     owners = [each for each in (plan.declaration.model, *plan.descendants) if issubclass(model, each)]
     links: list[Any] = [model._meta.pk if each is model else link_to(model, each) for each in owners]
-    refilled = make_plan(all_rows(model, plan.using)).refilled()
+    refilled = make_plan(all_rows(model, plan.using), instead=plan.instead).refilled()
     rows = refilled.values_list("pk", *(link.attname for link in links))
     for page in pages(rows, batch_size(plan.using), key=itemgetter(0)):
         for owner, keys in zip(owners, list(zip(*page, strict=True))[1:], strict=True):
@@ -73,14 +74,17 @@ def end_scrubs(plans: Iterable[Plan]) -> None:
     """Note that the run over ``plans`` has come to its end: the next one begins anew.
 
     On each database at once: if it were killed in between, the next run would do some tables again, and others not.
-    The key of its pseudonyms goes with the last note: another run, of other tables, may still be interrupted.
+    The key of its pseudonyms goes with the last note: another run, of other tables, may still be interrupted. Markers
+    of models that are not registered go too: nobody would remove that of a row which is deleted.
     """
-    labels: dict[str, list[str]] = defaultdict(list)
+    ended: dict[str, list[Plan]] = defaultdict(list)
     for plan in plans:
-        labels[plan.using].append(plan.label)
-    for using, theirs in labels.items():
+        ended[plan.using].append(plan)
+    for using, theirs in ended.items():
         with transaction.atomic(using=using):
-            Scrub.objects.using(using).filter(label__in=theirs).delete()
+            for model in (each.declaration.model for each in theirs if each.declaration.model not in registry):
+                markers(model, using).delete()
+            Scrub.objects.using(using).filter(label__in=[each.label for each in theirs]).delete()
             if not Scrub.objects.using(using).exists():
                 identity.forget_scrub_key(using)
 

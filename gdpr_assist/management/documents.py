@@ -83,6 +83,7 @@ def of_table(table: Table) -> dict[str, Any]:
         "rows": table.rows,
         "left": table.left,
         "fields": list(numbers.plan.fields) if numbers else [],
+        "fields_by_rules": numbers.plan.ruled if numbers else [],
         "with": _with(numbers.plan) if numbers else list(table.going),
         "nulled": list(table.nulled),
         "marked": numbers.marked if numbers else 0,

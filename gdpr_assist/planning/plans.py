@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from itertools import groupby
 from operator import and_
+from types import MappingProxyType
 from typing import Any, Literal
 
 from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet, ValidationError
@@ -19,7 +20,7 @@ from ..declaring.declaration import Change, Declaration
 from ..declaring.meta import all_rows
 from ..declaring.rules import is_comparable
 from ..exceptions import AnonymiseError
-from ..registry import registry
+from ..registry import concrete, registry
 from ..sensitive import sensitive
 from ..undocumented import (
     alias_and_hints,
@@ -42,6 +43,9 @@ KEYS_PER_PAGE = 100_000
 # Which rows that were anonymised before are anonymised again: all, or those that were filled again. The latter where
 # nothing leads to them afterwards.
 Force = bool | Literal["refilled"]
+
+# {model: its declaration for the time of a scrub, with GDPR_SCRUB_RULES}
+Instead = Mapping[type[Model], Declaration]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +78,9 @@ class Plan:
     counts_marked: bool = False
     """Whether every marked row counts: one that a scrub has done may not match the queryset any more."""
 
+    instead: Instead = field(default_factory=dict, repr=False)
+    """What holds of other tables of the same objects, too, in the place of their declarations."""
+
     @property
     def label(self) -> str:
         return self.declaration.label
@@ -95,12 +102,22 @@ class Plan:
     @property
     def takes_scrub_key(self) -> bool:
         """Whether a scrub of the rows has a key of its own (``DatabaseIdentity.scrub_key``)."""
-        changes = (each for model in registry.relatives(self.declaration.model) for each in _all_changes(model))
+        relatives = map(self.declared, registry.relatives(self.declaration.model))
+        changes = (change for declared in relatives for change in declared.changes)
         return any(change.replacement is not None and change.replacement.takes_scrub_key for change in changes)
+
+    def declared(self, model: type[Model]) -> Declaration:
+        """Return what holds of ``model``, the plan's own or one of the same objects."""
+        return self.declaration if model is self.declaration.model else _declared(model, self.instead)
 
     @property
     def fields(self) -> tuple[str, ...]:
         return tuple(change.field.name for change in self.changes)
+
+    @property
+    def ruled(self) -> list[str]:
+        """Those of the fields that ``GDPR_SCRUB_RULES`` names."""
+        return [name for name in self.fields if name in self.declaration.ruled]
 
     @property
     def clears(self) -> tuple[str, ...]:
@@ -110,12 +127,12 @@ class Plan:
     @property
     def children(self) -> list[type[Model]]:
         """The registered multi-table children of the model, whose part of the rows is anonymised with them."""
-        return [child for child, _ in registry.children(self.declaration.model) if _can_anonymise(child)]
+        return [child for child, _ in registry.children(self.declaration.model) if self._can_anonymise(child)]
 
     @property
     def parents(self) -> list[type[Model]]:
         """The registered multi-table parents of the model, whose part of the rows is anonymised with them."""
-        return [parent for parent, _ in registry.parents(self.declaration.model) if _can_anonymise(parent)]
+        return [parent for parent, _ in registry.parents(self.declaration.model) if self._can_anonymise(parent)]
 
     @property
     def has_relatives(self) -> bool:
@@ -127,9 +144,8 @@ class Plan:
         """Those children, and their own."""
         descendants = list(self.children)
         for model in descendants:
-            descendants += [
-                child for child, _ in registry.children(model) if _can_anonymise(child) and child not in descendants
-            ]
+            children = (child for child, _ in registry.children(model) if self._can_anonymise(child))
+            descendants += [child for child in children if child not in descendants]
         return descendants
 
     @sensitive
@@ -263,6 +279,8 @@ class Plan:
     def described(self, rows: str = "") -> str:
         """Return it in a line of plain words, with what is said of its ``rows``. Asks no database."""
         text = f"{self.name}: {rows}{self.way}; fields: {', '.join(self.fields) or 'none'}"
+        if self.ruled:
+            text += f"; by GDPR_SCRUB_RULES: {', '.join(self.ruled)}"
         if self.clears:
             text += f"; links that go: {', '.join(self.clears)}"
         if self.parents:
@@ -273,32 +291,38 @@ class Plan:
 
     def __str__(self) -> str:
         relatives = registry.relatives(self.declaration.model)
-        kept = ", ".join(each._meta.label for each in relatives if not _can_anonymise(each))
+        kept = ", ".join(each._meta.label for each in relatives if not self._can_anonymise(each))
         return self.described() + (f"; what {kept} holds of them stays (can_anonymise = False)" if kept else "")
+
+    def _can_anonymise(self, model: type[Model]) -> bool:
+        return self.declared(model).meta.can_anonymise
 
 
 @sensitive
-def plan(target: QuerySet[Any] | Model, *, force: Force = False, part: str = "") -> Plan:
+def plan(
+    target: QuerySet[Any] | Model, *, force: Force = False, part: str = "", instead: Instead = MappingProxyType({})
+) -> Plan:
     """Return the plan to anonymise the rows of a queryset, or one instance, on the database alias they are from.
 
-    ``part`` is the part of the rows that is anonymised, by default all. Raises ``AnonymiseError`` if the model is not
+    ``part`` is the part of the rows that is anonymised, by default all. What holds in the place of a declaration is in
+    ``instead``, which may have models that are not registered. Raises ``AnonymiseError`` if the model is not
     registered, cannot be anonymised, has no such part, the instance is not saved, or the queryset is sliced, combined,
     or does not give model instances.
     """
     model = target.model if isinstance(target, QuerySet) else type(target)
-    if model not in registry:
+    if model not in registry and model not in instead:
         raise AnonymiseError(f"{model._meta.label} is not registered: give it a PrivacyMeta.")
-    declared = registry.declaration(model)
+    declared = _declared(model, instead)
     declared.require_can_anonymise()
     if part and not declared.has_part(part):
         raise AnonymiseError(f"{declared.label} has no part {part!r}; it has {', '.join(declared.parts) or 'none'}.")
     if isinstance(target, QuerySet):
-        return _plan(declared, model, _usable(target), target_alias(target), force, part, None)
+        return _plan(declared, model, _usable(target), target_alias(target), force, part, None, instead)
     if target.pk is None or target._state.adding:
         raise AnonymiseError(f"{declared.label}: the object is not saved, so there is nothing to anonymise.")
     using = router.db_for_write(model, instance=target)  # as save() and delete() do
     queryset = all_rows(declared.model, using).filter(pk=target.pk)
-    return _plan(declared, model, queryset, using, force, part, target)
+    return _plan(declared, model, queryset, using, force, part, target, instead)
 
 
 def _plan(
@@ -309,6 +333,7 @@ def _plan(
     force: Force,
     part: str,
     instance: Model | None,
+    instead: Instead,
 ) -> Plan:
     return Plan(
         declaration=declared,
@@ -320,6 +345,7 @@ def _plan(
         instance=instance,
         keys=None if instance is None else (instance.pk,),
         way=choose_way(declared, model, _changes(declared, part, using), is_one_object=instance is not None),
+        instead=instead,
     )
 
 
@@ -372,12 +398,8 @@ def _is_value(operand: Any) -> bool:
     return not any(hasattr(each, "resolve_expression") for each in operands)
 
 
-def _all_changes(model: type[Model]) -> tuple[Change, ...]:
-    return registry.declaration(model).changes
-
-
-def _can_anonymise(model: type[Model]) -> bool:
-    return registry.declaration(model).meta.can_anonymise
+def _declared(model: type[Model], instead: Instead) -> Declaration:
+    return instead.get(concrete(model)) or registry.declaration(model)
 
 
 def _usable(queryset: Any) -> QuerySet[Any]:

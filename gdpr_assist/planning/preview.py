@@ -71,7 +71,8 @@ class Preview:
 def preview(plan: Plan) -> Preview:
     """Return the numbers of ``plan``. Raises ``AnonymiseError`` on an alias without the tables of an erasure."""
     with explained(plan.using):
-        rows, kept = plan.count(), dict(_kept(plan.rows(), {plan.declaration.model}))
+        rows = plan.count()
+        kept = dict(_kept(plan.rows(), {plan.declaration.model})) if plan.has_relatives else {}
         if not markers(plan.declaration.model, plan.using).exists():
             return Preview(plan=plan, rows=rows, kept=kept)
         notes = plan.computed()

@@ -30,10 +30,11 @@ def takes_last_superuser(plan: Plan, *, again: bool = False) -> bool:
     One who was anonymised before counts as none, but those of the plan where these are erased ``again``: they have
     come back. Asks the database once, and only if the plan changes what makes one.
     """
-    user, family = users(), registry.relatives(plan.declaration.model)
-    if user is None or user not in family:
+    user, model = users(), plan.declaration.model
+    family = registry.relatives(model)
+    if user is None or not (user in family or issubclass(user, model)):
         return False
-    others = (registry.declaration(each).changes for each in family if each is not plan.declaration.model)
+    others = (plan.declared(each).changes for each in family if each is not model)
     names = {change.field.name for changes in (plan.changes, *others) for change in changes}
     return not names.isdisjoint(COLUMNS | {user.USERNAME_FIELD}) and goes_with(plan.rows(), again=again)
 

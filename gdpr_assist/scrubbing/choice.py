@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 
 from django.apps import apps
 from django.db import router
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from ..databases.aliases import data_aliases, mirrored, twin
 from ..databases.presence import has_table
 from ..declaring.declaration import Declaration
 from ..declaring.meta import all_rows
 from ..exceptions import AnonymiseError
-from ..planning.plans import Plan, plan
+from ..planning.plans import Instead, Plan, plan
 from ..registry import concrete, registry
 from ..tables import Scrub
 from .deleting import in_order, is_deleted
@@ -36,19 +38,27 @@ def never_scrubbed_rows(databases: Iterable[str], emptied: Iterable[type[Model]]
                 yield using, declared.label, count
 
 
-def chosen(only: Iterable[str] = (), but: Iterable[str] = (), emptied: Chosen = NOTHING_TO_EMPTY) -> list[Declaration]:
+def chosen(
+    only: Iterable[str] = (),
+    but: Iterable[str] = (),
+    emptied: Chosen = NOTHING_TO_EMPTY,
+    instead: Instead = MappingProxyType({}),
+) -> list[Declaration]:
     """Return the declarations of the models labelled ``only``, by default of all, without those labelled ``but``.
 
-    Multi-table children go with their parents. ``emptied`` are none of them, but then none may be left. Raises
-    ``AnonymiseError`` for a label of no registered model, of a child, and of a model that says ``can_anonymise =
-    False``; for a label in both; and if no model is left.
+    What is in ``instead`` takes their place, or stands beside them. Multi-table children go with their parents.
+    ``emptied`` are none of them, but then none may be left. Raises ``AnonymiseError`` for a label of no model that is
+    scrubbed, of a child, and of a model that says ``can_anonymise = False``; for a label in both; and if no model is
+    left.
     """
-    candidates = [each for each in registry if each.meta.can_anonymise and each.model not in emptied.every]
+    every = {each.model: each for each in registry} | dict(instead)
+    candidates = [each for each in every.values() if each.meta.can_anonymise and each.model not in emptied.every]
     labelled = {each.model for each in candidates}
     roots = [each for each in candidates if not any(parent in labelled for parent, _ in registry.parents(each.model))]
     labels = {declared.label.lower() for declared in roots}
     choices = [each.model for each in roots] + emptied.choices
-    if refusals := [_refusal(label, choices) for label in (*only, *but) if label.lower() not in labels]:
+    unknown = [label for label in (*only, *but) if label.lower() not in labels]
+    if refusals := [_refusal(label, choices, has_rules=bool(instead)) for label in unknown]:
         raise AnonymiseError(
             f"{' '.join(dict.fromkeys(refusals))} Models to choose from: "
             f"{', '.join(sorted(each._meta.label for each in choices))}."
@@ -62,7 +72,7 @@ def chosen(only: Iterable[str] = (), but: Iterable[str] = (), emptied: Chosen = 
     return [each for each in roots if each.label.lower() in wanted]
 
 
-def _refusal(label: str, choices: list[type[Model]]) -> str:
+def _refusal(label: str, choices: list[type[Model]], *, has_rules: bool) -> str:
     """Return why ``label`` is that of none of ``choices``."""
     try:
         model = apps.get_model(label)
@@ -70,7 +80,8 @@ def _refusal(label: str, choices: list[type[Model]]) -> str:
         return f"There is no model {label}."
     name = model._meta.label
     if model not in registry:
-        return f"{name} is not registered: it has no PrivacyMeta."
+        also = ", and GDPR_SCRUB_RULES is about no column of it" if has_rules else ""
+        return f"{name} is not registered: it has no PrivacyMeta{also}."
     if model._meta.proxy:
         return f"{name} is a proxy: choose {concrete(model)._meta.label}, whose rows it shows."
     if not registry.declaration(model).meta.can_anonymise:
@@ -87,6 +98,7 @@ def plans(
     children: bool = False,
     emptied: Chosen = NOTHING_TO_EMPTY,
     beside: Collection[str] = (),
+    instead: Instead = MappingProxyType({}),
 ) -> list[Plan]:
     """Return a plan for each chosen model and alias that holds its table: every row, anonymised before or not.
 
@@ -94,23 +106,23 @@ def plans(
 
     The aliases are ``databases``, by default all but the log. Those of ``beside`` may have none of the tables.
     ``children`` asks for plans of the multi-table children too, which else go with their parents. Of ``emptied``
-    models there is no plan, and they may be all.
+    models there is no plan, and they may be all. ``instead`` takes the place of declarations: see ``chosen``.
 
     Raises ``AnonymiseError`` if one of ``databases``, or all, hold none of the tables; if none holds that of a model;
     if one cannot be anonymised as it is declared; and as ``data_aliases`` and ``chosen`` do.
     """
     only, databases = list(only), list(databases or ())
     aliases = data_aliases(databases)
-    roots = chosen(only, list(but), emptied)
+    roots = chosen(only, list(but), emptied, instead)
     if emptied.is_all or not roots:
         return []
-    models = _with_children(roots)
+    models = _with_children(roots, instead)
     tables = {using: [each for each in models if _is_on(each, using)] for using in aliases}
     _check_none_is_empty(tables, databases, beside)
     _check_none_is_missing(tables, models, roots if only else [])
     planned = [each for each in models if children or each in roots or is_deleted(each)]
     return in_order(
-        plan(taken(declared.model, using), force=True)
+        plan(_rows(declared.model, using), force=True, instead=instead)
         for using, on_alias in _once(tables).items()
         for declared in planned
         if declared in on_alias
@@ -128,10 +140,16 @@ def _once(tables: dict[str, list[Declaration]]) -> dict[str, list[Declaration]]:
     return {using: once[using] for using in tables}
 
 
-def _with_children(roots: list[Declaration]) -> list[Declaration]:
+def _rows(model: type[Model], using: str) -> QuerySet[Any]:
+    """Return the rows that are scrubbed: all, where nothing is declared of them."""
+    return taken(model, using) if model in registry else all_rows(model, using)
+
+
+def _with_children(roots: list[Declaration], instead: Instead) -> list[Declaration]:
     models = list(roots)
     for declared in models:
-        children = [registry.declaration(child) for child, _ in registry.children(declared.model)]
+        found = [child for child, _ in registry.children(declared.model)]
+        children = [instead.get(child) or registry.declaration(child) for child in found]
         models += [child for child in children if child.meta.can_anonymise and child not in models]
     return models
 

@@ -142,11 +142,11 @@ def _beside_rows(work: Scrubbing) -> list[str]:
 
 def untouched(work: Scrubbing) -> Iterator[str]:
     """Yield what a scrub leaves as it is: columns of its tables, other registered models, and those that are not."""
-    scrubbed = list(dict.fromkeys(model for plan in work.plans for model in (plan.model, *plan.descendants)))
-    for declared in map(registry.declaration, scrubbed):
+    declarations = {each: plan.declared(each) for plan in work.plans for each in (plan.model, *plan.descendants)}
+    for declared in declarations.values():
         if not is_deleted(declared) and (columns := staying(declared)):
             yield f"{declared.label}: left as they are: {', '.join(columns)}."
-    scrubbed += [model for table in work.emptied for model in table.tables]
+    scrubbed = [*declarations, *(model for table in work.emptied for model in table.tables)]
     for what, models in (
         ("Registered, and not scrubbed", [model for model in registry.models if model not in scrubbed]),
         ("Not registered, so left as they are", [model for model in not_registered() if model not in scrubbed]),

@@ -29,6 +29,7 @@ from .announcing import announce
 from .deleting import check_cascades, check_protected, is_deleted
 from .emptied import Emptied, emptied, in_order, with_keys
 from .emptying import empty
+from .ruled import declarations_with_rules
 from .spreading import Spread, scrub_tables
 from .table import scrub_table
 from .telling import NOT_HEARD, NOT_NOTED, Told, told
@@ -50,9 +51,9 @@ def prepare(
 ) -> Scrubbing:
     """Return what is to be scrubbed. Writes nothing.
 
-    Raises ``AnonymiseError`` as ``choice.plans``, ``emptied`` and ``with_keys`` do; where the site is strict, if it is
-    not said of each column and model what it is; if rows that are left would go with those that are deleted, or
-    protect them; and, unless it is a ``dry_run``, if nothing would be committed.
+    Raises ``AnonymiseError`` as ``choice.plans``, ``declarations_with_rules``, ``emptied`` and ``with_keys`` do; where
+    the site is strict, if it is not said of each column and model what it is; if rows that are left would go with
+    those that are deleted, or protect them; and, unless it is a ``dry_run``, if nothing would be committed.
     """
     if is_strict():
         check_answers()
@@ -60,7 +61,9 @@ def prepare(
     chosen = chosen_to_empty(only, but)
     tables = emptied(databases, chosen.models, only)
     on = {each.using for each in tables}
-    plans = choice.plans(databases, only=chosen.only, but=chosen.but, emptied=chosen, beside=on)
+    plans = choice.plans(
+        databases, only=chosen.only, but=chosen.but, emptied=chosen, beside=on, instead=declarations_with_rules()
+    )
     deleting = [each for each in plans if is_deleted(each.declaration)]
     gone = [each for table in tables for each in table.tables]
     check_protected(deleting, gone)

@@ -45,7 +45,7 @@ def mistakes() -> Iterator[tuple[str, str, type[Model] | None]]:
             _model(label)
         except (LookupError, ValueError):
             yield f"GDPR_SCRUB_EMPTY: there is no model {label}.", 'Write the labels of models, as "app.Model".', None
-    every = _said()
+    every = said_to_empty()
     for model in every:
         if why := _mistake(model, every):
             yield f"{model._meta.label}: its table cannot be emptied: {why[0]}.", why[1], model
@@ -55,7 +55,7 @@ def _model(label: str) -> type[Model]:
     return apps.get_model(label)
 
 
-def _said() -> list[type[Model]]:
+def said_to_empty() -> list[type[Model]]:
     """Return the models of which it is said that they are to be emptied, without those that are in a parent."""
     labelled = []
     for label in scrub_empty():
@@ -105,7 +105,7 @@ def to_empty() -> list[type[Model]]:
         raise AnonymiseError(f"{error} Nothing was changed.") from None
     if found:
         raise AnonymiseError(" ".join(f"{text} {cure}" for text, cure, _ in found) + " Nothing was changed.")
-    return _said()
+    return said_to_empty()
 
 
 def chosen_to_empty(only: Sequence[str], but: Sequence[str]) -> Chosen:

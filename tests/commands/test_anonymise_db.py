@@ -1132,6 +1132,7 @@ class TestDryRun:
             "left": 0,
             "fields": ["name", "email", "phone", "born", "notes"],
             "with": [],
+            "fields_by_rules": [],
             "nulled": [],
             "marked": 0,
             "refilled": 0,

@@ -56,7 +56,7 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="APP.MODEL",
-            help="A model to scrub; may be repeated. Default: all that are registered.",
+            help="A model to scrub; may be repeated. Default: all that are registered, or in GDPR_SCRUB_RULES.",
         )
         parser.add_argument(
             "--exclude-model",
