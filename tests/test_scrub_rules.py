@@ -17,14 +17,16 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import Error, connection
-from django.db.models import CharField, F, GenericIPAddressField, Q, Value
+from django.db.models import CharField, CheckConstraint, F, GenericIPAddressField, Q, Value
 from django.db.models.functions import Cast, Concat, Upper
 from django.db.models.signals import post_save
 from model_bakery import baker
 
 from gdpr_assist import AnonymiseError, Pseudonym, Replacement
+from gdpr_assist.checks.constraints import check_E017
 from gdpr_assist.checks.leaving import check_E051, check_E058, check_W038
 from gdpr_assist.checks.people import check_E049
+from gdpr_assist.declaring.owners import Owner
 from gdpr_assist.execution import ranges
 from gdpr_assist.models import Scrub
 from gdpr_assist.planning.plans import plan
@@ -34,6 +36,7 @@ from gdpr_assist.scrubbing.preview import described, done, untouched
 from gdpr_assist.scrubbing.run import prepare, scrub
 from gdpr_assist.scrubbing.verification import failures, verify
 from tests.apps.own.models import Account, Document, Editor, Loan, Patron, Person, Reader, SignedDocument, Writer
+from tests.apps.people.models import Remark
 from tests.apps.shop.models import (
     AuditEntry,
     Category,
@@ -379,6 +382,31 @@ def test_a_name_of_a_key_is_refused(rules):
     assert check_E058()[1].obj is Loan
 
 
+def test_so_is_a_name_of_what_holds_a_key_as_a_text(rules, monkeypatch):
+    rules(object_id="x", number="x")
+    monkeypatch.setattr(Customer, "instance_type", Reader, raising=False)  # as a history of readers, whose key it is
+    with changed(Remark, keep=["content_type"]), saying_nothing_of("number"):
+        assert {
+            'GDPR_SCRUB_RULES["object_id"]: people.Remark.object_id is a key to other rows.',
+            'GDPR_SCRUB_RULES["number"]: shop.Customer.number is a key to other rows.',
+        } <= set(mistakes())
+        rules({"django.db.models.CharField": None, "django.db.models.UUIDField": None, "species": None})
+        assert {Remark, Customer}.isdisjoint(ruled.ruled().declarations)
+
+
+@pytest.mark.parametrize("is_structure", [True, False])
+def test_what_other_code_relies_on(rules, monkeypatch, is_structure):
+    """As the columns of a tree, or the times that a base of the model keeps."""
+    owned = {"owner": Owner("mptt.MPTTModel", is_structure)}
+    monkeypatch.setattr(ruled, "owners", lambda model: owned if model is Device else {})
+    rules({"django.db.models.CharField": None, IP: None})
+    assert ruled.ruled().declarations[Device].ruled == ("address",)
+    rules(owner=None)
+    text = 'GDPR_SCRUB_RULES["owner"]: thirdparty.Device.owner is one that mptt.MPTTModel relies on.'
+    assert mistakes() == ([text] if is_structure else [])
+    assert (Device in ruled.ruled().declarations) is not is_structure
+
+
 # -- choosing ----------------------------------------------------------------------------------
 
 
@@ -613,6 +641,21 @@ def test_gdpr_assist_E051_of_a_rule(rules):
     assert found.msg.startswith(
         "shop.Customer: PrivacyMeta.scrub looks at shop.Customer.phone, which the scrub changes"
     )
+
+
+def test_gdpr_assist_E017_of_a_rule(rules, monkeypatch):
+    condition = "condition" if django.VERSION >= (5, 1) else "check"
+    constraint = CheckConstraint(**{condition: ~Q(owner="nobody")}, name="a_person")
+    monkeypatch.setattr(Device._meta, "constraints", [constraint])
+    rules(owner="somebody")
+    assert check_E017(databases=["default"]) == []
+    rules(owner="nobody")
+    [found] = check_E017(databases=["default"])
+    assert found.msg == "thirdparty.Device: the constraint a_person refuses the new value of owner."
+    assert found.hint.startswith(
+        "Write another rule for owner in GDPR_SCRUB_RULES to give a value that the constraint "
+    )
+    assert check_E017(databases=["default"], app_configs=[Customer._meta.app_config]) == []
 
 
 def test_gdpr_assist_W038(rules):

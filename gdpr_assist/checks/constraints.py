@@ -18,7 +18,8 @@ from ..declaring.digits import known_key
 from ..declaring.keys import INTEGER_KEYS, key_field
 from ..declaring.uniqueness import sources
 from ..undocumented import multi_table_parents
-from .messages import declarations, message
+from .leaving import in_a_scrub
+from .messages import message
 
 # {classes of primary keys: one that a row may have}
 KEYS: dict[Any, Any] = {INTEGER_KEYS: 7, UUIDField: uuid.UUID("0b5d5bdc-5c1a-4d5c-9a35-0d8f2f7f6a11")}
@@ -30,14 +31,20 @@ def check_E017(app_configs: Any = None, databases: Iterable[str] | None = None, 
         message(
             "E017",
             f"{each.label}: the constraint {constraint.name} refuses the new value of {', '.join(sorted(names))}.",
-            f"Write anonymise_{min(names)} to give a value that the constraint allows.",
+            f"Write {_what(each, names)} to give a value that the constraint allows.",
             each.model,
         )
         for using in databases or ()
         if using != log_database()
-        for each in declarations(app_configs)
+        for each in in_a_scrub().values()
+        if app_configs is None or each.model._meta.app_config in app_configs
         for constraint, names in _refused(each, using)
     ]
+
+
+def _what(each: Declaration, names: set[str]) -> str:
+    by_rules = names.intersection(each.ruled)
+    return f"another rule for {min(by_rules)} in GDPR_SCRUB_RULES" if by_rules else f"anonymise_{min(names)}"
 
 
 def _refused(each: Declaration, using: str) -> Iterator[tuple[CheckConstraint, set[str]]]:

@@ -58,7 +58,7 @@ UNSTABLE = {
 
 def check_E051(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """What a scrub looks at changes in the scrub, so that the next one, or a verification, finds other rows."""
-    changed = _changed()
+    changed = {model: {change.field.name for change in each.changes} for model, each in in_a_scrub().items()}
     return [
         message(
             "E051",
@@ -72,10 +72,9 @@ def check_E051(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     ]
 
 
-def _changed() -> dict[type[Model], set[str]]:
-    """Return {model: names of the columns that a scrub changes}."""
-    every = {each.model: each for each in registry} | ({} if check_E049() else ruled().declarations)
-    return {model: {change.field.name for change in declared.changes} for model, declared in every.items()}
+def in_a_scrub() -> dict[type[Model], Declaration]:
+    """Return {model of which a scrub may change rows: its declaration with ``GDPR_SCRUB_RULES``}."""
+    return {each.model: each for each in registry} | ({} if check_E049() else ruled().declarations)
 
 
 def _unstable(each: Declaration, changed: dict[type[Model], set[str]]) -> Iterator[tuple[str, str]]:

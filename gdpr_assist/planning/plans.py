@@ -310,7 +310,7 @@ def plan(
     or does not give model instances.
     """
     model = target.model if isinstance(target, QuerySet) else type(target)
-    if model not in registry and model not in instead:
+    if model not in registry and concrete(model) not in instead:
         raise AnonymiseError(f"{model._meta.label} is not registered: give it a PrivacyMeta.")
     declared = _declared(model, instead)
     declared.require_can_anonymise()

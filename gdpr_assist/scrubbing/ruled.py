@@ -18,6 +18,7 @@ from ..declaring.expressions import made_of
 from ..declaring.meta import PrivacyMeta, declarable, listed_fields
 from ..declaring.mistakes import key_mistakes
 from ..declaring.owners import owners
+from ..declaring.relations import generic_keys, history_of
 from ..declaring.replacing import replacement_for
 from ..declaring.rules import field_label
 from ..declaring.uniqueness import sources
@@ -98,15 +99,23 @@ def _keys() -> dict[Field[Any, Any], str]:
     """Return {column that is a key, or a part of one, or what a key points at: why it stays}; generated ones too."""
     keys: dict[Field[Any, Any], str] = {}
     for model in apps.get_models(include_auto_created=True):
-        can_change = set(declarable(model))
+        can_change, pointing = set(declarable(model)), _pointing_without_a_key(model)
         for column in model._meta.local_fields:
             if isinstance(column, ForeignKey):
                 keys[column] = "is a key to other rows"
                 if isinstance(column.remote_field.model, type):  # else Django has an error of its own for it
                     keys.setdefault(column.target_field, f"is what {field_label(column)} points at")
+            elif column.name in pointing:
+                keys[column] = "is a key to other rows"
             elif column not in can_change:
                 keys[column] = "is the primary key, or generated"
     return keys
+
+
+def _pointing_without_a_key(model: type[Model]) -> set[str]:
+    """Return the names of columns that hold keys as numbers or texts: those of generic keys, and of a history."""
+    origin = history_of(model)
+    return {*(each.fk_field for each in generic_keys(model)), *([origin._meta.pk.name] if origin else [])}
 
 
 def _columns(
@@ -116,12 +125,13 @@ def _columns(
 
     What must stay a class leaves without a word; a name of it is a mistake.
     """
-    said, owned = _said(declared), owners(model)
+    said = _said(declared)
+    matches = [(each, rule) for each in model._meta.local_fields if (rule := rules.of(each)) and each.name not in said]
+    if not matches:
+        return
+    owned = owners(model)
     of_children = {name: child.label for child in _registered_children(model) for name in _said(child)}
-    for column in model._meta.local_fields:
-        rule = rules.of(column)
-        if rule is None or column.name in said:
-            continue
+    for column, rule in matches:
         owner = owned.get(column.name)
         why = keys.get(column, f"is one that {owner.name} relies on" if owner and owner.is_structure else "")
         if not rule.is_by_name and (why or owner):
@@ -154,8 +164,8 @@ def _with_rules(
 ) -> Declaration:
     """Return ``declared`` with what rules put into ``columns``, or a declaration of these; note what they cannot."""
     own = declared or _empty(model)
-    ruled = tuple(each.name for each in columns)
-    changing = {*(change.field.name for change in own.changes), *ruled}
+    names = tuple(each.name for each in columns)
+    changing = {*(change.field.name for change in own.changes), *names}
     changes = []
     for column, rule in columns.items():
         try:
@@ -167,7 +177,7 @@ def _with_rules(
         cure = f"Name {own.label} in GDPR_NOT_PERSONAL, and replace what it holds by hand, or write other rules."
         texts = (f"GDPR_SCRUB_RULES: {each.message}" for each in key_mistakes(own.meta))
         mistakes += [Wrong(text, cure, model) for text in texts]
-    return replace(own, changes=(*own.changes, *changes), ruled=ruled)
+    return replace(own, changes=(*own.changes, *changes), ruled=names)
 
 
 def _empty(model: type[Model]) -> Declaration:
