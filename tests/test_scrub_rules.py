@@ -39,12 +39,16 @@ from tests.apps.own.models import Account, Document, Editor, Loan, Patron, Perso
 from tests.apps.people.models import Remark
 from tests.apps.shop.models import (
     AuditEntry,
+    Boat,
     Category,
     Company,
     Customer,
     Department,
     GiftOrder,
+    Home,
+    Houseboat,
     Order,
+    PaintedHouseboat,
     Plant,
     Product,
     Tree,
@@ -336,6 +340,24 @@ def test_a_parent_that_is_not_registered_is_a_table_of_its_own(rules):
     assert row(tree)["planted_by"] == str(tree.pk)
 
 
+@pytest.mark.parametrize("batch_size", [None, 1])
+def test_a_family_that_is_not_registered_is_scrubbed_table_by_table(rules, batch_size):
+    rules(owner="o", street="s", nickname="n")
+    family = (Boat, Home, Houseboat, PaintedHouseboat)
+    others = {model: each for model, each in registry._registrations.items() if model not in family}
+    boat = Boat.objects.create(owner="Ada")
+    two = [PaintedHouseboat.objects.create(owner="Ada", street="Quay", nickname="Ink") for _ in range(2)]
+    with mock.patch.dict(registry._registrations, others, clear=True):
+        work = scrubbed(Boat, Home, Houseboat, batch_size=batch_size)
+        assert [(each.label, each.fields) for each in work.plans] == [
+            ("shop.Boat", ("owner",)),
+            ("shop.Home", ("street",)),
+            ("shop.Houseboat", ("nickname",)),
+        ]
+    assert row(boat)["owner"] == "o"
+    assert [[row(each)[name] for name in ("owner", "street", "nickname")] for each in two] == [["o", "s", "n"]] * 2
+
+
 # -- what is not touched -----------------------------------------------------------------------
 
 
@@ -453,6 +475,21 @@ def test_the_plan_says_whence_it_is(rules):
     assert table["fields_by_rules"] == table["fields"] == ["owner", "address"]
     assert [each["after"] for each in table["sample"]] == ["will become 17", "will stay 192.0.2.1"]
     assert Device.objects.get().owner == "Ada"
+
+
+def test_the_command_does_it(rules, settings):
+    settings.GDPR_CAN_ANONYMISE_DATABASE = True
+    rules({IP: NOBODY}, owner=None)
+    one, ada = device(), customer(name="Ada")
+    out = StringIO()
+    call_command("anonymise_db", database=["default"], interactive=False, stdout=out, stderr=StringIO())
+    assert "default: thirdparty.Device: 1 anonymised" in out.getvalue()
+    [rest] = [line for line in out.getvalue().splitlines() if line.startswith("Not registered, so left as they are")]
+    assert "thirdparty.Device" not in rest
+    assert "shop.Product" in rest
+    assert (row(one)["owner"], row(one)["address"]) == (str(one.pk), "192.0.2.1")
+    assert row(ada)["name"] == str(ada.pk)
+    call_command("gdpr_verify", all=True, database=["default"], stdout=StringIO())
 
 
 def test_a_superuser_counts(rules):
