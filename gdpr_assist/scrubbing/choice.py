@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
 
 from django.apps import apps
 from django.db import router
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 
 from ..databases.aliases import data_aliases, mirrored, twin
 from ..databases.presence import has_table
@@ -122,11 +121,17 @@ def plans(
     _check_none_is_missing(tables, models, roots if only else [])
     planned = [each for each in models if children or each in roots or is_deleted(each)]
     return in_order(
-        plan(_rows(declared.model, using), force=True, instead=instead)
+        plan_of(declared.model, using, instead)
         for using, on_alias in _once(tables).items()
         for declared in planned
         if declared in on_alias
     )
+
+
+def plan_of(model: type[Model], using: str, instead: Instead) -> Plan:
+    """Return the plan to scrub the table of ``model``; of what is not declared, all rows."""
+    rows = taken(model, using) if model in registry else all_rows(model, using)
+    return plan(rows, force=True, instead=instead)
 
 
 def _once(tables: dict[str, list[Declaration]]) -> dict[str, list[Declaration]]:
@@ -138,11 +143,6 @@ def _once(tables: dict[str, list[Declaration]]) -> dict[str, list[Declaration]]:
             left = [declared for declared in left if declared not in once[other]]
         once[using] = left
     return {using: once[using] for using in tables}
-
-
-def _rows(model: type[Model], using: str) -> QuerySet[Any]:
-    """Return the rows that are scrubbed: all, where nothing is declared of them."""
-    return taken(model, using) if model in registry else all_rows(model, using)
 
 
 def _with_children(roots: list[Declaration], instead: Instead) -> list[Declaration]:

@@ -24,11 +24,12 @@ from ..execution.rewriting import execute_anew
 from ..execution.run import Run
 from ..log import writing
 from ..log.identity import database_id, known_database_id
-from ..planning.plans import Plan, plan
+from ..planning.plans import Plan
 from ..sensitive import sensitive
 from ..tables import Scrub
+from .choice import plan_of
 from .deleting import is_deleted
-from .leaving import taken
+from .ruled import declarations_with_rules
 from .telling import without_its_own
 
 # Of keys that say nothing of anybody, and that JSON can hold as they are or as a text
@@ -117,8 +118,7 @@ def _do(part: Part) -> int:
     _check(part)
     if part.marks and not Scrub.objects.using(part.using).filter(label=part.label).exists():
         return 0  # the run has ended: its rows are done, and later ones are none of it
-    model = apps.get_model(part.label)
-    work = plan(taken(model, part.using), force=True)
+    work = plan_of(apps.get_model(part.label), part.using, declarations_with_rules())
     if part.is_anew:
         return sum(execute_anew(work, marks=part.marks))
     return execute_range(work, part.lower, part.upper, marks=part.marks)
