@@ -30,6 +30,7 @@ from gdpr_assist.scrubbing.table import tally_of
 from gdpr_assist.scrubbing.telling import Interrupted
 from tests.apps.fields.models import TextKey, UUIDKey
 from tests.apps.shop.models import Comment, Customer
+from tests.apps.thirdparty.models import Device
 from tests.observing import changed, markers, row, rows
 from tests.test_long_work_process import _queue_table, queue, wait_for, worker  # noqa: F401  (fixtures)
 
@@ -166,6 +167,18 @@ class TestWorkers:
         work, _left = spread(*MODELS, batch_size=4)
         assert work.begun
         assert held() == expected
+
+    def test_rules_for_models_that_are_not_registered(self, elsewhere, settings, monkeypatch):
+        more = {"GDPR_SCRUB_RULES": {"owner": "nobody"}, "GDPR_NOT_PERSONAL": []}
+        given = json.loads(os.environ["LONG_WORK"])
+        given["settings"].update(more)
+        for name, value in more.items():
+            setattr(settings, name, value)
+        monkeypatch.setenv("LONG_WORK", json.dumps(given))
+        Device.objects.bulk_create(Device(owner="Ada", address="192.0.2.1") for _ in range(9))
+        work, _left = spread(Device, batch_size=2)
+        assert [work.why_alone(each) for each in work.plans] == [""]
+        assert {(each["owner"], each["address"]) for each in rows(Device)} == {("nobody", "192.0.2.1")}
 
     def test_ctrl_c_lets_what_is_begun_come_to_its_end(self, elsewhere, expected):
         def follow(step, counts, total):
