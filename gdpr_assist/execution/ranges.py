@@ -132,18 +132,20 @@ def ranges(plan: Plan, size: int | None = None, *, marks: bool = True) -> Iterat
 
 
 @sensitive
-def execute_range(plan: Plan, lower: Any, upper: Any, *, marks: bool = True) -> int:
+def execute_range(plan: Plan, lower: Any, upper: Any, *, marks: bool = True, is_first: bool = False) -> int:
     """Anonymise the unmarked rows of one of the ``ranges`` of ``plan`` in a transaction; return their number.
 
     Several processes may do so at once, also with the same range: with ``marks``, each row is anonymised by one only.
+    That takes half of the time; ``is_first`` says that nobody else has, or had, this range in this run, nor a former
+    one that is gone on with.
     """
     bounds = _between(lower, upper)
     with of_its_own(plan):
-        if marks:
+        if marks and not is_first:
             # Whoever does the same waits here, and reads the markers of the other one afterwards.
             same = all_rows(plan.declaration.model, plan.using).filter(bounds).order_by("pk")
             deque(locked(same, plan.using).values_list("pk"), maxlen=0)
-        rows = _to_do(plan, marks).filter(bounds)
+        rows = _to_do(plan, marks and not is_first).filter(bounds)
         return _anonymise_range(plan, rows, bounds, Run(writing.Erasure(plan.using), is_scrub=True), marks=marks)
 
 

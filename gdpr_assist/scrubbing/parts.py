@@ -6,7 +6,7 @@ A part says nothing personal: it goes through a pipe, or lies in the tables of a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -54,6 +54,9 @@ class Part:
     marks: bool = True
     """Whether rows are marked: then it does no harm if the same part is done twice."""
 
+    is_first: bool = False
+    """Whether it is certain that nobody else has done, or does, any of it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
@@ -89,15 +92,22 @@ def _key(plan: Plan) -> Any:
     return field
 
 
-def parts(plan: Plan, size: int | None, *, marks: bool) -> Iterator[Part]:
+def parts(plan: Plan, size: int | None, *, marks: bool, is_first: bool = False) -> Iterator[Part]:
     """Yield the parts of the table of ``plan``, each to be done in one transaction: the whole table if it is anew."""
-    run = database_id(plan.using).hex
-    if plan.way.is_anew:
-        yield Part(label=plan.label, using=plan.using, run=run, is_anew=True, marks=marks)
+    whole = Part(
+        label=plan.label,
+        using=plan.using,
+        run=database_id(plan.using).hex,
+        is_anew=plan.way.is_anew,
+        marks=marks,
+        is_first=is_first,
+    )
+    if whole.is_anew:
+        yield whole
         return
     for ends in ranges(plan, size, marks=marks):
         lower, upper = (str(end) if isinstance(end, UUID) else end for end in ends)
-        yield Part(label=plan.label, using=plan.using, run=run, lower=lower, upper=upper, marks=marks)
+        yield replace(whole, lower=lower, upper=upper)
 
 
 def do_part(part: Part) -> Done:
@@ -121,7 +131,7 @@ def _do(part: Part) -> int:
     work = plan_of(apps.get_model(part.label), part.using, declarations_with_rules())
     if part.is_anew:
         return sum(execute_anew(work, marks=part.marks))
-    return execute_range(work, part.lower, part.upper, marks=part.marks)
+    return execute_range(work, part.lower, part.upper, marks=part.marks, is_first=part.is_first)
 
 
 def _check(part: Part) -> None:

@@ -63,7 +63,10 @@ class Spread:
 
         Raises ``AnonymiseError`` for the first part that cannot be done; those that are begun by then are done before.
         """
-        waiting = chain.from_iterable(parts(each.plan, size, marks=each.marks) for each in self.tallies.values())
+        waiting = chain.from_iterable(
+            parts(each.plan, size, marks=each.marks, is_first=each.is_new and hands.gives_once)
+            for each in self.tallies.values()
+        )
         try:
             while True:
                 for part in islice(waiting, hands.room - len(self._since)):

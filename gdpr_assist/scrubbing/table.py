@@ -44,6 +44,8 @@ class Tally:
     marks: bool = True
     """Whether its rows are marked."""
     total: int | None = None
+    is_new: bool = True
+    """Whether no run is gone on with."""
     before: int = 0
     """How many rows an interrupted run has done."""
     scrubbed: int = 0
@@ -57,6 +59,7 @@ class Tally:
         """Note in the database that the scrub has begun, where that is noted; return how many rows there are to do."""
         self.total = self.plan.count()
         if not is_deleted(self.plan.declaration) and self.marks and begin_scrub(self.plan) is not None:
+            self.is_new = False
             self.before = self.plan.marked().count()
         return self.total - self.before
 

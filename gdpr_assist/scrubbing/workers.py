@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from multiprocessing import get_context
 from typing import Any, Protocol
 
@@ -39,6 +39,9 @@ class Hands(Protocol):
     room: int
     """How many parts it takes at once."""
 
+    gives_once: bool
+    """Whether a part is begun by one of them only, as long as it is not said to be another time."""
+
     def take(self, part: Part) -> None: ...
 
     def finished(self) -> list[Result]:
@@ -53,6 +56,8 @@ class Hands(Protocol):
 class Workers:
     """Processes of this machine. Where one dies, its parts are taken again by others."""
 
+    gives_once = True
+
     def __init__(self, number: int) -> None:
         self._number = number
         self.room = 2 * number  # so that nobody waits for the next part
@@ -65,9 +70,10 @@ class Workers:
         # Not forked: a connection of the command would be one of theirs, too.
         return ProcessPoolExecutor(self._number, mp_context=get_context("spawn"), initializer=begin)
 
-    def take(self, part: Part) -> None:
+    def take(self, part: Part, *, is_first: bool = True) -> None:
+        order = replace(part, is_first=part.is_first and is_first)
         try:
-            self._taken[self._pool.submit(do_part, part)] = part
+            self._taken[self._pool.submit(do_part, order)] = part
         except BrokenProcessPool:
             self._lost.append(part)
 
@@ -104,7 +110,7 @@ class Workers:
             )
         self._pool = self._new_pool()
         for part in lost:
-            self.take(part)
+            self.take(part, is_first=False)
         return results
 
     def close(self) -> list[Result]:
@@ -116,6 +122,7 @@ class Queue:
     """The workers of ``GDPR_TASK_BACKEND``. What none of them does in time, the command does itself."""
 
     room = IN_QUEUE
+    gives_once = False
 
     def __init__(self) -> None:
         self._taken: dict[Part, tuple[Any, float]] = {}
