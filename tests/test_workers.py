@@ -9,7 +9,8 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from unittest import mock
@@ -31,7 +32,7 @@ from gdpr_assist.scrubbing.telling import Interrupted
 from tests.apps.fields.models import TextKey, UUIDKey
 from tests.apps.shop.models import Comment, Customer
 from tests.apps.thirdparty.models import Device
-from tests.observing import changed, markers, row, rows
+from tests.observing import changed, markers, queries, row, rows, updates
 from tests.test_long_work_process import _queue_table, queue, wait_for, worker  # noqa: F401  (fixtures)
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -115,8 +116,8 @@ class TestWorkers:
         rng, kills = random.Random(1), []
         take = workers.Workers.take
 
-        def kill_now_and_then(self, part):
-            take(self, part)
+        def kill_now_and_then(self, part, **more):
+            take(self, part, **more)
             if len(kills) < int(os.environ.get("KILLS", "4")) and rng.random() < 1 / 3:
                 time.sleep(rng.random() * 2)
                 if pids := list(self._pool._processes or ()):
@@ -245,6 +246,19 @@ class TestPart:
         tally_of(plan, marks=True).begin()
         (part,) = parts(plan, None, marks=True)
         assert [do_part(part).rows for _ in range(2)] == [3, 0]
+
+    def test_only_what_may_be_done_twice_is_locked_and_looked_for(self):
+        fill(12)
+        (plan,) = prepare(["default"], only=["shop.Customer"], batch_size=4).plans
+        tally_of(plan, marks=True).begin()
+        first, *others = parts(plan, 4, marks=True, is_first=True)
+        do_part(first)
+        for part, looks in ((others[0], False), (replace(others[1], is_first=False), True)):
+            sql = queries(partial(do_part, part))
+            assert any("FOR UPDATE" in each for each in sql) is looks
+            (update,) = updates(sql, Customer)
+            assert ("gdpr_assist_privacyanonymised" in update) is looks
+        assert len(markers(Customer)) == 12
 
     def test_after_the_run_it_does_nothing(self, begun):
         Scrub.objects.all().delete()
