@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import django
 
@@ -33,17 +34,32 @@ def run(work: str, module: str = "benchmarks.child", **environment: str) -> Any:
     return json.loads(done.stdout)
 
 
-def peak_memory() -> float:
-    """Return the most memory that this process ever had, in MiB.
+def peak_memory(process: str = "self") -> float:
+    """Return the most memory that a process ever had, in MiB; of another one on Linux only.
 
     Not by getrusage where it can be helped: Linux lets a child begin with the peak of its parent.
     """
-    status = Path("/proc/self/status")
+    status = Path(f"/proc/{process}/status")
     if status.exists():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) / 1024
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return size / 2**20 if sys.platform == "darwin" else size / 1024
+
+
+def memory_of_workers(work: Callable[[], Any]) -> float:
+    """Return the peak of the largest process that scrubs parts of tables; of this one where there is none (SQLite)."""
+    from gdpr_assist.scrubbing.workers import Workers  # noqa: PLC0415  (the other child runs without the app)
+
+    peaks, close = [], Workers.close
+
+    def looked_at(self: Workers) -> Any:
+        peaks.extend(peak_memory(str(pid)) for pid in self._pool._processes)
+        return close(self)
+
+    with mock.patch.object(Workers, "close", looked_at):
+        work()
+    return max(peaks, default=peak_memory())
 
 
 def memory_of(work: Callable[[], Any]) -> float:
@@ -66,6 +82,7 @@ def main(work: str) -> None:
 
     works: dict[str, Callable[[], Any]] = {
         "anonymise_db": lambda: memory_of(pairs.anonymise_db),
+        "workers": lambda: memory_of_workers(partial(pairs.anonymise_several, workers=2, batch_size=20_000)),
         "queryset": lambda: memory_of(pairs.anonymise_found),
         "export": lambda: memory_of(partial(export, "csv")),
         "export_json": lambda: memory_of(partial(export, "json")),

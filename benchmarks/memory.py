@@ -7,7 +7,7 @@ from functools import partial
 from . import child
 from .figures import Figure
 from .models import Person
-from .pairs import fill, fill_citizen, fill_history
+from .pairs import fill, fill_citizen, fill_history, fill_several
 
 SMALL = 10_000
 BAR = 15
@@ -16,6 +16,7 @@ KEY = 40
 
 TITLES = {
     "anonymise_db": "peak memory, anonymise_db",
+    "workers": "peak memory, each process of --workers 2",
     "queryset": "peak memory, queryset.anonymise()",
     "export": "peak memory, export",
     "export_json": "peak memory, export as JSON",
@@ -24,7 +25,7 @@ TITLES = {
     "history": "peak memory, erasing a person with a history",
 }
 
-FILL = {"person": fill_citizen, "history": fill_history}
+FILL = {"workers": fill_several, "person": fill_citizen, "history": fill_history}
 
 
 def measure(work: str, rows: int) -> Figure:

@@ -29,6 +29,7 @@ LINES = {
     "residue",
     "replay_one",
     "memory_anonymise_db",
+    "memory_workers",
     "memory_queryset",
     "memory_export",
     "memory_export_json",
