@@ -10,7 +10,7 @@ SQLITE_COVERAGE := 90
 
 # What `make bench` measures, and where it writes.
 DB ?= sqlite
-N ?= 200000
+N ?= $(if $(PEERS),300000,200000)
 OUTPUT ?= docs/explanation/_benchmarks
 DRIVER_sqlite :=
 DRIVER_postgresql := psycopg[binary]
@@ -26,7 +26,7 @@ help:
 	@echo "make test    run the tests on SQLite"
 	@echo "make canary  erase people with a token in every text column, and look for these (DB=sqlite PEOPLE=1000 SEED=)"
 	@echo "make bundles erase somebody from real apps, at their newest releases, and try to log in (DB=sqlite|postgresql)"
-	@echo "make bench   measure, beside hand-written SQL (DB=sqlite|postgresql|mariadb N=200000; GROWTH=1)"
+	@echo "make bench   measure, beside hand-written SQL (DB=sqlite|postgresql|mariadb N=200000; GROWTH=1; PEERS=1)"
 	@echo "make demo    show what the package does, on the example project"
 	@echo "make serve   open the example project on http://127.0.0.1:8000/admin/"
 	@echo "make messages  gather the texts into the catalogues of translations, and compile these (needs gettext)"
@@ -91,12 +91,24 @@ $(VENV)/.bench-%: $(READY) benchmarks/requirements.txt
 	$(VENV)/bin/python -m pip install --quiet --requirement benchmarks/requirements.txt $(DRIVER_$*)
 	touch $@
 
+$(VENV)/peers/.ready-%: $(READY) benchmarks/peers/requirements.txt
+	$(VENV)/bin/python -m venv $(VENV)/peers
+	$(VENV)/peers/bin/python -m pip install --quiet --upgrade --editable ".[rich]" $(DRIVER_$*) \
+		--requirement benchmarks/peers/requirements.txt
+	touch $@
+
+# PEERS=1 compares anonymise_db with other packages instead, in an environment of its own.
+ifdef PEERS
+bench: $(VENV)/peers/.ready-$(DB)
+	$(VENV)/peers/bin/python -m benchmarks.peers --db $(DB) --n $(N) --output $(OUTPUT) $(BENCH)
+else
 # GROWTH=1 times the works at 10,000, 100,000 and 1,000,000 rows, GROWTH="10000 100000" at these. ONLY="rows replay"
 # writes nothing. BENCH is for other options; see .venv/bin/python -m benchmarks --help.
 bench: $(VENV)/.bench-$(DB)
 	$(VENV)/bin/python -m benchmarks --db $(DB) --n $(N) $(if $(GROWTH),--growth $(filter-out 1,$(GROWTH))) \
 		$(if $(ONLY),$(addprefix --only ,$(ONLY)),--output $(OUTPUT)) $(BENCH)
 	$(if $(ONLY),,$(VENV)/bin/python -m benchmarks.chart $(OUTPUT)/$(DB)$(if $(GROWTH),_growth).json)
+endif
 
 demo: $(READY)
 	$(VENV)/bin/python example_project/demo.py

@@ -27,7 +27,7 @@ def scrub(model: type[Model]) -> None:
     """One UPDATE and one INSERT for the whole table."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_update(model))
-        cursor.execute(_mark(model))
+        cursor.execute(mark(model))
 
 
 def update(model: type[Model]) -> None:
@@ -67,7 +67,7 @@ def _erase(tables: dict[type[Model], tuple[str, str, list[Any]]]) -> None:
         _log(operation, now, keys)
         for model, (update, condition, parameters) in tables.items():
             cursor.execute(f"{update} WHERE {condition}", parameters)
-            cursor.execute(f"{_mark(model)} WHERE {condition}", parameters)
+            cursor.execute(f"{mark(model)} WHERE {condition}", parameters)
     with connections["gdpr_log"].cursor() as cursor:
         cursor.execute(
             "INSERT INTO gdpr_assist_outcome (operation_id, committed, decided) VALUES (%s, %s, %s)",
@@ -115,7 +115,7 @@ def _apply(cursor: Any, page: list[tuple[Any, ...]], seen: set[Any]) -> None:
         [row[2] for row in page],
     )
     cursor.execute(f"{_update(Person)} WHERE id IN ({_marks(anonymised)})", anonymised)
-    cursor.execute(f"{_mark(Person)} WHERE id IN ({_marks(anonymised)})", anonymised)
+    cursor.execute(f"{mark(Person)} WHERE id IN ({_marks(anonymised)})", anonymised)
     if started:
         values = ", ".join(["(%s, %s, '')"] * len(started))
         rows = [value for row in started.items() for value in row]
@@ -144,7 +144,12 @@ def _update(model: type[Model]) -> str:
     key, seed = key_as_text(), f"'{_key()}:{model._meta.label}:'"
     nickname = joined("'Guest '", key) if model is Member else "''"
     digits = f"SUBSTR({digest(joined(seed, key))}, 1, 16)"
-    email = joined(key, "'-'", digits, "'@anon.example.com'")
+    return update_of(model, nickname=nickname, email=joined(key, "'-'", digits, "'@anon.example.com'"))
+
+
+def update_of(model: type[Model], *, nickname: str = "''", email: str) -> str:
+    """Return the UPDATE that gives each column what the rules give it, but for these two."""
+    key = key_as_text()
     website = joined("'http://'", key, "'.anon.example.com'")
     return (
         f"UPDATE {model._meta.db_table} SET name = {key}, nickname = {nickname}, email = {email}, notes = '',"
@@ -156,7 +161,7 @@ def _key() -> str:
     return bytes(apps.get_model("gdpr_assist", "DatabaseIdentity").objects.get().key).hex()
 
 
-def _mark(model: type[Model]) -> str:
+def mark(model: type[Model]) -> str:
     return (
         "INSERT INTO gdpr_assist_privacyanonymised (content_type_id, object_id)"
         f" SELECT {_kind(model):d}, {key_as_text()} FROM {model._meta.db_table}"

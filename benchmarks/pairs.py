@@ -83,11 +83,11 @@ def measure(name: str, pair: Pair, rows: int, times: int) -> Figure:
     for turn in range(times):
         pair.prepare(rows)
         ours.append(seconds(pair.ours))
-        left = state(pair) if turn == 0 else None
+        left = state(pair.leaves) if turn == 0 else None
         pair.prepare(rows)
         beside.append(seconds(pair.by_hand))
         if left is not None:
-            compare(name, left, state(pair))
+            compare(name, left, state(pair.leaves))
     ratios = [one / other for one, other in zip(ours, beside, strict=True)]
     return Figure(
         work=name,
@@ -117,10 +117,10 @@ def seconds(work: Work) -> float:
     return perf_counter() - start
 
 
-def state(pair: Pair) -> dict[str, str]:
-    """Return a digest of each thing that the work leaves."""
+def state(leaves: dict[str, tuple[str, str]]) -> dict[str, str]:
+    """Return a digest of each thing that a work leaves."""
     found = {}
-    for what, (using, sql) in pair.leaves.items():
+    for what, (using, sql) in leaves.items():
         digest = hashlib.sha256()
         with connections[using].cursor() as cursor:
             cursor.execute(sql)
@@ -131,8 +131,9 @@ def state(pair: Pair) -> dict[str, str]:
 
 
 def compare(name: str, ours: dict[str, str], beside: dict[str, str]) -> None:
+    """Raise ``RuntimeError`` if not all of ``ours`` is alike in ``beside``."""
     if different := [what for what in ours if ours[what] != beside[what]]:
-        raise RuntimeError(f"{name}: gdpr_assist and the hand-written SQL left different {', '.join(different)}.")
+        raise RuntimeError(f"{name}: the two ways left different {', '.join(different)}.")
 
 
 # -- the works ---

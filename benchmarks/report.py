@@ -33,10 +33,10 @@ def environment(place: str) -> dict[str, Any]:
     }
 
 
-def show(figures: list[Figure], where: dict[str, Any], console: Console) -> None:
+def show(figures: list[Figure], where: dict[str, Any], console: Console, headings: list[str] = HEADINGS) -> None:
     table = Table(title=sentence(where), title_justify="left")
-    for at, heading in enumerate(HEADINGS):
-        table.add_column(heading, justify="left" if at in (0, len(HEADINGS) - 1) else "right", no_wrap=at != 0)
+    for at, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if at in (0, len(headings) - 1) else "right", no_wrap=at != 0)
     for figure in figures:
         table.add_row(*figure.cells(), style=COLOURS[figure.verdict])
     # Where the window is narrower, lines are broken by it: a table that is cut shows no figures.
@@ -44,19 +44,34 @@ def show(figures: list[Figure], where: dict[str, Any], console: Console) -> None
     console.print(table)
 
 
+def say_if_few(rows: int, meant_for: int, console: Console) -> None:
+    if rows < meant_for:
+        console.print(
+            f"The bars are for {meant_for:,} rows; with fewer, what is done once weighs more.", highlight=False
+        )
+
+
 def sentence(where: dict[str, Any]) -> str:
+    packages = f" {where['packages']}," if "packages" in where else ""
     return (
-        f"{where['database']} ({where['files']}), Django {where['django']}, Python {where['python']},"
+        f"{where['database']} ({where['files']}), Django {where['django']},{packages} Python {where['python']},"
         f" {where['processors']} processors ({where['architecture']})"
     )
 
 
-def write(figures: list[Figure], where: dict[str, Any], file: Path, *, growth: bool = False) -> None:
+def write(
+    figures: list[Figure],
+    where: dict[str, Any],
+    file: Path,
+    *,
+    growth: bool = False,
+    headings: list[str] = HEADINGS,
+) -> None:
     """Write ``file``, a .json, and a .rst of the same name beside it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     content = {"environment": where, "growth": growth, "figures": [figure.as_dict() for figure in figures]}
     file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    headings, rows = _growth_rows(figures) if growth else (HEADINGS, [figure.cells() for figure in figures])
+    headings, rows = _growth_rows(figures) if growth else (headings, [figure.cells() for figure in figures])
     text = f".. Written by python -m benchmarks; do not edit.\n\n{_list_table(headings, rows)}\n{sentence(where)}.\n"
     file.with_suffix(".rst").write_text(text, encoding="utf-8")
 

@@ -33,10 +33,8 @@ def run(chosen: argparse.Namespace, path: str) -> None:
     for found in grown(chosen, console) if chosen.growth else measured(chosen, console):
         figures += found
     report.show(figures, where, console)
-    if not chosen.growth and chosen.n < MEANT_FOR:
-        console.print(
-            f"The bars are for {MEANT_FOR:,} rows; with fewer, what is done once weighs more.", highlight=False
-        )
+    if not chosen.growth:
+        report.say_if_few(chosen.n, MEANT_FOR, console)
     if chosen.output:
         if not chosen.growth:
             explain_missed(figures, chosen, console)

@@ -74,9 +74,9 @@ def template(rows: int) -> None:
 def fill(model: type[Columns], rows: int, condition: str = "1 = 1") -> None:
     """Empty what is registered; fill ``model`` with rows 1 to ``rows`` of the template that meet ``condition``."""
     template(rows)
-    databases.empty([*ALIKE, Member, Order, Customer, *_own_tables("default")])
+    databases.empty([*ALIKE, Member, Order, Customer, *own_tables("default")])
     databases.release()
-    _copy(model, rows, condition)
+    copy(model, rows, condition)
 
 
 def several(rows: int) -> None:
@@ -84,10 +84,11 @@ def several(rows: int) -> None:
     share = rows // len(ALIKE)
     fill(ALIKE[0], share)
     for model in ALIKE[1:]:
-        _copy(model, share)
+        copy(model, share)
 
 
-def _copy(model: type[Columns], rows: int, condition: str = "1 = 1") -> None:
+def copy(model: type[Columns], rows: int, condition: str = "1 = 1") -> None:
+    """Fill ``model``, which is empty, with rows 1 to ``rows`` of the template that meet ``condition``."""
     columns = ", ".join(_columns(model))
     databases.execute(
         f"INSERT INTO {model._meta.db_table} ({columns})"
@@ -99,7 +100,7 @@ def _copy(model: type[Columns], rows: int, condition: str = "1 = 1") -> None:
 def citizen(entries: int = 0, papers: int = 0, past: int = 0) -> None:
     """Leave one citizen with so many entries, so many papers of each kind, and so many rows of history."""
     template(max(entries, past))
-    databases.empty([Entry, Past, *PAPERS, Citizen, *_own_tables("default")])
+    databases.empty([Entry, Past, *PAPERS, Citizen, *own_tables("default")])
     databases.release()
     made = Citizen.objects.create(pk=1, name="Ada", email="ada@mail.example.org")
     columns = ", ".join(_columns(Seed))
@@ -114,7 +115,7 @@ def citizen(entries: int = 0, papers: int = 0, past: int = 0) -> None:
 
 
 def empty_log() -> None:
-    databases.empty(_own_tables("gdpr_log"), "gdpr_log")
+    databases.empty(own_tables("gdpr_log"), "gdpr_log")
     databases.release("gdpr_log")
 
 
@@ -150,7 +151,7 @@ def shop(customers: int, orders_each: int, *, models: tuple[Any, Any] = (Custome
     """Fill customers and orders, or their twins, with what the app has written where they are registered."""
     customer_class, order_class = models
     is_plain = customer_class is PlainCustomer  # which the child without the app has too
-    databases.empty([order_class, customer_class, *([] if is_plain else _own_tables("default"))])
+    databases.empty([order_class, customer_class, *([] if is_plain else own_tables("default"))])
     made = [customer_class(pk=key, name=f"Customer {key}", email=f"c{key}@example.org") for key in _keys(customers)]
     _bulk_create(customer_class, iter(made))
     orders = (
@@ -180,7 +181,7 @@ def _own_model(name: str) -> Any:
     return apps.get_model("gdpr_assist", name)
 
 
-def _own_tables(using: str) -> list[Any]:
+def own_tables(using: str) -> list[Any]:
     """Return what the app writes to on ``using``: all but the id of the database."""
     models = [model for model in apps.get_app_config("gdpr_assist").get_models() if model._meta.managed]
     written = [model for model in models if model._meta.object_name != "DatabaseIdentity"]

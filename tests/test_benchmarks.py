@@ -69,3 +69,24 @@ def test_all_lines_are_measured(tmp_path):
     assert exact == ["met"] * 4
     table = (tmp_path / f"{settings.DB}.rst").read_text()
     assert [figure["title"] for figure in figures.values() if figure["title"] not in table] == []
+
+
+# A package that is not installed, whatever else is
+COMPARED = (
+    "import runpy, sys; sys.modules['dj_anonymizer'] = None; runpy.run_module('benchmarks.peers', run_name='__main__')"
+)
+
+
+def test_the_comparison_says_which_package_is_missing_before_it_makes_a_database():
+    done = subprocess.run([sys.executable, "-c", COMPARED], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "dj_anonymizer" in done.stderr
+    assert "pip install -r benchmarks/peers/requirements.txt" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_nothing_else_knows_the_packages_of_the_comparison():
+    names = ("benchmarks.peers", ".peers", "django_scrubber", "dj_anonymizer")
+    others = [path for path in (ROOT / "benchmarks").rglob("*.py") if "peers" not in path.relative_to(ROOT).parts]
+    assert len(others) > 10
+    assert [path.name for path in others if any(name in path.read_text(encoding="utf-8") for name in names)] == []
