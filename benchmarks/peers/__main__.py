@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def make_pools(file: Path) -> None:
-    """Write what ``gdpr_fakes`` prints, with as many values as django-scrubber takes."""
+    """Write what ``gdpr_fakes`` prints, with up to 1,000 values each, which is what django-scrubber makes."""
     from gdpr_assist.management.fakes import pools  # noqa: PLC0415  (loads settings)
 
     file.write_text(json.dumps(pools("en_US", 1000, ["name", "first_name"], seed=42)), encoding="utf-8")
