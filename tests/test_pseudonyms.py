@@ -21,7 +21,9 @@ from gdpr_assist.invented import invented
 from gdpr_assist.models import DatabaseIdentity, Scrub
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.samples import samples
-from gdpr_assist.signals import post_anonymise
+from gdpr_assist.scrubbing.run import prepare
+from gdpr_assist.scrubbing.run import scrub as run_scrub
+from gdpr_assist.signals import post_anonymise, post_scrub
 from tests.apps.own.models import Account, Reader
 from tests.apps.shop.models import Boat, Customer
 from tests.observing import changed, listening, row
@@ -362,6 +364,20 @@ class TestTheKeyOfAScrub:
         scrub(plan(Customer.objects.all()))
         assert Scrub.objects.exists()
         assert not DatabaseIdentity.objects.exclude(scrub_key=None).exists()
+
+    def test_a_run_without_marks_has_one_too(self):
+        ada = customer(1)
+        stays = bytes(DatabaseIdentity.objects.get().key)
+        taken = []
+        with (
+            replacing(name=Pseudonym("first_name")),
+            listening(post_scrub, lambda **kwargs: taken.append(bytes(scrub_key()))),
+        ):
+            run_scrub(prepare(["default"], only=["shop.Customer"], marks=False, dry_run=True), compact=False)
+        assert taken[0] != stays
+        digest = hashlib.sha256(f"{taken[0].hex()}:first_name:Ada Quill".encode()).hexdigest()
+        assert row(ada)["name"] == NAMES[int(digest[:7], 16) % len(NAMES)]
+        assert scrub_key() is None
 
     def test_an_erasure_takes_that_of_the_database(self):
         person = customer(1)

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
@@ -17,15 +18,17 @@ from unittest import mock
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, connections
+from django.db import connection, connections, transaction
+from django.utils import timezone
 from model_bakery import baker
 
 from gdpr_assist import AnonymiseError
+from gdpr_assist.log import identity
 from gdpr_assist.log.identity import database_id
 from gdpr_assist.models import Scrub
 from gdpr_assist.scrubbing import parts as of_parts
 from gdpr_assist.scrubbing import spreading, workers
-from gdpr_assist.scrubbing.parts import Done, Part, do_part, do_posted, parts
+from gdpr_assist.scrubbing.parts import Done, do_part, do_posted, parts
 from gdpr_assist.scrubbing.run import prepare, scrub
 from gdpr_assist.scrubbing.table import tally_of
 from gdpr_assist.scrubbing.telling import Interrupted
@@ -33,7 +36,13 @@ from tests.apps.fields.models import TextKey, UUIDKey
 from tests.apps.shop.models import Comment, Customer
 from tests.apps.thirdparty.models import Device
 from tests.observing import changed, markers, queries, row, rows, updates
-from tests.test_long_work_process import _queue_table, queue, wait_for, worker  # noqa: F401  (fixtures)
+from tests.test_long_work_process import (  # fixtures among them
+    PATIENCE,
+    _queue_table,  # noqa: F401
+    queue,  # noqa: F401
+    wait_for,
+    worker,  # noqa: F401
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).parents[1]
@@ -112,12 +121,14 @@ class TestWorkers:
         assert {plan.label: count for plan, count in counts} == dict.fromkeys(LABELS, 25)
         assert not Scrub.objects.exists()
 
-    def test_where_a_process_is_killed_another_one_takes_its_part_again(self, elsewhere, expected, monkeypatch):
+    def test_where_a_process_is_killed_another_one_takes_its_part_again(
+        self, elsewhere, expected, monkeypatch, record_property
+    ):
         rng, kills = random.Random(1), []
         take = workers.Workers.take
 
-        def kill_now_and_then(self, part, **more):
-            take(self, part, **more)
+        def kill_now_and_then(self, part):
+            take(self, part)
             if len(kills) < int(os.environ.get("KILLS", "4")) and rng.random() < 1 / 3:
                 time.sleep(rng.random() * 2)
                 if pids := list(self._pool._processes or ()):
@@ -132,6 +143,8 @@ class TestWorkers:
             spread(*MODELS, batch_size=2)
             assert held() == expected
             assert all_marked() == dict.fromkeys(MODELS, 25)
+        record_property("fault", f"{connection.vendor}: processes")
+        record_property("numbers", [len(kills), len(kills), 0])
 
     def test_processes_that_always_die_are_given_up(self, elsewhere, monkeypatch):
         fill(3)
@@ -139,12 +152,43 @@ class TestWorkers:
         with pytest.raises(AnonymiseError) as error:
             spread(Customer)
         assert str(error.value) == (
-            "4 processes in a row have ended before they had done a part of shop.Customer. Is there memory for them, "
-            "and does python manage.py check pass? Take fewer (--workers), or leave --workers out. shop.Customer on "
-            "default: 0 of 3 rows are done; what was in the making was rolled back. Mend this. Run the command again, "
-            "without --restart: it goes on where it stopped."
+            "shop.Customer: 4 processes, one after the other, have ended before they had done the same part. Is there "
+            "memory for them, and does python manage.py check pass? Take fewer (--workers), or leave --workers out. "
+            "shop.Customer on default: 0 of 3 rows are done; what was in the making was rolled back. Mend this. Run "
+            "the command again, without --restart: it goes on where it stopped."
         )
         assert [row["name"] for row in rows(Customer)] == ["Ada 1", "Ada 2", "Ada 3"]
+
+    def test_what_a_process_did_before_it_ended_is_counted(self, elsewhere, expected, monkeypatch):
+        """Its part is taken again, where nothing is left to do, and is not taken for a first one any more."""
+        take, orders, seen = workers.Workers.take, [], []
+
+        def kill_after_the_first(self, part):
+            take(self, part)
+            orders.append(part)
+            if len(orders) == 1:
+                wait(self._taken)
+                (future,) = self._taken
+                broken = type(future)()
+                broken.set_exception(BrokenProcessPool())
+                self._taken[broken] = self._taken.pop(future)
+
+        def follow(step, counts, total):
+            seen.append((total, list(counts)[-1], {plan.label: n for plan, n in step.counts()}))
+
+        monkeypatch.setattr(workers.Workers, "take", kill_after_the_first)
+        scrub(prepare(["default"], only=LABELS, batch_size=20, workers=2), compact=False, follow=follow)
+        assert held() == expected
+        assert seen == [(100, 100, dict.fromkeys(LABELS, 25))]
+        assert [each.is_first for each in orders if each == orders[0]] == [True, False]
+
+    def test_a_process_that_ends_without_marks_ends_the_run(self, elsewhere, monkeypatch):
+        fill(3)
+        monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "tests.no_such_settings")
+        with pytest.raises(AnonymiseError) as error:
+            spread(Customer, marks=False)
+        assert "a process has ended, and as no row is marked, nobody can tell what it has done." in str(error.value)
+        assert str(error.value).endswith("Run the command again: it begins anew, as no row was marked.")
 
     def test_after_a_part_that_cannot_be_done_it_goes_on_where_it_stopped(self, elsewhere, expected):
         table = Customer._meta.db_table
@@ -272,6 +316,37 @@ class TestPart:
         assert "shop.Comment: this process may not anonymise a database." in do_part(begun[0]).error
         assert not markers(Comment)
 
+    def test_a_process_with_another_declaration_does_not_do_it(self, begun):
+        with changed(Comment, fields=["display_name"], keep=["author", "posted", "body", "email"]):
+            assert "has another declaration of it than the command" in do_part(begun[0]).error
+        assert not markers(Comment)
+
+    def test_what_a_project_raises_is_told_without_its_text(self, begun):
+        with mock.patch.object(of_parts, "_do", side_effect=ValueError("Ada")):
+            done = do_posted(asdict(begun[0]))
+        assert done == asdict(
+            Done(
+                error="shop.Comment: a process could not do a part of it (ValueError). Run the command without "
+                "--workers and --enqueue to see where."
+            )
+        )
+
+    def test_a_run_cannot_be_followed_by_another_one_before_its_part_ends(self, begun):
+        with transaction.atomic():
+            identity.hold("default")
+            done = ThreadPoolExecutor(1).submit(self.renewed)
+            time.sleep(0.3)
+            assert not done.done()
+        assert done.result(PATIENCE) != begun[0].run
+
+    @staticmethod
+    def renewed():
+        try:
+            identity.renew_database_id("default")
+            return database_id("default").hex
+        finally:
+            connections.close_all()
+
     def test_busy_rows_are_tried_again(self, elsewhere, expected, monkeypatch):
         monkeypatch.setattr(spreading, "PAUSE", 0)
         finished, busy = workers.Workers.finished, []
@@ -320,20 +395,44 @@ class TestQueue:
         # Keys that may say who somebody is are not in the queue.
         assert not self.queue.filter(args_kwargs__icontains="fields.TextKey").exists()
 
-    def test_of_what_goes_wrong_the_queue_keeps_no_text(self, expected):
-        part = Part(label="shop.Comment", using="default", run=database_id("default").hex)
-        with mock.patch.object(of_parts, "do_part", side_effect=ValueError("Ada")):
-            done = do_posted(asdict(part))
-        assert done == asdict(Done(error="shop.Comment: a worker of the queue failed (ValueError)."))
-
     def test_what_no_worker_does_the_command_does_itself(self, expected, monkeypatch):
         monkeypatch.setattr(workers, "PATIENCE", 0)
+        monkeypatch.setattr(workers, "PATIENCE_ANEW", 0)
         self.run()
         assert held() == expected
 
+    def test_what_a_worker_could_not_tell_the_command_does_itself(self, expected, monkeypatch):
+        enqueued = workers.Queue.take
+
+        def fail(tasks, part):
+            enqueued(tasks, part)
+            self.queue.update(status="FAILED", finished_at=timezone.now())
+
+        monkeypatch.setattr(workers.Queue, "take", fail)
+        self.run()
+        assert held() == expected
+
+    def test_rows_that_are_busy_for_long_end_it_with_a_word(self, expected, monkeypatch):
+        monkeypatch.setattr(workers, "PATIENCE", 0)
+        monkeypatch.setattr(workers, "PATIENCE_ANEW", 0)
+        monkeypatch.setattr(spreading, "PATIENCE", 0)
+        monkeypatch.setattr(workers, "do_part", lambda part: Done(error="It is in use.", is_busy=True))
+        with pytest.raises(CommandError, match="It is in use"):
+            self.run("--batch-size=4")
+
+    def test_after_ctrl_c_what_lies_in_the_queue_is_void(self, expected):
+        (plan,) = prepare(["default"], only=["shop.Comment"]).plans
+        tally_of(plan, marks=True).begin()
+        part, *_others = parts(plan, 4, marks=True)
+        tasks = workers.Queue()
+        tasks.take(part)
+        assert tasks.close() == []
+        assert "is not the one that is being scrubbed" in do_posted(asdict(part))["error"]
+        assert not markers(Comment)
+
     def test_a_queue_that_takes_nothing_is_told(self, expected, monkeypatch):
         monkeypatch.setattr(workers, "TASK", "gdpr_assist.tasks.no_such_task")
-        with pytest.raises(CommandError, match=r"did not take a part \(ImportError\)"):
+        with pytest.raises(CommandError, match=r"A task could not be enqueued .*\(ImportError\)"):
             self.run()
 
 

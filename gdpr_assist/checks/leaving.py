@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.checks import CheckMessage
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model, Q
 from django.db.models.constants import LOOKUP_SEP
 
@@ -14,7 +15,7 @@ from ..declaring.leaving import signed_lookups
 from ..declaring.meta import all_rows
 from ..declaring.rules import field_label
 from ..registry import concrete, registry
-from ..scrubbing.ruled import ruled
+from ..scrubbing.ruled import Ruled, ruled
 from ..scrubbing.to_empty import mistakes
 from ..undocumented import end_of_lookup
 from .messages import declarations, declared, message
@@ -32,13 +33,12 @@ def check_E056(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 def check_E058(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """An entry of GDPR_SCRUB_RULES that is none, or is about a column that cannot follow it."""
-    found = [] if check_E049() else ruled().mistakes
-    return [message("E058", each.message, each.cure, each.model) for each in found]
+    return [message("E058", each.message, each.cure, each.model) for each in _ruled().mistakes]
 
 
 def check_W038(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """A key of GDPR_SCRUB_RULES that is about no column of any model."""
-    keys = [] if check_E049() else ruled().unmatched
+    keys = _ruled().unmatched
     cure = "Correct it, or take it out. A class stands for itself, and for no class below it."
     return [message("W038", f'GDPR_SCRUB_RULES["{key}"] is about no column of any model.', cure) for key in keys]
 
@@ -74,7 +74,14 @@ def check_E051(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 def in_a_scrub() -> dict[type[Model], Declaration]:
     """Return {model of which a scrub may change rows: its declaration with ``GDPR_SCRUB_RULES``}."""
-    return {each.model: each for each in registry} | ({} if check_E049() else ruled().declarations)
+    return {each.model: each for each in registry} | _ruled().declarations
+
+
+def _ruled() -> Ruled:
+    try:
+        return ruled()
+    except ImproperlyConfigured:  # E049 says which setting it is
+        return Ruled()
 
 
 def _unstable(each: Declaration, changed: dict[type[Model], set[str]]) -> Iterator[tuple[str, str]]:

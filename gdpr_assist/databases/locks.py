@@ -18,6 +18,19 @@ def limit_wait(using: str) -> None:
             cursor.execute(limit)
 
 
+# {vendor: end of a SELECT that locks what it reads, for all who do not write it}; Django has only locks for one
+SHARED = {"postgresql": "FOR SHARE", "mysql": "LOCK IN SHARE MODE"}
+
+
+def share_rows(table: str, using: str) -> None:
+    """Let nobody change the rows of a small table until the open transaction ends, but others lock them likewise."""
+    connection = connections[using]
+    if lock := SHARED.get(connection.vendor):
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT 1 FROM {connection.ops.quote_name(table)} {lock}")
+            cursor.fetchall()
+
+
 def is_busy(error: OperationalError, using: str) -> bool:
     """Return whether the statement waited for another transaction in vain, and is not refused for good."""
     says_busy = BUSY.get(connections[using].vendor)

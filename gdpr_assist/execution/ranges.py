@@ -59,6 +59,14 @@ def begin_scrub(plan: Plan) -> Scrub | None:
     return None if is_new else scrub
 
 
+@sensitive
+def begin_scrub_without_marks(plan: Plan) -> None:
+    """Have a key for the pseudonyms of a run of which nothing is noted; ``end_scrubs`` throws it away all the same."""
+    if plan.takes_scrub_key:
+        with explained_refusals(plan), transaction.atomic(using=plan.using):
+            identity.make_scrub_key(plan.using)
+
+
 def _forget_refilled(plan: Plan, model: type[Model]) -> None:
     """Remove the markers of refilled rows of ``model``, and of the rows of its parents through which it is reached."""
     owners = [each for each in (plan.declaration.model, *plan.descendants) if issubclass(model, each)]

@@ -11,6 +11,7 @@ from django.db import connections, transaction
 from django.db.models import Q
 
 from ..conf import log_database
+from ..databases.locks import share_rows
 from ..databases.picking import RandomKey
 from ..exceptions import AnonymiseError
 from ..tables import DatabaseIdentity, Operation, Upgrade
@@ -65,6 +66,11 @@ def database_id(using: str) -> uuid.UUID:
 def known_database_id(using: str) -> uuid.UUID | None:
     """Return the id of the database behind ``using``, None if it has none yet. Writes nothing."""
     return DatabaseIdentity.objects.using(using).values_list("database_id", flat=True).first()
+
+
+def hold(using: str) -> None:
+    """Keep the id of the database as it is until the open transaction ends. Others may hold it, too."""
+    share_rows(DatabaseIdentity._meta.db_table, using)
 
 
 def renew_database_id(using: str) -> None:

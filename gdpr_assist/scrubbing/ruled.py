@@ -29,8 +29,8 @@ from .deleting import is_deleted
 from .rules import Rule, Rules, Wrong, read_rules
 from .to_empty import children_of, said_to_empty
 
-# What a copy needs as it is, whatever its columns are called
-NEVER = {"contenttypes.ContentType", "auth.Permission"}
+# What a copy needs as it is, whatever its columns are called; the last is the table of a queue, which may do the scrub
+NEVER = {"contenttypes.ContentType", "auth.Permission", "django_tasks_database.DBTaskResult"}
 
 
 @dataclass(frozen=True)

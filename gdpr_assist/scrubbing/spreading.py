@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import chain, islice
 from time import monotonic, sleep
 from typing import Any
 
+from django.db import Error
 from django.template.defaultfilters import pluralize
 
 from ..exceptions import AnonymiseError
@@ -39,7 +40,9 @@ class Spread:
     def __init__(self, plans: Sequence[Plan], *, marks: bool) -> None:
         self.tallies = {(plan.using, plan.label): tally_of(plan, marks=marks) for plan in plans}
         self.label = f"{len(plans)} table{pluralize(len(plans))}"
-        self._since: dict[Part, float] = {}
+        self._taken = 0
+        # {part at whose rows others are busy: since when}
+        self._busy: dict[Part, float] = {}
 
     def __str__(self) -> str:
         return " ".join(map(str, self.tallies.values()))
@@ -69,24 +72,38 @@ class Spread:
         )
         try:
             while True:
-                for part in islice(waiting, hands.room - len(self._since)):
-                    self._since[part] = monotonic()
+                for part in islice(waiting, hands.room - self._taken):
+                    self._taken += 1
                     hands.take(part)
-                if not self._since:
-                    return
+                if not self._taken:
+                    break
                 results = hands.finished()
                 self._count(results)
                 for part, done in results:
-                    if done.is_busy and monotonic() - self._since[part] < PATIENCE:
+                    if done.is_busy and monotonic() - self._busy.setdefault(part, monotonic()) < PATIENCE:
                         sleep(PAUSE)
                         hands.take(part)
                     elif done.error:
                         raise AnonymiseError(done.error)
                     else:
-                        del self._since[part]
-                yield sum(tally.scrubbed for tally in self.tallies.values())
+                        self._taken -= 1
+                        self._busy.pop(part, None)
+                yield self._scrubbed()
         finally:
             self._count(hands.close())
+            if hands.has_given_twice:
+                self._count_again()
+        yield self._scrubbed()
+
+    def _scrubbed(self) -> int:
+        return sum(tally.scrubbed for tally in self.tallies.values())
+
+    def _count_again(self) -> None:
+        """Let the markers say how many rows are done: of what was done twice, only the second one may have told."""
+        for tally in self.tallies.values():
+            if tally.marks and tally.plan.is_for_all:
+                with suppress(Error):  # then it is as many as they have told
+                    tally.scrubbed = tally.plan.marked().count() - tally.before
 
     def _count(self, results: Iterable[Result]) -> None:
         for part, done in results:

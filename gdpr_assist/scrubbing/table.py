@@ -9,7 +9,7 @@ from django.template.defaultfilters import pluralize
 
 from ..exceptions import AnonymiseError
 from ..execution.emptying import delete_in_ranges
-from ..execution.ranges import begin_scrub, can_leave_no_marks, execute_in_ranges
+from ..execution.ranges import begin_scrub, begin_scrub_without_marks, can_leave_no_marks, execute_in_ranges
 from ..execution.rewriting import execute_anew
 from ..planning.plans import Plan
 from .deleting import is_deleted
@@ -58,7 +58,11 @@ class Tally:
     def begin(self) -> int:
         """Note in the database that the scrub has begun, where that is noted; return how many rows there are to do."""
         self.total = self.plan.count()
-        if not is_deleted(self.plan.declaration) and self.marks and begin_scrub(self.plan) is not None:
+        if is_deleted(self.plan.declaration):
+            return self.total
+        if not self.marks:
+            begin_scrub_without_marks(self.plan)
+        elif begin_scrub(self.plan) is not None:
             self.is_new = False
             self.before = self.plan.marked().count()
         return self.total - self.before

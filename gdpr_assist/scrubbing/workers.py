@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import asdict, replace
 from multiprocessing import get_context
 from typing import Any, Protocol
 
+from django.db import Error
 from django.utils.module_loading import import_string
 
 from ..conf import task_backend
 from ..exceptions import AnonymiseError
+from ..log.identity import renew_database_id
 from .parts import Done, Part, do_part
 from .process import begin
 
 # By its name, as a queue knows it
 TASK = "gdpr_assist.tasks.scrub_part"
 
-# In a row, after which it is no accident any more
+# Of processes over the same part, after which it is no accident any more
 MOST_DEATHS = 3
 
 # How many parts lie in a queue at once: as many of its workers can be busy
 IN_QUEUE = 32
 
 # In seconds: how often a queue is looked at, and when the command does itself what no worker has done
-INTERVAL = 0.1
+INTERVAL = 0.5
 PATIENCE = 60.0
+PATIENCE_ANEW = 600.0
 
 Result = tuple[Part, Done]
 
@@ -40,7 +45,10 @@ class Hands(Protocol):
     """How many parts it takes at once."""
 
     gives_once: bool
-    """Whether a part is begun by one of them only, as long as it is not said to be another time."""
+    """Whether a part that is taken is begun by one of them only."""
+
+    has_given_twice: bool
+    """Whether a part may have been done by one of whom nothing was heard: then their counts are too low."""
 
     def take(self, part: Part) -> None: ...
 
@@ -61,19 +69,19 @@ class Workers:
     def __init__(self, number: int) -> None:
         self._number = number
         self.room = 2 * number  # so that nobody waits for the next part
+        self.has_given_twice = False
         self._pool = self._new_pool()
         self._taken: dict[Future[Done], Part] = {}
         self._lost: list[Part] = []
-        self._deaths = 0
+        self._deaths: Counter[Part] = Counter()
 
     def _new_pool(self) -> ProcessPoolExecutor:
         # Not forked: a connection of the command would be one of theirs, too.
         return ProcessPoolExecutor(self._number, mp_context=get_context("spawn"), initializer=begin)
 
-    def take(self, part: Part, *, is_first: bool = True) -> None:
-        order = replace(part, is_first=part.is_first and is_first)
+    def take(self, part: Part) -> None:
         try:
-            self._taken[self._pool.submit(do_part, order)] = part
+            self._taken[self._pool.submit(do_part, part)] = part
         except BrokenProcessPool:
             self._lost.append(part)
 
@@ -83,7 +91,6 @@ class Workers:
             if self._lost:
                 results += self._replace()
             if results:
-                self._deaths = 0
                 return results
 
     def _results(self, done: Iterable[Future[Done]]) -> list[Result]:
@@ -97,21 +104,33 @@ class Workers:
         return results
 
     def _replace(self) -> list[Result]:
-        """Have new processes take what was lost; when one dies, the pool stops all of them. Return what was done."""
+        """Have new processes take what was lost; when one dies, the pool stops all of them. Return what was done.
+
+        What is given up is told as a result: a part that was lost again and again, or of which nobody can tell.
+        """
         self._pool.shutdown(wait=True)
         results = self._results(self._taken)
         lost, self._lost = self._lost, []
-        self._deaths += 1
-        if self._deaths > MOST_DEATHS:
-            raise AnonymiseError(
-                f"{MOST_DEATHS + 1} processes in a row have ended before they had done a part of "
-                f"{', '.join(sorted({part.label for part in lost}))}. Is there memory for them, and does python "
-                "manage.py check pass? Take fewer (--workers), or leave --workers out."
-            )
         self._pool = self._new_pool()
+        self.has_given_twice = True
         for part in lost:
-            self.take(part, is_first=False)
+            self._deaths[part] += 1
+            if why := self._why_given_up(part):
+                results.append((part, Done(error=why)))
+            else:
+                self.take(replace(part, is_first=False))
         return results
+
+    def _why_given_up(self, part: Part) -> str:
+        if not part.marks:
+            return f"{part.label}: a process has ended, and as no row is marked, nobody can tell what it has done."
+        if self._deaths[part] <= MOST_DEATHS:
+            return ""
+        return (
+            f"{part.label}: {self._deaths[part]} processes, one after the other, have ended before they had done the "
+            "same part. Is there memory for them, and does python manage.py check pass? Take fewer (--workers), or "
+            "leave --workers out."
+        )
 
     def close(self) -> list[Result]:
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -123,43 +142,59 @@ class Queue:
 
     room = IN_QUEUE
     gives_once = False
+    has_given_twice = True  # nobody can tell
 
     def __init__(self) -> None:
         self._taken: dict[Part, tuple[Any, float]] = {}
+        self._heard = time.monotonic()
 
     def take(self, part: Part) -> None:
         try:
             result = import_string(TASK).using(backend=task_backend()).enqueue(asdict(part))
         except Exception as error:  # noqa: BLE001  (whatever the package of a queue raises)
             raise AnonymiseError(
-                f"The backend {task_backend()!r} of GDPR_TASK_BACKEND did not take a part ({type(error).__name__})."
+                f"A task could not be enqueued at the backend {task_backend()!r} of GDPR_TASK_BACKEND "
+                f"({type(error).__name__})."
             ) from None
         self._taken[part] = result, time.monotonic()
 
     def finished(self) -> list[Result]:
         while True:
-            results = self._results()
-            if results:
+            if results := self._heard_of():
                 return results
+            if overdue := next((part for part in self._taken if self._is_overdue(part)), None):
+                return [(overdue, self._done_here(overdue))]
             time.sleep(INTERVAL)
 
-    def _results(self) -> list[Result]:
-        results = []
-        for part, (result, since) in list(self._taken.items()):
-            done = _done(result)
-            if done is None and time.monotonic() - since > PATIENCE:
-                done = do_part(part)  # which waits for a worker that is at it, and finds what was done
-                if done.is_busy:
-                    self._taken[part] = result, time.monotonic()
-                    continue
-            if done is not None:
-                del self._taken[part]
-                results.append((part, done))
+    def _heard_of(self) -> list[Result]:
+        """Return what workers have done since."""
+        found = [(part, _done(result)) for part, (result, _) in self._taken.items()]
+        results = [(part, done) for part, done in found if done is not None]
+        for part, _ in results:
+            del self._taken[part]
+            self._heard = time.monotonic()
         return results
 
+    def _is_overdue(self, part: Part) -> bool:
+        """Whether no worker seems to do it: a table that is written anew takes long, and its lock is waited for."""
+        result, since = self._taken[part]
+        now = time.monotonic()
+        if part.is_anew:
+            return now - since > PATIENCE_ANEW or _has_failed(result)
+        return now - min(since, self._heard) > PATIENCE or _has_failed(result)
+
+    def _done_here(self, part: Part) -> Done:
+        """Do it, waiting for a worker that is at it after all: whatever that has done is not done again."""
+        done = do_part(part)
+        result, _ = self._taken.pop(part)
+        return _done(result) or done
+
     def close(self) -> list[Result]:
-        """What lies in the queue finds nothing to do when the run has ended."""
-        return self._results()
+        """Make the parts void that lie in the queue: the run gets another id, as soon as those that are begun end."""
+        for using in {part.using for part in self._taken}:
+            with suppress(Error):  # then the next run does so
+                renew_database_id(using)
+        return self._heard_of()
 
 
 def _done(result: Any) -> Done | None:
@@ -169,3 +204,8 @@ def _done(result: Any) -> Done | None:
         return Done(**result.return_value) if result.is_finished else None
     except Exception:  # noqa: BLE001  (whatever the package of a queue raises; the command does the part in the end)
         return None
+
+
+def _has_failed(result: Any) -> bool:
+    """Return whether the task has ended without an answer, as where its worker was stopped."""
+    return bool(result.is_finished)

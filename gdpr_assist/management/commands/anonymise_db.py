@@ -88,7 +88,7 @@ class Command(BaseCommand):
             type=positive,
             default=1,
             metavar="N",
-            help="How many processes of this machine scrub at once. SQLite, which has one writer, gets none.",
+            help="How many processes of this machine scrub at once. On SQLite, with its one writer, always one.",
         )
         several.add_argument(
             "--enqueue",
