@@ -42,7 +42,7 @@ TABLES = {
     "interference": {"ASK", "HIDING_NOTHING"},
     "isolation": {"NEXT_READ", "SCHEMAS"},
     "json": {"DIALECTS"},
-    "locks": {"BUSY", "LIMITS"},
+    "locks": {"BUSY", "LIMITS", "SHARED"},
     "picking": {"PICKERS"},
     "presence": {"ABSENT"},
     "rewriting": {"VENDORS"},
