@@ -5,10 +5,10 @@ from functools import partial
 
 import pytest
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, Subquery
 from model_bakery import baker
 
-from gdpr_assist import AnonymiseError
+from gdpr_assist import AnonymiseError, Replacement
 from gdpr_assist.databases import rewriting
 from gdpr_assist.execution import ranges
 from gdpr_assist.models import DatabaseIdentity, Scrub
@@ -16,7 +16,7 @@ from gdpr_assist.planning.plans import plan
 from gdpr_assist.scrubbing.run import prepare, scrub
 from tests.apps.fields.models import PlainFields, UniqueNullFields
 from tests.apps.people.models import Account, Circle
-from tests.apps.shop.models import Comment, Customer, Order
+from tests.apps.shop.models import Comment, Customer, Order, Product, Tree
 
 from .observing import changed, markers, row
 
@@ -315,6 +315,32 @@ def test_by_ranges_where_somebody_has_to_know_the_rows():
     with changed(Customer, bulk=False):
         assert way().kind == "rows"
     assert why_not(Order) == "its objects have parts in other tables"
+
+
+NAMES = ["name", "email", "phone", "born", "notes", "number"]
+
+
+def a_name():
+    return Subquery(Product.objects.order_by("pk").values("name")[:1])
+
+
+@pytest.mark.parametrize(
+    ("model", "declared", "said"),
+    [
+        (Customer, {"fields": NAMES}, "keys of other tables point at a column of it"),
+        (Customer, {"fields": [], "keep": NAMES, "clear": ["favourites"]}, "nothing of it is replaced"),
+        (Tree, {"fields": ["planted_by", "species"], "keep": []}, "its columns are in several tables"),
+        (
+            Customer,
+            {"replace": {"notes": Replacement(value=lambda row: "a name", expression=a_name)}},
+            "it takes a subquery to compute notes",
+        ),
+    ],
+)
+def test_by_ranges_where_the_declaration_says_so(model, declared, said):
+    keep = [each.name for each in model._meta.local_fields if each.name not in declared.get("fields", [])]
+    with changed(model, **{"keep": keep, **declared}) if "fields" in declared else changed(model, **declared):
+        assert why_not(model) == said
 
 
 def test_by_ranges_where_the_size_of_a_range_is_given_or_a_run_is_gone_on_with():
