@@ -321,8 +321,9 @@ def test_no_old_value_is_in_the_files_afterwards(main):
     assert left(main) == set()
 
 
-def test_the_command_does_it_unless_told_not_to(main):
-    printed, warned = scrub(main)
+@pytest.mark.parametrize("args", [(), (IN_RANGES,), ("--no-marks",), (IN_RANGES, "--no-marks")])
+def test_the_command_does_it_unless_told_not_to(main, args):
+    printed, warned = scrub(main, *args)
     assert left(main) == set()
     assert f"{main}: compacting" in printed.splitlines()
     assert warned == ""
