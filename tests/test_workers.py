@@ -25,7 +25,7 @@ from model_bakery import baker
 from gdpr_assist import AnonymiseError
 from gdpr_assist.log import identity
 from gdpr_assist.log.identity import database_id
-from gdpr_assist.models import Scrub
+from gdpr_assist.models import PrivacyAnonymised, Scrub
 from gdpr_assist.scrubbing import parts as of_parts
 from gdpr_assist.scrubbing import spreading, workers
 from gdpr_assist.scrubbing.parts import Done, do_part, do_posted, parts
@@ -145,6 +145,24 @@ class TestWorkers:
             assert all_marked() == dict.fromkeys(MODELS, 25)
         record_property("fault", f"{connection.vendor}: processes")
         record_property("numbers", [len(kills), len(kills), 0])
+
+    def test_after_the_command_is_killed_the_next_one_goes_on(self, elsewhere, expected):
+        models = [f"--model={label}" for label in LABELS]
+        options = ["--noinput", "--database=default", "--no-compact", "--batch-size=1", "--workers=2", "-v0"]
+        command = [sys.executable, "-W", "ignore", "-m", "django", "anonymise_db", *options, *models]
+        with transaction.atomic():
+            Customer.all_objects.select_for_update().get(pk=25)  # so that it cannot come to its end
+            process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+            try:
+                wait_for(PrivacyAnonymised.objects.exists, process)
+            finally:
+                process.kill()
+                process.communicate()
+        assert 0 < PrivacyAnonymised.objects.count() < 100
+        work, _left = spread(*MODELS, batch_size=4)
+        assert len(work.begun) == 4
+        assert held() == expected
+        assert all_marked() == dict.fromkeys(MODELS, 25)
 
     def test_processes_that_always_die_are_given_up(self, elsewhere, monkeypatch):
         fill(3)
