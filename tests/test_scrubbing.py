@@ -14,7 +14,7 @@ from gdpr_assist.scrubbing.run import prepare, scrub
 from gdpr_assist.scrubbing.verification import verify
 from tests.apps.shop.models import Comment, Customer
 
-from .observing import markers, row, unchanged
+from .observing import markers, queries, row, unchanged
 
 CHOSEN = {"only": ["shop.Comment", "shop.Customer"]}
 
@@ -45,6 +45,37 @@ def test_a_scrub_does_every_table_and_says_what_is_left(comment):
 def test_a_scrub_needs_nobody_to_follow_it(comment):
     scrub(prepare(["default"], **CHOSEN), compact=False)
     assert row(comment)["display_name"] == "Anonymous user"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_table_without_rows_costs_two_statements(comment):
+    """Its rows are counted, and markers of rows that are gone are removed."""
+    work = prepare(["default"], **CHOSEN)
+    asked = queries(lambda: scrub(work, compact=False))
+    of_customers = [sql for sql in asked if "shop_customer" in sql]
+    assert of_customers == ["SELECT COUNT(*) AS __count FROM shop_customer"]
+    assert len([sql for sql in asked if sql.startswith("DELETE FROM gdpr_assist_privacyanonymised")]) == 2
+    assert len([sql for sql in asked if sql.startswith("INSERT INTO gdpr_assist_scrub ")]) == 1, "Of the comments."
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_comes_after_a_scrub_of_none_is_not_born_anonymised(comment):
+    customer = baker.make(Customer)
+    customer.anonymise()
+    key = customer.pk
+    Customer.all_objects.filter(pk=key)._raw_delete("default")
+    assert markers(Customer) == [str(key)], "As the database deletes it."
+    scrub(prepare(["default"], **CHOSEN), compact=False)
+    assert markers(Customer) == []
+    assert not baker.make(Customer, pk=key).is_anonymised()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_that_come_between_the_plan_and_the_scrub_are_scrubbed(comment):
+    work = prepare(["default"], **CHOSEN)
+    customer = baker.make(Customer, name="Ada")
+    scrub(work, compact=False)
+    assert row(customer)["name"] == str(customer.pk)
 
 
 @pytest.mark.django_db(transaction=True)

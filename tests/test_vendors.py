@@ -46,6 +46,7 @@ TABLES = {
     "picking": {"PICKERS"},
     "presence": {"ABSENT"},
     "rewriting": {"VENDORS"},
+    "rows": {"RANGES"},
     "sequences": {"RAISE"},
     "servers": {"DURABLE", "ENGINES", "IDENTITIES", "LEVELS", "SCHEMAS"},
     "statements": {"INSERT", "ONE_PARAMETER", "REFUSALS", "UPDATE"},

@@ -145,9 +145,23 @@ SELECT pg_relation_filenode(%(table)s::regclass)
 UNION SELECT pg_relation_filenode(relid) FROM pg_partition_tree(%(table)s::regclass)
 """
 
+# Those of the tables of which nothing at all is there: no page of rows, nor, but for the first, of an index, and no
+# statistics. What somebody has deleted leaves some.
+BLANK = """
+WITH told AS MATERIALIZED (SELECT DISTINCT schemaname, tablename FROM pg_stats)
+SELECT name FROM unnest(%s::text[]) AS name WHERE NOT EXISTS (
+    SELECT FROM pg_class
+    JOIN (SELECT name::regclass AS id UNION SELECT relid FROM pg_partition_tree(name::regclass)) AS parts ON id = oid
+    WHERE pg_relation_size(oid) > 0 OR reltoastrelid <> 0 AND pg_relation_size(reltoastrelid) > 0 OR EXISTS (
+        SELECT FROM pg_index WHERE indrelid = oid AND pg_relation_size(indexrelid) > current_setting('block_size')::int
+    ) OR (relnamespace::regnamespace::text, relname) IN (SELECT schemaname, tablename FROM told)
+)
+"""
+
 
 def _as_postgresql(connection: Any, tables: list[str], anew: set[str]) -> list[str]:
     tables, of_views = _apart(connection, tables)
+    tables = _without_blank(connection, tables)
     names = [connection.ops.quote_name(table) for table in tables]
     old = [connection.ops.quote_name(table) for table in tables if table not in anew]
     settings = f"SET lock_timeout = '{PATIENCE}s'", "RESET lock_timeout"
@@ -169,6 +183,14 @@ def _as_postgresql(connection: Any, tables: list[str], anew: set[str]) -> list[s
             for name in STATISTICS
             if not _vacuum_full(cursor, name)
         ]
+
+
+def _without_blank(connection: Any, tables: list[str]) -> list[str]:
+    names = {connection.ops.quote_name(table): table for table in tables}
+    with connection.cursor() as cursor:
+        cursor.execute(BLANK, [list(names)])
+        blank = {names[name] for (name,) in cursor.fetchall()}
+    return [table for table in tables if table not in blank]
 
 
 def _wait_for_holders(cursor: Any) -> bool:

@@ -49,14 +49,19 @@ def begin_scrub(plan: Plan) -> Scrub | None:
             label=plan.label, defaults={"started": timezone.now()}
         )
         if is_new:
-            for model in (plan.declaration.model, *plan.descendants):
-                markers(model, plan.using).delete()
+            forget_all_markers(plan)
         else:
             for model in (plan.declaration.model, *plan.descendants):
                 _forget_refilled(plan, model)
         if plan.takes_scrub_key:
             identity.make_scrub_key(plan.using)
     return None if is_new else scrub
+
+
+def forget_all_markers(plan: Plan) -> None:
+    """Remove every marker of the plan's table, and of those of its objects that are scrubbed with it."""
+    for model in (plan.declaration.model, *plan.descendants):
+        markers(model, plan.using).delete()
 
 
 @sensitive
@@ -113,7 +118,7 @@ def execute_in_ranges(plan: Plan, size: int | None = None, *, marks: bool = True
     run = Run(writing.Erasure(plan.using), is_scrub=True)
     if not why_keys(plan, run):
         rows = _to_do(plan, marks)
-        for lower, upper in _ranges(rows, size or rows_per_range(plan)):
+        for lower, upper in _ranges(rows, size or rows_per_range(plan, run)):
             bounds = _between(lower, upper)
             with of_its_own(plan):
                 anonymised += _anonymise_range(plan, rows.filter(bounds), bounds, run, marks=marks)
@@ -136,7 +141,8 @@ def ranges(plan: Plan, size: int | None = None, *, marks: bool = True) -> Iterat
 
     The rows are those above the key ``lower``, up to the key ``upper``. See ``why_keys`` for who has any.
     """
-    return _ranges(_to_do(plan, marks), size or rows_per_range(plan))
+    run = Run(writing.Erasure(plan.using), is_scrub=True)
+    return _ranges(_to_do(plan, marks), size or rows_per_range(plan, run))
 
 
 @sensitive
@@ -197,11 +203,17 @@ def _anonymise_range(plan: Plan, rows: QuerySet[Any], bounds: Q, run: Run, *, ma
     if plan.clears:
         clear(plan, rows.order_by().values("pk"), key_texts(rows))
     if plan.is_for_all:
-        expected = insert_markers(plan, rows) if marks else rows.count()
+        expected = insert_markers(plan, rows) if marks else _there(plan, rows, changed, run)
     run.write_notes(plan)
     if changed < expected:
         raise unchanged(plan, expected - changed)
     return expected
+
+
+def _there(plan: Plan, rows: QuerySet[Any], changed: int, run: Run) -> int:
+    """Return the number of ``rows``: those that the database says it has changed, unless it may have left some."""
+    interference = run.interference(plan)
+    return rows.count() if interference.changes or interference.hides else changed
 
 
 def _to_do(plan: Plan, marks: bool) -> QuerySet[Any]:

@@ -9,7 +9,7 @@ from django.db import DatabaseError, IntegrityError, connections
 from django.db.models import Model, QuerySet
 from django.dispatch import Signal
 
-from ..databases.rows import batch_size, locked
+from ..databases.rows import batch_size, locked, range_size
 from ..databases.statements import write_back
 from ..declaring.meta import all_rows
 from ..planning.plans import Plan
@@ -21,8 +21,8 @@ from .run import Run
 from .saving import saving
 from .values import Changes, changed_fields, held, prepared, raise_explained
 
-# Of a range that is anonymised by its bounds alone, without reading a key
-ROWS_PER_RANGE = 20_000
+# Of a range that is anonymised by its bounds alone, but of which Python reads something
+ROWS_READ_PER_RANGE = 20_000
 
 # bulk_update compares each row with each, so that more of them take longer.
 ROWS_PER_CASE = 100
@@ -40,9 +40,9 @@ def way_of(plan: Plan) -> Changer:
     return WAYS[plan.way.kind]
 
 
-def rows_per_range(plan: Plan) -> int:
+def rows_per_range(plan: Plan, run: Run) -> int:
     """Return how many rows make a range, where nobody needs to know their keys: none is saved, and none is told of."""
-    return IN_SETS[plan.way.kind].rows_per_range(plan.using)
+    return IN_SETS[plan.way.kind].rows_per_range(plan, run)
 
 
 class InSets:
@@ -65,8 +65,9 @@ class InSets:
     def check(self, plan: Plan, rows: QuerySet[Any], before: dict[Any, Model]) -> Computed:
         return check_in_sql(plan, rows, before)
 
-    def rows_per_range(self, using: str) -> int:
-        return ROWS_PER_RANGE
+    def rows_per_range(self, plan: Plan, run: Run) -> int:
+        are_read = plan.clears or plan.declaration.references or run.interference(plan).changes
+        return ROWS_READ_PER_RANGE if are_read else range_size(plan.using)
 
 
 class Mixed(InSets):
@@ -83,8 +84,8 @@ class Mixed(InSets):
     def check(self, plan: Plan, rows: QuerySet[Any], before: dict[Any, Model]) -> Computed:
         return {} if plan.way.sends_signals else super().check(plan, rows, before)
 
-    def rows_per_range(self, using: str) -> int:
-        return batch_size(using)
+    def rows_per_range(self, plan: Plan, run: Run) -> int:
+        return batch_size(plan.using)
 
     def write_back(self, plan: Plan, rows: QuerySet[Any], run: Run) -> int:
         """Write what Python computes; return the number of rows."""

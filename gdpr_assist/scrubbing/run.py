@@ -130,14 +130,15 @@ def scrub(
     _cut_loose(work)
     with told("No row was changed. Mend the receiver, and run the command again."):
         announce(pre_scrub, "pre_scrub", work.aliases)
+    anew: list[Plan] = []
     with hearing_of_kept_files() as files:
         for several in work.at_once():
             if isinstance(several, list):
-                scrub_tables(Spread(several, marks=work.marks), work.batch_size, follow, work.hands)
+                anew += scrub_tables(Spread(several, marks=work.marks), work.batch_size, follow, work.hands)
             elif isinstance(several, Emptied):
                 empty(several, work.batch_size, follow)
             else:
-                scrub_table(several, work.batch_size, follow, marks=work.marks)
+                anew += scrub_table(several, work.batch_size, follow, marks=work.marks)
     with told(NOT_NOTED):
         left = _left(files)
     left += [line for each in work.emptied for line in each.lines_of_files_left()]
@@ -150,7 +151,7 @@ def scrub(
         return left + [compaction.left_out(using) for using in work.aliases]
     for number in range(len(work.aliases)):
         try:
-            left += _compact(work, work.aliases[number:], compacting)
+            left += _compact(work, work.aliases[number:], anew, compacting)
         except AnonymiseError as error:
             raise type(error)(" ".join([str(error), *left])) from None
     return left
@@ -177,12 +178,11 @@ def _cut_loose(work: Scrubbing) -> None:
             end_scrubs(work.plans)
 
 
-def _compact(work: Scrubbing, aliases: list[str], compacting: Callable[[str], object]) -> list[str]:
+def _compact(work: Scrubbing, aliases: list[str], anew: list[Plan], compacting: Callable[[str], object]) -> list[str]:
     """Compact the first of ``aliases``; if that fails, all of them hold old values still."""
     using, *others = aliases
     plans = [plan for plan in work.plans if plan.using == using]
     models = [each for plan in plans for each in (plan.model, *plan.descendants)]
-    anew = [plan.model for plan in plans if plan.way.is_anew]
     models += [each for table in work.emptied if table.using == using for each in table.tables]
     if any(plan.takes_scrub_key for plan in work.plans):
         models.append(DatabaseIdentity)  # its files hold the key, by which old values could be tried
@@ -192,7 +192,7 @@ def _compact(work: Scrubbing, aliases: list[str], compacting: Callable[[str], ob
     ):
         compacting(using)
         try:
-            return compaction.compact(models, using, anew)
+            return compaction.compact(models, using, [plan.model for plan in anew if plan.using == using])
         except AnonymiseError as error:  # it says all of this one by itself
             also = [f"The files of {', '.join(others)} hold old values too."] if others else []
             raise Told(" ".join([str(error), *also])) from None

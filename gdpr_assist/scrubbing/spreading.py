@@ -23,8 +23,13 @@ PATIENCE = 60.0
 PAUSE = 0.5
 
 
-def scrub_tables(spread: Spread, size: int | None, follow: Callable[..., Any], hands: Callable[[], Hands]) -> None:
-    """Anonymise the rows of the tables, in parts of ``size`` rows that ``hands`` take; ``follow`` runs the work."""
+def scrub_tables(
+    spread: Spread, size: int | None, follow: Callable[..., Any], hands: Callable[[], Hands]
+) -> list[Plan]:
+    """Anonymise the rows of the tables, in parts of ``size`` rows that ``hands`` take; ``follow`` runs the work.
+
+    Return the plans of the tables that were written anew.
+    """
     with told(spread, spread.again):
         total = spread.begin()
         try:
@@ -32,6 +37,7 @@ def scrub_tables(spread: Spread, size: int | None, follow: Callable[..., Any], h
                 follow(spread, steps, total)
         except AnonymiseError as error:
             raise Told(f"{without_its_own(error)} {spread} Mend this. {spread.again}") from None
+    return [plan for tally in spread.tallies.values() for plan in tally.anew]
 
 
 class Spread:
@@ -69,6 +75,7 @@ class Spread:
         waiting = chain.from_iterable(
             parts(each.plan, size, marks=each.marks, is_first=each.is_new and hands.gives_once)
             for each in self.tallies.values()
+            if each.total
         )
         try:
             while True:

@@ -9,7 +9,13 @@ from django.template.defaultfilters import pluralize
 
 from ..exceptions import AnonymiseError
 from ..execution.emptying import delete_in_ranges
-from ..execution.ranges import begin_scrub, begin_scrub_without_marks, can_leave_no_marks, execute_in_ranges
+from ..execution.ranges import (
+    begin_scrub,
+    begin_scrub_without_marks,
+    can_leave_no_marks,
+    execute_in_ranges,
+    forget_all_markers,
+)
 from ..execution.rewriting import execute_anew
 from ..planning.plans import Plan
 from .deleting import is_deleted
@@ -20,8 +26,11 @@ ANEW = "Run the command again: it begins anew, as no row was marked."
 
 def scrub_table(
     plan: Plan, size: int | None, follow: Callable[[Plan, Iterator[int], int], object], *, marks: bool
-) -> None:
-    """Anonymise or delete the rows of ``plan``, in ranges of ``size`` rows; ``follow`` runs the work."""
+) -> list[Plan]:
+    """Anonymise or delete the rows of ``plan``, in ranges of ``size`` rows; ``follow`` runs the work.
+
+    Return ``plan`` if its table was written anew.
+    """
     tally = tally_of(plan, marks=marks)
     with told(tally, tally.again):
         total = tally.begin()
@@ -29,6 +38,7 @@ def scrub_table(
             follow(plan, tally.follow(size), total)
         except AnonymiseError as error:
             raise Told(f"{without_its_own(error)} {tally} Mend this. {tally.again}") from None
+    return tally.anew
 
 
 def tally_of(plan: Plan, *, marks: bool) -> Tally:
@@ -55,12 +65,23 @@ class Tally:
     def again(self) -> str:
         return AGAIN if self.marks else ANEW
 
+    @property
+    def anew(self) -> list[Plan]:
+        """The plan if its table is written anew: not if there is no row, though its files may hold dead ones."""
+        return [self.plan] if self.plan.way.is_anew and self.total else []
+
     def begin(self) -> int:
-        """Note in the database that the scrub has begun, where that is noted; return how many rows there are to do."""
+        """Note in the database that the scrub has begun, where that is noted; return how many rows there are to do.
+
+        Of most tables without rows nothing is noted, as nothing is done: there are many in a copy.
+        """
         self.total = self.plan.count()
         if is_deleted(self.plan.declaration):
             return self.total
-        if not self.marks:
+        if not self.total:
+            if self.marks:
+                forget_all_markers(self.plan)
+        elif not self.marks:
             begin_scrub_without_marks(self.plan)
         elif begin_scrub(self.plan) is not None:
             self.is_new = False
@@ -69,6 +90,8 @@ class Tally:
 
     def follow(self, size: int | None) -> Iterator[int]:
         """Yield how many rows are done, in the way that the plan says."""
+        if not self.total:
+            return
         if is_deleted(self.plan.declaration):
             steps = delete_in_ranges(self.plan, size)
         elif self.plan.way.is_anew:
