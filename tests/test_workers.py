@@ -28,7 +28,7 @@ from gdpr_assist.log.identity import database_id
 from gdpr_assist.models import PrivacyAnonymised, Scrub
 from gdpr_assist.scrubbing import parts as of_parts
 from gdpr_assist.scrubbing import spreading, workers
-from gdpr_assist.scrubbing.parts import Done, do_part, do_posted, parts
+from gdpr_assist.scrubbing.parts import Done, Part, do_part, do_posted, parts
 from gdpr_assist.scrubbing.run import prepare, scrub
 from gdpr_assist.scrubbing.table import tally_of
 from gdpr_assist.scrubbing.telling import Interrupted
@@ -386,7 +386,8 @@ class TestPart:
 class TestQueue:
     @pytest.fixture(autouse=True)
     def fast(self, queue, monkeypatch):  # noqa: F811
-        monkeypatch.setattr(workers, "INTERVAL", 0.02)
+        monkeypatch.setattr(workers, "SHORTEST", 0.02)
+        monkeypatch.setattr(workers, "LONGEST", 0.02)
         # It makes tasks of its functions where there is a backend by then.
         monkeypatch.delitem(sys.modules, "gdpr_assist.tasks", raising=False)
         self.queue = queue
@@ -452,6 +453,88 @@ class TestQueue:
         monkeypatch.setattr(workers, "TASK", "gdpr_assist.tasks.no_such_task")
         with pytest.raises(CommandError, match=r"A task could not be enqueued .*\(ImportError\)"):
             self.run()
+
+
+class Clock:
+    """A queue of which each answer takes ``answer`` seconds, and where parts are done at times that a test says."""
+
+    def __init__(self, monkeypatch, answer=0.0):
+        self.now, self.answer = 0.0, answer
+        # When each look began, how often a part was asked for, and {part: when it is done}
+        self.looks, self.asked, self.ends = [], 0, {}
+        monkeypatch.setattr(workers, "time", self)
+        monkeypatch.setattr(workers, "import_string", lambda path: self)
+        monkeypatch.setattr(workers, "do_part", lambda part: Done(error="by the command"))
+        self.queue = workers.Queue()
+        for number in range(workers.IN_QUEUE):
+            self.queue.take(Part(label="shop.Comment", using="default", run="", lower=number))
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now = round(self.now + seconds, 3)
+
+    def using(self, backend):
+        return self
+
+    def enqueue(self, given):
+        return Answer(self, given["lower"])
+
+    def heard(self):
+        [(part, done)] = self.queue.finished()
+        assert not done.error
+        return part.lower
+
+
+class Answer:
+    return_value = {"rows": 1}
+    is_finished = False
+
+    def __init__(self, clock, number):
+        self.clock, self.number = clock, number
+
+    def refresh(self):
+        first = next(iter(self.clock.queue._taken)).lower
+        if self.number == first:
+            self.clock.looks.append(self.clock.now)
+        self.is_finished = self.clock.ends.get(self.number, float("inf")) <= self.clock.now
+        self.clock.asked += 1
+        self.clock.now += self.clock.answer
+
+
+class TestLooks:
+    def test_a_short_part_is_heard_of_soon(self, monkeypatch):
+        clock = Clock(monkeypatch)
+        clock.ends = {0: 0.01}
+        assert clock.heard() == 0
+        assert clock.looks == [0.1]
+
+    def test_the_longer_nothing_is_heard_the_less_it_asks(self, monkeypatch):
+        clock = Clock(monkeypatch)
+        clock.ends = {5: 11}
+        assert clock.heard() == 5
+        assert clock.looks == [0.1, 0.3, 0.7, 1.5, 3.1, 5.1, 7.1, 9.1, 11.1]
+
+    def test_once_something_is_heard_it_asks_soon_again(self, monkeypatch):
+        clock = Clock(monkeypatch)
+        clock.ends = {5: 3, 6: 3.2}
+        assert (clock.heard(), clock.heard()) == (5, 6)
+        assert clock.looks == [0.1, 0.3, 0.7, 1.5, 3.1, 3.2]
+
+    def test_a_tenth_of_the_time_at_most_goes_into_asking(self, monkeypatch):
+        clock = Clock(monkeypatch, answer=0.005)
+        clock.ends = {number: number * 0.1 for number in range(workers.IN_QUEUE)}
+        while clock.queue._taken:
+            assert not any(done.error for _, done in clock.queue.finished())
+        asked = clock.asked - workers.IN_QUEUE  # without the first look, before which nobody knows how long it takes
+        assert asked * clock.answer <= 0.1 * clock.now
+
+    def test_a_slow_queue_is_asked_all_the_same(self, monkeypatch):
+        clock = Clock(monkeypatch, answer=0.1)
+        clock.ends = {5: 10.9}
+        assert clock.heard() == 5
+        assert clock.looks == [0.1, 5.3, 10.5]
 
 
 class TestCommand:

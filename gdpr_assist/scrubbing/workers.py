@@ -30,8 +30,13 @@ MOST_DEATHS = 3
 # How many parts lie in a queue at once: as many of its workers can be busy
 IN_QUEUE = 32
 
-# In seconds: how often a queue is looked at, and when the command does itself what no worker has done
-INTERVAL = 0.5
+# In seconds: what lies between two looks at a queue; it is doubled each time that nothing is heard. A look asks for
+# each part by itself, as backends have no question for several. No more than this share of the time goes into looking.
+SHORTEST = 0.1
+LONGEST = 2.0
+SHARE = 0.1
+
+# In seconds: when the command does itself what no worker has done
 PATIENCE = 60.0
 PATIENCE_ANEW = 600.0
 
@@ -147,6 +152,7 @@ class Queue:
     def __init__(self) -> None:
         self._taken: dict[Part, tuple[Any, float]] = {}
         self._heard = time.monotonic()
+        self._last_look = 0.0  # how long it took, in seconds
 
     def take(self, part: Part) -> None:
         try:
@@ -159,16 +165,21 @@ class Queue:
         self._taken[part] = result, time.monotonic()
 
     def finished(self) -> list[Result]:
+        pause = SHORTEST
         while True:
+            # At once there is nothing to hear yet.
+            time.sleep(min(max(pause, self._last_look / SHARE), LONGEST))
             if results := self._heard_of():
                 return results
             if overdue := next((part for part in self._taken if self._is_overdue(part)), None):
                 return [(overdue, self._done_here(overdue))]
-            time.sleep(INTERVAL)
+            pause *= 2
 
     def _heard_of(self) -> list[Result]:
         """Return what workers have done since."""
+        began = time.monotonic()
         found = [(part, _done(result)) for part, (result, _) in self._taken.items()]
+        self._last_look = time.monotonic() - began
         results = [(part, done) for part, done in found if done is not None]
         for part, _ in results:
             del self._taken[part]
