@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from gdpr_assist.models import Scrub
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.registry import registry
 from gdpr_assist.scrubbing import ruled
+from gdpr_assist.scrubbing import rules as of_rules
 from gdpr_assist.scrubbing.preview import described, done, untouched
 from gdpr_assist.scrubbing.run import prepare, scrub
 from gdpr_assist.scrubbing.verification import failures, verify
@@ -404,14 +406,42 @@ def test_a_name_of_a_key_is_refused(rules):
     assert check_E058()[1].obj is Loan
 
 
+def test_a_name_that_many_models_have_is_refused_once(rules, monkeypatch):
+    rules(id=None)
+    [found] = check_E058()
+    monkeypatch.setattr(of_rules, "NAMED", 1000)
+    [whole] = mistakes()
+    whys = re.split(r"(?<=\.) ", whole.removeprefix('GDPR_SCRUB_RULES["id"]: '))
+    assert len(whys) > 40
+    assert found.msg == f'GDPR_SCRUB_RULES["id"]: {" ".join(whys[:3])} And {len(whys) - 3} more fields.'
+    assert found.hint.startswith(
+        "Take it out, or say of each of these fields in the PrivacyMeta of its model that it stays (keep); models "
+        "that are not registered may also be named in GDPR_NOT_PERSONAL. See "
+    )
+    assert found.obj is None
+
+
+def test_so_is_one_that_several_fields_cannot_follow(rules):
+    rules(name="x" * 51)
+    [name] = check_E058()
+    assert name.msg.startswith('GDPR_SCRUB_RULES["name"]: Cannot anonymise auth.Group.name - it is unique')
+    assert name.msg.count(": the rule gives a text of over 50 characters.") == 2
+    assert name.hint.startswith(
+        "Write another rule, or say of each of these fields in the PrivacyMeta of its model what becomes of it "
+        "(replace), or that it stays (keep); models that are not registered"
+    )
+    with pytest.raises(AnonymiseError, match=re.escape(f"{name.msg} Write another rule, or say of each of")):
+        prepared(Customer)
+
+
 def test_so_is_a_name_of_what_holds_a_key_as_a_text(rules, monkeypatch):
+    monkeypatch.setattr(of_rules, "NAMED", 1000)
     rules(object_id="x", number="x")
     monkeypatch.setattr(Customer, "instance_type", Reader, raising=False)  # as a history of readers, whose key it is
     with changed(Remark, keep=["content_type"]), saying_nothing_of("number"):
-        assert {
-            'GDPR_SCRUB_RULES["object_id"]: people.Remark.object_id is a key to other rows.',
-            'GDPR_SCRUB_RULES["number"]: shop.Customer.number is a key to other rows.',
-        } <= set(mistakes())
+        texts = " ".join(mistakes())
+        assert " people.Remark.object_id is a key to other rows." in texts
+        assert " shop.Customer.number is a key to other rows." in texts
         rules({"django.db.models.CharField": None, "django.db.models.UUIDField": None, "species": None})
         assert {Remark, Customer}.isdisjoint(ruled.ruled().declarations)
 

@@ -26,7 +26,7 @@ from ..exceptions import AnonymiseError
 from ..paths import is_not_personal, project_models
 from ..registry import registry
 from .deleting import is_deleted
-from .rules import Rule, Rules, Wrong, read_rules
+from .rules import Rule, Rules, Unfollowed, Wrong, read_rules
 from .to_empty import children_of, said_to_empty
 
 # What a copy needs as it is, whatever its columns are called; the last is the table of a queue, which may do the scrub
@@ -66,12 +66,11 @@ def ruled() -> Ruled:
     if not scrub_rules():
         return Ruled()
     rules, keys, declarations = read_rules(), _keys(), {}
-    mistakes = rules.mistakes
     for model, declared in _models():
         if columns := dict(_columns(model, declared, rules, keys)):
-            declarations[model] = _with_rules(model, declared, columns, mistakes)
+            declarations[model] = _with_rules(model, declared, columns, rules)
     every = (column for model in project_models() for column in model._meta.local_fields)
-    return Ruled(declarations=declarations, mistakes=mistakes, unmatched=rules.unmatched(every))
+    return Ruled(declarations=declarations, mistakes=rules.wrong(), unmatched=rules.unmatched(every))
 
 
 def _models() -> Iterator[tuple[type[Model], Declaration | None]]:
@@ -139,8 +138,9 @@ def _columns(
         if not why and column.name in of_children:
             why = f"is declared in the PrivacyMeta of {of_children[column.name]}, whose rows have it too"
         if why:
-            cure = _cure(column, declared, is_key=column in keys)
-            rules.mistakes.append(Wrong(f"{rule}: {field_label(column)} {why}.", cure, model))
+            is_key = column in keys
+            cure = _cure(column, declared, is_key=is_key)
+            rules.unfollowed.append(Unfollowed(rule, f"{field_label(column)} {why}.", cure, model, is_key))
         else:
             yield column, rule
 
@@ -160,7 +160,7 @@ def _registered_children(model: type[Model]) -> list[Declaration]:
 
 
 def _with_rules(
-    model: type[Model], declared: Declaration | None, columns: dict[Field[Any, Any], Rule], mistakes: list[Wrong]
+    model: type[Model], declared: Declaration | None, columns: dict[Field[Any, Any], Rule], rules: Rules
 ) -> Declaration:
     """Return ``declared`` with what rules put into ``columns``, or a declaration of these; note what they cannot."""
     own = declared or _empty(model)
@@ -171,12 +171,12 @@ def _with_rules(
         try:
             changes.append(_change(column, rule, changing))
         except AnonymiseError as error:
-            mistakes.append(Wrong(f"{rule}: {error}", _cure(column, declared), model))
-    mistakes += _read_by_others(own, columns)
+            rules.unfollowed.append(Unfollowed(rule, str(error), _cure(column, declared), model))
+    rules.mistakes += _read_by_others(own, columns)
     if declared is None:
         cure = f"Name {own.label} in GDPR_NOT_PERSONAL, and replace what it holds by hand, or write other rules."
         texts = (f"GDPR_SCRUB_RULES: {each.message}" for each in key_mistakes(own.meta))
-        mistakes += [Wrong(text, cure, model) for text in texts]
+        rules.mistakes += [Wrong(text, cure, model) for text in texts]
     return replace(own, changes=(*own.changes, *changes), ruled=names)
 
 
