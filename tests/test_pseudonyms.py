@@ -360,6 +360,25 @@ class TestTheKeyOfAScrub:
             end_scrubs([work])
         assert scrub_key() is None
 
+    @pytest.mark.parametrize("is_whole", [True, False])
+    def test_a_run_says_that_it_stays_and_how_it_goes(self, settings, is_whole):
+        settings.GDPR_CAN_ANONYMISE_DATABASE = True
+        customer(1)
+
+        def left(*models):
+            return run_scrub(prepare(["default"], only=models, dry_run=True), compact=False)[:-1]
+
+        with replacing(name=Pseudonym("first_name")):
+            begin_scrub(plan(Customer.objects.all()))
+            [line] = left("shop.Boat")
+            assert line.startswith(
+                "default: shop.Customer: a run over it was interrupted, so rows may hold old values. The key of "
+                "pseudonyms stays until then: with it, old values can be tried. Run the command again without --model"
+            )
+            assert scrub_key() is not None
+            assert left(*([] if is_whole else ["shop.Customer"])) == []
+        assert scrub_key() is None
+
     def test_a_scrub_without_pseudonyms_makes_none(self):
         scrub(plan(Customer.objects.all()))
         assert Scrub.objects.exists()

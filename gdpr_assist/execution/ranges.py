@@ -83,22 +83,27 @@ def _forget_refilled(plan: Plan, model: type[Model]) -> None:
             forget_markers(owner, keys, plan.using)
 
 
-def end_scrubs(plans: Iterable[Plan]) -> None:
+def end_scrubs(plans: Iterable[Plan], whole: Iterable[str] = ()) -> None:
     """Note that the run over ``plans`` has come to its end: the next one begins anew.
+
+    On the aliases of ``whole`` it was a run over all tables: what is noted of others there, as of a model that is not
+    scrubbed any more, nobody goes on with.
 
     On each database at once: if it were killed in between, the next run would do some tables again, and others not.
     The key of its pseudonyms goes with the last note: another run, of other tables, may still be interrupted. Markers
     of models that are not registered go too: nobody would remove that of a row which is deleted.
     """
-    ended: dict[str, list[Plan]] = defaultdict(list)
+    whole = set(whole)
+    ended: dict[str, list[Plan]] = defaultdict(list, {using: [] for using in whole})
     for plan in plans:
         ended[plan.using].append(plan)
     for using, theirs in ended.items():
         with transaction.atomic(using=using):
             for model in (each.declaration.model for each in theirs if each.declaration.model not in registry):
                 markers(model, using).delete()
-            Scrub.objects.using(using).filter(label__in=[each.label for each in theirs]).delete()
-            if not Scrub.objects.using(using).exists():
+            notes = Scrub.objects.using(using)
+            (notes if using in whole else notes.filter(label__in=[each.label for each in theirs])).delete()
+            if not notes.exists():
                 identity.forget_scrub_key(using)
 
 

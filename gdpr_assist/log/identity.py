@@ -88,6 +88,11 @@ def forget_scrub_key(using: str) -> None:
     DatabaseIdentity.objects.using(using).exclude(scrub_key=None).update(scrub_key=None)
 
 
+def has_scrub_key(using: str) -> bool:
+    """Whether a scrub of the database that has a key for its pseudonyms has not come to its end."""
+    return DatabaseIdentity.objects.using(using).exclude(scrub_key=None).exists()
+
+
 def adopt_database_id(id_: uuid.UUID, using: str) -> None:
     """Make a database without an id the one that it was before. Raises ``IntegrityError`` if it got one meanwhile."""
     DatabaseIdentity.objects.using(using).create(pk=1, database_id=id_)

@@ -205,3 +205,8 @@ def interrupted(plans: Iterable[Plan]) -> dict[tuple[str, str], datetime]:
         for using, theirs in labels.items()
         for scrub in Scrub.objects.using(using).filter(label__in=theirs)
     }
+
+
+def noted(using: str) -> list[str]:
+    """Return the labels of the models on ``using`` of which a run has not come to its end."""
+    return list(Scrub.objects.using(using).order_by("label").values_list("label", flat=True))

@@ -79,6 +79,7 @@ def prepare(
         restart=restart,
         asked=data_aliases(databases),
         left_out=but,
+        is_whole=not only and not but,
         last_superuser=said_before(takers),
         batch_size=batch_size,
         marks=marks,
@@ -146,7 +147,8 @@ def scrub(
         announce(post_scrub, "post_scrub", work.aliases)
     # Before the files: whoever fills the copy again after a compaction that failed must find it scrubbed anew.
     with told(NOT_NOTED):
-        end_scrubs(work.plans)
+        end_scrubs(work.plans, whole=work.aliases if work.is_whole else ())
+        left += [line for using in work.aliases for line in _not_ended(using)]
     if not compact:
         return left + [compaction.left_out(using) for using in work.aliases]
     for number in range(len(work.aliases)):
@@ -164,6 +166,22 @@ def _left(files: KeptFiles) -> list[str]:
         f"{pluralize(each.count, 'is,are')} still there: {each.reason}. Delete what says who somebody is by hand."
         for each in files.settle()
     ]
+
+
+def _not_ended(using: str) -> Iterator[str]:
+    """Yield a sentence for runs of other tables that were interrupted, and what of theirs is still there."""
+    labels = choice.noted(using)
+    if not labels:
+        return
+    key = ""
+    if identity.has_scrub_key(using):
+        key = " The key of pseudonyms stays until then: with it, old values can be tried."
+    chosen = " ".join(f"--model={label}" for label in labels)
+    yield (
+        f"{using}: {', '.join(labels)}: a run over it was interrupted, so rows may hold old values.{key} "
+        f"Run the command again without --model, or with {chosen}: it goes on where that run stopped, or begins anew "
+        "with --restart."
+    )
 
 
 def _cut_loose(work: Scrubbing) -> None:

@@ -33,6 +33,9 @@ class Scrubbing:
     left_out: list[str]
     """Labels of models that are left as they are, since somebody said so."""
 
+    is_whole: bool = False
+    """Whether no model was chosen, and none left out: then nothing else is scrubbed on these databases."""
+
     last_superuser: str = ""
     """That no active superuser would be left, in words."""
 

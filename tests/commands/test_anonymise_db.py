@@ -715,6 +715,43 @@ class TestResuming:
         assert printed.count("goes on") == 1
         assert row(person)["phone"] == ""
 
+    def left(self, *args):
+        """Return what a run says of interrupted ones."""
+        err = StringIO()
+        given = ("--noinput", "--no-compact", "--database=default", *args)
+        call_command("anonymise_db", *given, stdout=StringIO(), stderr=err)
+        return [line for line in err.getvalue().splitlines() if "interrupted" in line]
+
+    def test_a_run_of_other_tables_says_that_it_is_not_ended(self, comments):
+        [line] = self.left("--model=shop.Boat")
+        assert line == (
+            "default: shop.Comment: a run over it was interrupted, so rows may hold old values. Run the command again "
+            "without --model, or with --model=shop.Comment: it goes on where that run stopped, or begins anew with "
+            "--restart."
+        )
+        assert self.left("--exclude-model=shop.Comment")
+        assert self.bodies().count("removed") == 4
+
+    @pytest.mark.parametrize("args", [[], ["--model=shop.Comment"], ["--model=shop.Comment", "--restart"]])
+    def test_each_cure_ends_it(self, comments, args):
+        assert self.left(*args) == []
+        assert self.bodies() == ["removed"] * 7
+        assert self.left("--model=shop.Boat") == []
+
+    def test_what_is_not_scrubbed_any_more_ends_with_a_run_of_all(self, comments):
+        Scrub.objects.create(label="old.Gone", started=Scrub.objects.get().started)
+        [line] = self.left("--model=shop.Boat")
+        assert line.startswith("default: old.Gone, shop.Comment: a run over it was interrupted")
+        assert " or with --model=old.Gone --model=shop.Comment: " in line
+        [line] = self.left("--model=shop.Comment")
+        assert line.startswith("default: old.Gone: ")
+        assert self.left() == []
+        assert not Scrub.objects.exists()
+
+    def test_a_run_on_another_database_ends_none(self, comments):
+        run("--noinput", "--no-compact", "--database=other")
+        assert Scrub.objects.using("default").get().label == "shop.Comment"
+
     def test_a_database_that_refuses_a_value(self, calls):
         """A unique column: the key of the sixth makes an address that a later, kept row has already."""
         people = [customer(email=f"{number}@quill.example") for number in range(6)]
@@ -759,7 +796,7 @@ class TestBreakingOff:
     @pytest.fixture
     def broken_by(self, step, monkeypatch):
         def broken_by(error):
-            def fail(*args):
+            def fail(*args, **more):
                 raise error
 
             monkeypatch.setattr(*STEPS[step][0], fail)
