@@ -285,19 +285,40 @@ class Trainer(Member):
     hall = models.CharField(max_length=20, blank=True)
 """
 
+CASCADING = """
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+class Contact(models.Model):
+    name = models.CharField(max_length=20)
+    class PrivacyMeta:
+        fields = ["name"]
+        subject = "self"
+        on_erasure = "delete"
+
+class Member(AbstractUser):
+    contact = models.ForeignKey(Contact, models.CASCADE, null=True)
+"""
+
 SITE = """
 import sys
 import django
 from django.conf import settings
 settings.configure(
-    INSTALLED_APPS=["gdpr_assist", "django.contrib.auth", "django.contrib.contenttypes", "members"],
+    INSTALLED_APPS=[
+        "gdpr_assist", "django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes",
+        "django.contrib.messages", "django.contrib.sessions", "members",
+    ],
     DATABASES={a: {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"} for a in ("default", "gdpr_log")},
     DATABASE_ROUTERS=["gdpr_assist.routers.EventLogRouter"], AUTH_USER_MODEL="members.Member",
-    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField", SECRET_KEY="for the tests",
 )
 django.setup()
 from django.core.management import call_command
 call_command("migrate", run_syncdb=True, verbosity=0)
+"""
+
+LAST = """
 from members.models import Member, Trainer
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.planning.superusers import takes_last_superuser
@@ -308,19 +329,50 @@ for rows in (Member.objects.all(), Trainer.objects.all(), Member.objects.filter(
 """
 
 
-def test_a_user_model_of_ones_own(tmp_path):
-    """It has no column is_active, and a multi-table child."""
-    (tmp_path / "members").mkdir()
-    (tmp_path / "members/__init__.py").write_text("")
-    (tmp_path / "members/models.py").write_text(MODELS)
+PAGES = """
+from django.contrib import admin
+from django.test import RequestFactory
+from gdpr_assist import Subject
+from gdpr_assist.admin.person import page_of
+from members.models import Contact, Member
+request = RequestFactory().post("/")
+for name, flags in (("boss", ["is_superuser"]), ("clerk", ["is_staff"]), ("ann", [])):
+    contact = Contact.objects.create(name=name)
+    member = Member.objects.create(username=name, contact=contact, **dict.fromkeys(flags, True))
+    request.user = getattr(request, "user", member)
+    page = page_of(request, admin.site, Subject(contact))
+    print(name, page.rows, page.last_superuser, page.is_herself, page.staff)
+"""
+
+
+def printed(directory, models, code):
+    """Return what ``code`` prints on a site with these models, as lines."""
+    (directory / "members").mkdir()
+    (directory / "members/__init__.py").write_text("")
+    (directory / "members/models.py").write_text(models)
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{SITE}"],
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(directory)!r})\n{SITE}{code}"],
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
-    assert done.stdout.split() == ["True", "True", "False"], done.stderr
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_a_user_model_of_ones_own(tmp_path):
+    """It has no column is_active, and a multi-table child."""
+    assert printed(tmp_path, MODELS, LAST) == ["True", "True", "False"]
+
+
+def test_an_account_that_goes_by_cascade_wants_its_tick(tmp_path):
+    """With a person who is deleted: {what the page counts as rows, then what it asks a tick for}."""
+    assert printed(tmp_path, CASCADING, PAGES) == [
+        "boss 2 True True 0",  # one tick for the last superuser, and one for the account of who asks
+        "clerk 2 False False 1",
+        "ann 2 False False 0",
+    ]
 
 
 @pytest.mark.django_db
