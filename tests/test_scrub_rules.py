@@ -29,7 +29,7 @@ from gdpr_assist.checks.leaving import check_E051, check_E058, check_W038
 from gdpr_assist.checks.people import check_E049
 from gdpr_assist.declaring.owners import Owner
 from gdpr_assist.execution import ranges
-from gdpr_assist.models import Scrub
+from gdpr_assist.models import PrivacyModel, Scrub
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.registry import registry
 from gdpr_assist.scrubbing import ruled
@@ -37,6 +37,7 @@ from gdpr_assist.scrubbing import rules as of_rules
 from gdpr_assist.scrubbing.preview import described, done, untouched
 from gdpr_assist.scrubbing.run import prepare, scrub
 from gdpr_assist.scrubbing.verification import failures, verify
+from gdpr_assist.signals import post_anonymise, pre_anonymise, rows_anonymised
 from tests.apps.own.models import Account, Document, Editor, Loan, Patron, Person, Reader, SignedDocument, Writer
 from tests.apps.people.models import Remark
 from tests.apps.shop.models import (
@@ -214,6 +215,21 @@ def test_rows_are_saved_where_somebody_listens(rules):
         work = scrubbed(Device)
     assert (work.plans[0].way.kind, heard, row(one)["address"]) == ("rows", ["192.0.2.1"], "192.0.2.1")
     assert markers(Device) == []
+
+
+def test_receivers_of_every_model_hear_of_rows_of_models_that_are_not_registered(rules):
+    """As docs/reference/signals.rst says; how it tells which these are holds as well."""
+    rules({IP: NOBODY})
+    one, ada, heard = device(), customer(), []
+
+    def hear(sender, using, instance=None, keys=None, **kwargs):
+        key = instance.pk if instance else keys[0]
+        heard.append((sender, key, using, issubclass(sender, PrivacyModel), hasattr(sender, "is_anonymised")))
+
+    with listening(pre_anonymise, hear), listening(post_anonymise, hear), listening(rows_anonymised, hear):
+        scrubbed(Device, Customer)
+    of_device, of_ada = (Device, one.pk, "default", False, False), (Customer, ada.pk, "default", True, True)
+    assert sorted(heard, key=str) == sorted([of_device, of_ada] * 3, key=str)
 
 
 @pytest.mark.usefixtures("pools")
