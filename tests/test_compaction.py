@@ -24,6 +24,7 @@ from tests.apps.fields.models import PlainFields, UniqueNullFields
 from tests.apps.shop.models import Category, Comment, Customer, ExpressOrder, GiftOrder, Order, Product, Supplier
 from tests.apps.thirdparty.models import Letter
 from tests.databases import migrate, unblocked_site
+from tests.long_work import environment
 from tests.observing import changed, listening
 
 ROWS = 30
@@ -246,6 +247,16 @@ PREPARE = {
 }
 
 
+@pytest.fixture
+def elsewhere(main, settings, monkeypatch, tmp_path):
+    """Let new processes use that database."""
+    names = ("GDPR_CAN_ANONYMISE_DATABASE", "GDPR_LOG_DATABASE_NAME")
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "tests.long_work.settings")
+    told = environment(tmp_path, settings={name: getattr(settings, name) for name in names})
+    for name, value_ in told.items():
+        monkeypatch.setenv(name, value_)
+
+
 def run(using, *statements):
     with connections[using].cursor() as cursor:
         for statement in statements:
@@ -312,21 +323,41 @@ def test_nothing_is_left_of_tables_that_are_emptied(main, settings):
     assert left(main) == set()
 
 
-def test_no_old_value_is_in_the_files_afterwards(main):
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("args", [(IN_RANGES,), ("--batch-size=7", "--workers=2")])
+def test_no_old_value_is_in_the_files_afterwards(main, args):
     with another(main, *READER.get(connections[main].vendor, ())):
-        scrub(main, "--no-compact", IN_RANGES)
+        scrub(main, "--no-compact", *args)
         # What is not found now would not be found afterwards either.
         assert left(main) == set(seeded())
     assert compact(SEEDS, main) == []
     assert left(main) == set()
 
 
-@pytest.mark.parametrize("args", [(), (IN_RANGES,), ("--no-marks",), (IN_RANGES, "--no-marks")])
-def test_the_command_does_it_unless_told_not_to(main, args):
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize(
+    ("args", "processes"),
+    [
+        ((), 1),
+        ((IN_RANGES,), 1),
+        (("--no-marks",), 1),
+        ((IN_RANGES, "--no-marks"), 1),
+        (("--workers=2",), 2),
+        (("--workers=2", "--batch-size=7"), 2),
+        (("--workers=2", "--batch-size=7", "--no-marks"), 2),
+    ],
+)
+def test_the_command_does_it_unless_told_not_to(main, args, processes):
+    if connection.vendor == "postgresql":
+        run(main, "ANALYZE")
+        assert b"ottoline.1@quill.example" in file_of(main, "pg_statistic")
     printed, warned = scrub(main, *args)
     assert left(main) == set()
     assert f"{main}: compacting" in printed.splitlines()
     assert warned == ""
+    # SQLite has one writer.
+    are_several = processes > 1 and connection.vendor != "sqlite"
+    assert (f"Done by {processes} processes at once: " in printed) is are_several
 
 
 @pytest.mark.parametrize("args", [(), ("--no-compact",)])

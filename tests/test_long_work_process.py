@@ -1,7 +1,6 @@
 """Long work with the real database backend of Django's Tasks, and its worker in a process of its own, also killed."""
 
 import io
-import json
 import os
 import signal
 import subprocess
@@ -30,7 +29,7 @@ from tests.admin.test_long_work import erase, export, person_page, shown, texts
 from tests.apps.people.models import Account, Reader, Sale
 from tests.apps.shop.models import Customer
 from tests.databases import dump
-from tests.long_work import IS_INSTALLED, QUEUE_APP, SHARED
+from tests.long_work import IS_INSTALLED, QUEUE_APP, SHARED, environment
 from tests.people import account
 
 pytestmark = [
@@ -90,16 +89,11 @@ def worker(tmp_path):
     started = []
 
     def start(stop="", **more):
-        given = {
-            **more,
-            "databases": {alias: str(connections[alias].settings_dict["NAME"]) for alias in connections},
-            "storage": str(tmp_path / "zips"),
-            "stop": stop,
-            "stopped": str(tmp_path / "stopped"),
-        }
-        environment = {**os.environ, "LONG_WORK": json.dumps(given)}
+        told = environment(tmp_path / "zips", stop=stop, stopped=str(tmp_path / "stopped"), **more)
         command = [sys.executable, "-W", "ignore", "-m", "tests.long_work.worker"]
-        started.append(subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True))
+        started.append(
+            subprocess.Popen(command, cwd=ROOT, env={**os.environ, **told}, stderr=subprocess.PIPE, text=True)
+        )
         if stop:
             wait_for((tmp_path / "stopped").exists, started[-1])
         return started[-1]

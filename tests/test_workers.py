@@ -35,6 +35,7 @@ from gdpr_assist.scrubbing.telling import Interrupted
 from tests.apps.fields.models import TextKey, UUIDKey
 from tests.apps.shop.models import Comment, Customer
 from tests.apps.thirdparty.models import Device
+from tests.long_work import environment
 from tests.observing import changed, markers, queries, row, rows, updates
 from tests.test_long_work_process import (  # fixtures among them
     PATIENCE,
@@ -59,13 +60,10 @@ def copy(settings):
 @pytest.fixture
 def elsewhere(monkeypatch, tmp_path):
     """Let new processes use the databases of the tests."""
-    given = {
-        "databases": {alias: str(connections[alias].settings_dict["NAME"]) for alias in connections},
-        "storage": str(tmp_path),
-        "settings": {"GDPR_CAN_ANONYMISE_DATABASE": True, "GDPR_TASK_BACKEND": None},
-    }
+    settings = {"GDPR_CAN_ANONYMISE_DATABASE": True, "GDPR_TASK_BACKEND": None}
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "tests.long_work.settings")
-    monkeypatch.setenv("LONG_WORK", json.dumps(given))
+    for name, value in environment(tmp_path, settings=settings).items():
+        monkeypatch.setenv(name, value)
 
 
 def fill(number=25):
@@ -587,8 +585,8 @@ def test_processes_end_with_a_command_that_is_killed(elsewhere):
     )
     path = Path(os.environ["TEST_SCRATCH"]) / "killed_command.py"
     path.write_text(script)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
-    command = subprocess.Popen([sys.executable, str(path)], env=environment, stdout=subprocess.PIPE, text=True)
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    command = subprocess.Popen([sys.executable, str(path)], env=variables, stdout=subprocess.PIPE, text=True)
     other = int(command.stdout.readline())
     command.kill()
     command.communicate()

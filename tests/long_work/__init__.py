@@ -1,6 +1,9 @@
 """A worker in a process of its own, as a site runs it, and what it needs to know of the tests' databases."""
 
+import json
 from importlib.util import find_spec
+
+from django.db import connections
 
 # The database backend was a part of django-tasks up to 0.11, which goes with Django 4.2; since then it is a package of
 # its own, for Django 5.2 and later.
@@ -13,3 +16,12 @@ SHARED = {
     "GDPR_TASK_BACKEND": "default",
     "GDPR_EXPORT_STORAGE": "private",
 }
+
+
+def environment(storage, **given):
+    """Return the variables by which ``tests.long_work.settings`` of another process knows the databases of the tests.
+
+    ``storage`` is a directory for what is exported; ``given`` may have other ``settings``.
+    """
+    databases = {alias: str(connections[alias].settings_dict["NAME"]) for alias in connections}
+    return {"LONG_WORK": json.dumps({"databases": databases, "storage": str(storage), **given})}

@@ -12,7 +12,7 @@ from tests.settings import DATABASES, INSTALLED_APPS
 given = json.loads(os.environ["LONG_WORK"])
 
 for alias, name in given["databases"].items():
-    DATABASES[alias]["NAME"] = name
+    DATABASES[alias] = {**DATABASES.get(alias, DATABASES["default"]), "NAME": name}
 
 INSTALLED_APPS += [QUEUE_APP]
 ROOT_URLCONF = "tests.admin.urls"
