@@ -7,6 +7,8 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 from django.core.checks import Tags, register
+from django.db import connections
+from django.db.backends.signals import connection_created
 from django.db.models import Model
 from django.db.models.signals import class_prepared, post_delete, post_migrate, post_save, pre_delete, pre_save
 from django.dispatch import Signal
@@ -34,6 +36,7 @@ end_deletion = at_first_call("gdpr_assist.receivers.end_deletion")
 keep_database_id = at_first_call("gdpr_assist.receivers.keep_database_id")
 name_database = at_first_call("gdpr_assist.receivers.name_database")
 notice_refill = at_first_call("gdpr_assist.refills.notice_refill")
+prepare_connection = at_first_call("gdpr_assist.databases.picking.prepare")
 register_history = at_first_call("gdpr_assist.ready_made.register_history")
 register_ready_made = at_first_call("gdpr_assist.ready_made.register_ready_made")
 withdraw_history = at_first_call("gdpr_assist.ready_made.withdraw_history")
@@ -77,6 +80,8 @@ class GdprAssistConfig(AppConfig):
             register_ready_made()
             model_registered.connect(register_history)
             model_unregistered.connect(withdraw_history)
+        connection_created.connect(prepare_connection)
+        _prepare_open_connections()
         class_prepared.connect(collect_model)
         target_deleted.connect(anonymise_related)
         post_migrate.connect(name_database, sender=self)
@@ -98,6 +103,13 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     warn("gdpr_assist.apps.GdprAppConfig", 'Write "gdpr_assist" in INSTALLED_APPS.')
     return GdprAssistConfig
+
+
+def _prepare_open_connections() -> None:
+    """An app that was ready before may have read rows."""
+    for each in connections.all(initialized_only=True):
+        if each.connection is not None:
+            prepare_connection(each)
 
 
 def _of_deletions(model: type[Model]) -> list[tuple[Signal, Callable[..., None], type[Model]]]:

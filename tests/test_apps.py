@@ -123,3 +123,12 @@ def test_models_of_another_app_registry_are_left_alone():
 
     assert Sketch not in registry
     assert not hasattr(Sketch, "anonymise")
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite has a function for pseudonyms")
+def test_a_connection_that_was_open_before_can_pick_pseudonyms():
+    connection.ensure_connection()
+    connection.connection.create_function("GDPR_PICK", 2, None)
+    with late, connection.cursor() as cursor:
+        cursor.execute("SELECT GDPR_PICK(NULL, '')")
+        assert cursor.fetchone() == (None,)

@@ -30,8 +30,8 @@ from tests.observing import changed, listening, row
 
 pytestmark = pytest.mark.django_db
 
-ODD = ["Anna", "Zoë", "O'Hara", 'Say "hi"', "50 %", "back\\slash", "李"]
-NAMES = [*ODD, *(f"Name {number}" for number in range(93))]
+ODD = ["Anna", "Zoë", "O'Hara", 'Say "hi"', "50 %", "back\\slash", "李", "blank behind ", "{}", "long" * 12]
+NAMES = [*ODD, *(f"Name {number}" for number in range(90))]
 POOLS = {"first_name": NAMES, "short": ["Al", "Bo"], "empty": [], "town": ["Ulm"]}
 
 
@@ -135,6 +135,28 @@ def test_the_values_of_a_pool_are_written_as_they_are(anonymise):
         assert refilled() == 0
 
     assert [row(each)["name"] for each in people] == [picked(f"Person {number}", names=ODD)[0] for number in range(60)]
+
+
+def test_two_pools_that_begin_alike_in_one_statement():
+    person = customer(1, phone="Ada Quill")
+    with replacing(name=Pseudonym("first_name", choices=97), phone=Pseudonym("first_name", choices=6)):
+        by_scrub()
+    assert row(person)["name"] == picked("Ada Quill", names=NAMES[:97])[0]
+    assert row(person)["phone"] == picked("Ada Quill", names=NAMES[:6])[0]
+
+
+@pytest.mark.skipif(connections["default"].vendor != "sqlite", reason="SQLite has a function for it")
+def test_each_new_connection_can_pick():
+    new = connections["default"].copy()
+    try:
+        with new.cursor() as cursor:
+            digest = hashlib.sha256(b"a text").hexdigest()
+            for text, made in ("a text", NAMES[int(digest[:7], 16) % len(NAMES)]), (None, None):
+                sql, parameters = picking.picked(new, ("%s", (text,)), NAMES)
+                cursor.execute(f"SELECT {sql}", parameters)
+                assert cursor.fetchone() == (made,)
+    finally:
+        new.close()
 
 
 @WAYS

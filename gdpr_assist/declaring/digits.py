@@ -81,7 +81,12 @@ def digest_expression(label: str, text: Any) -> Any:
 
 def pseudonym_digest_expression(label: str, text: Any) -> Any:
     """Return the same as ``pseudonym_digest`` as an expression."""
-    return _Digest(Joined(_PseudonymKey(), Value(f":{label}:"), text))
+    return _Digest(keyed_text(label, text))
+
+
+def keyed_text(label: str, text: Any) -> Any:
+    """Return what that is the digest of: the key, ``label`` and ``text``."""
+    return Joined(_PseudonymKey(), Value(f":{label}:"), text)
 
 
 class Joined(Func):

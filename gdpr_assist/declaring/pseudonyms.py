@@ -26,7 +26,7 @@ from django.utils.translation import gettext_noop
 from ..databases.picking import NUMBER_DIGITS, is_among, number, picked, why_not
 from ..exceptions import FieldAnonymiseError
 from ..phrases import Phrase
-from .digits import Joined, pseudonym_digest, pseudonym_digest_expression
+from .digits import Joined, keyed_text, pseudonym_digest, pseudonym_digest_expression
 from .keys import AsText, is_converted, key_text
 from .pools import pool
 from .rules import Replacement, field_label
@@ -124,10 +124,10 @@ class _Pseudonym:
     def expression(self) -> Any:
         model = self.field.model
         text = _exact(self.field.name) if self.given.of == "value" else key_text(model, model._meta.pk.name)
-        made = pseudonym_digest_expression(self.label, text)
-        chosen = _Picked(made, values=self.values)
+        chosen = _Picked(keyed_text(self.label, text), values=self.values)
         if not self.digits:
             return chosen
+        made = pseudonym_digest_expression(self.label, text)
         return Joined(chosen, Value(self.between), Substr(made, NUMBER_DIGITS + 1, self.digits))
 
     def holds(self, name: str) -> Q:
@@ -152,7 +152,7 @@ class _OfPool(Func):
 
 
 class _Picked(_OfPool):
-    """The value of a pool that a digest picks."""
+    """The value of a pool that the digest of a text picks."""
 
     output_field = TextField()
 
