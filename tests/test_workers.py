@@ -103,6 +103,17 @@ def spread(*models, number=2, **options):
 
 @SEVERAL
 class TestWorkers:
+    @pytest.fixture(autouse=True)
+    def idle(self, monkeypatch):
+        """Let the command leave everything to its processes: with few rows it would be done before they have begun."""
+        begin = workers.Workers.__init__
+
+        def begin_idle(self, number):
+            begin(self, number)
+            self._are_starting = False
+
+        monkeypatch.setattr(workers.Workers, "__init__", begin_idle)
+
     @pytest.mark.parametrize("options", [{}, {"batch_size": 4}, {"batch_size": 4, "marks": False}])
     def test_they_leave_what_one_process_leaves(self, elsewhere, expected, options):
         seen = []
@@ -177,10 +188,10 @@ class TestWorkers:
 
     def test_what_a_process_did_before_it_ended_is_counted(self, elsewhere, expected, monkeypatch):
         """Its part is taken again, where nothing is left to do, and is not taken for a first one any more."""
-        take, orders, seen = workers.Workers.take, [], []
+        submit, orders, seen = workers.Workers._submit, [], []
 
         def kill_after_the_first(self, part):
-            take(self, part)
+            submit(self, part)
             orders.append(part)
             if len(orders) == 1:
                 wait(self._taken)
@@ -192,7 +203,7 @@ class TestWorkers:
         def follow(step, counts, total):
             seen.append((total, list(counts)[-1], {plan.label: n for plan, n in step.counts()}))
 
-        monkeypatch.setattr(workers.Workers, "take", kill_after_the_first)
+        monkeypatch.setattr(workers.Workers, "_submit", kill_after_the_first)
         scrub(prepare(["default"], only=LABELS, batch_size=20, workers=2), compact=False, follow=follow)
         assert held() == expected
         assert seen == [(100, 100, dict.fromkeys(LABELS, 25))]
@@ -262,6 +273,42 @@ class TestWorkers:
             "fields.TextKey": "",
         }
         assert [row(each)["name"] for each in (customer, word)] == [str(customer.pk), str(word.pk)]
+
+
+@SEVERAL
+class TestWorkersThatStart:
+    """Meanwhile the command does parts itself."""
+
+    @pytest.mark.parametrize("options", [{}, {"batch_size": 4}, {"batch_size": 4, "marks": False}])
+    def test_all_of_them_leave_what_one_process_leaves(self, elsewhere, expected, monkeypatch, options):
+        here, given = [], []
+        do, submit = workers.Workers._done_here, workers.Workers._submit
+        monkeypatch.setattr(workers.Workers, "_done_here", lambda self, part: here.append(part) or do(self, part))
+        monkeypatch.setattr(workers.Workers, "_submit", lambda self, part: given.append(part) or submit(self, part))
+        work, _left = spread(*MODELS, **options)
+        assert held() == expected
+        assert all_marked() == dict.fromkeys(MODELS, 25 if work.marks else 0)
+        assert here
+        assert len(given) >= 2
+        assert not set(here) & set(given), "None is done twice."
+
+    def test_once_one_has_done_something_they_do_the_rest(self, elsewhere, expected, monkeypatch):
+        monkeypatch.setattr(workers.Workers, "_done_here", None)
+        take = workers.Workers.take
+
+        def take_when_idle(self, part):
+            wait(self._taken)
+            take(self, part)
+
+        monkeypatch.setattr(workers.Workers, "take", take_when_idle)
+        spread(*MODELS, batch_size=4)
+        assert held() == expected
+
+    def test_an_error_of_its_own_part_says_the_same(self, elsewhere, monkeypatch):
+        fill(9)
+        monkeypatch.setattr(workers.Workers, "_done_here", lambda self, part: Done(error=f"{part.label}: refused."))
+        with pytest.raises(AnonymiseError, match=r"shop\.Customer: refused\. shop\.Customer on default: \d of 9 rows"):
+            spread(Customer, batch_size=2)
 
 
 @SEVERAL

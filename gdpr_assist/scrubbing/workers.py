@@ -67,7 +67,10 @@ class Hands(Protocol):
 
 
 class Workers:
-    """Processes of this machine. Where one dies, its parts are taken again by others."""
+    """Processes of this machine. Where one dies, its parts are taken again by others.
+
+    It takes a moment to start them. Until the first one has done something, the command does every other part itself.
+    """
 
     gives_once = True
 
@@ -79,12 +82,21 @@ class Workers:
         self._taken: dict[Future[Done], Part] = {}
         self._lost: list[Part] = []
         self._deaths: Counter[Part] = Counter()
+        self._are_starting = True
+        self._own: Part | None = None
+        """What the command does itself if no process has done anything by then."""
 
     def _new_pool(self) -> ProcessPoolExecutor:
         # Not forked: a connection of the command would be one of theirs, too.
         return ProcessPoolExecutor(self._number, mp_context=get_context("spawn"), initializer=begin)
 
     def take(self, part: Part) -> None:
+        if self._are_starting and self._own is None and len(self._taken) >= self._number:
+            self._own = part
+        else:
+            self._submit(part)
+
+    def _submit(self, part: Part) -> None:
         try:
             self._taken[self._pool.submit(do_part, part)] = part
         except BrokenProcessPool:
@@ -92,11 +104,21 @@ class Workers:
 
     def finished(self) -> list[Result]:
         while True:
-            results = self._results(wait(self._taken, return_when=FIRST_COMPLETED).done)
+            patience = None if self._own is None else 0
+            results = self._results(wait(self._taken, timeout=patience, return_when=FIRST_COMPLETED).done)
             if self._lost:
                 results += self._replace()
+            self._are_starting = self._are_starting and not results
+            own, self._own = self._own, None
+            if own is not None and results:
+                self._submit(own)
+            elif own is not None:
+                results = [(own, self._done_here(own))]
             if results:
                 return results
+
+    def _done_here(self, part: Part) -> Done:
+        return do_part(part)
 
     def _results(self, done: Iterable[Future[Done]]) -> list[Result]:
         results = []
@@ -123,7 +145,7 @@ class Workers:
             if why := self._why_given_up(part):
                 results.append((part, Done(error=why)))
             else:
-                self.take(replace(part, is_first=False))
+                self._submit(replace(part, is_first=False))
         return results
 
     def _why_given_up(self, part: Part) -> str:
@@ -138,7 +160,8 @@ class Workers:
         )
 
     def close(self) -> list[Result]:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        # Of those that have nothing to do nobody waits until they have ended, too.
+        self._pool.shutdown(wait=bool(self._taken), cancel_futures=True)
         return self._results([each for each in self._taken if not each.cancelled()])
 
 
