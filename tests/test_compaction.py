@@ -274,6 +274,13 @@ def file_of(using, table):
     return files(using)[str(value(using, f"SELECT pg_relation_filenode('{table}')"))]
 
 
+def analyse(using):
+    """Have old values in the statistics of PostgreSQL."""
+    if connections[using].vendor == "postgresql":
+        run(using, "ANALYZE")
+        assert b"ottoline.1@quill.example" in file_of(using, "pg_statistic")
+
+
 def seed(using):
     with transaction.atomic(using=using):
         for model, values in SEEDS.items():
@@ -319,6 +326,7 @@ def impatient(monkeypatch):
 def test_nothing_is_left_of_tables_that_are_emptied(main, settings):
     settings.GDPR_SCRUB_EMPTY = CHOSEN
     assert left(main) == set(seeded())
+    analyse(main)
     scrub(main)
     assert left(main) == set()
 
@@ -348,9 +356,7 @@ def test_no_old_value_is_in_the_files_afterwards(main, args):
     ],
 )
 def test_the_command_does_it_unless_told_not_to(main, args, processes):
-    if connection.vendor == "postgresql":
-        run(main, "ANALYZE")
-        assert b"ottoline.1@quill.example" in file_of(main, "pg_statistic")
+    analyse(main)
     printed, warned = scrub(main, *args)
     assert left(main) == set()
     assert f"{main}: compacting" in printed.splitlines()
@@ -519,6 +525,88 @@ def test_postgresql_statistics(main):
     assert [b"Ottoline Often" in file_of(main, table) for table in tables] == [True, True]
     assert compact([Customer], main) == []
     assert b"Ottoline Often" not in b"".join(files(main).values())
+
+
+# What is common in a table: in a column, in an index, and in columns together
+COMMON = [
+    "UPDATE shop_comment SET display_name = 'Ottoline Often', email = 'often@quill.example'",
+    'ALTER TABLE shop_comment ALTER display_name TYPE varchar(200) COLLATE "C", ALTER body SET STATISTICS 77',
+    "CREATE STATISTICS both_columns (mcv) ON display_name, email FROM shop_comment",
+    "CREATE INDEX turned ON shop_comment (reverse(display_name))",
+    "ANALYZE",
+]
+DEFINED = """
+SELECT array_agg(format('%s %s %s %s %s', attname, format_type(atttypid, atttypmod), attcollation, attstorage,
+    attstattarget) ORDER BY attnum) || (SELECT array_agg(indexdef ORDER BY indexname) FROM pg_indexes
+        WHERE tablename = 'shop_comment')
+FROM pg_attribute WHERE attrelid = 'shop_comment'::regclass AND attnum > 0
+"""
+
+
+def common_in_statistics(using):
+    """Return what is left of it in the statistics of PostgreSQL."""
+    tables = [file_of(using, f"pg_catalog.{name}") for name in ("pg_statistic", "pg_statistic_ext_data")]
+    common = ([b"Ottoline Often", b"often@quill.example"], [b"netfO enilottO"])
+    return [any(value in each for value in values for each in tables) for values in common], b"often@" in tables[1]
+
+
+@only_postgresql
+@pytest.mark.parametrize("way", ["scrub", "setting", "on_erasure", "DELETE FROM", "TRUNCATE"])
+def test_postgresql_statistics_of_a_table_without_rows(main, way, settings):
+    """ANALYZE finds no row of which it could write new ones."""
+    run(main, *COMMON)
+    defined = value(main, DEFINED)
+    assert common_in_statistics(main) == ([True, True], True)
+    declared = {"scrub": {"scrub": "empty"}, "on_erasure": {"on_erasure": "delete"}}.get(way, {})
+    if way == "setting":
+        settings.GDPR_SCRUB_EMPTY = ["shop.Comment"]
+    elif not declared:
+        run(main, f"{way} shop_comment")
+    with changed(Comment, **declared):
+        _, warned = scrub(main)
+    assert warned == ""
+    assert not Comment.objects.using(main).exists()
+    assert common_in_statistics(main) == ([False, False], False)
+    assert left(main) == set()
+    assert value(main, DEFINED) == defined
+
+
+@only_postgresql
+def test_postgresql_statistics_that_cannot_be_dropped_are_told(main):
+    """The cure is one."""
+    run(main, *COMMON, "CREATE VIEW seen AS SELECT display_name FROM shop_comment", "DELETE FROM shop_comment")
+    told = compact([Comment], main)
+    assert common_in_statistics(main) == ([True, True], False)
+    for relation, sentence in zip(("shop_comment", "turned"), told, strict=True):
+        assert sentence == (
+            f"{main}: the statistics of {relation} hold old values, as no rows are left to make new ones of. As a "
+            f"superuser run DELETE FROM pg_catalog.pg_statistic WHERE starelid = '{relation}'::regclass, and the "
+            "command again; or hand on a dump."
+        )
+        run(main, re.search("DELETE FROM .*::regclass", sentence)[0])
+    assert compact([Comment], main) == []
+    assert common_in_statistics(main) == ([False, False], False)
+
+
+@only_postgresql
+@pytest.mark.usefixtures("impatient")
+def test_postgresql_a_table_without_rows_that_is_in_use(main):
+    run(main, *COMMON, "DELETE FROM shop_comment")
+    with another(main, "SELECT * FROM shop_comment"), pytest.raises(AnonymiseError) as caught:
+        compact([Comment], main)
+    assert re.search(
+        r'as ALTER TABLE "shop_comment" did not succeed: the table is in use by process \d+\.', str(caught.value)
+    )
+    assert compact([Comment], main) == []
+
+
+@only_postgresql
+def test_postgresql_statistics_of_an_empty_table_are_its_owners_to_drop(main, role):
+    run(main, "RESET ROLE", "UPDATE shop_customer SET name = 'Ottoline Often'", "ANALYZE", f"SET ROLE {role}")
+    run(main, "DELETE FROM shop_customer")
+    compact([Customer], main)
+    run(main, "RESET ROLE")
+    assert value(main, "SELECT count(*) FROM pg_stats WHERE tablename = 'shop_customer'") == 0
 
 
 @only_postgresql

@@ -7,12 +7,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from django.db import Error, OperationalError, connections
+from django.db import Error, OperationalError, connections, transaction
 from django.db.models import Model
 
 from ..exceptions import AnonymiseError
 from ..undocumented import multi_table_parents
 from .locks import is_busy
+from .retyping import retypings, with_old_statistics
 
 # In seconds: how long to wait for others who use the database. Nobody should, as it is a copy.
 PATIENCE = 60
@@ -166,8 +167,8 @@ def _as_postgresql(connection: Any, tables: list[str], anew: set[str]) -> list[s
     old = [connection.ops.quote_name(table) for table in tables if table not in anew]
     settings = f"SET lock_timeout = '{PATIENCE}s'", "RESET lock_timeout"
     with connection.cursor() as cursor, _setting(cursor, *settings):
-        for name in names:
-            _run_on(cursor, "ANALYZE", name)  # First, as it leaves the old statistics behind as dead rows.
+        # First, as these leave the old statistics behind as dead rows.
+        left = [line for name in names for line in _analyse(cursor, name)]
         if _wait_for_holders(cursor):
             # VACUUM FULL has a snapshot, which is no newer than the oldest transaction that writes anywhere on the
             # server, and copies what died since. A plain VACUUM has none: it drops that, whatever others do elsewhere.
@@ -177,12 +178,40 @@ def _as_postgresql(connection: Any, tables: list[str], anew: set[str]) -> list[s
             if not _vacuum_full(cursor, name):
                 cause = "the role does not own the table"
                 raise _failed(cursor, f"VACUUM FULL {name}", cause, "Run the command again as the owner of the table")
-        return of_views + [
+        left += [
             f"{connection.alias}: dead rows of {name} hold old values. As a superuser or the owner of the database "
             f"run VACUUM FULL {name}, or hand on a dump."
             for name in STATISTICS
             if not _vacuum_full(cursor, name)
         ]
+    return of_views + left
+
+
+def _analyse(cursor: Any, name: str) -> list[str]:
+    """Have no old value in the statistics of a table; return a sentence with its cure for each that still has some.
+
+    Where there are no rows, ANALYZE leaves the statistics as they are; ALTER TYPE drops them.
+    """
+    _run_on(cursor, "ANALYZE", name)
+    if not with_old_statistics(cursor, name):
+        return []
+    statement = f"ALTER TABLE {name}"
+    for retyping in retypings(cursor, name).values():
+        try:
+            with transaction.atomic(using=cursor.db.alias):
+                for change in (retyping.type, *retyping.resets):
+                    cursor.execute(f"{statement} {change}")
+        except Error as error:
+            if _is_busy(cursor, error):
+                raise _in_use(cursor, statement, name) from None
+            # A view, a policy or a trigger depends on the column, or it divides rows into partitions.
+    _run_on(cursor, "ANALYZE", name)  # of partitions that have rows
+    return [
+        f"{cursor.db.alias}: the statistics of {relation} hold old values, as no rows are left to make new ones of. "
+        f"As a superuser run DELETE FROM pg_catalog.pg_statistic WHERE starelid = '{relation}'::regclass, and the "
+        "command again; or hand on a dump."
+        for relation in with_old_statistics(cursor, name)
+    ]
 
 
 def _without_blank(connection: Any, tables: list[str]) -> list[str]:
@@ -225,9 +254,17 @@ def _run_on(cursor: Any, verb: str, name: str) -> None:
     try:
         cursor.execute(statement)
     except Error as error:
-        if not (isinstance(error, OperationalError) and is_busy(error, cursor.db.alias)):
-            raise _refused(cursor, statement, error) from None
-        raise _failed(cursor, statement, f"the table is in use by {users_of(cursor, name)}") from None
+        if _is_busy(cursor, error):
+            raise _in_use(cursor, statement, name) from None
+        raise _refused(cursor, statement, error) from None
+
+
+def _is_busy(cursor: Any, error: Error) -> bool:
+    return isinstance(error, OperationalError) and is_busy(error, cursor.db.alias)
+
+
+def _in_use(cursor: Any, statement: str, name: str) -> AnonymiseError:
+    return _failed(cursor, statement, f"the table is in use by {users_of(cursor, name)}")
 
 
 def users_of(cursor: Any, name: str) -> str:

@@ -13,6 +13,7 @@ from django.db import OperationalError, connections, transaction
 from ..exceptions import AnonymiseError, TryAgain
 from .compaction import CURE, PATIENCE, users_of
 from .locks import is_busy
+from .retyping import retypings
 
 VENDORS = {"postgresql"}
 
@@ -60,19 +61,6 @@ SELECT CASE
 END
 FROM pg_class WHERE oid = %(table)s::regclass
 """
-
-# Of columns: what ALTER TYPE needs to leave them as they are, and what it resets
-DEFINITIONS = """
-SELECT attname, format_type(atttypid, atttypmod), nspname, collname, attstorage, typstorage, attstattarget,
-    nullif(to_jsonb(pg_attribute)->>'attcompression', '')
-FROM pg_attribute
-JOIN pg_type ON pg_type.oid = atttypid
-LEFT JOIN pg_collation ON pg_collation.oid = attcollation
-LEFT JOIN pg_namespace ON pg_namespace.oid = collnamespace
-WHERE attrelid = %s::regclass AND attname = ANY(%s)
-"""
-STORAGE = {"p": "PLAIN", "e": "EXTERNAL", "m": "MAIN", "x": "EXTENDED"}
-COMPRESSION = {"p": "pglz", "l": "lz4"}
 
 
 class Expression(NamedTuple):
@@ -131,18 +119,15 @@ def rewrite(table: str, columns: Mapping[str, Expression], using: str, where: Ex
     with connection.cursor() as cursor:
         # Events of deferred constraints that are pending would have it refused.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute(DEFINITIONS, [quote(table), list(columns)])
-        types, others = [], []
-        found = cursor.fetchall()
+        found = retypings(cursor, quote(table), list(columns))
         if len(found) < len(columns):
             raise AnonymiseError(f"{table} lacks a column that the code has; run migrate on it. Nothing was changed.")
-        for name, kind, schema, collation, *rest in found:
-            alter = f"ALTER COLUMN {quote(name)}"
-            collate = f" COLLATE {quote(schema)}.{quote(collation)}" if collation else ""
+        types, others = [], []
+        for name, retyping in found.items():
             # A statement of this kind takes no parameters from a server.
             expression = connection.ops.compose_sql(*_where(where, columns[name], quote(name)))
-            types.append(f"{alter} TYPE {kind}{collate} USING ({expression})")
-            others += [f"{alter} {setting}" for setting in _reset(*rest)]
+            types.append(f"{retyping.type} USING ({expression})")
+            others += retyping.resets
         for changes in filter(None, (types, others)):
             cursor.execute(f"ALTER TABLE {quote(table)} {', '.join(changes)}")
 
@@ -152,12 +137,3 @@ def _where(where: Expression | None, then: Expression, otherwise: str) -> Expres
         return then
     sql = f"CASE WHEN {where.sql} THEN {then.sql} ELSE {otherwise} END"
     return Expression(sql, [*where.parameters, *then.parameters])
-
-
-def _reset(storage: str, usual_storage: str, target: int | None, compression: str | None) -> list[str]:
-    """Return what gives a column back what ALTER TYPE resets, as far as it is not what the type has by itself."""
-    return [
-        *([f"SET STORAGE {STORAGE[storage]}"] if storage != usual_storage else []),
-        *([f"SET COMPRESSION {COMPRESSION[compression]}"] if compression else []),
-        *([f"SET STATISTICS {target}"] if target is not None and target >= 0 else []),
-    ]
