@@ -11,6 +11,8 @@ from django.contrib.admin import AdminSite
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
@@ -61,11 +63,12 @@ def last(rows: Iterable[Named]) -> Before:
     return max(known, key=lambda each: (each.started, each.operation), default=Before())
 
 
-def person_erased(who: str, erasure: Before) -> str:
-    """Return in words that somebody was erased, and when."""
+def person_erased(who: str, erasure: Before) -> SafeString:
+    """Return in words, as HTML, that somebody was erased, and when; ``who`` is escaped unless it is HTML."""
     if erasure.started is None:
-        return _("%(who)s was erased before.") % {"who": who}
-    return _("%(who)s was erased on %(day)s.") % {"who": who, "day": _day(erasure.started)}
+        return format_html(_("%(who)s was erased before.") % {"who": "{}"}, who)
+    text = _("%(who)s was erased on %(day)s.") % {"who": "{who}", "day": "{day}"}
+    return format_html(text, who=who, day=_day(erasure.started))
 
 
 def url_of(request: HttpRequest, site: AdminSite, erasure: Before | None) -> str | None:

@@ -12,6 +12,8 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import localize
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from ..paths import clauses_of
@@ -33,6 +35,11 @@ def name_of(row: Model) -> str:
     except Exception:  # noqa: BLE001  (whatever a project's __str__ may raise)
         text = ""
     return text or f"{row._meta.verbose_name} {stored_key(row.pk)}"
+
+
+def isolated(name: str) -> SafeString:
+    """Return a name as HTML for a sentence: one from right to left leaves the words around it where they are."""
+    return format_html("<bdi>{}</bdi>", name)
 
 
 def told_apart(row: Model) -> str:

@@ -23,6 +23,7 @@ from .course import Course
 from .denied import Denied
 from .done import level, note, outcome, residue
 from .download import attachment
+from .naming import isolated
 from .parts import parts, summary
 from .permissions import ANONYMISE, EXPORT, may_view_all
 from .person import Page, page_of
@@ -184,7 +185,7 @@ def _shown(tool: Any, request: HttpRequest, subject: Subject, page: Page, choice
     ticked = [each.name for each in page.doubts if each.can_include and each.is_ticked]
     whole = _page_of(tool, request, subject.including(*ticked) if ticked else None, page)
     found, erased = parts(request, tool.admin_site, page), page.erased
-    who = page.names[0][0] if page.names else _("Somebody without an account")
+    who = isolated(page.names[0][0]) if page.names else _("Somebody without an account")
     may_erase = tool.has_change_permission(request) and bool(page.groups or page.outside)
     context = {
         "title": _("Personal data of one person"),

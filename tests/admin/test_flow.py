@@ -621,7 +621,7 @@ class TestWhyARowWasFound:
         orders(1, recipient="Countess Ada Lovelace of London, England", email="x@example.org")
         page = search(officer, "lovelace")
         assert self.reasons(page) == [[("recipient", "Countess Ada ", "Lovelace", " of London, England")]]
-        assert "recipient: Countess Ada <mark>Lovelace</mark> of London, England" in page.content.decode()
+        assert "recipient: <bdi>Countess Ada <mark>Lovelace</mark> of London, England</bdi>" in page.content.decode()
 
     def test_each_field(self, officer):
         orders(1, recipient="ada@example.org", email="ADA@example.org")

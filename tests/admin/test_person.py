@@ -7,8 +7,8 @@ from django.contrib.auth.models import Permission, User
 
 from gdpr_assist import Keep, Subject
 from gdpr_assist.models import EventLog, Operation
-from tests.admin.conftest import CUSTOMERS, OPERATIONS
-from tests.admin.pages import confirm, said, send
+from tests.admin.conftest import CUSTOMERS, OPERATIONS, TOOL
+from tests.admin.pages import confirm, obj_pk, said, send
 from tests.admin.test_people import ADDRESS, ALL, UNCONFIRMED, erase, person
 from tests.apps.people.models import Account, Sale
 from tests.apps.shop.models import Customer
@@ -46,7 +46,7 @@ class TestTheOrder:
         known, _export, erasing = html(page).split("<h2>")[1:]
         assert "1 sale" in known
         assert "nonymised" not in known
-        assert f"{QUESTION} {ada}?" in erasing
+        assert f"{QUESTION} <bdi>{ada}</bdi>?" in erasing
         assert "Will be anonymised: email, phone" in erasing
         assert erasing.index(QUESTION) < erasing.index("Will be anonymised") < erasing.index(BUTTON)
         assert "erase" not in page.context["title"].lower()
@@ -90,7 +90,7 @@ class TestSomebodyErased:
 
     def test_it_is_said_when_and_there_is_nothing_to_press(self, officer, ada, erased):
         page = person(officer, ada)
-        assert re.search(rf"{re.escape(str(ada))} was erased on [\d/.]+\.", html(page))
+        assert re.search(rf"<bdi>{re.escape(str(ada))}</bdi> was erased on [\d/.]+\.", html(page))
         assert f'<a class="gdpr-inline" href="{OPERATIONS}{erased.pk}/change/">Show the erasure</a>' in html(page)
         assert len(BADGE.findall(html(page))) == 2
         for text in (BUTTON, QUESTION, "ill be anonymised", "Before and after"):
@@ -108,7 +108,7 @@ class TestSomebodyErased:
         assert page.context["summary"] == ["2 rows will be anonymised."]
         assert "Before and after" in html(page)
         assert 'name="force" value="yes" checked' in html(page)
-        assert f"{QUESTION} {ada}?" in html(page)
+        assert f"{QUESTION} <bdi>{ada}</bdi>?" in html(page)
         erase(officer, page, force="yes")
         assert row(ada)["email"] != ADDRESS
         assert Operation.objects.count() == 2
@@ -135,7 +135,7 @@ class TestSomebodyErased:
     def test_where_the_log_does_not_know_it_there_is_no_day(self, officer, ada, erased):
         EventLog.objects.all().delete()
         page = person(officer, ada)
-        assert f"{ada} was erased before." in html(page)
+        assert f"<bdi>{ada}</bdi> was erased before." in html(page)
         assert '<span class="gdpr-badge">was anonymised before</span>' in html(page)
         assert "Show the erasure" not in html(page)
         assert BUTTON not in html(page)
@@ -152,6 +152,43 @@ class TestSomebodyErased:
         assert [each.name for each in group.samples()] == [str(bought)]
         erase(officer, page)
         assert row(bought)["email"] != ADDRESS
+
+
+class TestNamesOfBothDirections:
+    """A name from right to left stands in an element of its own, and is escaped there as elsewhere."""
+
+    NAME = "דנה <לוי>"
+    SHOWN = "דנה &lt;לוי&gt;"
+
+    @pytest.fixture
+    def dana(self, ada, monkeypatch):
+        monkeypatch.setattr(Account, "__str__", lambda account: self.NAME)
+        return ada
+
+    def check(self, page, times):
+        content = html(page).partition('class="gdpr-page"')[2]
+        assert self.NAME not in content
+        named = [each.start() for each in re.finditer(re.escape(self.SHOWN), re.sub(r'"[^"]*"', "", content))]
+        assert len(named) >= times
+        assert content.count(f"<bdi>{self.SHOWN}</bdi>") == len(named)
+
+    def test_on_the_page_of_the_person(self, officer, dana):
+        page = person(officer, dana)
+        assert f"{QUESTION} <bdi>{self.SHOWN}</bdi>?" in html(page)
+        self.check(page, 4)
+
+    def test_once_erased(self, officer, dana):
+        Subject(dana).erase()
+        page = person(officer, dana)
+        assert re.search(rf"<bdi>{re.escape(self.SHOWN)}</bdi> was erased on [\d/.]+\.", html(page))
+        self.check(page, 3)
+
+    def test_among_what_was_found(self, officer, dana):
+        self.check(officer.post(TOOL, {"term": dana.email}, follow=True), 1)
+
+    def test_before_they_are_anonymised(self, officer, dana):
+        found = officer.post(TOOL, {"action": "anonymise", "obj_pk": obj_pk(dana)}, follow=True)
+        self.check(found, 1)
 
 
 class TestRowsAnonymisedBefore:

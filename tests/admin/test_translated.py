@@ -89,7 +89,7 @@ class Texts(HTMLParser):
     def __init__(self, html):
         super().__init__()
         self.found, self.around = [], []
-        self.feed(html)
+        self.feed(re.sub("</?bdi>", "", html))  # they stand within a sentence
 
     def handle_starttag(self, tag, attributes):
         said = dict(attributes)
