@@ -10,7 +10,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
 from model_bakery import baker
 
@@ -688,6 +688,100 @@ def test_postgresql_partitions(main):
     assert b"Ottoline Partition" in file_of(main, "suppliers")
     assert compact([Supplier], main) == []
     assert b"Ottoline Partition" not in b"".join(files(main).values())
+
+
+# {by what a table is divided: its partitions}; a name is a digit afterwards, so rows move
+PARTITIONS = {
+    "HASH (id)": ["FOR VALUES WITH (MODULUS 2, REMAINDER 0)", "FOR VALUES WITH (MODULUS 2, REMAINDER 1)"],
+    "LIST (since)": ["FOR VALUES IN ('2001-02-03')", "DEFAULT"],
+    "RANGE (contact_name)": ["FOR VALUES FROM ('A') TO ('P')", "DEFAULT"],
+}
+
+
+def partition(using, key, partitions):
+    run(
+        using,
+        "CREATE TABLE shop_supplier (id bigint, contact_name text, contact_email text, since date)"
+        f" PARTITION BY {key}",
+        *(f"CREATE TABLE suppliers_{n} PARTITION OF shop_supplier {each}" for n, each in enumerate(partitions)),
+        "INSERT INTO shop_supplier SELECT n, 'Ottoline Partition ' || n, 'partition.' || n || '@quill.example',"
+        " '2001-02-03' FROM generate_series(1, 30) AS n",
+        "INSERT INTO shop_supplier VALUES (31, 'Ottoline Partition 31', 'partition.31@quill.example', '2002-02-03')",
+        "ANALYZE",
+    )
+
+
+def suppliers(using):
+    return list(Supplier.objects.using(using).order_by("pk").values_list("pk", "contact_name", "contact_email"))
+
+
+def partitions_left(using):
+    """Return the files of the database with an old value in them, by the names of their relations."""
+    contents = files(using)
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT pg_relation_filenode(oid)::text, relname FROM pg_class")
+        names = dict(cursor.fetchall())
+    old = (b"Ottoline Partition", b"partition.")
+    return {names.get(name, name) for name, each in contents.items() if any(value in each for value in old)}
+
+
+@only_postgresql
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("args", [(), ("--workers=2", "--batch-size=7")])
+@pytest.mark.parametrize("key", PARTITIONS)
+def test_postgresql_a_partitioned_table_is_scrubbed(main, key, args):
+    partition(main, key, PARTITIONS[key])
+    assert partitions_left(main) >= {"suppliers_0", "pg_statistic"}
+    printed, _ = scrub(main, "--dry-run", "--model=shop.Supplier", *args)
+    reason = "--batch-size is given" if args else "it is no plain table"
+    assert f"one UPDATE for each batch of rows, because {reason}" in printed
+    printed, warned = scrub(main, "--model=shop.Supplier", *args)
+    assert suppliers(main) == [(n, str(n), f"{n}@anon.example.com") for n in range(1, 32)]
+    if "contact_name" not in key:
+        assert warned == ""
+    else:
+        # The rows of a partition have gone to another one; the type of a column that divides them cannot be set.
+        assert value(main, "SELECT count(*) FROM suppliers_0") == 0
+        assert f"{main}: the statistics of suppliers_0 hold old values, as no rows are left" in warned
+        assert partitions_left(main) == {"pg_statistic"}
+        run(main, re.search("DELETE FROM pg_catalog.pg_statistic .*::regclass", warned)[0])
+        assert compact([Supplier], main) == []
+    assert partitions_left(main) == set()
+
+
+@only_postgresql
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("args", [(), ("--workers=2",)])
+def test_postgresql_a_row_that_no_partition_takes_is_an_error(main, args):
+    partition(main, "RANGE (contact_name)", PARTITIONS["RANGE (contact_name)"][:1])
+    before = suppliers(main)
+    with pytest.raises(CommandError) as caught:
+        scrub(main, "--model=shop.Supplier", *args)
+    said = str(caught.value)
+    assert "shop.Supplier: the database refused the new value (IntegrityError) of one of contact_name" in said
+    assert f"shop.Supplier on {main}: 0 of 31 rows are done; what was in the making was rolled back." in said
+    assert "Ottoline" not in said
+    assert suppliers(main) == before
+
+
+@only_postgresql
+def test_postgresql_a_table_that_inherits(main):
+    """Its rows are rows of the other one, and are in files of its own; so are its statistics."""
+    run(
+        main,
+        "CREATE TABLE shop_supplier (id bigint, contact_name text, contact_email text, since date)",
+        'CREATE TABLE "Suppliers" () INHERITS (shop_supplier)',
+        'CREATE TABLE suppliers_of_old () INHERITS ("Suppliers")',
+        "INSERT INTO \"Suppliers\" VALUES (1, 'Ottoline Partition 1', '', '2001-02-03'),"
+        " (2, 'Ottoline Partition 1', '', '2001-02-03')",
+        "INSERT INTO suppliers_of_old VALUES (3, 'Ottoline Partition 3', '', '2001-02-03')",
+        "ANALYZE",
+    )
+    assert partitions_left(main) == {"Suppliers", "suppliers_of_old", "pg_statistic"}
+    _, warned = scrub(main, "--model=shop.Supplier")
+    assert warned == ""
+    assert suppliers(main) == [(n, str(n), "") for n in (1, 2, 3)]
+    assert partitions_left(main) == set()
 
 
 @only_postgresql

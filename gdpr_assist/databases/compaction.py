@@ -150,7 +150,7 @@ UNION SELECT pg_relation_filenode(relid) FROM pg_partition_tree(%(table)s::regcl
 # statistics. What somebody has deleted leaves some.
 BLANK = """
 WITH told AS MATERIALIZED (SELECT DISTINCT schemaname, tablename FROM pg_stats)
-SELECT name FROM unnest(%s::text[]) AS name WHERE NOT EXISTS (
+SELECT name FROM unnest(%(tables)s::text[]) AS name WHERE NOT EXISTS (
     SELECT FROM pg_class
     JOIN (SELECT name::regclass AS id UNION SELECT relid FROM pg_partition_tree(name::regclass)) AS parts ON id = oid
     WHERE pg_relation_size(oid) > 0 OR reltoastrelid <> 0 AND pg_relation_size(reltoastrelid) > 0 OR EXISTS (
@@ -159,14 +159,28 @@ SELECT name FROM unnest(%s::text[]) AS name WHERE NOT EXISTS (
 )
 """
 
+# Tables that inherit from others, which have the same rows in files of their own: ANALYZE and VACUUM FULL pass them
+# over, but for partitions.
+HEIRS = """
+WITH RECURSIVE heirs AS (
+    SELECT inhrelid FROM pg_inherits WHERE inhparent = ANY(%(tables)s::text[]::regclass[])
+    UNION SELECT pg_inherits.inhrelid FROM pg_inherits JOIN heirs ON inhparent = heirs.inhrelid
+)
+SELECT oid::regclass::text FROM pg_class JOIN heirs ON oid = inhrelid WHERE relkind = 'r' AND NOT relispartition
+ORDER BY 1
+"""
+
 
 def _as_postgresql(connection: Any, tables: list[str], anew: set[str]) -> list[str]:
     tables, of_views = _apart(connection, tables)
-    tables = _without_blank(connection, tables)
     names = [connection.ops.quote_name(table) for table in tables]
-    old = [connection.ops.quote_name(table) for table in tables if table not in anew]
+    done = {connection.ops.quote_name(table) for table in anew}
     settings = f"SET lock_timeout = '{PATIENCE}s'", "RESET lock_timeout"
     with connection.cursor() as cursor, _setting(cursor, *settings):
+        names += _names(cursor, HEIRS, names)
+        blank = _names(cursor, BLANK, names)
+        names = [name for name in names if name not in blank]
+        old = [name for name in names if name not in done]
         # First, as these leave the old statistics behind as dead rows.
         left = [line for name in names for line in _analyse(cursor, name)]
         if _wait_for_holders(cursor):
@@ -214,12 +228,9 @@ def _analyse(cursor: Any, name: str) -> list[str]:
     ]
 
 
-def _without_blank(connection: Any, tables: list[str]) -> list[str]:
-    names = {connection.ops.quote_name(table): table for table in tables}
-    with connection.cursor() as cursor:
-        cursor.execute(BLANK, [list(names)])
-        blank = {names[name] for (name,) in cursor.fetchall()}
-    return [table for table in tables if table not in blank]
+def _names(cursor: Any, sql: str, tables: list[str]) -> list[str]:
+    cursor.execute(sql, {"tables": tables})
+    return [name for (name,) in cursor.fetchall()]
 
 
 def _wait_for_holders(cursor: Any) -> bool:
