@@ -231,8 +231,8 @@ PAIRS = {
         leaves=PEOPLE | MARKERS,
     ),
     "ranges": Pair(
-        title="anonymise_db, range by range",
-        bar=1.2,
+        title="anonymise_db, in ranges of 20,000 rows",
+        bar={"postgresql": 1.2}.get(connection.vendor),
         prepare=partial(fill, Person),
         ours=partial(anonymise_db, batch_size=20_000),
         by_hand=partial(by_hand.scrub, Person),
@@ -250,7 +250,8 @@ PAIRS = {
         title="anonymise_db --no-marks, range by range",
         bar=1.05,
         prepare=partial(fill, Person),
-        ours=partial(anonymise_db, batch_size=20_000, marks=False),
+        # Else PostgreSQL writes the table anew.
+        ours=partial(anonymise_db, batch_size={"postgresql": 20_000}.get(connection.vendor), marks=False),
         by_hand=partial(by_hand.update, Person),
         leaves=PEOPLE,
     ),

@@ -574,16 +574,19 @@ def test_postgresql_statistics_of_a_table_without_rows(main, way, settings):
 @only_postgresql
 def test_postgresql_statistics_that_cannot_be_dropped_are_told(main):
     """The cure is one."""
-    run(main, *COMMON, "CREATE VIEW seen AS SELECT display_name FROM shop_comment", "DELETE FROM shop_comment")
+    run(main, *COMMON, "CREATE VIEW seen AS SELECT display_name, email FROM shop_comment", "DELETE FROM shop_comment")
     told = compact([Comment], main)
-    assert common_in_statistics(main) == ([True, True], False)
+    assert common_in_statistics(main) == ([True, True], True)
     for relation, sentence in zip(("shop_comment", "turned"), told, strict=True):
         assert sentence == (
             f"{main}: the statistics of {relation} hold old values, as no rows are left to make new ones of. As a "
-            f"superuser run DELETE FROM pg_catalog.pg_statistic WHERE starelid = '{relation}'::regclass, and the "
-            "command again; or hand on a dump."
+            f"superuser run DELETE FROM pg_catalog.pg_statistic WHERE starelid = '{relation}'::regclass, drop what "
+            "CREATE STATISTICS made on it, and run the command again; or hand on a dump."
         )
         run(main, re.search("DELETE FROM .*::regclass", sentence)[0])
+    told = compact([Comment], main)
+    assert len(told) == 1, "That of columns together."
+    run(main, "DROP STATISTICS both_columns")
     assert compact([Comment], main) == []
     assert common_in_statistics(main) == ([False, False], False)
 

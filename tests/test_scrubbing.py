@@ -4,17 +4,25 @@ from unittest import mock
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
+from django.db import connection
 from model_bakery import baker
 
 from gdpr_assist import AnonymiseError
 from gdpr_assist.databases import compaction
+from gdpr_assist.databases.rows import range_size
 from gdpr_assist.execution import marking, ranges
+from gdpr_assist.execution.run import Run
+from gdpr_assist.execution.ways import ROWS_READ_PER_RANGE, rows_per_range
+from gdpr_assist.log.writing import Erasure
 from gdpr_assist.models import EventLog, PrivacyAnonymised, Receipt, Scrub
+from gdpr_assist.planning.plans import plan
 from gdpr_assist.scrubbing.run import prepare, scrub
 from gdpr_assist.scrubbing.verification import verify
+from tests.apps.own.models import Reader
 from tests.apps.shop.models import Comment, Customer
 
-from .observing import markers, queries, row, unchanged
+from .observing import changed, markers, queries, row, unchanged
+from .test_effects import stubborn
 
 CHOSEN = {"only": ["shop.Comment", "shop.Customer"]}
 
@@ -127,3 +135,22 @@ def test_a_verification_has_the_numbers_of_each_table(comment):
     (preview,) = found.previews
     assert (preview.plan.label, preview.rows, preview.marked, preview.unmarked) == ("shop.Comment", 2, 1, 1)
     assert (found.returned, found.log_error) == ([], "")
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="its ranges are wide")
+class TestSizeOfARange:
+    def size(self, model):
+        rows = plan(model._base_manager.all(), force=True)
+        return rows_per_range(rows, Run(Erasure("default"), is_scrub=True))
+
+    def test_it_is_wide_where_the_database_does_all(self):
+        assert self.size(Customer) == range_size("default") == 500_000
+
+    def test_it_is_not_where_django_reads_keys_or_rows(self):
+        """Keys of a child, to change the table of its parent; all of a row, where a trigger may change it."""
+        assert self.size(Reader) == ROWS_READ_PER_RANGE
+        with stubborn("drops", Customer, "name"):
+            assert self.size(Customer) == ROWS_READ_PER_RANGE
+        with changed(Customer, clear=["favourites"], keep=["favourites"]):
+            assert self.size(Customer) == ROWS_READ_PER_RANGE

@@ -304,6 +304,19 @@ class TestWorkersThatStart:
         spread(*MODELS, batch_size=4)
         assert held() == expected
 
+    def test_rows_that_come_before_the_turn_of_their_table_are_scrubbed(self, elsewhere, expected, monkeypatch):
+        TextKey.objects.all().delete()
+        submit = workers.Workers._submit
+
+        def fill_then_submit(self, part):
+            TextKey.objects.get_or_create(word="late", defaults={"name": "Ada", "email": "ada@quill.example"})
+            submit(self, part)
+
+        monkeypatch.setattr(workers.Workers, "_submit", fill_then_submit)
+        spread(*MODELS)
+        assert TextKey.objects.get().name == "late"
+        assert markers(TextKey) == ["late"]
+
     def test_an_error_of_its_own_part_says_the_same(self, elsewhere, monkeypatch):
         fill(9)
         monkeypatch.setattr(workers.Workers, "_done_here", lambda self, part: Done(error=f"{part.label}: refused."))

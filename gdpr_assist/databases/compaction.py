@@ -13,7 +13,7 @@ from django.db.models import Model
 from ..exceptions import AnonymiseError
 from ..undocumented import multi_table_parents
 from .locks import is_busy
-from .retyping import retypings, with_old_statistics
+from .retyping import TOLD, retypings, with_old_statistics
 
 # In seconds: how long to wait for others who use the database. Nobody should, as it is a copy.
 PATIENCE = 60
@@ -146,16 +146,23 @@ SELECT pg_relation_filenode(%(table)s::regclass)
 UNION SELECT pg_relation_filenode(relid) FROM pg_partition_tree(%(table)s::regclass)
 """
 
-# Those of the tables of which nothing at all is there: no page of rows, nor, but for the first, of an index, and no
-# statistics. What somebody has deleted leaves some.
-BLANK = """
-WITH told AS MATERIALIZED (SELECT DISTINCT schemaname, tablename FROM pg_stats)
+# Those of the tables of which nothing at all is there: no page of rows, none of an index but the first of a kind that
+# has no keys in it, and no statistics. What somebody has deleted leaves some.
+BLANK = f"""
+WITH told AS MATERIALIZED ({TOLD})
 SELECT name FROM unnest(%(tables)s::text[]) AS name WHERE NOT EXISTS (
-    SELECT FROM pg_class
-    JOIN (SELECT name::regclass AS id UNION SELECT relid FROM pg_partition_tree(name::regclass)) AS parts ON id = oid
-    WHERE pg_relation_size(oid) > 0 OR reltoastrelid <> 0 AND pg_relation_size(reltoastrelid) > 0 OR EXISTS (
-        SELECT FROM pg_index WHERE indrelid = oid AND pg_relation_size(indexrelid) > current_setting('block_size')::int
-    ) OR (relnamespace::regnamespace::text, relname) IN (SELECT schemaname, tablename FROM told)
+    SELECT FROM (SELECT name::regclass AS id UNION SELECT relid FROM pg_partition_tree(name::regclass)) AS parts
+    WHERE pg_relation_size(id) > 0
+    OR (SELECT pg_relation_size(reltoastrelid) FROM pg_class WHERE oid = id AND reltoastrelid <> 0) > 0
+    OR EXISTS (
+        SELECT FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam
+        WHERE indrelid = id AND pg_relation_size(indexrelid) >
+        CASE WHEN amname IN ('btree', 'brin') THEN current_setting('block_size')::int ELSE 0 END
+    )
+    OR (
+        SELECT (nspname, relname) IN (SELECT schemaname, tablename FROM told)
+        FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE pg_class.oid = id
+    )
 )
 """
 
@@ -222,8 +229,8 @@ def _analyse(cursor: Any, name: str) -> list[str]:
     _run_on(cursor, "ANALYZE", name)  # of partitions that have rows
     return [
         f"{cursor.db.alias}: the statistics of {relation} hold old values, as no rows are left to make new ones of. "
-        f"As a superuser run DELETE FROM pg_catalog.pg_statistic WHERE starelid = '{relation}'::regclass, and the "
-        "command again; or hand on a dump."
+        f"As a superuser run DELETE FROM pg_catalog.pg_statistic WHERE starelid = '{relation}'::regclass, drop what "
+        "CREATE STATISTICS made on it, and run the command again; or hand on a dump."
         for relation in with_old_statistics(cursor, name)
     ]
 

@@ -22,14 +22,20 @@ AND (%(columns)s::text[] IS NULL OR attname = ANY(%(columns)s))
 STORAGE = {"p": "PLAIN", "e": "EXTERNAL", "m": "MAIN", "x": "EXTENDED"}
 COMPRESSION = {"p": "pglz", "l": "lz4"}
 
+# What has statistics in which values of rows stand: of a column or an expression, or of columns together
+TOLD = """
+SELECT schemaname, tablename FROM pg_stats
+UNION SELECT schemaname, tablename FROM pg_stats_ext WHERE most_common_vals IS NOT NULL
+"""
+
 # Of %(table)s and its partitions: each with its relations that have statistics, itself or indexes on expressions
-WITH_STATISTICS = """
+WITH_STATISTICS = f"""
 WITH members AS (SELECT %(table)s::regclass AS oid UNION SELECT relid FROM pg_partition_tree(%(table)s::regclass))
 SELECT DISTINCT members.oid::text, pg_class.oid::regclass::text
 FROM members JOIN pg_class
     ON pg_class.oid = members.oid OR pg_class.oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = members.oid)
 JOIN pg_namespace ON pg_namespace.oid = relnamespace
-JOIN pg_stats ON (schemaname, tablename) = (nspname, relname)
+JOIN ({TOLD}) AS told ON (schemaname, tablename) = (nspname, relname)
 ORDER BY 2
 """
 

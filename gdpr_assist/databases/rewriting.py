@@ -54,7 +54,8 @@ SELECT CASE
     ) THEN 'a rule waits for an UPDATE of it'
     WHEN EXISTS (SELECT FROM pg_event_trigger WHERE evtenabled <> 'D') THEN 'the database has an event trigger'
     WHEN EXISTS (
-        SELECT FROM pg_publication_tables WHERE (schemaname, tablename) = (relnamespace::regnamespace::text, relname)
+        SELECT FROM pg_publication_tables JOIN pg_namespace ON nspname = schemaname
+        WHERE (pg_namespace.oid, tablename) = (relnamespace, relname)
     ) THEN 'a publication has it'
     WHEN EXISTS (SELECT FROM others) THEN 'on a column depends: ' || (SELECT min(name) FROM others)
     ELSE ''

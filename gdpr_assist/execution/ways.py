@@ -66,7 +66,9 @@ class InSets:
         return check_in_sql(plan, rows, before)
 
     def rows_per_range(self, plan: Plan, run: Run) -> int:
-        are_read = plan.clears or plan.declaration.references or run.interference(plan).changes
+        # To change a column of a parent's table, Django reads the keys of the rows.
+        has_others = any(table is not plan.declaration.model for table in columns_of(plan))
+        are_read = has_others or plan.clears or plan.declaration.references or run.interference(plan).changes
         return ROWS_READ_PER_RANGE if are_read else range_size(plan.using)
 
 

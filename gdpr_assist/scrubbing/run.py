@@ -13,7 +13,7 @@ from ..conf import is_strict
 from ..copies.files import KeptFiles, hearing_of_kept_files
 from ..coverage import check_answers
 from ..databases import compaction
-from ..databases.aliases import data_aliases
+from ..databases.aliases import data_aliases, twin
 from ..databases.isolation import check_commits
 from ..exceptions import AnonymiseError
 from ..execution.ranges import end_scrubs
@@ -79,7 +79,7 @@ def prepare(
         restart=restart,
         asked=data_aliases(databases),
         left_out=but,
-        is_whole=not only and not but,
+        is_whole=not (only or but or _shared_with_others(databases)),
         last_superuser=said_before(takers),
         batch_size=batch_size,
         marks=marks,
@@ -89,6 +89,13 @@ def prepare(
     if not dry_run:
         check_commits(work.aliases)
     return work
+
+
+def _shared_with_others(databases: list[str]) -> bool:
+    """Whether another alias that was not chosen is of the same database: its tables may be in a run, too."""
+    chosen = data_aliases(databases)
+    others = [each for each in data_aliases() if each not in chosen]
+    return any(twin(using, others) for using in chosen)
 
 
 def _in_its_way(plan: Plan, begun: Collection[tuple[str, str]], size: int | None) -> Plan:

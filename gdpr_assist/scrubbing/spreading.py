@@ -75,7 +75,7 @@ class Spread:
         waiting = chain.from_iterable(
             parts(each.plan, size, marks=each.marks, is_first=each.is_new and hands.gives_once)
             for each in self.tallies.values()
-            if each.total
+            if each.total or each.begin()  # rows may have come since
         )
         try:
             while True:

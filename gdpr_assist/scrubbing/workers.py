@@ -27,6 +27,9 @@ TASK = "gdpr_assist.tasks.scrub_part"
 # Of processes over the same part, after which it is no accident any more
 MOST_DEATHS = 3
 
+# How many parts processes have at least, so that nobody waits for the next one, whatever the command is at
+LEAST_ROOM = 16
+
 # How many parts lie in a queue at once: as many of its workers can be busy
 IN_QUEUE = 32
 
@@ -76,7 +79,7 @@ class Workers:
 
     def __init__(self, number: int) -> None:
         self._number = number
-        self.room = 2 * number  # so that nobody waits for the next part
+        self.room = max(2 * number, LEAST_ROOM)
         self.has_given_twice = False
         self._pool = self._new_pool()
         self._taken: dict[Future[Done], Part] = {}
