@@ -279,7 +279,7 @@ class TestWorkers:
 class TestWorkersThatStart:
     """Meanwhile the command does parts itself."""
 
-    @pytest.mark.parametrize("options", [{}, {"batch_size": 4}, {"batch_size": 4, "marks": False}])
+    @pytest.mark.parametrize("options", [{"batch_size": 4}, {"batch_size": 4, "marks": False}])
     def test_all_of_them_leave_what_one_process_leaves(self, elsewhere, expected, monkeypatch, options):
         here, given = [], []
         do, submit = workers.Workers._done_here, workers.Workers._submit
@@ -303,6 +303,15 @@ class TestWorkersThatStart:
         monkeypatch.setattr(workers.Workers, "take", take_when_idle)
         spread(*MODELS, batch_size=4)
         assert held() == expected
+
+    @pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL writes tables anew")
+    def test_it_leaves_tables_that_are_written_anew_to_them(self, elsewhere, expected, monkeypatch):
+        """One may take long, and nobody would get another part meanwhile."""
+        here, do = [], workers.Workers._done_here
+        monkeypatch.setattr(workers.Workers, "_done_here", lambda self, part: here.append(part) or do(self, part))
+        spread(*MODELS)
+        assert held() == expected
+        assert [each.label for each in here if each.is_anew] == []
 
     def test_rows_that_come_before_the_turn_of_their_table_are_scrubbed(self, elsewhere, expected, monkeypatch):
         TextKey.objects.all().delete()

@@ -27,9 +27,6 @@ TASK = "gdpr_assist.tasks.scrub_part"
 # Of processes over the same part, after which it is no accident any more
 MOST_DEATHS = 3
 
-# How many parts processes have at least, so that nobody waits for the next one, whatever the command is at
-LEAST_ROOM = 16
-
 # How many parts lie in a queue at once: as many of its workers can be busy
 IN_QUEUE = 32
 
@@ -72,14 +69,15 @@ class Hands(Protocol):
 class Workers:
     """Processes of this machine. Where one dies, its parts are taken again by others.
 
-    It takes a moment to start them. Until the first one has done something, the command does every other part itself.
+    It takes a moment to start them. Until the first one has done something, the command does ranges itself, too; no
+    table that is written anew, which may take long, and nobody would get another part meanwhile.
     """
 
     gives_once = True
 
     def __init__(self, number: int) -> None:
         self._number = number
-        self.room = max(2 * number, LEAST_ROOM)
+        self.room = 2 * number  # so that nobody waits for the next part
         self.has_given_twice = False
         self._pool = self._new_pool()
         self._taken: dict[Future[Done], Part] = {}
@@ -94,7 +92,8 @@ class Workers:
         return ProcessPoolExecutor(self._number, mp_context=get_context("spawn"), initializer=begin)
 
     def take(self, part: Part) -> None:
-        if self._are_starting and self._own is None and len(self._taken) >= self._number:
+        can_be_own = self._are_starting and not part.is_anew and self._own is None
+        if can_be_own and len(self._taken) >= self._number:
             self._own = part
         else:
             self._submit(part)
