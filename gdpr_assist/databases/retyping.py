@@ -16,8 +16,8 @@ FROM pg_attribute
 JOIN pg_type ON pg_type.oid = atttypid
 LEFT JOIN pg_collation ON pg_collation.oid = attcollation
 LEFT JOIN pg_namespace ON pg_namespace.oid = collnamespace
-WHERE attrelid = %(table)s::regclass AND attnum > 0 AND NOT attisdropped
-AND (%(columns)s::text[] IS NULL OR attname = ANY(%(columns)s))
+WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
+AND attname = ANY(coalesce(%s::text[], ARRAY[attname::text]))
 """
 STORAGE = {"p": "PLAIN", "e": "EXTERNAL", "m": "MAIN", "x": "EXTENDED"}
 COMPRESSION = {"p": "pglz", "l": "lz4"}
@@ -52,7 +52,8 @@ class Retyping(NamedTuple):
 
 def retypings(cursor: Any, name: str, columns: Sequence[str] | None = None) -> dict[str, Retyping]:
     """Return {column: how to give it the type that it has}, by default of all; ``name`` of the table is quoted."""
-    cursor.execute(DEFINITIONS, {"table": name, "columns": columns and list(columns)})
+    # By place: django-pgtrigger adds a value of its own to whatever is run while it lets triggers be.
+    cursor.execute(DEFINITIONS, [name, columns and list(columns)])
     return {column: _retyping(cursor.db.ops.quote_name, column, *rest) for column, *rest in cursor.fetchall()}
 
 
