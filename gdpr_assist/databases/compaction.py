@@ -137,7 +137,7 @@ SELECT EXISTS (
 # Who has a lock on a table
 USERS = """
 SELECT DISTINCT pid FROM pg_locks
-WHERE relation = %(table)s::regclass AND granted AND pid <> pg_backend_pid() AND pid IS NOT NULL ORDER BY pid
+WHERE relation = %s::regclass AND granted AND pid <> pg_backend_pid() AND pid IS NOT NULL ORDER BY pid
 """
 
 # The files of a table; of a partitioned one, those of its partitions.
@@ -287,7 +287,8 @@ def _in_use(cursor: Any, statement: str, name: str) -> AnonymiseError:
 
 def users_of(cursor: Any, name: str) -> str:
     """Return who has a lock on a table of PostgreSQL, in words; ``name`` is quoted."""
-    cursor.execute(USERS, {"table": name})
+    # By place, as it may be asked within a scrub: see retyping.
+    cursor.execute(USERS, [name])
     return ", ".join(f"process {pid}" for (pid,) in cursor.fetchall()) or "others"
 
 
