@@ -163,7 +163,7 @@ class Registry:
         Below one that is not registered there is none: each of them is a whole object by itself.
         """
         parent = concrete(model)
-        if parent not in self._registrations:
+        if parent not in self._registrations or not parent.__subclasses__():
             return []
         links = ((each, links_to_parents(each).get(parent)) for each in self._registrations)
         return [(each, link) for each, link in links if link is not None]

@@ -210,6 +210,15 @@ def test_a_range_is_the_bound_the_columns_and_the_markers(size):
     assert not Customer.all_objects.filter(name="Ada").exists()
 
 
+def test_one_range_of_all_rows_that_are_expected_has_no_bound_and_takes_rows_that_came_since():
+    make(Customer, 7)
+
+    main, _ = asked(lambda: list(execute_in_ranges(plan(Customer.all_objects.all(), force=True), 5, expected=5)))
+
+    assert looked_once(first_words(main)) == ["SELECT", "SELECT", "UPDATE", "INSERT"]
+    assert not Customer.all_objects.filter(name="Ada").exists()
+
+
 def test_a_range_with_a_python_anonymiser_reads_its_rows_too():
     make(Comment, 1)
     Comment.objects.anonymise()

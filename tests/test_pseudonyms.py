@@ -119,7 +119,7 @@ def test_a_table_that_is_written_anew_has_the_same():
     olds = ["Ada Quill", "Zoë Ångström", "", "Ada Quill", "100 %s"]
     people = [customer(number, name=name, notes="paid by card") for number, name in enumerate(olds)]
     with replacing(name=Pseudonym("first_name"), notes=Pseudonym("town", of="key")):
-        work = written_anew(plan(Customer.objects.all()))
+        (work,) = written_anew([plan(Customer.objects.all())])
         assert work.way.is_anew
         begin_scrub(work)
         assert list(execute_anew(work)) == [5]

@@ -4,14 +4,16 @@ from contextlib import contextmanager
 from functools import partial
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q, Subquery
+from django.test.utils import CaptureQueriesContext
 from model_bakery import baker
 
 from gdpr_assist import AnonymiseError, Replacement
-from gdpr_assist.databases import rewriting
+from gdpr_assist.databases import indexing, rewriting
 from gdpr_assist.execution import ranges
-from gdpr_assist.models import DatabaseIdentity, Scrub
+from gdpr_assist.execution.rewriting import execute_anew
+from gdpr_assist.models import DatabaseIdentity, PrivacyAnonymised, Scrub
 from gdpr_assist.planning.plans import plan
 from gdpr_assist.scrubbing.run import prepare, scrub
 from tests.apps.fields.models import PlainFields, UniqueNullFields
@@ -85,6 +87,17 @@ def test_each_row_gets_what_it_gets_range_by_range(model, count):
     assert file_of(model._meta.db_table) != before
     assert markers(model) == sorted(str(each["id"]) for each in expected)
     assert not Scrub.objects.exists()
+
+
+def test_the_catalogue_is_asked_once_for_all_tables():
+    with CaptureQueriesContext(connection) as asked:
+        plans = prepare(["default"], only=["shop.Customer", "shop.Order", "fields.PlainFields"]).plans
+    assert {each.label: each.way.kind for each in plans} == {
+        "shop.Customer": "anew",
+        "shop.Order": "set",
+        "fields.PlainFields": "anew",
+    }
+    assert len([each for each in asked.captured_queries if "pg_publication_tables" in each["sql"]]) == 1
 
 
 def test_rows_that_a_scrub_leaves_stay_as_they_are():
@@ -407,8 +420,8 @@ CATALOGUE = {
 }
 
 
-def catalogue():
-    return {f"{what}: {each}" for what, query in CATALOGUE.items() for each in rows_of(query.format(table=TABLE))}
+def catalogue(table=TABLE):
+    return {f"{what}: {each}" for what, query in CATALOGUE.items() for each in rows_of(query.format(table=table))}
 
 
 def test_the_catalogue_is_the_same_before_and_after():
@@ -447,3 +460,137 @@ def test_the_catalogue_is_the_same_before_and_after():
     # Its sequence goes on, and foreign keys of others hold.
     assert baker.make(Customer).pk == person.pk + 1
     assert baker.make(Comment, author=person).author_id == person.pk
+
+
+# -- the keys of the table of markers are built after many of them came ----------------------------
+
+MARKERS = PrivacyAnonymised._meta.db_table
+
+
+@pytest.fixture
+def few_are_many(monkeypatch):
+    monkeypatch.setattr(indexing, "FEWEST", 1)
+    monkeypatch.setattr(indexing, "BYTES_OF_A_ROW", 1_000_000)  # a page, of which more may be there, counts as a few
+
+
+def builds_keys(scrubbing):
+    """Whether they are others than before; nothing else of the catalogue of that table may be."""
+    before, keys = catalogue(MARKERS), keys_of_markers()
+    scrubbing()
+    assert catalogue(MARKERS) == before
+    return keys_of_markers() != keys
+
+
+def keys_of_markers():
+    return rows_of(f"SELECT oid FROM pg_constraint WHERE conrelid = '{MARKERS}'::regclass AND contype IN ('p', 'u')")
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_they_are_the_same_afterwards_and_hold():
+    people = baker.make(Customer, _quantity=3)
+    assert builds_keys(lambda: scrubbed(Customer))
+    assert markers(Customer) == sorted(str(each.pk) for each in people)
+    first = PrivacyAnonymised.objects.order_by("pk")[0]
+    for twin in ({"pk": first.pk, "object_id": "x"}, {"pk": None, "object_id": first.object_id}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            PrivacyAnonymised.objects.bulk_create([PrivacyAnonymised(content_type=first.content_type, **twin)])
+    # The numbers of markers go on.
+    baker.make(PlainFields)
+    assert builds_keys(lambda: scrubbed(PlainFields))
+    assert len(markers(PlainFields)) == 1
+
+
+@pytest.mark.usefixtures("few_are_many")
+@pytest.mark.parametrize(
+    ("made", "undone"),
+    [
+        (
+            [f"CREATE TABLE follower (id integer REFERENCES {MARKERS})"],
+            ["DROP TABLE follower"],
+        ),
+        (
+            [f"ALTER INDEX {MARKERS}_pkey SET (fillfactor = 70)"],
+            [f"ALTER INDEX {MARKERS}_pkey RESET (fillfactor)"],
+        ),
+        (
+            [f"COMMENT ON CONSTRAINT gdpr_assist_one_marker_per_part ON {MARKERS} IS 'one'"],
+            [f"COMMENT ON CONSTRAINT gdpr_assist_one_marker_per_part ON {MARKERS} IS NULL"],
+        ),
+        ([f"CLUSTER {MARKERS} USING {MARKERS}_pkey"], [f"ALTER TABLE {MARKERS} SET WITHOUT CLUSTER"]),
+    ],
+    ids=["a foreign key", "options", "a comment", "an order"],
+)
+def test_they_stay_where_something_hangs_on_one(made, undone):
+    person = baker.make(Customer, name="Ada")
+    with so(made, undone):
+        assert not builds_keys(lambda: scrubbed(Customer))
+    assert (row(person)["name"], markers(Customer)) == (str(person.pk), [str(person.pk)])
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_they_stay_where_the_role_does_not_own_them():
+    person = baker.make(Customer, name="Ada")
+    run("CREATE ROLE gdpr_stranger", "GRANT ALL ON ALL TABLES IN SCHEMA public TO gdpr_stranger")
+    run(
+        "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO gdpr_stranger",
+        "GRANT CREATE ON SCHEMA public TO gdpr_stranger",
+    )
+    (owner,) = rows_of("SELECT current_user")[0]
+    try:
+        run(f"ALTER TABLE {TABLE} OWNER TO gdpr_stranger", "SET ROLE gdpr_stranger")
+        assert not builds_keys(lambda: scrubbed(Customer))
+    finally:
+        run("RESET ROLE", f"ALTER TABLE {TABLE} OWNER TO {owner}")
+        run("DROP OWNED BY gdpr_stranger", "DROP ROLE gdpr_stranger")
+    assert (row(person)["name"], markers(Customer)) == (str(person.pk), [str(person.pk)])
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_they_stay_while_others_read_the_markers():
+    person = baker.make(Customer, name="Ada")
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute(f"SELECT count(*) FROM {MARKERS}")
+            assert not builds_keys(lambda: scrubbed(Customer))
+    finally:
+        other.close()
+    assert (row(person)["name"], markers(Customer)) == (str(person.pk), [str(person.pk)])
+
+
+def test_they_stay_where_few_rows_come():
+    baker.make(Customer, _quantity=3)
+    assert not builds_keys(lambda: scrubbed(Customer))
+
+
+def test_they_stay_where_fewer_rows_come_than_are_there(monkeypatch):
+    monkeypatch.setattr(indexing, "FEWEST", 1)
+    baker.make(Customer, _quantity=300)
+    scrubbed(Customer)
+    baker.make(PlainFields, _quantity=100)
+    assert not builds_keys(lambda: scrubbed(PlainFields))
+    run(f"TRUNCATE {MARKERS}")
+    assert builds_keys(lambda: scrubbed(PlainFields))
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_they_stay_where_several_processes_mark_rows():
+    baker.make(Customer, _quantity=3)
+    (work,) = prepare(["default"], only=["shop.Customer"]).plans
+    ranges.begin_scrub(work)
+    assert not builds_keys(lambda: list(execute_anew(work)))
+    ranges.end_scrubs([work])
+    assert not builds_keys(lambda: scrub(prepare(["default"], only=["shop.Customer"], marks=False), compact=False))
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_they_are_there_after_a_scrub_that_failed():
+    person = baker.make(Customer, name="Ada")
+    before = catalogue(MARKERS)
+    check = f"ALTER TABLE {TABLE} ADD CONSTRAINT no_number CHECK (name = 'Ada')"
+    with so([check], ["ALTER TABLE {table} DROP CONSTRAINT no_number"]):
+        with pytest.raises(AnonymiseError):
+            scrubbed(Customer)
+        assert catalogue(MARKERS) == before
+    assert (row(person)["name"], markers(Customer)) == ("Ada", [])

@@ -12,6 +12,7 @@ import gdpr_assist
 from gdpr_assist.databases import (
     compaction,
     errors,
+    indexing,
     isolation,
     locks,
     picking,
@@ -39,6 +40,7 @@ PACKAGE = Path(gdpr_assist.__file__).parent
 TABLES = {
     "compaction": {"BY_HAND", "COMPACT"},
     "errors": {"CAUSES"},
+    "indexing": {"VENDORS"},
     "interference": {"ASK", "HIDING_NOTHING"},
     "isolation": {"NEXT_READ", "SCHEMAS"},
     "json": {"DIALECTS"},
@@ -116,6 +118,12 @@ def test_its_files_may_hold_old_values(unknown):
 
 def test_its_tables_are_not_written_anew(unknown):
     assert not rewriting.can_rewrite(unknown)
+
+
+def test_its_markers_are_entered_in_their_keys_one_by_one(unknown, django_assert_num_queries):
+    asked = django_assert_num_queries(0, using=unknown)
+    with asked, indexing.keys_built_after("gdpr_assist_privacyanonymised", unknown, 1_000_000):
+        pass
 
 
 def test_it_picks_no_pseudonym(unknown):

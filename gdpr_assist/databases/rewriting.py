@@ -5,7 +5,7 @@ Its files then hold neither the old values nor dead rows, so that no VACUUM FULL
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.db import OperationalError, connections, transaction
@@ -17,16 +17,18 @@ from .retyping import retypings
 
 VENDORS = {"postgresql"}
 
-# Why a table cannot be written anew, the first that is true. ALTER TABLE fires no trigger and no rule, tells no
+# Of each table the first reason why it cannot be written anew. ALTER TABLE fires no trigger and no rule, tells no
 # subscriber, and is refused where a view, a policy, a generated column or a trigger depends on a column of which it
-# sets the type. tgtype & 16 is UPDATE; ev_type 2 is UPDATE.
+# sets the type. tgtype & 16 is UPDATE; ev_type 2 is UPDATE. The parameters are columns, and the table of each.
 REASONS = """
-WITH columns AS (
-    SELECT attnum FROM pg_attribute WHERE attrelid = %(table)s::regclass AND attname = ANY(%(columns)s)
-), others AS (
-    SELECT pg_describe_object(classid, objid, objsubid) AS name
-    FROM pg_depend JOIN columns ON refobjsubid = attnum
-    WHERE refclassid = 'pg_class'::regclass AND refobjid = %(table)s::regclass
+WITH columns AS MATERIALIZED (
+    SELECT asked.name, asked.name::regclass AS oid, attnum
+    FROM unnest(%s::text[], %s::text[]) AS asked (attname, name)
+    LEFT JOIN pg_attribute ON attrelid = asked.name::regclass AND pg_attribute.attname = asked.attname
+), others AS MATERIALIZED (
+    SELECT columns.oid, min(pg_describe_object(classid, objid, objsubid)) AS name
+    FROM pg_depend JOIN columns ON refobjid = columns.oid AND refobjsubid = attnum
+    WHERE refclassid = 'pg_class'::regclass
     AND NOT (classid = 'pg_class'::regclass AND EXISTS (
         SELECT FROM pg_class WHERE oid = objid AND relkind IN ('i', 'S')
     ))
@@ -34,14 +36,15 @@ WITH columns AS (
         SELECT FROM pg_constraint WHERE oid = objid AND contype IN ('c', 'n', 'p', 'u', 'x', 'f')
     ))
     AND NOT (classid = 'pg_attrdef'::regclass AND EXISTS (
-        SELECT FROM pg_attrdef WHERE oid = objid AND adrelid = %(table)s::regclass AND adnum = attnum
+        SELECT FROM pg_attrdef WHERE oid = objid AND adrelid = columns.oid AND adnum = attnum
     ))
+    GROUP BY columns.oid
 )
-SELECT CASE
+SELECT asked.name, CASE
     -- Then the UPDATE is refused, with what to do about it.
-    WHEN (SELECT count(*) FROM columns) < cardinality(%(columns)s::text[]) THEN 'a column is not there'
+    WHEN asked.lacks_any THEN 'a column is not there'
     WHEN relkind <> 'r' OR reloftype <> 0 THEN 'it is no plain table'
-    WHEN EXISTS (SELECT FROM pg_inherits WHERE %(table)s::regclass IN (inhrelid, inhparent))
+    WHEN EXISTS (SELECT FROM pg_inherits WHERE pg_class.oid IN (inhrelid, inhparent))
         THEN 'it is a partition, or inherits from a table, or another does from it'
     WHEN NOT pg_has_role(relowner, 'USAGE') THEN 'the role does not own it'
     WHEN relrowsecurity THEN 'it has row level security'
@@ -53,14 +56,15 @@ SELECT CASE
         SELECT FROM pg_rewrite WHERE ev_class = pg_class.oid AND ev_type = '2' AND ev_enabled <> 'D'
     ) THEN 'a rule waits for an UPDATE of it'
     WHEN EXISTS (SELECT FROM pg_event_trigger WHERE evtenabled <> 'D') THEN 'the database has an event trigger'
-    WHEN EXISTS (
-        SELECT FROM pg_publication_tables JOIN pg_namespace ON nspname = schemaname
-        WHERE (pg_namespace.oid, tablename) = (relnamespace, relname)
+    WHEN (relnamespace, relname) IN (
+        SELECT pg_namespace.oid, tablename FROM pg_publication_tables JOIN pg_namespace ON nspname = schemaname
     ) THEN 'a publication has it'
-    WHEN EXISTS (SELECT FROM others) THEN 'on a column depends: ' || (SELECT min(name) FROM others)
+    WHEN others.name IS NOT NULL THEN 'on a column depends: ' || others.name
     ELSE ''
 END
-FROM pg_class WHERE oid = %(table)s::regclass
+FROM (SELECT oid, name, bool_or(attnum IS NULL) AS lacks_any FROM columns GROUP BY 1, 2) AS asked
+JOIN pg_class ON pg_class.oid = asked.oid
+LEFT JOIN others ON others.oid = asked.oid
 """
 
 
@@ -76,15 +80,17 @@ def can_rewrite(using: str) -> bool:
     return connections[using].vendor in VENDORS
 
 
-def why_not(table: str, columns: Sequence[str], using: str) -> str:
-    """Return why ``table`` cannot be written anew with other values in ``columns``; an empty text if it can.
+def why_not(tables: Mapping[str, Iterable[str]], using: str) -> dict[str, str]:
+    """Return why each of ``tables`` cannot be written anew with other values in its columns; an empty text if it can.
 
-    One query of the catalogue. The database must be able to (``can_rewrite``).
+    One query of the catalogue for all. The database must be able to (``can_rewrite``).
     """
     connection = connections[using]
+    quoted = {connection.ops.quote_name(table): table for table in tables}
+    asked = [(column, name) for name, table in quoted.items() for column in tables[table]]
     with connection.cursor() as cursor:
-        cursor.execute(REASONS, {"table": connection.ops.quote_name(table), "columns": list(columns)})
-        return str(cursor.fetchone()[0])
+        cursor.execute(REASONS, [[column for column, _ in asked], [name for _, name in asked]])
+        return {quoted[name]: reason for name, reason in cursor.fetchall()}
 
 
 def lock(table: str, using: str) -> None:

@@ -113,17 +113,18 @@ def can_leave_no_marks(plan: Plan) -> bool:
 
 
 @sensitive
-def execute_in_ranges(plan: Plan, size: int | None = None, *, marks: bool = True) -> Iterator[int]:
+def execute_in_ranges(plan: Plan, size: int | None = None, *, marks: bool = True, expected: int = 0) -> Iterator[int]:
     """Anonymise the unmarked rows of ``plan`` range by range, each in a transaction of its own.
 
     Yield the number of rows done so far. Each range has ``size`` rows, by default as many as the database likes. Logs
     nothing: for scrubbing a copy. Without ``marks``, all rows, of which none is marked: see ``can_leave_no_marks``.
+    Where no more than ``size`` rows are ``expected``, one range has all of them.
     """
     anonymised = 0
     run = Run(writing.Erasure(plan.using), is_scrub=True)
     if not why_keys(plan, run):
         rows = _to_do(plan, marks)
-        for lower, upper in _ranges(rows, size or rows_per_range(plan, run)):
+        for lower, upper in _ranges(rows, size or rows_per_range(plan, run), expected):
             bounds = _between(lower, upper)
             with of_its_own(plan):
                 anonymised += _anonymise_range(plan, rows.filter(bounds), bounds, run, marks=marks)
@@ -228,12 +229,15 @@ def _to_do(plan: Plan, marks: bool) -> QuerySet[Any]:
     return rows
 
 
-def _ranges(rows: QuerySet[Any], size: int) -> Iterator[tuple[Any, Any]]:
-    """Yield the ends of ranges of ``rows``, each up to the key that is ``size`` rows further."""
-    lower = None
+def _ranges(rows: QuerySet[Any], size: int, expected: int = 0) -> Iterator[tuple[Any, Any]]:
+    """Yield the ends of ranges of ``rows``, each up to the key that is ``size`` rows further.
+
+    The last one has no upper end: it has the rows that came since, too.
+    """
+    lower, keys = None, rows.order_by("pk").values_list("pk", flat=True)
+    is_one = 0 < expected <= size
     while True:
-        rest = rows.filter(_between(lower, None))
-        upper = rest.order_by("pk").values_list("pk", flat=True)[size - 1 : size].first()
+        upper = None if is_one else keys.filter(_between(lower, None))[size - 1 : size].first()
         yield lower, upper
         if upper is None:
             return

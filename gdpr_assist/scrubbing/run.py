@@ -72,7 +72,7 @@ def prepare(
     begun = {} if restart else choice.interrupted(plans)
     takers = [each.using for each in plans if takes_last_superuser(each)]
     takers += [each.using for each in tables if each.takes_last_superuser()]
-    plans = [_in_its_way(each, begun, batch_size) for each in plans]
+    plans = _in_their_ways(plans, begun, batch_size)
     work = Scrubbing(
         steps=with_keys(in_order(plans, tables)),
         begun=begun,
@@ -98,14 +98,19 @@ def _shared_with_others(databases: list[str]) -> bool:
     return any(twin(using, others) for using in chosen)
 
 
-def _in_its_way(plan: Plan, begun: Collection[tuple[str, str]], size: int | None) -> Plan:
-    """Return ``plan`` with its table written anew, or why it is not."""
-    goes_on = (plan.using, plan.label) in begun
-    plan = replace(plan, counts_marked=goes_on)
-    if is_deleted(plan.declaration):
-        return plan
-    why_not = "--batch-size is given" if size else "an interrupted run has done a part of it" if goes_on else ""
-    return written_anew(plan, why_not)
+def _in_their_ways(plans: Iterable[Plan], begun: Collection[tuple[str, str]], size: int | None) -> list[Plan]:
+    """Return ``plans`` with the tables written anew, or why they are not."""
+
+    def goes_on(plan: Plan) -> bool:
+        return (plan.using, plan.label) in begun
+
+    def why_not(plan: Plan) -> str:
+        return "--batch-size is given" if size else "an interrupted run has done a part of it" if goes_on(plan) else ""
+
+    plans = [replace(each, counts_marked=goes_on(each)) for each in plans]
+    changed = [each for each in plans if not is_deleted(each.declaration)]
+    # Those whose rows are deleted come last anyhow.
+    return written_anew(changed, why_not) + [each for each in plans if is_deleted(each.declaration)]
 
 
 # Of a table, or of those that are scrubbed at once: what is done with them, an iterator that does the work and yields

@@ -95,9 +95,9 @@ class Tally:
         if is_deleted(self.plan.declaration):
             steps = delete_in_ranges(self.plan, size)
         elif self.plan.way.is_anew:
-            steps = execute_anew(self.plan, marks=self.marks)
+            steps = execute_anew(self.plan, marks=self.marks, expected=self.total)
         else:
-            steps = execute_in_ranges(self.plan, size, marks=self.marks)
+            steps = execute_in_ranges(self.plan, size, marks=self.marks, expected=self.total)
         for scrubbed in steps:
             self.scrubbed = scrubbed
             yield scrubbed

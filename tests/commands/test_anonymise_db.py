@@ -867,7 +867,7 @@ class TestCompactionThatEnds:
 
 @pytest.mark.usefixtures("copy")
 def test_a_table_that_is_not_there_does_not_say_that_nothing_was_changed(monkeypatch):
-    def absent(plan, size, *, marks):
+    def absent(plan, size, *, marks, expected):
         yield 2
         raise AnonymiseError("The database 'x' has no table y, which an erasure needs; nothing was changed. Migrate.")
 
