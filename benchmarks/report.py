@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from .figures import Figure
 HEADINGS = ["Work", "Rows", "gdpr_assist", "Beside", "Figure", "Bar", ""]
 GROWTH_HEADINGS = ["Work", "Rows", "gdpr_assist", "By hand", "Ratio"]
 WIDTH = 150
+# As code, or the documentation makes a dash of the hyphens
+OPTION = re.compile(r"--[\w-]+")
 COLOURS = {"met": "green", "missed": "red", "": ""}
 
 
@@ -88,5 +91,5 @@ def _list_table(headings: list[str], rows: list[list[str]]) -> str:
     lines = [".. list-table::", "    :header-rows: 1", ""]
     for row in [headings, *rows]:
         for at, cell in enumerate(row):
-            lines.append(f"    {'*' if at == 0 else ' '} - {cell}".rstrip())
+            lines.append(f"    {'*' if at == 0 else ' '} - {OPTION.sub(r'``\g<0>``', cell)}".rstrip())
     return "\n".join(lines) + "\n"
