@@ -91,5 +91,6 @@ def _list_table(headings: list[str], rows: list[list[str]]) -> str:
     lines = [".. list-table::", "    :header-rows: 1", ""]
     for row in [headings, *rows]:
         for at, cell in enumerate(row):
-            lines.append(f"    {'*' if at == 0 else ' '} - {OPTION.sub(r'``\g<0>``', cell)}".rstrip())
+            text = OPTION.sub(r"``\g<0>``", cell)
+            lines.append(f"    {'*' if at == 0 else ' '} - {text}".rstrip())
     return "\n".join(lines) + "\n"

@@ -89,13 +89,27 @@ def test_each_row_gets_what_it_gets_range_by_range(model, count):
     assert not Scrub.objects.exists()
 
 
-def test_the_catalogue_is_asked_once_for_all_tables():
-    with CaptureQueriesContext(connection) as asked:
-        plans = prepare(["default"], only=["shop.Customer", "shop.Order", "fields.PlainFields"]).plans
-    assert {each.label: each.way.kind for each in plans} == {
-        "shop.Customer": "anew",
-        "shop.Order": "set",
-        "fields.PlainFields": "anew",
+def test_the_catalogue_is_asked_once_for_all_tables_and_tells_of_each():
+    plain = PlainFields._meta.db_table
+    models = [Customer, PlainFields, UniqueNullFields, Circle]
+    made = [
+        "CREATE VIEW seen AS SELECT name FROM {table}",
+        "CREATE VIEW also_seen AS SELECT name FROM {table}",
+        f"ALTER TABLE {plain} ENABLE ROW LEVEL SECURITY",
+    ]
+    undone = [
+        f"ALTER TABLE {plain} DISABLE ROW LEVEL SECURITY",
+        "DROP VIEW also_seen",
+        "DROP VIEW seen",
+    ]
+    with so(made, undone), CaptureQueriesContext(connection) as asked:
+        plans = prepare(["default"], only=[each._meta.label for each in models]).plans
+    said = {each.label: each.way.reason.split(" on ")[0] or each.way.kind for each in plans}
+    assert said == {
+        "shop.Customer": "on a column depends: rule _RETURN",
+        "fields.PlainFields": "it has row level security",
+        "fields.UniqueNullFields": "anew",
+        "people.Circle": "anew",
     }
     assert len([each for each in asked.captured_queries if "pg_publication_tables" in each["sql"]]) == 1
 
@@ -465,6 +479,7 @@ def test_the_catalogue_is_the_same_before_and_after():
 # -- the keys of the table of markers are built after many of them came ----------------------------
 
 MARKERS = PrivacyAnonymised._meta.db_table
+KIND = "FOREIGN KEY (content_type_id) REFERENCES django_content_type DEFERRABLE INITIALLY DEFERRED"
 
 
 @pytest.fixture
@@ -516,9 +531,22 @@ def test_they_are_the_same_afterwards_and_hold():
             [f"COMMENT ON CONSTRAINT gdpr_assist_one_marker_per_part ON {MARKERS} IS 'one'"],
             [f"COMMENT ON CONSTRAINT gdpr_assist_one_marker_per_part ON {MARKERS} IS NULL"],
         ),
+        (
+            [f"COMMENT ON INDEX {MARKERS}_pkey IS 'its number'"],
+            [f"COMMENT ON INDEX {MARKERS}_pkey IS NULL"],
+        ),
         ([f"CLUSTER {MARKERS} USING {MARKERS}_pkey"], [f"ALTER TABLE {MARKERS} SET WITHOUT CLUSTER"]),
+        (
+            [f"ALTER TABLE {MARKERS} REPLICA IDENTITY USING INDEX {MARKERS}_pkey"],
+            [f"ALTER TABLE {MARKERS} REPLICA IDENTITY DEFAULT"],
+        ),
+        (
+            [f"ALTER TABLE {MARKERS} ADD CONSTRAINT kind {KIND}"],
+            [f"ALTER TABLE {MARKERS} DROP CONSTRAINT kind"],
+        ),
+        (["SET default_tablespace = pg_default"], ["RESET default_tablespace"]),
     ],
-    ids=["a foreign key", "options", "a comment", "an order"],
+    ids=["a foreign key", "options", "a comment", "one on its index", "an order", "an identity", "a check", "a place"],
 )
 def test_they_stay_where_something_hangs_on_one(made, undone):
     person = baker.make(Customer, name="Ada")
@@ -542,6 +570,24 @@ def test_they_stay_where_the_role_does_not_own_them():
     finally:
         run("RESET ROLE", f"ALTER TABLE {TABLE} OWNER TO {owner}")
         run("DROP OWNED BY gdpr_stranger", "DROP ROLE gdpr_stranger")
+    assert (row(person)["name"], markers(Customer)) == (str(person.pk), [str(person.pk)])
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_they_stay_where_the_role_may_create_nothing():
+    person = baker.make(Customer, name="Ada")
+    run("CREATE ROLE gdpr_owner", "GRANT ALL ON ALL TABLES IN SCHEMA public TO gdpr_owner")
+    run("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO gdpr_owner")
+    (owner,) = rows_of("SELECT current_user")[0]
+    tables = [TABLE, MARKERS]
+    run(*(f"ALTER TABLE {each} OWNER TO gdpr_owner" for each in tables))
+    try:
+        run("SET ROLE gdpr_owner")
+        assert not rows_of("SELECT has_schema_privilege('public', 'CREATE')")[0][0]
+        assert not builds_keys(lambda: scrubbed(Customer))
+    finally:
+        run("RESET ROLE", *(f"ALTER TABLE {each} OWNER TO {owner}" for each in tables))
+        run("DROP OWNED BY gdpr_owner", "DROP ROLE gdpr_owner")
     assert (row(person)["name"], markers(Customer)) == (str(person.pk), [str(person.pk)])
 
 
@@ -582,6 +628,21 @@ def test_they_stay_where_several_processes_mark_rows():
     assert not builds_keys(lambda: list(execute_anew(work)))
     ranges.end_scrubs([work])
     assert not builds_keys(lambda: scrub(prepare(["default"], only=["shop.Customer"], marks=False), compact=False))
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_they_are_there_after_a_failure_while_they_are_not(monkeypatch):
+    def refused(plan, rows):
+        assert not keys_of_markers()
+        raise AnonymiseError("No room.")
+
+    person = baker.make(Customer, name="Ada")
+    before = catalogue(MARKERS)
+    with monkeypatch.context() as patch:
+        patch.setattr("gdpr_assist.execution.rewriting.insert_markers", refused)
+        with pytest.raises(AnonymiseError, match="No room"):
+            scrubbed(Customer)
+    assert (catalogue(MARKERS), row(person)["name"], markers(Customer)) == (before, "Ada", [])
 
 
 @pytest.mark.usefixtures("few_are_many")

@@ -17,30 +17,31 @@ from .retyping import retypings
 
 VENDORS = {"postgresql"}
 
-# Of each table the first reason why it cannot be written anew. ALTER TABLE fires no trigger and no rule, tells no
-# subscriber, and is refused where a view, a policy, a generated column or a trigger depends on a column of which it
-# sets the type. tgtype & 16 is UPDATE; ev_type 2 is UPDATE. The parameters are columns, and the table of each.
+# The first reason why a table cannot be written anew, for each. ALTER TABLE fires no trigger and no rule, tells no
+# subscriber, and is refused where a view, a policy, a generated column or a trigger depends on a column of which it sets
+# the type. tgtype & 16 is UPDATE; ev_type 2 is UPDATE. The parameters are columns: the number of its table, the table,
+# its name.
 REASONS = """
 WITH columns AS MATERIALIZED (
-    SELECT asked.name, asked.name::regclass AS oid, attnum
-    FROM unnest(%s::text[], %s::text[]) AS asked (attname, name)
-    LEFT JOIN pg_attribute ON attrelid = asked.name::regclass AND pg_attribute.attname = asked.attname
+    SELECT number, name::regclass AS oid, attnum
+    FROM unnest(%s::int[], %s::text[], %s::text[]) AS asked (number, name, "column")
+    LEFT JOIN pg_attribute ON attrelid = name::regclass AND attname = "column"
 ), others AS MATERIALIZED (
-    SELECT columns.oid, min(pg_describe_object(classid, objid, objsubid)) AS name
-    FROM pg_depend JOIN columns ON refobjid = columns.oid AND refobjsubid = attnum
+    SELECT number, min(pg_describe_object(classid, objid, objsubid)) AS name
+    FROM pg_depend JOIN columns ON refobjid = oid AND refobjsubid = attnum
     WHERE refclassid = 'pg_class'::regclass
     AND NOT (classid = 'pg_class'::regclass AND EXISTS (
-        SELECT FROM pg_class WHERE oid = objid AND relkind IN ('i', 'S')
+        SELECT FROM pg_class WHERE pg_class.oid = objid AND relkind IN ('i', 'S')
     ))
     AND NOT (classid = 'pg_constraint'::regclass AND EXISTS (
-        SELECT FROM pg_constraint WHERE oid = objid AND contype IN ('c', 'n', 'p', 'u', 'x', 'f')
+        SELECT FROM pg_constraint WHERE pg_constraint.oid = objid AND contype IN ('c', 'n', 'p', 'u', 'x', 'f')
     ))
     AND NOT (classid = 'pg_attrdef'::regclass AND EXISTS (
-        SELECT FROM pg_attrdef WHERE oid = objid AND adrelid = columns.oid AND adnum = attnum
+        SELECT FROM pg_attrdef WHERE pg_attrdef.oid = objid AND adnum = attnum
     ))
-    GROUP BY columns.oid
+    GROUP BY 1
 )
-SELECT asked.name, CASE
+SELECT CASE
     -- Then the UPDATE is refused, with what to do about it.
     WHEN asked.lacks_any THEN 'a column is not there'
     WHEN relkind <> 'r' OR reloftype <> 0 THEN 'it is no plain table'
@@ -62,9 +63,10 @@ SELECT asked.name, CASE
     WHEN others.name IS NOT NULL THEN 'on a column depends: ' || others.name
     ELSE ''
 END
-FROM (SELECT oid, name, bool_or(attnum IS NULL) AS lacks_any FROM columns GROUP BY 1, 2) AS asked
+FROM (SELECT number, oid, bool_or(attnum IS NULL) AS lacks_any FROM columns GROUP BY 1, 2) AS asked
 JOIN pg_class ON pg_class.oid = asked.oid
-LEFT JOIN others ON others.oid = asked.oid
+LEFT JOIN others ON others.number = asked.number
+ORDER BY asked.number
 """
 
 
@@ -80,17 +82,20 @@ def can_rewrite(using: str) -> bool:
     return connections[using].vendor in VENDORS
 
 
-def why_not(tables: Mapping[str, Iterable[str]], using: str) -> dict[str, str]:
-    """Return why each of ``tables`` cannot be written anew with other values in its columns; an empty text if it can.
+def why_not(tables: Sequence[tuple[str, Iterable[str]]], using: str) -> list[str]:
+    """Return, for each of (table, columns), why it cannot be written anew with other values in these; empty if it can.
 
-    One query of the catalogue for all. The database must be able to (``can_rewrite``).
+    One query of the catalogue for all. The database must be able to (``can_rewrite``), and have the tables.
     """
     connection = connections[using]
-    quoted = {connection.ops.quote_name(table): table for table in tables}
-    asked = [(column, name) for name, table in quoted.items() for column in tables[table]]
+    asked = [
+        (number, connection.ops.quote_name(table), column)
+        for number, (table, columns) in enumerate(tables)
+        for column in columns
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(REASONS, [[column for column, _ in asked], [name for _, name in asked]])
-        return {quoted[name]: reason for name, reason in cursor.fetchall()}
+        cursor.execute(REASONS, list(map(list, zip(*asked, strict=True))))
+        return [reason for (reason,) in cursor.fetchall()]
 
 
 def lock(table: str, using: str) -> None:

@@ -48,13 +48,15 @@ def written_anew(plans: Iterable[Plan], why_not: Callable[[Plan], str] = _nothin
         for number, each in enumerate(plans)
         if each.way.is_set and rewriting.can_rewrite(each.using)
     }
-    asked: dict[str, dict[str, list[str]]] = defaultdict(dict)
-    for each in (plans[number] for number, reason in reasons.items() if not reason):
-        asked[each.using].setdefault(_table(each), []).extend(_columns(each))
-    said = {using: rewriting.why_not(tables, using) for using, tables in asked.items()}
+    asked: dict[str, list[int]] = defaultdict(list)
     for number, reason in reasons.items():
-        each = plans[number]
-        plans[number] = replace(each, way=each.way.anew(reason or said[each.using][_table(each)]))
+        if not reason:
+            asked[plans[number].using].append(number)
+    for using, numbers in asked.items():
+        tables = [(_table(plans[number]), list(_columns(plans[number]))) for number in numbers]
+        reasons.update(zip(numbers, rewriting.why_not(tables, using), strict=True))
+    for number, reason in reasons.items():
+        plans[number] = replace(plans[number], way=plans[number].way.anew(reason))
     return plans
 
 
