@@ -382,6 +382,18 @@ def test_by_ranges_where_the_size_of_a_range_is_given_or_a_run_is_gone_on_with()
     assert len(markers(Customer)) == 3
 
 
+def test_after_a_refusal_before_the_first_row_it_is_still_written_anew():
+    person = baker.make(Customer, name="Ada")
+    check = "ALTER TABLE {table} ADD CONSTRAINT own CHECK (name = 'Ada')"
+    with so([check], ["ALTER TABLE {table} DROP CONSTRAINT own"]), pytest.raises(AnonymiseError):
+        scrubbed(Customer)
+    assert Scrub.objects.filter(label="shop.Customer").exists()
+    assert way().kind == "anew"
+    scrubbed(Customer)
+    assert (row(person)["name"], markers(Customer)) == (str(person.pk), [str(person.pk)])
+    assert not Scrub.objects.exists()
+
+
 def test_a_table_that_is_in_use_is_waited_for_and_who_uses_it_is_said(monkeypatch):
     person = baker.make(Customer, name="Ada")
     monkeypatch.setattr(rewriting, "PATIENCE", 1)

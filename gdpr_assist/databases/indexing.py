@@ -46,8 +46,8 @@ def keys_built_after(table: str, using: str, rows: int) -> Iterator[None]:
 
     They are built after it, if that is faster; nobody else uses the table then until the transaction ends, which is
     open, and must be rolled back if the block raises. Where others use the table now, the role does not own it or may
-    create nothing, something hangs on a key, or somebody has set more about one, all is as without. Raises ``IntegrityError`` after
-    the block for rows that a key forbids.
+    create nothing, something hangs on a key, or somebody has set more about one, all is as without. Raises
+    ``IntegrityError`` after the block for rows that a key forbids.
     """
     keys = _dropped(table, using) if _are_many(table, using, rows) else {}
     yield

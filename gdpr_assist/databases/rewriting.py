@@ -18,9 +18,9 @@ from .retyping import retypings
 VENDORS = {"postgresql"}
 
 # The first reason why a table cannot be written anew, for each. ALTER TABLE fires no trigger and no rule, tells no
-# subscriber, and is refused where a view, a policy, a generated column or a trigger depends on a column of which it sets
-# the type. tgtype & 16 is UPDATE; ev_type 2 is UPDATE. The parameters are columns: the number of its table, the table,
-# its name.
+# subscriber, and is refused where a view, a policy, a generated column or a trigger depends on a column of which it
+# sets the type. tgtype & 16 is UPDATE; ev_type 2 is UPDATE. The parameters are columns: the number of its table, the
+# table, its name.
 REASONS = """
 WITH columns AS MATERIALIZED (
     SELECT number, name::regclass AS oid, attnum

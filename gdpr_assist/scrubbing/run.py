@@ -20,6 +20,7 @@ from ..execution.ranges import end_scrubs
 from ..execution.rewriting import written_anew
 from ..jobs import keeping
 from ..log import identity
+from ..planning.markers import markers
 from ..planning.plans import Plan
 from ..planning.superusers import said_before, takes_last_superuser
 from ..signals import post_scrub, pre_scrub
@@ -105,7 +106,10 @@ def _in_their_ways(plans: Iterable[Plan], begun: Collection[tuple[str, str]], si
         return (plan.using, plan.label) in begun
 
     def why_not(plan: Plan) -> str:
-        return "--batch-size is given" if size else "an interrupted run has done a part of it" if goes_on(plan) else ""
+        if size:
+            return "--batch-size is given"
+        has_done = goes_on(plan) and markers(plan.declaration.model, plan.using).exists()
+        return "an interrupted run has done a part of it" if has_done else ""
 
     plans = [replace(each, counts_marked=goes_on(each)) for each in plans]
     changed = [each for each in plans if not is_deleted(each.declaration)]
