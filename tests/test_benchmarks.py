@@ -68,6 +68,8 @@ def test_all_lines_are_measured(tmp_path):
     exact = [figures[work]["verdict"] for work in ("get", "list", "related", "unregistered")]
     assert exact == ["met"] * 4
     table = (tmp_path / f"{settings.DB}.rst").read_text()
+    assert "anonymise_db ``--no-marks``" in table  # as code, or two hyphens become a dash
+    table = table.replace("`", "")
     assert [figure["title"] for figure in figures.values() if figure["title"] not in table] == []
 
 
